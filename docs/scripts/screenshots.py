@@ -1,0 +1,182 @@
+"""Take the pictures of the documentation: open the sample, click, track, correct, export.
+
+    python docs/scripts/screenshots.py [FOLDER]
+
+needs a screen; without one: ``xvfb-run -a -s "-screen 0 1400x1000x24" python docs/scripts/...``.
+The pictures go to ``docs/images`` unless another folder is named.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+
+import napari
+import numpy as np
+from napari.settings import get_settings
+from PIL import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from scipy import ndimage
+
+from napari_sam2.plugin.panel import SamPanel
+
+SIZE = (1180, 780)
+DOCK_WIDTH = 320
+LARGEST_FILE = 400_000  # bytes
+CELLS = (2, 3, 5)  # of the sample, one click each
+
+
+def main(folder: Path) -> None:
+    """Take all pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    get_settings().appearance.theme = "dark"
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(*SIZE)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
+    viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
+    wait_until(lambda: panel.controller.models.loaded is not None)
+    take(viewer, folder / "empty.png")
+
+    user = User(viewer, panel)
+    user.open_sample()
+    user.click_cell(CELLS[0], 0)
+    take(viewer, folder / "first-click.png")
+    for cell in CELLS[1:]:
+        user.press(Qt.Key.Key_N)
+        user.click_cell(cell, 0)
+    user.press(Qt.Key.Key_K)
+    wait_until(lambda: user.steps_done >= 6)
+    user.go_to(4)
+    take(viewer, folder / "tracking.png")
+    user.settle()
+
+    user.go_to(10)
+    panel.controller.choose_object(1)
+    user.click_cell(CELLS[0], 10)
+    take(viewer, folder / "corrected.png")
+    user.press(Qt.Key.Key_K)
+    user.settle()
+    with tempfile.TemporaryDirectory() as place:
+        panel.controller.export(Path(place) / "cells.sam2.tif")  # what the button does
+        wait_until(lambda: panel.controller.exporting is None)
+        take(viewer, folder / "exported.png")
+
+    get_settings().appearance.theme = "light"
+    take(viewer, folder / "light.png")
+    viewer.close()
+
+
+class User:
+    """Clicks and keys in a viewer with the widget.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        On the screen.
+    panel : SamPanel
+        Docked in it.
+    """
+
+    def __init__(self, viewer: Any, panel: SamPanel) -> None:
+        self.viewer = viewer
+        self.panel = panel
+        self.truth: np.ndarray[Any, Any] | None = None
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the run that is on its way."""
+        progress = self.panel.controller.session.progress
+        return 0 if progress is None else progress.done
+
+    def open_sample(self) -> None:
+        """Open the drawn movie; its truth tells where the cells are."""
+        _, truth = self.viewer.open_sample("napari-sam2", "synthetic")
+        self.truth = truth.data
+        self.viewer.layers.remove(truth)
+        controller = self.panel.controller
+        wait_until(lambda: controller.session is not None and controller.session.is_open)
+        self.viewer.dims.set_current_step(0, 0)
+        self.viewer.reset_view()
+        settle(0.5)
+
+    def go_to(self, t: int) -> None:
+        """Move the slider."""
+        self.viewer.dims.set_current_step(0, t)
+        settle(0.1)
+
+    def click_cell(self, cell: int, t: int) -> None:
+        """Click a cell in its middle."""
+        assert self.truth is not None
+        y, x = ndimage.center_of_mass(self.truth[t] == cell)
+        at = self._on_canvas((t, y, x))
+        QTest.mouseMove(self._canvas, at)
+        QTest.mouseClick(
+            self._canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at
+        )
+        self.settle()
+
+    def press(self, key: Any) -> None:
+        """Press a key over the canvas."""
+        QTest.keyClick(self._canvas, key)
+        settle(0.1)
+
+    def settle(self) -> None:
+        """Wait for answers and for the run to end."""
+        session = self.panel.controller.session
+        wait_until(lambda: not session.is_waiting and not session.is_tracking)
+        settle(0.2)
+
+    @property
+    def _canvas(self) -> Any:
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def _on_canvas(self, coordinates: tuple[float, ...]) -> QPoint:
+        camera = getattr(self.viewer, "scene", self.viewer).camera
+        layer = self.panel.controller.session.layers.points.layer
+        y, x = layer.data_to_world(coordinates)[-2:]
+        centre_y, centre_x = camera.center[-2:]
+        return QPoint(
+            round(self._canvas.width() / 2 + (x - centre_x) * camera.zoom),
+            round(self._canvas.height() / 2 + (y - centre_y) * camera.zoom),
+        )
+
+
+def settle(seconds: float) -> None:
+    """Let the window live for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def wait_until(is_done: Callable[[], bool], timeout_s: float = 300) -> None:
+    """Let the window live until something has happened."""
+    end = time.monotonic() + timeout_s
+    while not is_done():
+        if time.monotonic() > end:
+            raise TimeoutError("the window did not get there")
+        settle(0.02)
+
+
+def take(viewer: Any, path: Path) -> None:
+    """Save a picture of the whole window, small enough for a repository."""
+    settle(0.6)
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    picture.save(path, optimize=True)
+    if path.stat().st_size > LARGEST_FILE:
+        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parents[1] / "images"
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else here)

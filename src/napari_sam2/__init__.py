@@ -1,0 +1,50 @@
+"""Click a cell once and get it outlined in every frame, with SAM 2.
+
+The public names are imported when they are first used, so that ``import napari_sam2`` costs next to
+nothing and loads neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.model import load_model
+    from napari_sam2.tracking import FrameResult, Frames, Prompt, Tracker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Annotation",
+    "FrameResult",
+    "Frames",
+    "Prompt",
+    "Tracker",
+    "__version__",
+    "load_model",
+]
+
+_HOME_OF_NAME = {
+    "Annotation": "napari_sam2.annotation",
+    "FrameResult": "napari_sam2.tracking",
+    "Frames": "napari_sam2.tracking",
+    "Prompt": "napari_sam2.tracking",
+    "Tracker": "napari_sam2.tracking",
+    "load_model": "napari_sam2.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use."""
+    if name not in _HOME_OF_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF_NAME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Names that ``dir`` shows: those already there and those imported on first use."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,7 @@
+"""The document: objects, prompts, labels, scores, and everything that was done to them."""
+
+from napari_sam2.annotation.document import Annotation
+from napari_sam2.annotation.events import AnnotationEvents
+from napari_sam2.annotation.objects import AnnotatedObject, Score, Status
+
+__all__ = ["AnnotatedObject", "Annotation", "AnnotationEvents", "Score", "Status"]

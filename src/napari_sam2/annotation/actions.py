@@ -1,0 +1,292 @@
+"""Changes of a document, each with its inverse.
+
+An action holds what it found and what it left, so that doing it again and taking it back are the
+same thing with the two exchanged, and neither runs the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation.objects import AnnotatedObject
+    from napari_sam2.tracking import ObjectState, Prompt
+
+
+class Target(Protocol):
+    """What an action may change."""
+
+    def set_object(self, object_id: int, properties: AnnotatedObject | None) -> None:
+        """Replace the properties of an object; None removes it."""
+
+    def restore(self, object_id: int, state: ObjectState | None) -> None:
+        """Give an object back its prompts and masks; None removes them."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What a change concerns: the frames to compose anew and the listeners to tell.
+
+    Attributes
+    ----------
+    frames : frozenset of int
+        Frames on which labels or scores may differ.
+    prompts : frozenset of (int, int)
+        ``(t, object_id)`` of prompts that differ.
+    objects : bool
+        Whether the properties of any object differ.
+    """
+
+    frames: frozenset[int] = frozenset()
+    prompts: frozenset[tuple[int, int]] = frozenset()
+    objects: bool = False
+
+    @classmethod
+    def union(cls, parts: Iterable[Touched]) -> Touched:
+        """All that any of `parts` concerns."""
+        parts = tuple(parts)
+        return cls(
+            frames=frozenset().union(*(part.frames for part in parts)),
+            prompts=frozenset().union(*(part.prompts for part in parts)),
+            objects=any(part.objects for part in parts),
+        )
+
+
+class Action(Protocol):
+    """A change of a document that is already known in full."""
+
+    @property
+    def touched(self) -> Touched:
+        """What the change concerns."""
+
+    def apply(self, target: Target) -> None:
+        """Make the change."""
+
+    def inverse(self) -> Action:
+        """The change that takes this one back."""
+
+    def describe(self) -> dict[str, Any]:
+        """The change as plain data: what a file can hold and a replay can repeat."""
+
+
+@dataclass(frozen=True)
+class SetObject:
+    """An object is added (no `before`), removed (no `after`) or gets other properties."""
+
+    object_id: int
+    before: AnnotatedObject | None
+    after: AnnotatedObject | None
+
+    @property
+    def touched(self) -> Touched:
+        """Properties only."""
+        return Touched(objects=True)
+
+    def apply(self, target: Target) -> None:
+        """Set what is `after`."""
+        target.set_object(self.object_id, self.after)
+
+    def inverse(self) -> SetObject:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> dict[str, Any]:
+        """Id and properties; the id alone if the object is removed."""
+        if self.after is None:
+            return {"action": "remove object", "object": self.object_id}
+        return {
+            "action": "add object" if self.before is None else "change object",
+            "object": self.object_id,
+            "name": self.after.name,
+            "status": str(self.after.status),
+            "parent": self.after.parent,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SetPrompt:
+    """The prompt of one object on one frame changes, and its mask there with it.
+
+    Attributes
+    ----------
+    t, object_id : int
+        Where, and of which object.
+    before, after : Prompt or None
+        The prompt; None is a frame without one.
+    state_before, state_after : ObjectState or None
+        What the tracker has of the object on the frame; None is an object it does not have.
+    """
+
+    t: int
+    object_id: int
+    before: Prompt | None
+    after: Prompt | None
+    state_before: ObjectState | None
+    state_after: ObjectState | None
+
+    @property
+    def touched(self) -> Touched:
+        """The prompt and its frame."""
+        return Touched(frozenset({self.t}), frozenset({(self.t, self.object_id)}))
+
+    def apply(self, target: Target) -> None:
+        """Bring the frame to `state_after`."""
+        target.restore(self.object_id, self.state_after)
+
+    def inverse(self) -> SetPrompt:
+        """From `after` to `before`."""
+        return replace(
+            self,
+            before=self.after,
+            after=self.before,
+            state_before=self.state_after,
+            state_after=self.state_before,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """All of the new prompt; frame and object alone if it is cleared."""
+        if self.after is None:
+            return {"action": "clear prompts", "frame": self.t, "object": self.object_id}
+        return {"action": "prompt", **describe_prompt(self.after)}
+
+
+@dataclass(frozen=True, eq=False)
+class SetMasklet:
+    """Prompts and masks of one object change on some frames.
+
+    Attributes
+    ----------
+    object_id : int
+        The object.
+    before, after : ObjectState or None
+        What the tracker has of the object; None is an object it does not have.
+    frames : frozenset of int
+        Frames on which the masks may differ.
+    prompted : frozenset of int
+        Frames on which the prompt differs.
+    """
+
+    object_id: int
+    before: ObjectState | None
+    after: ObjectState | None
+    frames: frozenset[int]
+    prompted: frozenset[int] = frozenset()
+
+    @property
+    def touched(self) -> Touched:
+        """The frames and prompts that differ."""
+        return Touched(self.frames, frozenset((t, self.object_id) for t in self.prompted))
+
+    def apply(self, target: Target) -> None:
+        """Bring the object to `after`."""
+        target.restore(self.object_id, self.after)
+
+    def inverse(self) -> SetMasklet:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> dict[str, Any]:
+        """Object and frames, not the masks themselves."""
+        name = "remove masklet" if self.after is None else "set masklet"
+        return {"action": name, "object": self.object_id, "frames": sorted(self.frames)}
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Actions that a person did as one thing and undoes as one.
+
+    Attributes
+    ----------
+    text : str
+        What was done, for a menu: "remove object 3".
+    actions : tuple of Action
+        In the order in which they were done.
+    """
+
+    text: str
+    actions: tuple[Action, ...]
+
+    @property
+    def touched(self) -> Touched:
+        """All that any of the actions concerns."""
+        return Touched.union(action.touched for action in self.actions)
+
+    def apply(self, target: Target) -> None:
+        """Make the changes in their order."""
+        for action in self.actions:
+            action.apply(target)
+
+    def inverse(self) -> Self:
+        """The inverses in the opposite order."""
+        inverses = tuple(action.inverse() for action in reversed(self.actions))
+        return replace(self, actions=inverses)
+
+    def describe(self) -> dict[str, Any]:
+        """Text and the actions."""
+        actions = [action.describe() for action in self.actions]
+        return {"action": "group", "text": self.text, "actions": actions}
+
+
+@dataclass(frozen=True, eq=False)
+class Propagate(Group):
+    """The model carried masklets to other frames: a `SetMasklet` for each object.
+
+    Attributes
+    ----------
+    start, stop : int or None
+        Range of frames asked for, ``[start, stop)``; None is the end of the stack.
+    direction : str
+        ``"forward"``, ``"backward"`` or ``"both"``.
+    frames : tuple of int
+        Frames in the order in which they came; fewer than asked for if it ended early.
+    is_inverse : bool
+        Whether this takes a propagation back.
+    """
+
+    start: int | None
+    stop: int | None
+    direction: str
+    frames: tuple[int, ...]
+    is_inverse: bool = False
+
+    def inverse(self) -> Self:
+        """The same frames, back to the masks that they had."""
+        return replace(super().inverse(), is_inverse=not self.is_inverse)
+
+    def describe(self) -> dict[str, Any]:
+        """What was asked for, and what came of it."""
+        return {
+            "action": "take back propagation" if self.is_inverse else "propagate",
+            "start": self.start,
+            "stop": self.stop,
+            "direction": self.direction,
+            "objects": [action.describe()["object"] for action in self.actions],
+            "frames": list(self.frames),
+        }
+
+
+def describe_prompt(prompt: Prompt) -> dict[str, Any]:
+    """Prompt as plain data, with the keys of a prompt file; a mask as its run lengths."""
+    data: dict[str, Any] = {"frame": prompt.t, "object": prompt.object_id}
+    if len(prompt.points):
+        data["points"] = prompt.points.tolist()
+        data["labels"] = prompt.labels.tolist()
+        data["rounds"] = prompt.rounds.tolist()
+    if prompt.box is not None:
+        data["box"] = [float(edge) for edge in prompt.box]
+    if prompt.mask is not None:
+        data["mask"] = {"size": list(prompt.mask.shape), "counts": run_lengths(prompt.mask)}
+    return data
+
+
+def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
+    """Lengths of the runs of equal pixels down the columns of a mask, background first."""
+    flat = mask.ravel(order="F")
+    changes = np.flatnonzero(np.diff(flat, prepend=False))
+    return [int(length) for length in np.diff([0, *changes, flat.size])]

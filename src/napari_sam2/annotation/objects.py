@@ -1,0 +1,86 @@
+"""What a document says of one object."""
+
+import operator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import SupportsIndex
+
+MAX_OBJECT_ID = 2**31 - 1  # the labels of a frame are composed as int32
+
+
+class Status(StrEnum):
+    """How far a person has come with an object (paper §5.1 "Data engine", quality verification)."""
+
+    DRAFT = "draft"
+    REVIEWED = "reviewed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class AnnotatedObject:
+    """One object of a document.
+
+    Attributes
+    ----------
+    object_id : int
+        Value of the object in the labels, at least 1.
+    name : str
+        Name given by a person, empty if none.
+    status : Status
+        How far the review of the object has come.
+    parent : int or None
+        The object from which this one came by division.
+    """
+
+    object_id: int
+    name: str = ""
+    status: Status = Status.DRAFT
+    parent: int | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the model thinks of its mask of one object on one frame.
+
+    Attributes
+    ----------
+    predicted_iou : float
+        Expected overlap of the mask with the truth, 0..1.
+    occlusion_score : float
+        Logit that the object is visible; below 0 the mask is empty.
+    """
+
+    predicted_iou: float
+    occlusion_score: float
+
+
+def checked_integer(value: SupportsIndex, name: str) -> int:
+    """Turn `value` into an int.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer; the message calls it `name`.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}") from None
+
+
+def checked_object_id(object_id: SupportsIndex) -> int:
+    """Turn `object_id` into an int that can be a value of the labels.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is below 1 or above `MAX_OBJECT_ID`.
+    """
+    value = checked_integer(object_id, "object_id")
+    if not 1 <= value <= MAX_OBJECT_ID:
+        raise ValueError(
+            f"object_id must be between 1 and {MAX_OBJECT_ID} (0 is background); got {value}"
+        )
+    return value

@@ -1,0 +1,89 @@
+"""Commands and their errors: exit code 0 done, 2 wrong use, 1 failed."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from napari_sam2 import __version__
+from napari_sam2.cli.demo import demo
+from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.evaluate import evaluate
+from napari_sam2.cli.models import models
+from napari_sam2.cli.score import score
+from napari_sam2.cli.track import track
+from napari_sam2.cli.window import open_window
+
+_INTERRUPTED = 130  # what the parser makes of Ctrl+C
+
+app = typer.Typer(
+    name="napari-sam2",
+    help="Click a cell once and get it outlined in every frame of a movie.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(track)
+app.command()(evaluate)
+app.command()(score)
+app.command("open")(open_window)
+app.add_typer(models, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Options of every command; `main` looks for --debug itself, wherever it stands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the name of the program; of this process by default.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    without = [argument for argument in given if argument != "--debug"]
+    sys.exit(_run(without or ["--help"], debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        code = app(arguments, standalone_mode=False)
+    except UsageError as error:
+        return _complain(str(error), 2)
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # of the parser
+            return _complain(str(error.format_message()), int(error.exit_code))
+        if debug:
+            traceback.print_exc()
+        return _complain(str(error) or type(error).__name__, 1)
+    if code == _INTERRUPTED:
+        return _complain("stopped; what was not complete is not written", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    one_line = " ".join(message.split())
+    if one_line:
+        print(f"napari-sam2: {one_line}", file=sys.stderr)  # noqa: T201  # the shell is the screen
+    return code

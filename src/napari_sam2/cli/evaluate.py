@@ -1,0 +1,188 @@
+"""``napari-sam2 evaluate``: a model on a movie whose truth is known, as in the paper."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
+from napari_sam2.cli.reports import (
+    CsvOption,
+    JsonOption,
+    MarkersOption,
+    PlotOption,
+    TruthTracksOption,
+    check_report_files,
+    progress,
+    versions,
+    write_report,
+)
+from napari_sam2.evaluation.kinds import PromptKind, ProtocolName
+
+if TYPE_CHECKING:
+    from napari_sam2.evaluation.results import Evaluation
+    from napari_sam2.evaluation.truth import LabelledMovie
+    from napari_sam2.io.movie import Movie
+    from napari_sam2.model import Sam2
+    from napari_sam2.tracking import Frames
+
+
+def evaluate(
+    movie: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MOVIE",
+            exists=True,
+            help="TIFF, folder of TIFF or PNG images, MP4, AVI, GIF or zarr.",
+        ),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH",
+            exists=True,
+            help="Right labels: TIFF, folder of images, or folder of the Cell Tracking Challenge.",
+        ),
+    ],
+    protocol: Annotated[
+        ProtocolName,
+        typer.Option(
+            help="image: each frame by itself; vos: prompt once and track; offline: the worst "
+            "frame is clicked in each round; online: stop and click where an object is lost."
+        ),
+    ] = ProtocolName.vos,
+    prompt: Annotated[
+        PromptKind | None,
+        typer.Option(
+            help="What an object is pointed out with, for image and vos (default: 1-click); the "
+            "interactive protocols have 3 clicks a frame."
+        ),
+    ] = None,
+    model: ModelOption = "cells",
+    device: DeviceOption = "auto",
+    objects: Annotated[
+        int | None, typer.Option(min=1, help="This many objects only, drawn by lot.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="The first frames only.")] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Most frames to click, for offline and online.")
+    ] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Another number draws other objects.")] = 0,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline", help="Let a classical tracker (threshold, overlap) do the same work."
+        ),
+    ] = False,
+    truth_tracks: TruthTracksOption = None,
+    markers: MarkersOption = False,
+    json: JsonOption = None,
+    csv: CsvOption = None,
+    plot: PlotOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Measure a model on a movie whose truth is known: the truth plays the person who clicks."""
+    kind = _prompt_kind(protocol, prompt)
+    check_report_files(json, csv, plot, overwrite)
+
+    from napari_sam2.evaluation.report import Report
+    from napari_sam2.evaluation.truth import check_pair, open_labels
+    from napari_sam2.io.movies import open_movie
+
+    opened = open_movie(movie)
+    right = open_labels(truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0])
+    check_pair(opened.shape, right)
+    right = _part(right, frames, objects, seed)
+    run = _runner(protocol, kind, rounds, right, _frames(opened, right.shape[0]))
+    other = run(_classical(), "baseline") if baseline else None
+    network = load(model, device)
+    evaluation = run(network, str(protocol))
+    provenance = {
+        "model": network.config.name,
+        "weights_sha256": hash_of_weights(model),
+        "device": str(network.device),
+        "movie": str(movie),
+        "truth": str(truth),
+        "shape": list(right.shape),
+        "objects": list(right.frames_of),
+        "seed": seed,
+        "rounds": rounds if evaluation.curve else None,
+        "versions": versions(),
+    }
+    write_report(Report(evaluation, provenance, other), json, csv, plot)
+
+
+def _prompt_kind(protocol: ProtocolName, prompt: PromptKind | None) -> PromptKind:
+    is_interactive = protocol in (ProtocolName.offline, ProtocolName.online)
+    if is_interactive and prompt not in (None, PromptKind.three_clicks):
+        raise UsageError(f"{protocol} always gives 3 clicks a frame; leave --prompt away")
+    if protocol is ProtocolName.image and prompt is PromptKind.mask:
+        raise UsageError("on single images a mask is the answer; prompt with clicks or a box")
+    return prompt or (PromptKind.three_clicks if is_interactive else PromptKind.one_click)
+
+
+def _part(
+    truth: LabelledMovie, frames: int | None, objects: int | None, seed: int
+) -> LabelledMovie:
+    if frames is not None:
+        if frames > truth.shape[0]:
+            raise UsageError(f"the movie has {truth.shape[0]} frames; --frames {frames} is more")
+        truth = truth.shortened(frames)
+        if not truth.frames_of:
+            raise UsageError(f"there is no object in the truth of the first {frames} frames")
+    return truth if objects is None else truth.thinned(objects, seed)
+
+
+def _frames(movie: Movie, length: int) -> Frames:
+    from napari_sam2.tracking import Frames
+
+    return Frames(movie.data[:length], rgb=movie.rgb)
+
+
+def _runner(
+    protocol: ProtocolName, kind: PromptKind, rounds: int, truth: LabelledMovie, frames: Frames
+) -> Callable[[Any, str], Evaluation]:
+    """What evaluates a model, with a bar of this description."""
+    from napari_sam2.evaluation import protocols
+
+    steps: dict[ProtocolName, Callable[..., Evaluation]] = {
+        ProtocolName.image: partial(protocols.image, prompt=kind),
+        ProtocolName.vos: partial(protocols.vos, prompt=kind),
+        ProtocolName.offline: partial(protocols.offline, rounds=rounds),
+        ProtocolName.online: partial(protocols.online, rounds=rounds),
+    }
+
+    def run(model: Sam2 | Callable[[Frames], Any], description: str) -> Evaluation:
+        with progress(description) as tell:
+            return steps[protocol](model, frames, truth, on_progress=tell)
+
+    return run
+
+
+def _classical() -> Callable[[Frames], Any]:
+    from napari_sam2.evaluation.extras import needs_extra
+
+    with needs_extra("--baseline"):
+        import laptrack  # noqa: F401  # before the work, not in the middle of it
+    from napari_sam2.evaluation.baseline import ClassicalTracker
+
+    return ClassicalTracker
+
+
+def hash_of_weights(name: str) -> str | None:
+    """SHA-256 of the file that a model was read from."""
+    from napari_sam2.model import PRESETS
+    from napari_sam2.model.registry import checkpoint_path
+
+    full_name = name if name in PRESETS else f"sam2.1_{name}"
+    path = checkpoint_path(full_name) if full_name in PRESETS else Path(name)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+"""What `evaluate` and `score` have in common: options, progress and files to write."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam2 import __version__
+from napari_sam2.cli.errors import UsageError, check_outputs
+
+if TYPE_CHECKING:
+    from napari_sam2.evaluation.report import Report
+
+JsonOption = Annotated[Path | None, typer.Option("--json", help="All figures, .json.")]
+CsvOption = Annotated[
+    Path | None, typer.Option("--csv", help="One line per object and frame, .csv.")
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", help="Curves to draw, .png, .pdf or .svg.")
+]
+TruthTracksOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="Table of the truth: id first last parent, one a line."
+    ),
+]
+MarkersOption = Annotated[
+    bool, typer.Option("--markers", help="The truth shows places only: DET and TRA, no shapes.")
+]
+
+
+def check_report_files(
+    json: Path | None, csv: Path | None, plot: Path | None, overwrite: bool
+) -> None:
+    """Refuse files that could not be written in the end.
+
+    Raises
+    ------
+    UsageError
+        If one is in the way or has no folder, or the plot is no picture.
+    ModuleNotFoundError
+        If there is nothing to draw with.
+    """
+    from napari_sam2.evaluation.extras import needs_extra
+    from napari_sam2.evaluation.plot import PLOT_SUFFIXES
+
+    check_outputs([path for path in (json, csv, plot) if path is not None], overwrite)
+    if plot is None:
+        return
+    if plot.suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(f"plots are written as {', '.join(PLOT_SUFFIXES)}; got {plot.name}")
+    with needs_extra("--plot"):
+        import matplotlib  # noqa: F401  # before the work, not after it
+
+
+def write_report(report: Report, json: Path | None, csv: Path | None, plot: Path | None) -> None:
+    """Show the table, and write what is wanted."""
+    from napari_sam2.evaluation.plot import write_plot
+    from napari_sam2.evaluation.report import as_text, write_csv, write_json
+
+    typer.echo(as_text(report))
+    for path, write in ((json, write_json), (csv, write_csv), (plot, write_plot)):
+        if path is not None:
+            write(path, report)
+            typer.echo(f"written: {path}")
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how much of how much is done."""
+    from napari_sam2.cli.run import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task(description, total=None, rate="")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what figures may depend on, as far as it is installed."""
+    found = {"napari-sam2": __version__, "python": platform.python_version()}
+    for name in ("numpy", "scipy", "torch", "scikit-image", "py-ctcmetrics", "laptrack"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,91 @@
+"""Tracking with a progress bar, and what there is to say about it afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from napari_sam2.io.tables import ScoreRow
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.cli.options import Direction
+    from napari_sam2.tracking import Prompt
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on stderr, gone when it is done; nothing where stderr is not a screen."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield bar
+
+
+def carry_out(annotation: Annotation, prompts: Iterable[Prompt], direction: Direction) -> float:
+    """Give all prompts, then carry the objects through the movie.
+
+    Returns
+    -------
+    float
+        Frames tracked per second, all objects together; the prompts themselves do not count.
+    """
+    given = list(prompts)
+    with progress_bar() as bar:
+        task = bar.add_task("prompts", total=len(given), rate="")
+        for prompt in given:
+            annotation.set_prompt(prompt)
+            bar.advance(task)
+        total = annotation.total_steps(direction=direction.value)
+        task = bar.add_task("tracking", total=total, rate="")
+        start = time.perf_counter()
+        done = 0
+        for _ in annotation.propagate(direction=direction.value):
+            done += 1
+            bar.update(task, advance=1, rate=f"{_rate(done, start):.2f} frames/s")
+    return _rate(done, start)
+
+
+def score_rows(annotation: Annotation) -> Iterator[ScoreRow]:
+    """One row for each object and frame of which something is known."""
+    prompted = {(prompt.t, prompt.object_id) for prompt in annotation.prompts()}
+    for t, frame in enumerate(annotation.labels):
+        ids, sizes = np.unique(frame, return_counts=True)
+        areas = dict(zip(ids.tolist(), sizes.tolist(), strict=True))
+        for object_id in sorted(annotation.objects):
+            score = annotation.score(t, object_id)
+            area = areas.get(object_id, 0)
+            if score is None and not area:
+                continue
+            yield ScoreRow(
+                frame=t,
+                object_id=object_id,
+                area_px=area,
+                predicted_iou=score.predicted_iou if score else None,
+                occlusion_score=score.occlusion_score if score else None,
+                prompted=(t, object_id) in prompted,
+            )
+
+
+def _rate(done: int, start: float) -> float:
+    return done / max(time.perf_counter() - start, 1e-9)

@@ -1,0 +1,66 @@
+"""``napari-sam2 open``: napari with the widget docked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.hooks import LayerData
+
+
+def open_window(
+    movie: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MOVIE",
+            exists=True,
+            help="TIFF, folder of TIFF or PNG images, MP4, AVI, GIF or zarr.",
+        ),
+    ] = None,
+) -> None:
+    """Open napari with the widget docked, and a movie if one is given."""
+    layers = []
+    if movie is not None:
+        from napari_sam2.io.movies import open_movie
+        from napari_sam2.plugin.hooks import movie_layer
+
+        layers = [movie_layer(open_movie(movie))]
+    show(layers)
+
+
+def show(layers: list[LayerData]) -> None:
+    """Open napari on some layers, on their first frame, and wait until it is closed.
+
+    Raises
+    ------
+    RuntimeError
+        If napari or Qt is not installed.
+    """
+    try:
+        import napari
+        import qtpy.QtWidgets  # noqa: F401  # raises where no binding of Qt is installed
+    except ImportError as error:
+        raise RuntimeError(
+            f"napari is not installed ({error}): pip install 'napari-sam2[all]'"
+        ) from error
+    make_viewer(layers)
+    napari.run()
+
+
+def make_viewer(layers: list[LayerData]) -> Any:
+    """A viewer with some layers, on their first frame, and the widget docked."""
+    import napari
+    from napari.layers import Layer
+
+    viewer = napari.Viewer()
+    for data in layers:
+        viewer.add_layer(Layer.create(*data))
+    if viewer.dims.ndim > 2:
+        viewer.dims.set_current_step(0, 0)
+    if layers:
+        viewer.layers.selection.active = viewer.layers[0]
+    viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
+    return viewer

@@ -1,0 +1,367 @@
+"""The protocols of the paper: single images, video objects, offline and online (§6, §F.1).
+
+The truth plays the person: objects are prompted from it, and results are compared with it on the
+frames that it labels, from the one on which an object appears. Nothing is left to chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_sam2.evaluation.ctc import CtcCounter
+from napari_sam2.evaluation.effort import offline_seconds, online_seconds
+from napari_sam2.evaluation.kinds import PromptKind
+from napari_sam2.evaluation.results import (
+    NO_SHAPE,
+    CurvePoint,
+    Evaluation,
+    MaskScore,
+    movie_means,
+)
+from napari_sam2.evaluation.session import (
+    Mask,
+    Model,
+    MovieLike,
+    Progress,
+    Session,
+    scored,
+)
+from napari_sam2.evaluation.truth import LabelledMovie, count_frame
+from napari_sam2.evaluation.vos import mean_of_defined, region_similarity
+
+CLICKS_PER_FRAME = 3  # N_click of §6.1
+MOST_FRAMES = 8  # N_frame of §6.1
+PAUSE_BELOW_IOU = 0.75  # §F.1.2, "Online evaluation"
+IMAGE_PROMPTS = (
+    PromptKind.one_click,
+    PromptKind.three_clicks,
+    PromptKind.five_clicks,
+    PromptKind.box,
+)
+ONE_FRAME = "it is on one labelled frame only: there is nothing to track"
+
+Scores = dict[tuple[int, int], MaskScore]
+
+
+def image(
+    model: Model,
+    movie: MovieLike,
+    truth: LabelledMovie,
+    prompt: PromptKind = PromptKind.one_click,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Outline every object on every labelled frame by itself, without tracking.
+
+    Parameters
+    ----------
+    model : Sam2 or callable
+        A network, or what makes a tracker for `Frames`.
+    movie : Frames or array_like
+        (T, Y, X) or another stack that `Frames` takes.
+    truth : LabelledMovie
+    prompt : PromptKind
+        Whose figures the scores are; the mean IoU is of 1, 3, 5 clicks and a box in any case.
+    on_progress : callable, optional
+        Told how many frames are done, and of how many.
+
+    Returns
+    -------
+    Evaluation
+        Means are over all masks. Clicks are those of the prompt.
+
+    Raises
+    ------
+    ValueError
+        If movie and truth do not belong together, or the prompt is a mask.
+
+    Notes
+    -----
+    SAM 2 paper, §6.3.
+    """
+    if prompt is PromptKind.mask:
+        raise ValueError("on single images a mask is the answer: prompt with clicks or a box")
+    session = Session(model, movie, truth)
+    ious: dict[PromptKind, list[float]] = {kind: [] for kind in IMAGE_PROMPTS}
+    scores, clicks = [], {}
+    frames = [t for t in sorted(truth.annotated) if truth.ids_by_frame[t]]
+    for done, t in enumerate(frames, start=1):
+        for object_id in truth.ids_by_frame[t]:
+            true_mask = session.true_mask(t, object_id)
+            masks = _image_masks(session, t, object_id, true_mask)
+            for kind, mask in masks.items():
+                ious[kind].append(region_similarity(true_mask, mask))
+            scores.append(scored(t, object_id, true_mask, masks[prompt]))
+            clicks[t, object_id] = min(prompt.clicks, session.clicks[t, object_id])
+        session.stopwatch.add(t, truth.ids_by_frame[t], 0.0, is_step=True)
+        _tell(on_progress, done, len(frames))
+    return Evaluation(
+        "image",
+        prompt,
+        session.object_ids,
+        tuple(scores),
+        clicks,
+        session.stopwatch,
+        mean_iou={kind.value: mean_of_defined(values) for kind, values in ious.items()},
+        pooled=True,
+    )
+
+
+def _image_masks(session: Session, t: int, object_id: int, truth: Mask) -> dict[PromptKind, Mask]:
+    """Masks by prompt; nothing is left of them in the tracker."""
+    after = session.click_first(t, object_id, truth, PromptKind.five_clicks.clicks)
+    session.tracker.remove_object(object_id)
+    masks = {kind: after[kind.clicks - 1] for kind in IMAGE_PROMPTS if kind.clicks}
+    masks[PromptKind.box] = session.prompt(t, object_id, PromptKind.box)
+    session.tracker.remove_object(object_id)
+    return masks
+
+
+def vos(
+    model: Model,
+    movie: MovieLike,
+    truth: LabelledMovie,
+    prompt: PromptKind = PromptKind.one_click,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Prompt each object on the frame on which it appears, then track it to the end.
+
+    Parameters
+    ----------
+    model, movie, truth, on_progress
+        As for `image`.
+    prompt : PromptKind
+        What each object is pointed out with.
+
+    Returns
+    -------
+    Evaluation
+        Scores are of the labels, in which masks do not overlap. The prompted frame is given and
+        does not count; an object that is on no other frame has a score only if it is found on one.
+        Where the truth is markers there are no scores, but DET and TRA.
+
+    Raises
+    ------
+    ValueError
+        If movie and truth do not belong together, or the truth is markers and the prompt is more
+        than one click: where the next one would go is not known.
+
+    Notes
+    -----
+    SAM 2 paper, §6.2 and §F.1.3.
+    """
+    session = Session(model, movie, truth, prompt)
+    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    for object_id, t in firsts.items():
+        session.prompt(t, object_id, prompt)
+    counter = CtcCounter(truth_parents=truth.parents)
+    scores: list[MaskScore] = []
+    start, stop = min(firsts.values()), truth.shape[0]
+    for result in session.track(start, stop, session.object_ids):
+        t = result.t
+        labels = session.tracker.labels(t)
+        count_frame(counter, truth, t, labels)
+        if t in truth.annotated and not truth.is_markers:
+            true_labels = truth.frame(t)
+            scores += [
+                scored(t, k, true_labels == k, labels == k)
+                for k, first in firsts.items()
+                if first < t
+            ]
+        _tell(on_progress, t + 1 - start, stop - start)
+    reasons = {k: ONE_FRAME for k, frames in truth.frames_of.items() if len(frames) == 1}
+    if truth.is_markers:
+        reasons = dict.fromkeys(session.object_ids, NO_SHAPE)
+    return Evaluation(
+        "vos",
+        prompt,
+        session.object_ids,
+        tuple(scores),
+        dict(session.clicks),
+        session.stopwatch,
+        ctc=counter.scores(),
+        reasons=reasons,
+    )
+
+
+def offline(
+    model: Model,
+    movie: MovieLike,
+    truth: LabelledMovie,
+    rounds: int = MOST_FRAMES,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Track the whole movie again and again, each time with clicks on the worst frame.
+
+    In the first round the frame is the one on which an object appears, in the others the one
+    with the lowest IoU of those that were not clicked yet. An object without errors is left alone.
+
+    Parameters
+    ----------
+    model, movie, truth, on_progress
+        As for `image`.
+    rounds : int
+        N_frame, most frames to click for an object.
+
+    Returns
+    -------
+    Evaluation
+        Scores of the last round, each object by itself, and the curve over all rounds.
+
+    Raises
+    ------
+    ValueError
+        If movie and truth do not belong together, or there is no round.
+
+    Notes
+    -----
+    SAM 2 paper, §6.1 and §F.1.2. Seconds of a person are those of the clicks that were made.
+    """
+    _check_rounds(rounds)
+    session = Session(model, movie, truth)
+    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    scores: Scores = {}
+    curve: list[CurvePoint] = []
+    for number in range(rounds):
+        if number == 0:
+            active = list(firsts)
+            for object_id, t in firsts.items():
+                session.prompt(t, object_id, PromptKind.three_clicks)
+        else:
+            active = [k for k in firsts if _click_worst_frame(session, k, scores)]
+        start = min((firsts[k] for k in active), default=truth.shape[0])
+        for result in session.track(start, truth.shape[0], active) if active else ():
+            scores |= {(s.t, s.object_id): s for s in session.scores_of(result)}
+            _tell(on_progress, number * truth.shape[0] + result.t + 1, rounds * truth.shape[0])
+        seconds = [
+            offline_seconds(truth.shape[0] - firsts[k], session.clicks_of(k)) for k in firsts
+        ]
+        curve.append(_curve_point(session, number + 1, seconds, scores))
+    return _interactive("offline", session, scores, curve)
+
+
+def _click_worst_frame(session: Session, object_id: int, scores: Scores) -> bool:
+    """Correct an object where it is worst; whether there was anything to correct."""
+    open_frames = [
+        (score.region, t)
+        for (t, k), score in scores.items()
+        if k == object_id and (t, k) not in session.clicks and score.region < 1
+    ]
+    if not open_frames:
+        return False
+    t = min(open_frames)[1]
+    result = session.tracker.result(t, object_id)
+    assert result is not None, "a frame with a score was tracked"
+    session.correct(
+        t, object_id, session.true_mask(t, object_id), result.masks[0], CLICKS_PER_FRAME
+    )
+    return True
+
+
+def online(
+    model: Model,
+    movie: MovieLike,
+    truth: LabelledMovie,
+    rounds: int = MOST_FRAMES,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Go through the movie once and click where an object is lost: where its IoU is below 0.75.
+
+    Clicks change the frames after them, never those before.
+
+    Parameters
+    ----------
+    model, movie, truth, on_progress
+        As for `image`.
+    rounds : int
+        N_frame, most frames to click for an object.
+
+    Returns
+    -------
+    Evaluation
+        Scores with that many frames, each object by itself, and the curve over fewer.
+
+    Raises
+    ------
+    ValueError
+        If movie and truth do not belong together, or there is no round.
+
+    Notes
+    -----
+    SAM 2 paper, §6.1 and §F.1.2. With one frame more to click, nothing changes up to the frame
+    where the first click is now possible: each round goes on from there.
+    """
+    _check_rounds(rounds)
+    session = Session(model, movie, truth)
+    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    for object_id, t in firsts.items():
+        session.prompt(t, object_id, PromptKind.three_clicks)
+    scores: Scores = {}
+    curve: list[CurvePoint] = []
+    waiting = dict(firsts)
+    for number in range(1, rounds + 1):
+        waiting = _go_on(session, waiting, number > 1, scores)
+        seconds = [online_seconds(truth.shape[0] - firsts[k], session.clicks_of(k)) for k in firsts]
+        curve.append(_curve_point(session, number, seconds, scores))
+        _tell(on_progress, number, rounds)
+    return _interactive("online", session, scores, curve)
+
+
+def _go_on(
+    session: Session, starts: dict[int, int], is_paused: bool, scores: Scores
+) -> dict[int, int]:
+    """Follow objects from where they wait; where each is lost next."""
+    lost: dict[int, int] = {}
+    length = session.truth.shape[0]
+    for t in range(min(starts.values(), default=length), length):
+        if is_paused:
+            for object_id in [k for k, start in starts.items() if start == t]:
+                _click_lost(session, t, object_id, scores)
+        active = [k for k, start in starts.items() if start <= t]
+        for result in session.track(t, t + 1, active):
+            for score in session.scores_of(result):
+                object_id = score.object_id
+                scores[t, object_id] = score
+                is_clicked = (t, object_id) in session.clicks
+                if score.region < PAUSE_BELOW_IOU and not is_clicked:
+                    lost.setdefault(object_id, t)
+    return lost
+
+
+def _click_lost(session: Session, t: int, object_id: int, scores: Scores) -> None:
+    result = session.tracker.result(t, object_id)
+    assert result is not None, "an object waits where it was tracked to"
+    truth = session.true_mask(t, object_id)
+    mask = session.correct(t, object_id, truth, result.masks[0], CLICKS_PER_FRAME)
+    scores[t, object_id] = scored(t, object_id, truth, mask)
+
+
+def _check_rounds(rounds: int) -> None:
+    if rounds < 1:
+        raise ValueError(f"at least one frame must be clicked; got {rounds}")
+
+
+def _curve_point(
+    session: Session, number: int, seconds: Sequence[float], scores: Scores
+) -> CurvePoint:
+    region, boundary = movie_means(scores.values())
+    clicks = sum(session.clicks.values())
+    return CurvePoint(number, clicks, mean_of_defined(seconds), region, boundary)
+
+
+def _interactive(
+    protocol: str, session: Session, scores: Scores, curve: list[CurvePoint]
+) -> Evaluation:
+    return Evaluation(
+        protocol,
+        PromptKind.three_clicks,
+        session.object_ids,
+        tuple(scores[key] for key in sorted(scores)),
+        dict(session.clicks),
+        session.stopwatch,
+        tuple(curve),
+    )
+
+
+def _tell(on_progress: Progress | None, done: int, total: int) -> None:
+    if on_progress is not None:
+        on_progress(done, total)

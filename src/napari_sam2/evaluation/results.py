@@ -1,0 +1,265 @@
+"""What an evaluation finds: figures by object and frame, and their means."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from napari_sam2.evaluation.ctc import CtcScores
+from napari_sam2.evaluation.vos import j_and_f, mean_of_defined
+
+UNDEFINED = float("nan")
+NO_SHAPE = "the truth shows where it is, but not its shape"
+NOWHERE = "on no frame that counts is it in the truth or in the labels"
+
+
+@dataclass(frozen=True)
+class MaskScore:
+    """How well one object is outlined on one frame.
+
+    Attributes
+    ----------
+    t, object_id : int
+        Frame and id in the truth.
+    region, boundary : float
+        J and F, 0 to 1; NaN where the object is in neither.
+    """
+
+    t: int
+    object_id: int
+    region: float
+    boundary: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means of a movie, an object or a frame.
+
+    Attributes
+    ----------
+    region, boundary : float
+        J and F; NaN where nothing counts.
+    clicks : int
+        Clicks given.
+    seconds_per_frame : float
+        Of computing; NaN where nothing was computed.
+    reason : str
+        Why J and F are NaN; else empty.
+    """
+
+    region: float
+    boundary: float
+    clicks: int = 0
+    seconds_per_frame: float = UNDEFINED
+    reason: str = ""
+
+    @property
+    def j_and_f(self) -> float:
+        """J&F."""
+        return j_and_f(self.region, self.boundary)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """How good it is after some frames were annotated.
+
+    Attributes
+    ----------
+    prompted_frames : int
+        N_frame, the most frames that were clicked for an object.
+    clicks : int
+        Of all objects.
+    annotation_seconds : float
+        Of a person, for one object on average.
+    region, boundary : float
+        J and F.
+    """
+
+    prompted_frames: int
+    clicks: int
+    annotation_seconds: float
+    region: float
+    boundary: float
+
+    @property
+    def j_and_f(self) -> float:
+        """J&F."""
+        return j_and_f(self.region, self.boundary)
+
+
+class Stopwatch:
+    """Seconds of computing by frame and by object; objects of one batch share them alike."""
+
+    def __init__(self) -> None:
+        self.seconds_of_frame: dict[int, float] = defaultdict(float)
+        self.steps_of_frame: dict[int, int] = defaultdict(int)
+        self.seconds_of_object: dict[int, float] = defaultdict(float)
+        self.steps_of_object: dict[int, int] = defaultdict(int)
+
+    @contextmanager
+    def running(self, t: int, object_ids: Sequence[int], *, is_step: bool) -> Iterator[None]:
+        """Measure the body.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_ids : sequence of int
+            Objects that are computed.
+        is_step : bool
+            Whether it counts as another frame, or is more work on one.
+        """
+        start = time.perf_counter()
+        yield
+        self.add(t, object_ids, time.perf_counter() - start, is_step=is_step)
+
+    def add(self, t: int, object_ids: Sequence[int], seconds: float, *, is_step: bool) -> None:
+        """Count seconds that were measured elsewhere."""
+        self.seconds_of_frame[t] += seconds
+        self.steps_of_frame[t] += is_step
+        for object_id in object_ids:
+            self.seconds_of_object[object_id] += seconds / len(object_ids)
+            self.steps_of_object[object_id] += is_step
+
+    def per_frame(self) -> float:
+        """Seconds of a frame on average."""
+        return _rate(sum(self.seconds_of_frame.values()), sum(self.steps_of_frame.values()))
+
+    def of_frame(self, t: int) -> float:
+        """Seconds of one frame."""
+        return _rate(self.seconds_of_frame.get(t, 0.0), self.steps_of_frame.get(t, 0))
+
+    def of_object(self, object_id: int) -> float:
+        """Seconds of a frame for the part of one object."""
+        return _rate(
+            self.seconds_of_object.get(object_id, 0.0), self.steps_of_object.get(object_id, 0)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All figures of one run of a protocol.
+
+    Attributes
+    ----------
+    protocol, prompt : str
+        What was done; `prompt` is empty where there is no choice.
+    object_ids : tuple of int
+        Objects of the truth.
+    scores : tuple of MaskScore
+        One for each object and frame that count.
+    clicks : mapping of (int, int) to int
+        By frame and object.
+    stopwatch : Stopwatch
+    curve : tuple of CurvePoint
+        Of the interactive protocols.
+    mean_iou : mapping of str to float
+        Of the image protocol, by prompt.
+    ctc : CtcScores, optional
+        Where labels of whole frames come out.
+    reasons : mapping of int to str
+        Why an object has no score.
+    pooled : bool
+        Whether the mean is over all masks, as for images, and not over the means of objects.
+    """
+
+    protocol: str
+    prompt: str
+    object_ids: tuple[int, ...]
+    scores: tuple[MaskScore, ...]
+    clicks: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    curve: tuple[CurvePoint, ...] = ()
+    mean_iou: Mapping[str, float] = field(default_factory=dict)
+    ctc: CtcScores | None = None
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    pooled: bool = False
+
+    def summary(self) -> Figures:
+        """Of the movie: means over objects of the means over their frames."""
+        region, boundary = movie_means(self.scores, pooled=self.pooled)
+        return Figures(
+            region,
+            boundary,
+            sum(self.clicks.values()),
+            self.stopwatch.per_frame(),
+            "" if region == region else "no object has a frame that counts",
+        )
+
+    def by_object(self) -> dict[int, Figures]:
+        """Of each object: means over its frames."""
+        scores = _grouped(self.scores, lambda score: score.object_id)
+        clicks = _summed((object_id, n) for (_, object_id), n in self.clicks.items())
+        return {
+            object_id: Figures(
+                *_means(scores.get(object_id, [])),
+                clicks.get(object_id, 0),
+                self.stopwatch.of_object(object_id),
+                "" if _counts(scores.get(object_id, [])) else self.reasons.get(object_id, NOWHERE),
+            )
+            for object_id in self.object_ids
+        }
+
+    def by_frame(self) -> dict[int, Figures]:
+        """Of each frame that counts or was computed: means over its objects."""
+        scores = _grouped(self.scores, lambda score: score.t)
+        clicks = _summed((t, n) for (t, _), n in self.clicks.items())
+        frames = sorted({*scores, *clicks, *self.stopwatch.steps_of_frame})
+        return {
+            t: Figures(
+                *_means(scores.get(t, [])),
+                clicks.get(t, 0),
+                self.stopwatch.of_frame(t),
+                "" if _counts(scores.get(t, [])) else "no object counts on this frame",
+            )
+            for t in frames
+        }
+
+
+def movie_means(scores: Iterable[MaskScore], *, pooled: bool = False) -> tuple[float, float]:
+    """J and F of a movie: means over objects of the means over their frames.
+
+    Parameters
+    ----------
+    scores : iterable of MaskScore
+    pooled : bool
+        Take the mean over all masks at once.
+    """
+    if pooled:
+        return _means(list(scores))
+    means = [_means(group) for group in _grouped(scores, lambda s: s.object_id).values()]
+    return mean_of_defined(j for j, _ in means), mean_of_defined(f for _, f in means)
+
+
+def _means(scores: Sequence[MaskScore]) -> tuple[float, float]:
+    return (
+        mean_of_defined(score.region for score in scores),
+        mean_of_defined(score.boundary for score in scores),
+    )
+
+
+def _counts(scores: Sequence[MaskScore]) -> bool:
+    return any(score.region == score.region for score in scores)
+
+
+def _grouped(
+    scores: Iterable[MaskScore], key: Callable[[MaskScore], int]
+) -> dict[int, list[MaskScore]]:
+    groups: dict[int, list[MaskScore]] = {}
+    for score in scores:
+        groups.setdefault(key(score), []).append(score)
+    return groups
+
+
+def _summed(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    totals: dict[int, int] = defaultdict(int)
+    for key, count in pairs:
+        totals[key] += count
+    return dict(totals)
+
+
+def _rate(seconds: float, steps: int) -> float:
+    return seconds / steps if steps else UNDEFINED

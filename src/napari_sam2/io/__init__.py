@@ -1,0 +1,1 @@
+"""Files in, files out: movies, labels, prompts, tables and pictures."""

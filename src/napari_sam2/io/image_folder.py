@@ -1,0 +1,122 @@
+"""A folder of images as a movie, one file per frame."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.io.axes import MovieAxes, resolve_axes
+from napari_sam2.io.movie import Movie, lazy_stack
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tiff_metadata import read_scale
+from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+
+_TIFF = (".tif", ".tiff")
+FRAME_SUFFIXES = (*_TIFF, ".png")
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Key that sorts t2.tif before t10.tif.
+
+    Examples
+    --------
+    >>> sorted(["t10", "t9", "t1"], key=natural_order)
+    ['t1', 't9', 't10']
+    """
+    parts = re.split(r"(\d+)", name.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def open_image_folder(folder: Path) -> Movie:
+    """A movie of the TIFF or PNG images of a folder, in natural order of their names.
+
+    Hidden files and other kinds of files are passed over.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, images of two kinds, or the first one is not a 2D image; and when a
+        frame is read that differs from the first in shape or type.
+    """
+    files = _frame_files(folder)
+    first, rgb, scale = _read_first(files[0])
+    shape = (len(files), *first.shape)
+    dtype = first.dtype
+
+    def read_frame(t: int) -> NDArray[Any]:
+        image = read_image(files[t])
+        if image.shape != shape[1:] or image.dtype != dtype:
+            raise ValueError(
+                f"{files[t].name} is {image.shape} {image.dtype}, "
+                f"but {files[0].name} is {shape[1:]} {dtype}; "
+                "all frames of a movie must be alike"
+            )
+        return image
+
+    return Movie(lazy_stack(read_frame, shape, dtype), rgb, scale, folder.name)
+
+
+def read_image(file: Path) -> NDArray[Any]:
+    """One 2D image from a TIFF or PNG file, (Y, X) or (Y, X, 3|4).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read or holds several images.
+    """
+    if file.suffix.lower() in _TIFF:
+        return _read_tiff(file)[0]
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    try:
+        image: NDArray[Any] = iio.imread(file, plugin="pillow")
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
+        raise ValueError(f"{file.name} cannot be read as an image: {error}") from error
+    _plane_axes(image, file.name)
+    return image
+
+
+def _read_first(file: Path) -> tuple[NDArray[Any], bool, ImageScale]:
+    if file.suffix.lower() in _TIFF:
+        image, scale = _read_tiff(file)
+    else:
+        image, scale = read_image(file), ImageScale()
+    return image, image.ndim == 3, scale
+
+
+def _read_tiff(file: Path) -> tuple[NDArray[Any], ImageScale]:
+    with opened_tiff(file) as tif:
+        data, axes = lazy_pages(tif, file.name)
+        scale = read_scale(tif)
+    if axes.frames != 1:
+        raise ValueError(
+            f"{file.name} holds {axes.frames} images; open it by itself, "
+            "or give a folder of single images"
+        )
+    return np.array(data[0]), scale
+
+
+def _plane_axes(image: NDArray[Any], source: str) -> MovieAxes:
+    axes = {2: "YX", 3: "YXS"}.get(image.ndim, "")
+    return resolve_axes(axes, image.shape, source)
+
+
+def _frame_files(folder: Path) -> list[Path]:
+    files = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in FRAME_SUFFIXES and not file.name.startswith(".")
+    ]
+    if not files:
+        raise ValueError(f"no {', '.join(FRAME_SUFFIXES)} images in the folder {folder}")
+    kinds = {"PNG" if file.suffix.lower() == ".png" else "TIFF" for file in files}
+    if len(kinds) > 1:
+        raise ValueError(f"the folder {folder} holds TIFF and PNG images; keep one kind in it")
+    return sorted(files, key=lambda file: natural_order(file.name))

@@ -1,0 +1,86 @@
+"""A movie as it comes from a file: an array that is read one frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.io.scale import ImageScale
+
+
+class ArrayLike(Protocol):
+    """What is asked of a lazily read array: numpy, memory map, dask and zarr have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of a pixel."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """One frame, read now or when it is turned into a numpy array."""
+
+    def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
+        """The whole array in memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Movie:
+    """A time-lapse whose frames are read when they are needed.
+
+    Parameters
+    ----------
+    data : (T, Y, X) or (T, Y, X, 3|4) array-like
+        Lazy; a single image is a movie of one frame.
+    rgb : bool
+        Whether the last axis holds colours.
+    scale : ImageScale
+        As far as the file tells it.
+    name : str
+        Name of the file without its folder.
+    """
+
+    data: ArrayLike
+    rgb: bool
+    scale: ImageScale = field(default_factory=ImageScale)
+    name: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X)."""
+        t, y, x = self.data.shape[:3]
+        return t, y, x
+
+    def frame(self, t: int) -> NDArray[Any]:
+        """One frame, (Y, X) or (Y, X, 3|4), in memory."""
+        return np.asarray(self.data[t])
+
+
+def lazy_stack(
+    read_frame: Callable[[int], NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> da.Array:
+    """An array whose frames are read by a function, one chunk per frame.
+
+    Parameters
+    ----------
+    read_frame : callable
+        From the index `t` to the frame, of `shape` without its first axis and of `dtype`. May be
+        called from several threads.
+    shape : (T, Y, X) or (T, Y, X, C)
+    dtype : dtype
+    """
+
+    def read_block(block_id: tuple[int, ...]) -> NDArray[Any]:
+        return read_frame(block_id[0])[np.newaxis]
+
+    chunks = ((1,) * shape[0], *((size,) for size in shape[1:]))
+    meta = np.empty((0,) * len(shape), dtype=dtype)
+    stack: da.Array = da.map_blocks(read_block, chunks=chunks, dtype=dtype, meta=meta)
+    return stack

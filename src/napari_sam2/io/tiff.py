@@ -1,0 +1,257 @@
+"""Labels as TIFF that ImageJ, napari and Python read with their axes and scale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.movie import ArrayLike
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tiff_metadata import (
+    imagej_metadata,
+    imagej_resolution,
+    ome_metadata,
+    own_axes,
+    read_scale,
+    software_tag,
+)
+from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+
+__all__ = ["ImageScale", "is_own_file", "read_labels", "write_images", "write_labels"]
+
+_LARGEST_IMAGEJ_BYTES = 2**32 - 2**25  # a TIFF file of ImageJ ends at 4 GiB, headers included
+LabelsFormat = Literal["auto", "imagej", "ome"]
+FileFormat = Literal["imagej", "ome"]
+
+
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    scale: ImageScale | None = None,
+    format: LabelsFormat = "auto",  # the word of imageio and PIL too
+) -> None:
+    """Write labels as a compressed TIFF file that is complete or not there at all.
+
+    The file holds uint16, or uint32 when an id is above 65535, compressed with zlib, and the axes,
+    pixel size, unit and frame interval. Frames are read one at a time, twice.
+
+    Parameters
+    ----------
+    path : path
+        File to write; an existing one is replaced when the new one is complete.
+    labels : (T, Y, X) or (Y, X) array-like of integers
+        Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr.
+    scale : ImageScale, optional
+        Pixel size and frame interval of the image.
+    format : {"auto", "imagej", "ome"}
+        "auto" writes an ImageJ file, and an OME file where ImageJ's format ends: above 65535 ids,
+        from 4 GiB of pixels on, or when the name ends with .ome.tif.
+
+    Raises
+    ------
+    ValueError
+        If the labels have another shape, no pixels or negative ids, or `format` cannot hold them.
+    TypeError
+        If the labels are not integers.
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    shape, axes = _checked_shape(labels)
+    largest = _largest_id(labels)
+    dtype = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
+    file_format = _chosen_format(format, Path(path), shape, dtype)
+    description = _description(file_format, axes, scale or ImageScale(), (0, max(largest, 1)))
+    _write_pages(path, _pages(labels, dtype), shape, dtype, file_format, description)
+
+
+def write_images(
+    path: str | os.PathLike[str], images: NDArray[Any], scale: ImageScale | None = None
+) -> None:
+    """Write a grey movie as `write_labels` writes labels: compressed, with its scale, atomically.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    images : (T, Y, X) uint8, uint16 or float32
+    scale : ImageScale, optional
+
+    Raises
+    ------
+    ValueError
+        If the images have another shape.
+    TypeError
+        If they have another type.
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    if images.ndim != 3 or 0 in images.shape:
+        raise ValueError(f"images must be (T, Y, X); got an array of shape {images.shape}")
+    if images.dtype not in (np.uint8, np.uint16, np.float32):
+        raise TypeError(f"images must be uint8, uint16 or float32; got {images.dtype}")
+    file_format = _chosen_format("auto", Path(path), images.shape, images.dtype)
+    limits = (float(images.min()), float(images.max()))
+    description = _description(file_format, "TYX", scale or ImageScale(), limits)
+    _write_pages(path, iter(images), images.shape, images.dtype, file_format, description)
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.uint32], ImageScale]:
+    """Read labels and their scale, from our own files and from others.
+
+    Parameters
+    ----------
+    path : path
+        TIFF file of integers.
+
+    Returns
+    -------
+    labels : (T, Y, X) or (Y, X) uint16, uint32 when an id is above 65535
+        With the dimensions that were written; of a foreign file (Y, X) when it holds one image.
+    scale : ImageScale
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not a TIFF, is truncated, has other axes, or holds no labels.
+    """
+    name = Path(path).name
+    with opened_tiff(path) as tif:
+        data, axes = lazy_pages(tif, name)
+        written = own_axes(tif)
+        scale = read_scale(tif)
+    if axes.channels or np.dtype(data.dtype).kind not in "uib":
+        kind = "colours" if axes.channels else f"{data.dtype} pixels"
+        raise ValueError(f"{name} holds {kind}; labels are one integer per pixel")
+    labels = np.asarray(data)
+    single = written == "YX" or (written is None and axes.frames == 1)
+    return _as_labels(labels[0] if single else labels, name), scale
+
+
+def is_own_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a TIFF file was written by `write_labels`; False for whatever is not a readable
+    TIFF.
+    """
+    try:
+        with opened_tiff(path) as tif:
+            return own_axes(tif) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _checked_shape(labels: ArrayLike) -> tuple[tuple[int, ...], str]:
+    shape = tuple(int(size) for size in labels.shape)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"labels must be (T, Y, X) or (Y, X); got an array of shape {shape}")
+    if 0 in shape:
+        raise ValueError(f"labels have no pixels: their shape is {shape}")
+    if shape[-1] == 1:
+        raise ValueError(
+            "labels must be at least 2 pixels wide: TIFF drops a last axis of length 1"
+        )
+    if np.dtype(labels.dtype).kind not in "uib":
+        raise TypeError(f"labels must be integers; got {labels.dtype}")
+    return shape, "TYX" if len(shape) == 3 else "YX"
+
+
+def _frames(labels: ArrayLike) -> Iterator[NDArray[Any]]:
+    if len(labels.shape) == 2:
+        yield np.asarray(labels)
+    else:
+        for t in range(labels.shape[0]):
+            yield np.asarray(labels[t])
+
+
+def _largest_id(labels: ArrayLike) -> int:
+    """Largest id; checks on the way that every id fits."""
+    largest = 0
+    for t, frame in enumerate(_frames(labels)):
+        low, high = int(frame.min()), int(frame.max())
+        if low < 0 or high > np.iinfo(np.uint32).max:
+            wrong = low if low < 0 else high
+            raise ValueError(
+                f"object ids must be 0 to {np.iinfo(np.uint32).max}; frame {t} has {wrong}"
+            )
+        largest = max(largest, high)
+    return largest
+
+
+def _pages(labels: ArrayLike, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    for frame in _frames(labels):
+        yield np.ascontiguousarray(frame, dtype=dtype)
+
+
+def _chosen_format(
+    wanted: str, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> FileFormat:
+    if wanted not in ("auto", "imagej", "ome"):
+        raise ValueError(f"format must be 'auto', 'imagej' or 'ome'; got {wanted!r}")
+    fits_imagej = dtype != np.uint32 and _size_bytes(shape, dtype) < _LARGEST_IMAGEJ_BYTES
+    if wanted == "imagej" and not fits_imagej:
+        raise ValueError(
+            "ImageJ files hold ids up to 65535 and up to 4 GiB of pixels; "
+            "write format='ome' instead"
+        )
+    if wanted == "auto":
+        named_ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+        return "imagej" if fits_imagej and not named_ome else "ome"
+    return "imagej" if wanted == "imagej" else "ome"
+
+
+def _description(
+    file_format: FileFormat, axes: str, scale: ImageScale, limits: tuple[float, float]
+) -> dict[str, Any]:
+    software = {"software": software_tag(axes)}
+    if file_format == "ome":
+        return {"metadata": ome_metadata(axes, scale), **software}
+    metadata = imagej_metadata(axes, scale, limits)
+    return {"metadata": metadata, "resolution": imagej_resolution(scale), **software}
+
+
+def _write_pages(
+    path: str | os.PathLike[str],
+    pages: Iterator[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    file_format: FileFormat,
+    description: dict[str, Any],
+) -> None:
+    with (
+        atomic_path(path) as temporary,
+        tifffile.TiffWriter(
+            temporary,
+            bigtiff=_size_bytes(shape, dtype) >= _LARGEST_IMAGEJ_BYTES,
+            imagej=file_format == "imagej",
+            ome=file_format == "ome",
+        ) as writer,
+    ):
+        writer.write(
+            pages,
+            shape=shape,
+            dtype=dtype,
+            photometric="minisblack",
+            compression="zlib",
+            maxworkers=1,
+            **description,
+        )
+
+
+def _size_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return int(np.prod(shape)) * dtype.itemsize
+
+
+def _as_labels(labels: NDArray[Any], source: str) -> NDArray[np.uint16 | np.uint32]:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > np.iinfo(np.uint32).max:
+        raise ValueError(
+            f"{source} holds ids from {low} to {high}; object ids are 0 to {2**32 - 1}"
+        )
+    return labels.astype(np.uint16 if high <= np.iinfo(np.uint16).max else np.uint32)

@@ -1,0 +1,30 @@
+"""The network of SAM 2: presets, weights, and the parts put together."""
+
+import os
+
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # before torch comes in
+
+from napari_sam2.model.checkpoint import build_model, load_model, read_state, recognise
+from napari_sam2.model.config import PRESETS, EncoderConfig, Sam2Config
+from napari_sam2.model.sam2 import (
+    Decoded,
+    FrameFeatures,
+    MemoryTokens,
+    PromptTensors,
+    Sam2,
+)
+
+__all__ = [
+    "PRESETS",
+    "Decoded",
+    "EncoderConfig",
+    "FrameFeatures",
+    "MemoryTokens",
+    "PromptTensors",
+    "Sam2",
+    "Sam2Config",
+    "build_model",
+    "load_model",
+    "read_state",
+    "recognise",
+]

@@ -1,0 +1,184 @@
+"""Weights in, network out: official `.pt` files and our own safetensors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from napari_sam2.model.config import PRESETS, Sam2Config
+from napari_sam2.model.registry import EMBEDDED, checkpoint_path
+from napari_sam2.model.sam2 import Sam2
+
+StateDict = dict[str, Tensor]
+
+
+def load_model(name: str | Path = "cells", device: str | torch.device = "auto") -> Sam2:
+    """A network ready for inference.
+
+    Parameters
+    ----------
+    name : str or Path
+        `cells`, the name of an official checkpoint that has been downloaded (`sam2.1_tiny`, ...),
+        or the path of a `.pt` or `.safetensors` file, whose size is told from its weights.
+    device : str or torch.device
+        `auto` takes CUDA, then MPS, then the CPU.
+
+    Returns
+    -------
+    Sam2
+        In evaluation mode, without gradients.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is missing or the official checkpoint has not been downloaded.
+    ValueError
+        If the file is no SAM 2 checkpoint or the device is unknown.
+    """
+    target = resolve_device(device)
+    if str(name) in PRESETS:
+        config, state = PRESETS[str(name)], read_state(checkpoint_path(str(name)))
+        if str(name) == EMBEDDED:
+            state = {key: value.float() for key, value in state.items()}
+    else:
+        state = read_state(Path(name))
+        config = recognise(state)
+    return build_model(config, state).to(target)
+
+
+def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
+    """A network of this configuration, in evaluation mode.
+
+    Parameters
+    ----------
+    config : Sam2Config
+        Its sizes.
+    state : dict of str to Tensor, optional
+        Weights under official names; without them the network is random.
+
+    Returns
+    -------
+    Sam2
+
+    Raises
+    ------
+    ValueError
+        If names or shapes of the weights do not fit.
+    """
+    model = Sam2(config)
+    if state is not None:
+        try:
+            model.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            raise ValueError(f"these weights do not fit {config.name}: {error}") from error
+    return model.eval().requires_grad_(False)
+
+
+def read_state(path: Path) -> StateDict:
+    """Weights of a checkpoint file; code inside pickles is never run.
+
+    Parameters
+    ----------
+    path : Path
+        `.safetensors`, or what `torch.save` wrote: the state dict itself or under `model`.
+
+    Returns
+    -------
+    dict of str to Tensor
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated or holds something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:  # a damaged file makes the readers stumble in any way
+        raise ValueError(
+            f"{path.name} is no readable checkpoint (truncated, or not made of plain weights): "
+            f"{type(error).__name__}"
+        ) from error
+    state = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"{path.name} holds no SAM 2 weights: expected a dict of tensors")
+    return state
+
+
+def recognise(state: StateDict) -> Sam2Config:
+    """Tell the configuration from the weights alone.
+
+    Parameters
+    ----------
+    state : dict of str to Tensor
+        Weights under official names.
+
+    Returns
+    -------
+    Sam2Config
+        The preset whose names and widths these are; only `cells` is named by its own file.
+
+    Raises
+    ------
+    ValueError
+        If no preset fits.
+    """
+    kernel = state.get("image_encoder.trunk.patch_embed.proj.weight")
+    if kernel is None or "sam_mask_decoder.mask_tokens.weight" not in state:
+        raise ValueError("these are no SAM 2 weights: image encoder or mask decoder is missing")
+    width = kernel.shape[0]
+    prefix = "image_encoder.trunk.blocks."
+    depth = len({key.split(".")[3] for key in state if key.startswith(prefix)})
+    is_2_1 = "no_obj_embed_spatial" in state
+    for config in PRESETS.values():
+        fits = (config.encoder.embed_dim, sum(config.encoder.stages)) == (width, depth)
+        if fits and config.occlusion_embedding == is_2_1:
+            return replace(config)
+    sizes = ", ".join(PRESETS)
+    raise ValueError(
+        f"an encoder of width {width} with {depth} blocks is none of the known sizes: {sizes}"
+    )
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device that a name means.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or this machine has no such device.
+    """
+    if str(device) == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        target = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}: use auto, cpu, cuda or mps") from error
+    is_missing = (target.type == "cuda" and not torch.cuda.is_available()) or (
+        target.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if is_missing:
+        raise ValueError(f"no {target.type} device on this machine: use cpu or auto")
+    return target

@@ -1,0 +1,187 @@
+"""Sizes of the network as data: the four official ones and our own `cells`.
+
+SAM 2 paper, §4 and §D.1; the numbers of the official sizes are those of the released checkpoints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Hiera trunk and FPN neck (paper §D.1 "Image encoder").
+
+    Attributes
+    ----------
+    embed_dim : int
+        Channels of the first stage; they double at each later stage.
+    num_heads : int
+        Attention heads of the first stage; they double as well.
+    stages : tuple of int
+        Blocks of the four stages (strides 4, 8, 16, 32).
+    global_blocks : tuple of int
+        Indices of blocks that attend over the whole map instead of windows.
+    position_grid : tuple of int
+        Rows and columns of the global position embedding before interpolation.
+    window_sizes : tuple of int
+        Side of the attention windows of each stage, in tokens.
+    top_down_stride : int
+        The neck adds coarser features down to this stride: 16 in the paper, finer ones let the
+        skips of a small network know what they are part of.
+    """
+
+    embed_dim: int
+    num_heads: int
+    stages: tuple[int, int, int, int]
+    global_blocks: tuple[int, ...]
+    position_grid: tuple[int, int]
+    window_sizes: tuple[int, int, int, int]
+    top_down_stride: int = 16
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of the four stages, from stride 4 to stride 32."""
+        c = self.embed_dim
+        return (c, 2 * c, 4 * c, 8 * c)
+
+
+@dataclass(frozen=True)
+class Sam2Config:
+    """Everything that distinguishes one SAM 2 from another.
+
+    Attributes
+    ----------
+    name : str
+        Name that a user types.
+    encoder : EncoderConfig
+        The image encoder.
+    image_size : int
+        Side of the square input in pixels, a multiple of 32.
+    d_model : int
+        Channels of image embeddings, tokens and object pointers.
+    memory_dim : int
+        Channels of a memory (§D.1 "Memory encoder and memory bank": 64).
+    num_memories : int
+        Memories with a temporal position: one for prompted frames plus N recent ones (§4, N = 6).
+    max_object_pointers : int
+        Frames that hand an object pointer to memory attention.
+    memory_layers, memory_mlp_dim : int
+        Depth (L in §4) and hidden width of memory attention.
+    decoder_heads, decoder_mlp_dim, iou_hidden_dim : int
+        Widths of the mask decoder.
+    occlusion_embedding : bool
+        SAM 2.1: a learned map is added to memories of frames where the object is not visible.
+    pointer_positions : bool
+        SAM 2.1: object pointers carry their signed temporal distance.
+    draw_prompts : bool
+        Clicks and boxes are drawn into the mask prompt as well as given as tokens (ours only; a
+        small network learns to obey a prompt much sooner).
+    draw_previous : bool
+        A tracked frame is shown the mask of the frame before it as a mask prompt, beside its
+        memories (ours only, for the same reason).
+    spread_prompts : bool
+        Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
+        of 16 pixels knows of an object that begins beside it (ours only).
+    min_guess_points : int
+        Three guesses are made from this many clicks up to one, a single mask otherwise: 0 in the
+        paper, so that tracked frames are guessed too.
+    steady_single_mask : bool
+        The single mask is kept even where it is unstable; official networks then fall back to the
+        best guess.
+    memory_scale, memory_bias : float
+        Mask probabilities are scaled and shifted by these before they are memorized.
+    """
+
+    name: str
+    encoder: EncoderConfig
+    image_size: int = 1024
+    d_model: int = 256
+    memory_dim: int = 64
+    num_memories: int = 7
+    max_object_pointers: int = 16
+    memory_layers: int = 4
+    memory_mlp_dim: int = 2048
+    decoder_heads: int = 8
+    decoder_mlp_dim: int = 2048
+    iou_hidden_dim: int = 256
+    occlusion_embedding: bool = True
+    pointer_positions: bool = True
+    draw_prompts: bool = False
+    draw_previous: bool = False
+    spread_prompts: bool = False
+    min_guess_points: int = 0
+    steady_single_mask: bool = False
+    memory_scale: float = 20.0
+    memory_bias: float = -10.0
+
+    def __post_init__(self) -> None:
+        if self.image_size % 32 or self.image_size <= 0:
+            raise ValueError(f"image_size must be a positive multiple of 32; got {self.image_size}")
+        if self.d_model % self.memory_dim:
+            raise ValueError(
+                f"d_model must be a multiple of memory_dim; "
+                f"got {self.d_model} and {self.memory_dim}"
+            )
+
+    @property
+    def tokens_per_pointer(self) -> int:
+        """Memory tokens that one object pointer is split into (§D.1: 4)."""
+        return self.d_model // self.memory_dim
+
+    @property
+    def low_res_size(self) -> int:
+        """Side of the mask logits that the decoder gives, stride 4."""
+        return self.image_size // 4
+
+    def at_size(self, image_size: int) -> Sam2Config:
+        """Copy of this configuration for another input size in pixels."""
+        return replace(self, image_size=image_size)
+
+
+_TRUNKS = {
+    "tiny": EncoderConfig(96, 1, (1, 2, 7, 2), (5, 7, 9), (7, 7), (8, 4, 14, 7)),
+    "small": EncoderConfig(96, 1, (1, 2, 11, 2), (7, 10, 13), (7, 7), (8, 4, 14, 7)),
+    "base_plus": EncoderConfig(112, 2, (2, 3, 16, 3), (12, 16, 20), (14, 14), (8, 4, 14, 7)),
+    "large": EncoderConfig(144, 2, (2, 6, 36, 4), (23, 33, 43), (7, 7), (8, 4, 16, 8)),
+}
+
+CELLS = Sam2Config(
+    name="cells",
+    encoder=EncoderConfig(32, 1, (1, 2, 5, 1), (5, 7), (8, 8), (8, 8, 8, 8), top_down_stride=4),
+    image_size=256,
+    d_model=128,
+    memory_layers=2,
+    memory_mlp_dim=512,
+    num_memories=5,
+    max_object_pointers=8,
+    decoder_heads=4,
+    decoder_mlp_dim=512,
+    iou_hidden_dim=128,
+    draw_prompts=True,
+    draw_previous=True,
+    spread_prompts=True,
+    min_guess_points=1,
+    steady_single_mask=True,
+)
+
+
+def _official(size: str, *, version: str) -> Sam2Config:
+    is_2_1 = version == "2.1"
+    return Sam2Config(
+        name=f"sam{version}_{size}" if is_2_1 else f"sam2_{size}",
+        encoder=_TRUNKS[size],
+        occlusion_embedding=is_2_1,
+        pointer_positions=is_2_1,
+    )
+
+
+PRESETS: dict[str, Sam2Config] = {
+    config.name: config
+    for config in (
+        CELLS,
+        *(_official(size, version="2.1") for size in _TRUNKS),
+        *(_official(size, version="2.0") for size in _TRUNKS),
+    )
+}
+"""Named configurations: `cells`, `sam2.1_tiny` to `sam2.1_large`, `sam2_tiny` to `sam2_large`."""

@@ -1,0 +1,122 @@
+"""Memory attention: a frame's features look at the object's memories (paper §4, §D.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_sam2.model.layers import Attention, merge_heads, split_heads
+from napari_sam2.model.position import rotate
+
+
+class RotaryAttention(Attention):
+    """Attention with rotary positions on queries and keys.
+
+    Keys may be several maps one after the other, followed by tokens without a place (object
+    pointers), which are left unturned.
+    """
+
+    def forward_rotary(
+        self, query: Tensor, key: Tensor, value: Tensor, table: Tensor, num_unplaced: int = 0
+    ) -> Tensor:
+        """Attend.
+
+        Parameters
+        ----------
+        query : Tensor
+            (B or 1, N, C).
+        key, value : Tensor
+            (B, K, C'), K a multiple of N plus `num_unplaced`.
+        table : Tensor
+            (N, C / 2 / heads) complex64 of `rotary_table`.
+        num_unplaced : int
+            Keys at the end without a place.
+
+        Returns
+        -------
+        Tensor
+            (B, N, C).
+        """
+        q = rotate(split_heads(self.q_proj(query), self.heads), table)
+        k = split_heads(self.k_proj(key), self.heads)
+        placed = k.shape[2] - num_unplaced
+        k = torch.cat([rotate(k[:, :, :placed], table), k[:, :, placed:]], dim=2)
+        v = split_heads(self.v_proj(value), self.heads)
+        q = q.expand(k.shape[0], -1, -1, -1)
+        return self.out_proj(merge_heads(F.scaled_dot_product_attention(q, k, v)))  # type: ignore[no-any-return]
+
+
+class MemoryAttentionLayer(nn.Module):
+    """Self-attention, cross-attention to memories, and an MLP, each after a norm."""
+
+    def __init__(self, width: int, memory_dim: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.self_attn = RotaryAttention(width, 1, width)
+        self.cross_attn_image = RotaryAttention(width, 1, width, key_width=memory_dim)
+        self.linear1 = nn.Linear(width, mlp_dim)
+        self.linear2 = nn.Linear(mlp_dim, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.norm3 = nn.LayerNorm(width)
+
+    def forward(
+        self, x: Tensor, memory: Tensor, memory_code: Tensor, table: Tensor, num_unplaced: int
+    ) -> Tensor:
+        normed = self.norm1(x)
+        x = x + self.self_attn.forward_rotary(normed, normed, normed, table)
+        x = x + self.cross_attn_image.forward_rotary(
+            self.norm2(x), memory + memory_code, memory, table, num_unplaced
+        )
+        return x + self.linear2(F.relu(self.linear1(self.norm3(x))))  # type: ignore[no-any-return]
+
+
+class MemoryAttention(nn.Module):
+    """Conditions the features of a frame on the memory bank of each object.
+
+    Parameters
+    ----------
+    width, memory_dim, mlp_dim, depth : int
+        Channels of features and memories, hidden channels, number of layers (L).
+    """
+
+    def __init__(self, width: int, memory_dim: int, mlp_dim: int, depth: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            MemoryAttentionLayer(width, memory_dim, mlp_dim) for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        features: Tensor,
+        position: Tensor,
+        memory: Tensor,
+        memory_code: Tensor,
+        table: Tensor,
+        num_unplaced: int,
+    ) -> Tensor:
+        """Attend to memories.
+
+        Objects share the frame, so everything up to the first cross-attention is done once.
+
+        Parameters
+        ----------
+        features, position : Tensor
+            (1, N, C) features of the frame and their sine code.
+        memory, memory_code : Tensor
+            (B, K, memory_dim) and their position code.
+        table : Tensor
+            (N, C / 2) complex64, rotary positions.
+        num_unplaced : int
+            Memory tokens at the end that are object pointers.
+
+        Returns
+        -------
+        Tensor
+            (B, N, C).
+        """
+        x = features + 0.1 * position
+        for layer in self.layers:
+            x = layer(x, memory, memory_code, table, num_unplaced)
+        return self.norm(x)  # type: ignore[no-any-return]

@@ -1,0 +1,472 @@
+"""The parts of SAM 2 put together: encode a frame, attend to memory, decode, memorize.
+
+Each method is a pure function of tensors and of the weights; which memories a frame sees is decided
+elsewhere (`napari_sam2.tracking`). SAM 2 paper, §4 and §D.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_sam2.model.config import Sam2Config
+from napari_sam2.model.layers import MLP
+from napari_sam2.model.mask_decoder import (
+    Candidates,
+    Choice,
+    MaskDecoder,
+    choose_guess,
+    choose_single,
+    keep_single,
+    upsample,
+)
+from napari_sam2.model.memory_attention import MemoryAttention
+from napari_sam2.model.memory_encoder import MemoryEncoder
+from napari_sam2.model.neck import ImageEncoder
+from napari_sam2.model.position import rotary_table, sine_map, sine_vector
+from napari_sam2.model.prompt_encoder import NOT_A_POINT, PromptEncoder, draw_prompts, fade
+
+NO_OBJECT_LOGIT = -1024.0
+MASK_PROMPT_LOGIT = 10.0
+LOGIT_LIMIT = 32.0  # previous logits are clamped to this before they become a mask prompt
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+PIXEL_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """What the image encoder says of a frame, once for all objects.
+
+    Attributes
+    ----------
+    stride16 : Tensor
+        (1, C, H, W) image embedding, not conditioned on memory.
+    stride8, stride4 : Tensor
+        (1, C / 4, 2 H, 2 W) and (1, C / 8, 4 H, 4 W), ready for the mask decoder.
+    """
+
+    stride16: Tensor
+    stride8: Tensor
+    stride4: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the three maps."""
+        return sum(
+            x.numel() * x.element_size() for x in (self.stride16, self.stride8, self.stride4)
+        )
+
+
+@dataclass(frozen=True)
+class PromptTensors:
+    """Prompts of B objects on one frame, in the network's own order and scale.
+
+    Attributes
+    ----------
+    points : Tensor
+        (B, P, 2) float32 (x, y) in pixels of the network's input; P may be 0.
+    labels : Tensor
+        (B, P) int64: 1, 0, 2, 3 (corners of a box, before the clicks) or -1 (padding).
+    mask_logits : Tensor or None
+        (B, 1, S / 4, S / 4) logits of the mask to start from.
+    has_mask : Tensor or None
+        (B,) bool where only some objects have a mask to start from.
+    """
+
+    points: Tensor
+    labels: Tensor
+    mask_logits: Tensor | None = None
+    has_mask: Tensor | None = None
+
+    @classmethod
+    def none(cls, batch: int, device: torch.device) -> PromptTensors:
+        """No prompt at all, for `batch` objects."""
+        return cls(
+            torch.zeros(batch, 0, 2, device=device),
+            torch.zeros(batch, 0, dtype=torch.long, device=device),
+        )
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The mask of each object on a frame.
+
+    Attributes
+    ----------
+    mask_logits : Tensor
+        (B, 1, S / 4, S / 4); -1024 everywhere where the object is not visible.
+    predicted_iou : Tensor
+        (B,) in 0..1.
+    occlusion_score : Tensor
+        (B, 1) logit that the object is visible.
+    pointer : Tensor
+        (B, C) object pointer.
+    """
+
+    mask_logits: Tensor
+    predicted_iou: Tensor
+    occlusion_score: Tensor
+    pointer: Tensor
+
+
+@dataclass(frozen=True)
+class MemoryTokens:
+    """Memories of B objects as keys and values of memory attention.
+
+    Attributes
+    ----------
+    tokens, code : Tensor
+        (B, K, memory_dim) and their position code; pointer tokens come last.
+    num_pointer_tokens : int
+        How many of the K are parts of object pointers.
+    """
+
+    tokens: Tensor
+    code: Tensor
+    num_pointer_tokens: int
+
+
+class Sam2(nn.Module):
+    """Promptable segmentation of images and videos.
+
+    Parameters
+    ----------
+    config : Sam2Config
+        Sizes and version.
+
+    Notes
+    -----
+    Parameters and modules are named as in official checkpoints.
+    """
+
+    no_obj_embed_spatial: nn.Parameter | None
+
+    def __init__(self, config: Sam2Config) -> None:
+        super().__init__()
+        self.config = config
+        width, memory_dim = config.d_model, config.memory_dim
+        self.image_encoder = ImageEncoder(config.encoder, width)
+        self.memory_attention = MemoryAttention(
+            width, memory_dim, config.memory_mlp_dim, config.memory_layers
+        )
+        self.memory_encoder = MemoryEncoder(width, memory_dim)
+        self.sam_prompt_encoder = PromptEncoder(width)
+        self.sam_mask_decoder = MaskDecoder(
+            width, config.decoder_heads, config.decoder_mlp_dim, config.iou_hidden_dim
+        )
+        self.obj_ptr_proj = MLP(width, width, width, width)  # makes object pointers
+        self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
+        # temporal position of memories: entry d - 1 for d frames away, the last for prompted frames
+        self.maskmem_tpos_enc = _small(config.num_memories, 1, 1, memory_dim)
+        self.no_mem_embed = _small(1, 1, width)
+        self.no_mem_pos_enc = _small(1, 1, width)  # stands in official files, used by none of them
+        self.no_obj_ptr = _small(1, width)
+        if config.occlusion_embedding:
+            self.no_obj_embed_spatial = _small(1, memory_dim)
+        else:
+            self.register_parameter("no_obj_embed_spatial", None)
+        if config.pointer_positions:
+            self.obj_ptr_tpos_proj = nn.Linear(width, memory_dim)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.no_mem_embed.device
+
+    def preprocess(self, image: Tensor) -> Tensor:
+        """Resize and normalise images for the encoder.
+
+        Parameters
+        ----------
+        image : Tensor
+            (B, 3, Y, X) float32 in 0..1.
+
+        Returns
+        -------
+        Tensor
+            (B, 3, S, S), squashed to the square (bilinear, antialiased).
+        """
+        size = (self.config.image_size, self.config.image_size)
+        if image.shape[-2:] != size:
+            image = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+        mean = image.new_tensor(PIXEL_MEAN)[:, None, None]
+        std = image.new_tensor(PIXEL_STD)[:, None, None]
+        return (image - mean) / std
+
+    def encode_frame(self, image: Tensor) -> FrameFeatures:
+        """Features of preprocessed images: (B, 3, S, S) -> maps of strides 16, 8 and 4."""
+        stride4, stride8, stride16 = self.image_encoder(image)
+        return FrameFeatures(
+            stride16=stride16,
+            stride8=self.sam_mask_decoder.conv_s1(stride8),
+            stride4=self.sam_mask_decoder.conv_s0(stride4),
+        )
+
+    def without_memory(self, features: FrameFeatures) -> Tensor:
+        """Embedding for a frame that has no memory to look at: (1, C, H, W)."""
+        return features.stride16 + self.no_mem_embed.reshape(1, -1, 1, 1)
+
+    def attend(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
+        """Condition a frame on the memories of each object.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of one frame.
+        memory : MemoryTokens
+            Of B objects, all with the same number of tokens.
+
+        Returns
+        -------
+        Tensor
+            (B, C, H, W).
+        """
+        height, width = features.stride16.shape[-2:]
+        position = self._sine(height, width, self.config.d_model)
+        conditioned = self.memory_attention(
+            features.stride16.flatten(2).transpose(1, 2),
+            position.flatten(2).transpose(1, 2),
+            memory.tokens,
+            memory.code,
+            _rotary(height, width, self.config.d_model, self.device),
+            memory.num_pointer_tokens,
+        )
+        return conditioned.transpose(1, 2).reshape(conditioned.shape[0], -1, height, width)  # type: ignore[no-any-return]
+
+    def gather_memory(
+        self, maps: Tensor, slots: Tensor, pointers: Tensor, distances: Tensor
+    ) -> MemoryTokens:
+        """Lay memories and pointers out as tokens with their positions.
+
+        Parameters
+        ----------
+        maps : Tensor
+            (B, M, memory_dim, H, W) memories.
+        slots : Tensor
+            (B, M) int64 temporal position of each: frames away minus one, -1 where prompted.
+        pointers : Tensor
+            (B, P, C) object pointers, P may be 0.
+        distances : Tensor
+            (B, P) float32 signed distance of each pointer in time, as a share of the longest one.
+
+        Returns
+        -------
+        MemoryTokens
+        """
+        batch, (height, width) = maps.shape[0], maps.shape[-2:]
+        place = self._sine(height, width, self.config.memory_dim).flatten(2).transpose(1, 2)
+        tokens = maps.flatten(3).transpose(2, 3)  # (B, M, H*W, memory_dim)
+        codes = place + self.maskmem_tpos_enc[slots][:, :, 0]  # (B, M, H*W, memory_dim)
+        parts = self.config.tokens_per_pointer
+        pointer_tokens = pointers.reshape(batch, -1, self.config.memory_dim)
+        pointer_codes = self._pointer_code(distances).repeat_interleave(parts, dim=1)
+        return MemoryTokens(
+            tokens=torch.cat([tokens.flatten(1, 2), pointer_tokens], dim=1),
+            code=torch.cat([codes.flatten(1, 2), pointer_codes], dim=1),
+            num_pointer_tokens=pointer_tokens.shape[1],
+        )
+
+    def _pointer_code(self, distances: Tensor) -> Tensor:
+        """(B, P, memory_dim) temporal position of object pointers (SAM 2.1), zeros in SAM 2.0."""
+        if not self.config.pointer_positions:
+            return distances.new_zeros(*distances.shape, self.config.memory_dim)
+        code = sine_vector(distances.flatten(), self.config.d_model)
+        code = code.reshape(*distances.shape, self.config.d_model)  # P may be 0
+        return self.obj_ptr_tpos_proj(code.to(self.obj_ptr_tpos_proj.weight.dtype))  # type: ignore[no-any-return]
+
+    def candidates(
+        self, image: Tensor, features: FrameFeatures, prompts: PromptTensors
+    ) -> Candidates:
+        """All candidate masks of each object.
+
+        Parameters
+        ----------
+        image : Tensor
+            (B or 1, C, H, W) from `attend` or `without_memory`.
+        features : FrameFeatures
+            Of the frame, for the high-resolution skips.
+        prompts : PromptTensors
+            Of B objects.
+
+        Returns
+        -------
+        Candidates
+        """
+        encoder, size = self.sam_prompt_encoder, self.config.image_size
+        height, width = features.stride16.shape[-2:]
+        return self.sam_mask_decoder(  # type: ignore[no-any-return]
+            image,
+            encoder.pe_layer.grid(height, width),
+            encoder.encode_points(*_at_least_one_point(prompts), size),
+            self._dense_prompt(prompts, height, width),
+            features.stride4,
+            features.stride8,
+        )
+
+    def _dense_prompt(self, prompts: PromptTensors, height: int, width: int) -> Tensor:
+        """(B or 1, C, H, W) code of the mask to start from, with the clicks drawn in if so set."""
+        encoder, mask_logits = self.sam_prompt_encoder, prompts.mask_logits
+        if mask_logits is not None:
+            mask_logits = mask_logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+        if self.config.draw_prompts and prompts.points.shape[1]:
+            mask_logits = draw_prompts(
+                mask_logits,
+                prompts.points,
+                prompts.labels,
+                size=self.config.low_res_size,
+                fades=self.config.spread_prompts,
+            )
+        elif (
+            self.config.spread_prompts and prompts.has_mask is not None and mask_logits is not None
+        ):
+            mask_logits = fade(mask_logits)  # the mask of the frame before
+        no_mask = encoder.no_mask(height, width)
+        if mask_logits is None:
+            return no_mask
+        dense = encoder.encode_mask(mask_logits)
+        if prompts.has_mask is None:
+            return dense
+        return torch.where(prompts.has_mask[:, None, None, None], dense, no_mask)
+
+    def decode(
+        self,
+        image: Tensor,
+        features: FrameFeatures,
+        prompts: PromptTensors,
+        *,
+        surely_visible: bool = False,
+    ) -> Decoded:
+        """The mask of each object; the first arguments as for `candidates`.
+
+        At most one click leaves doubt, so three guesses are made and the best is kept; a box or
+        more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
+        just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
+        """
+        found = self.candidates(image, features, prompts)
+        choice = self._choose(found, prompts)
+        score = found.occlusion_score
+        return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
+
+    def makes_guesses(self, prompts: PromptTensors) -> bool:
+        """Whether the best of three guesses is taken: few clicks; a box counts as two."""
+        return self.config.min_guess_points <= prompts.points.shape[1] <= 1
+
+    def _choose(self, found: Candidates, prompts: PromptTensors) -> Choice:
+        if self.makes_guesses(prompts):
+            return choose_guess(found)
+        return keep_single(found) if self.config.steady_single_mask else choose_single(found)
+
+    def settle(self, choice: Choice, occlusion_score: Tensor) -> Decoded:
+        """Empty the masks of objects that are not visible, and make the pointers."""
+        is_visible = occlusion_score > 0  # (B, 1)
+        return Decoded(
+            mask_logits=torch.where(
+                is_visible[..., None, None], choice.masks.float(), NO_OBJECT_LOGIT
+            ),
+            predicted_iou=choice.predicted_iou,
+            occlusion_score=occlusion_score,
+            pointer=self._visible_pointer(self.obj_ptr_proj(choice.tokens), is_visible),
+        )
+
+    def _visible_pointer(self, pointer: Tensor, is_visible: Tensor) -> Tensor:
+        return torch.where(is_visible, pointer, self.no_obj_ptr.to(pointer.dtype))
+
+    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> Decoded:
+        """Take a mask that a person gave as the object's mask.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of the frame.
+        mask : Tensor
+            (B, 1, S, S) float32, 1 inside and 0 outside, at the input's size.
+
+        Returns
+        -------
+        Decoded
+            Logits of +-10; the pointer comes from a decoder pass that is shown the mask.
+        """
+        logits = (2 * mask - 1) * MASK_PROMPT_LOGIT
+        size = (self.config.low_res_size,) * 2
+        low_res = F.interpolate(logits, size, mode="bilinear", align_corners=False, antialias=True)
+        batch = mask.shape[0]
+        prompts = PromptTensors.none(batch, mask.device)
+        shown = PromptTensors(prompts.points, prompts.labels, self.mask_downsample(mask))
+        found = self.candidates(features.stride16, features, shown)
+        pointer = self.settle(keep_single(found), found.occlusion_score).pointer
+        is_present = mask.flatten(1).any(dim=1, keepdim=True)  # (B, 1)
+        return Decoded(
+            mask_logits=low_res,
+            predicted_iou=mask.new_ones(batch),
+            occlusion_score=torch.where(is_present, MASK_PROMPT_LOGIT, -MASK_PROMPT_LOGIT),
+            pointer=self._visible_pointer(pointer, is_present),
+        )
+
+    def memorize(
+        self,
+        features: FrameFeatures,
+        mask_logits: Tensor,
+        occlusion_score: Tensor,
+        is_prompted: Tensor,
+    ) -> Tensor:
+        """Memory of a frame.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of the frame.
+        mask_logits : Tensor
+            (B, 1, S / 4, S / 4).
+        occlusion_score : Tensor
+            (B, 1).
+        is_prompted : Tensor
+            (B,) bool; masks of prompted frames are binarised.
+
+        Returns
+        -------
+        Tensor
+            (B, memory_dim, H, W).
+        """
+        size = (self.config.image_size, self.config.image_size)
+        logits = upsample(mask_logits, size)
+        mask = torch.where(is_prompted[:, None, None, None], (logits > 0).float(), logits.sigmoid())
+        scaled = mask * self.config.memory_scale + self.config.memory_bias
+        memory = self.memory_encoder(features.stride16, scaled.to(features.stride16.dtype))
+        if self.no_obj_embed_spatial is None:
+            return memory  # type: ignore[no-any-return]
+        is_hidden = (occlusion_score <= 0)[..., None, None].to(memory.dtype)
+        return memory + is_hidden * self.no_obj_embed_spatial[..., None, None]  # type: ignore[no-any-return]
+
+    def _sine(self, height: int, width: int, channels: int) -> Tensor:
+        return _sine_cached(height, width, channels, self.device)
+
+
+def _at_least_one_point(prompts: PromptTensors) -> tuple[Tensor, Tensor]:
+    """Points and labels; where there are none, one that is marked as no point."""
+    if prompts.points.shape[1]:
+        return prompts.points, prompts.labels
+    batch = prompts.points.shape[0]
+    return (
+        prompts.points.new_zeros(batch, 1, 2),
+        prompts.labels.new_full((batch, 1), NOT_A_POINT),
+    )
+
+
+def _small(*shape: int) -> nn.Parameter:
+    return nn.Parameter(nn.init.trunc_normal_(torch.zeros(shape), std=0.02))
+
+
+@lru_cache(maxsize=8)
+def _sine_cached(height: int, width: int, channels: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return sine_map(height, width, channels, device)
+
+
+@lru_cache(maxsize=4)
+def _rotary(height: int, width: int, channels: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return rotary_table(height, width, channels, device)

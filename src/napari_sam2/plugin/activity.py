@@ -1,0 +1,35 @@
+"""A run in napari's own activity dock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils import cancelable_progress
+
+
+class ActivityBar:
+    """One bar at most; used in the GUI thread, where napari wants its bars made."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the user pressed Cancel beside the bar."""
+        return self._bar is not None and bool(self._bar.is_canceled)
+
+    def begin(self, total: int) -> None:
+        """Show a bar of so many steps."""
+        self.end()
+        self._bar = cancelable_progress(total=total, desc="SAM 2: tracking")
+
+    def advance(self, done: int) -> None:
+        """Show how many steps are done."""
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

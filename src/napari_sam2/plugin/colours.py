@@ -1,0 +1,63 @@
+"""What colours mean: a border is the sign of a prompt, a face its object, dimmed is not current."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.colormaps import CyclicLabelColormap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+GREEN = (0.18, 0.80, 0.25, 1.0)
+RED = (0.93, 0.20, 0.20, 1.0)
+DIMMED = 0.35  # opacity of the prompts of other objects
+
+PALETTE_SIZE = 60
+FIRST_HUE = 0.54  # azure; neighbours in number are far apart in hue
+GOLDEN_RATIO = 0.618034
+SHADES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, taking turns
+
+SIGN_COLOURS = {"include": GREEN, "exclude": RED}
+Colour = tuple[float, float, float, float]
+
+
+def object_palette() -> CyclicLabelColormap:
+    """Label colours that stand out from a grey image."""
+    hues = [(FIRST_HUE + GOLDEN_RATIO * index) % 1 for index in range(PALETTE_SIZE)]
+    shades = [SHADES[index % len(SHADES)] for index in range(PALETTE_SIZE)]
+    bright = [
+        (*colorsys.hsv_to_rgb(hue, *shade), 1.0) for hue, shade in zip(hues, shades, strict=True)
+    ]
+    return CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), *bright]), background_value=0)
+
+
+def sign_colour(sign: str, is_current: bool = True) -> Colour:
+    """Border of a prompt."""
+    return _dimmed(SIGN_COLOURS[sign], is_current)
+
+
+def object_colours(
+    object_ids: Sequence[int], current: int, colour_of: Callable[[int], Colour]
+) -> NDArray[np.float64]:
+    """Faces of prompts, (N, 4); `colour_of` gives the label colour of an object."""
+    faces = [_dimmed(colour_of(object_id), object_id == current) for object_id in object_ids]
+    return np.array(faces, dtype=np.float64).reshape(-1, 4)
+
+
+def sign_colours(
+    signs: Sequence[str], object_ids: Sequence[int], current: int
+) -> NDArray[np.float64]:
+    """Borders of prompts, (N, 4)."""
+    pairs = zip(signs, object_ids, strict=True)
+    borders = [sign_colour(sign, object_id == current) for sign, object_id in pairs]
+    return np.array(borders, dtype=np.float64).reshape(-1, 4)
+
+
+def _dimmed(colour: Sequence[float], is_current: bool) -> Colour:
+    red, green, blue, alpha = (float(part) for part in colour)
+    return red, green, blue, alpha if is_current else alpha * DIMMED

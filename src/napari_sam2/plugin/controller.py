@@ -1,0 +1,474 @@
+"""What stands between the widgets, the layers and the inference thread."""
+
+from __future__ import annotations
+
+import atexit
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam2.plugin.activity import ActivityBar
+from napari_sam2.plugin.export import start_export
+from napari_sam2.plugin.images import stack_shape
+from napari_sam2.plugin.layers import ImageLayers
+from napari_sam2.plugin.mailbox import Mailbox
+from napari_sam2.plugin.messages import (
+    EXCLUDE,
+    INCLUDE,
+    AddPoint,
+    Answered,
+    Cancel,
+    ClearPrompts,
+    CloseImage,
+    Direction,
+    DownloadEnded,
+    Edit,
+    ExportEnded,
+    Failed,
+    ImageReport,
+    LookAt,
+    ModelLoaded,
+    OpenImage,
+    Redo,
+    RemoveObject,
+    Report,
+    SetBox,
+    SetOutline,
+    Track,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+    Undo,
+)
+from napari_sam2.plugin.models import Models
+from napari_sam2.plugin.session import ImageSession, RunProgress
+from napari_sam2.plugin.worker import InferenceThread
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+
+    from napari_sam2.plugin.engine import EngineFactory
+
+LOOK_DELAY_MS = 120  # a slider on the move is not looked at
+
+
+class Controller(QObject):
+    """State of the widget: the sessions of all images, the models, and the thread behind them.
+
+    Every method is called in the GUI thread and returns at once.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer that the widget belongs to.
+    engine : EngineFactory
+        What the inference thread computes with.
+    parent : QObject
+        The widget.
+    """
+
+    changed = Signal()
+    tracking_ended = Signal()
+
+    def __init__(self, viewer: napari.Viewer, engine: EngineFactory, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self._mailbox = Mailbox(self)
+        self._thread = InferenceThread(engine, self._mailbox.post)
+        self.models = Models(engine, self._thread.send, self._mailbox.post)
+        self._sessions: dict[int, ImageSession] = {}
+        self._last_number = 0
+        self._activity = ActivityBar()
+        self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
+        self.image: Image | None = None  # the chosen one
+        self.session: ImageSession | None = None  # of the chosen image
+        self.problem: str | None = None  # why the chosen image has no session
+        self.exporting: Path | None = None
+        self.is_closed = False
+
+        self._connect()
+
+    def _connect(self) -> None:
+        self._mailbox.delivered.connect(self._on_reports)
+        self._look_timer.timeout.connect(self._look)
+        self.viewer.layers.events.removed.connect(self._on_layer_removed)
+        self.viewer.layers.selection.events.active.connect(self._on_active_layer)
+        self.viewer.dims.events.current_step.connect(self._on_step)
+
+    def start(self) -> None:
+        """Start the thread and load the first model of the engine."""
+        if self.is_closed:
+            return
+        atexit.register(self._thread.close)  # where the program ends without closing its windows
+        self._thread.start()
+        self.models.ask()
+
+    def close(self) -> None:
+        """End the thread, undo every connection, leave the layers as ordinary ones."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._look_timer.stop()
+        self._mailbox.close()
+        self._thread.close()
+        atexit.unregister(self._thread.close)
+        self._activity.end()
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
+        self.viewer.dims.events.current_step.disconnect(self._on_step)
+        for session in self._sessions.values():
+            self._let_go(session)
+        self._sessions.clear()
+        self.session = None
+
+    def prompt_layers(self) -> list[Layer]:
+        """The layers that mean nothing without the widget; labels with objects are kept."""
+        return [
+            layer
+            for session in self._sessions.values()
+            for layer in session.layers.to_remove(keep_labels=bool(session.objects))
+        ]
+
+    def remove(self, layers: list[Layer]) -> None:
+        """Take layers out of the viewer."""
+        for layer in layers:
+            if layer in self.layer_list:
+                self.layer_list.remove(layer)
+
+    @property
+    def is_thread_alive(self) -> bool:
+        """Whether the inference thread runs."""
+        return self._thread.is_alive()
+
+    # Images
+
+    def choose_image(self, image: Image | None) -> None:
+        """Work on an image; its layers are added the first time."""
+        self.image, self.session, self.problem = image, None, None
+        if image is not None:
+            try:
+                stack_shape(image)
+            except ValueError as error:
+                self.problem = str(error)
+            else:
+                self.session = self._session_of(image) or self._new_session(image)
+                if not self.session.layers.owns(self._active_layer()):
+                    self.activate_clicks()
+        self._look_timer.start()
+        self.changed.emit()
+
+    def _session_of(self, image: Image) -> ImageSession | None:
+        mine = (session for session in self._sessions.values() if session.image is image)
+        return next(mine, None)
+
+    def _new_session(self, image: Image) -> ImageSession:
+        self._last_number += 1
+        others = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
+        suffix = f" · {image.name}" if len(others) > 1 else ""
+        layers = ImageLayers(image, self._last_number, suffix, self._screen_pixel, self)
+        session = ImageSession(self._last_number, image, layers)
+        image.events.contrast_limits.connect(self._on_contrast)
+        image.events.data.connect(self._on_data)
+        self._sessions[session.number] = session
+        self.restore_layers(session)
+        self._open(session)  # waits for the model in the inference thread, as clicks do
+        return session
+
+    def _open(self, session: ImageSession) -> None:
+        session.problem = None
+        self._thread.send(OpenImage(session.number, session.renew_source()))
+
+    def restore_layers(self, session: ImageSession | None = None) -> None:
+        """Add those layers of an image that are not there."""
+        session = session or self.session
+        if session is not None:
+            session.layers.add_missing(self.layer_list)
+            session.layers.activate(self.layer_list)
+            session.choose(session.current_object, session.sign)
+            session.show(None)
+            self.changed.emit()
+
+    def activate_clicks(self) -> None:
+        """Let the next click on the canvas be a prompt."""
+        if self.session is not None:
+            self.session.layers.activate(self.layer_list)
+            self.changed.emit()
+
+    def use_contrast(self) -> None:
+        """Let the model see the contrast of now; prompts are computed again."""
+        if self.session is not None:
+            self._open(self.session)
+            self.changed.emit()
+
+    @property
+    def layer_list(self) -> Any:
+        """The layer list itself: the proxy that a plugin gets would hand out proxies of layers."""
+        layers = self.viewer.layers
+        return getattr(layers, "__wrapped__", layers)
+
+    def _active_layer(self) -> Any:
+        return self.layer_list.selection.active
+
+    def _screen_pixel(self) -> float:
+        scene = getattr(self.viewer, "scene", self.viewer)  # the camera moved there with napari 0.9
+        return 1.0 / float(scene.camera.zoom)
+
+    # What happens in the viewer
+
+    def _on_layer_removed(self, event: Any) -> None:
+        layer = event.value
+        for session in list(self._sessions.values()):
+            if session.image is layer:
+                self._close_session(session)
+            elif session.layers.forget(layer):
+                self.changed.emit()
+        if layer is self.image:
+            self.choose_image(None)
+
+    def _close_session(self, session: ImageSession) -> None:
+        self._thread.send(CloseImage(session.number))
+        del self._sessions[session.number]
+        self._let_go(session)
+        if session.is_tracking:
+            self._activity.end()
+
+    def _let_go(self, session: ImageSession) -> None:
+        session.image.events.contrast_limits.disconnect(self._on_contrast)
+        session.image.events.data.disconnect(self._on_data)
+        session.layers.detach()
+
+    def _on_active_layer(self, event: Any) -> None:
+        for session in self._sessions.values():
+            if session is not self.session and session.layers.owns(event.value):
+                self.choose_image(session.image)
+                return
+        self.changed.emit()
+
+    def _on_contrast(self, event: Any) -> None:
+        self._look_timer.start()
+        self.changed.emit()
+
+    def _on_data(self, event: Any) -> None:
+        """The layer got other data: prompts are computed again if it still has the same size."""
+        session = self._session_of(event.source)
+        if session is None or session.is_up_to_date():
+            return
+        if session.still_fits():
+            self._open(session)
+        else:
+            self._close_session(session)
+            self.choose_image(event.source)
+
+    def _on_step(self, event: Any) -> None:
+        self._look_timer.start()
+        self.changed.emit()
+
+    def _look(self) -> None:
+        session = self.session
+        if session is None or not session.is_open:
+            return
+        if session.contrast_differs() and not session.has_prompts():
+            self._open(session)
+        self._thread.send(LookAt(session.number, self.frame))
+
+    @property
+    def frame(self) -> int:
+        """The frame of the chosen image that the viewer shows."""
+        return 0 if self.session is None else self.session.frame(self.viewer.dims.point)
+
+    # Objects and clicks
+
+    def choose_object(self, object_id: int) -> None:
+        """The next click is for this object."""
+        if self.session is not None:
+            self.session.choose(object_id, self.session.sign)
+            self.changed.emit()
+
+    def next_object(self) -> None:
+        """The next click makes another object."""
+        if self.session is not None:
+            self.session.choose(self.session.next_object(), INCLUDE)
+            self.activate_clicks()
+
+    def choose_sign(self, sign: int) -> None:
+        """The next click includes or excludes."""
+        if self.session is not None:
+            self.session.choose(self.session.current_object, sign)
+            self.changed.emit()
+
+    def toggle_sign(self) -> None:
+        """Turn include into exclude and back."""
+        if self.session is not None:
+            self.choose_sign(EXCLUDE if self.session.sign == INCLUDE else INCLUDE)
+
+    def clear_frame(self) -> None:
+        """Take away what was given for the current object on the frame that is shown."""
+        if self.session is not None:
+            number, object_id = self.session.number, self.session.current_object
+            self.on_edit(ClearPrompts(number, self.frame, object_id))
+
+    def remove_object(self) -> None:
+        """Delete the current object; another one becomes current."""
+        session = self.session
+        if session is not None and session.current_object in session.objects:
+            self._thread.send(RemoveObject(session.number, session.current_object))
+            others = [other for other in session.objects if other != session.current_object]
+            self.choose_object(others[-1] if others else session.next_object())
+
+    def undo(self) -> None:
+        """Take back the last change."""
+        if self.session is not None:
+            self._thread.send(Undo(self.session.number))
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if self.session is not None:
+            self._thread.send(Redo(self.session.number))
+
+    def on_edit(self, edit: Edit) -> None:
+        """What the user did on the layers, or by a key; the layers show it already."""
+        session = self._sessions[edit.image]
+        if isinstance(edit, AddPoint | SetBox | SetOutline) and not self._shows_one(session):
+            show_warning("frames are clicked one by one: go back to the 2D view of (y, x)")
+            QTimer.singleShot(0, lambda: session.show(None))
+            return
+        session.sent(edit)
+        self._thread.send(edit)
+        self.changed.emit()
+
+    def on_pick(self, number: int, object_id: int) -> None:
+        """The user picked an object by its mask."""
+        self._sessions[number].choose(object_id, self._sessions[number].sign)
+        self.changed.emit()
+
+    def on_refusal(self, reason: str) -> None:
+        """The user drew something that cannot be a prompt."""
+        show_warning(reason)
+
+    def on_mode(self, event: Any = None) -> None:
+        """The user took another tool of a layer."""
+        self.changed.emit()
+
+    @property
+    def has_prompts(self) -> bool:
+        """Whether anything was given on any image."""
+        return any(session.has_prompts() for session in self._sessions.values())
+
+    # Tracking and export
+
+    def track(self, direction: Direction = "both", frames: int | None = None) -> None:
+        """Carry the objects on: over all frames, or so many from the one that is shown."""
+        session = self.session
+        if session is None or session.is_tracking or not session.has_prompts():
+            return
+        session.progress = RunProgress()
+        start, stop = span(self.frame, direction, frames)
+        self._thread.send(Track(session.number, direction, start, stop))
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop tracking within a frame."""
+        self._thread.send(Cancel())
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether any image is being tracked."""
+        return any(session.is_tracking for session in self._sessions.values())
+
+    def export(self, path: Path) -> None:
+        """Write the labels of the chosen image to a TIFF, in the background."""
+        session = self.session
+        if session is not None and session.labels is not None and self.exporting is None:
+            self.exporting = path
+            start_export(session.number, session.image, session.labels, path, self._mailbox.post)
+            self.changed.emit()
+
+    # Reports
+
+    def _on_reports(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._take(report)
+        for session in self._sessions.values():
+            session.show(self._shown_frame(session))
+        self.changed.emit()
+
+    def _shown_frame(self, session: ImageSession) -> int | None:
+        """The frame that is on the screen; None where it is more than one."""
+        return session.frame(self.viewer.dims.point) if self._shows_one(session) else None
+
+    def _shows_one(self, session: ImageSession) -> bool:
+        """Whether the viewer shows one whole frame of an image."""
+        dims = self.viewer.dims
+        frame_axis = dims.ndim - session.image.ndim if session.image.ndim == 3 else -1
+        return dims.ndisplay == 2 and frame_axis not in dims.displayed
+
+    def _take(self, report: Report) -> None:
+        self.models.take(report)
+        if isinstance(report, Answered):
+            self._take_answer(report)
+        elif isinstance(report, ModelLoaded):
+            for session in self._sessions.values():
+                if session.problem is not None:
+                    self._open(session)
+        elif isinstance(report, Failed):
+            show_error(report.error)
+        elif isinstance(report, DownloadEnded):
+            if report.error is not None:
+                show_error(report.error)
+        elif isinstance(report, ExportEnded):
+            self._take_export(report)
+        elif isinstance(report, ImageReport) and report.image in self._sessions:
+            self._take_image_report(self._sessions[report.image], report)
+
+    def _take_answer(self, answer: Answered) -> None:
+        command = answer.command
+        if isinstance(command, Edit) and command.image in self._sessions:
+            self._sessions[command.image].answered(command)
+        for change in answer.changes:
+            self._take(change)
+        if isinstance(command, OpenImage) and command.image in self._sessions:
+            self._take_opened(self._sessions[command.image], answer.error)
+        if answer.error is not None:
+            if isinstance(command, Track):
+                self._take(TrackEnded(command.image, 0, 0, "failed"))
+            show_error(answer.error)
+
+    def _take_opened(self, session: ImageSession, error: str | None) -> None:
+        if error is not None and not session.is_open:
+            session.problem = error
+        active = self._active_layer()
+        session.layers.add_labels(self.layer_list)
+        self.layer_list.selection.active = active  # napari selects what is added
+        self._look_timer.start()
+
+    def _take_export(self, report: ExportEnded) -> None:
+        self.exporting = None
+        if report.error is not None:
+            show_error(f"the labels were not written to {report.path}: {report.error}")
+        else:
+            show_info(f"{report.path.name} written to {report.path.parent}")
+
+    def _take_image_report(self, session: ImageSession, report: ImageReport) -> None:
+        session.take(report)
+        if isinstance(report, TrackStarted):
+            self._activity.begin(report.total)
+        elif isinstance(report, TrackAdvanced):
+            self._activity.advance(report.done)
+            if self._activity.is_cancelled:
+                self.cancel()
+        elif isinstance(report, TrackEnded):
+            self._activity.end()
+            self.tracking_ended.emit()
+
+
+def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:
+    """Frames [start, stop) within so many of frame `t`; (None, None) is all of them."""
+    if frames is None:
+        return None, None
+    start = t if direction == "forward" else max(0, t - frames)
+    stop = t + 1 if direction == "backward" else t + frames + 1
+    return start, stop

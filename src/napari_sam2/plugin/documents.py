@@ -1,0 +1,337 @@
+"""An open image in the inference thread: commands become calls, events become reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import singledispatchmethod
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.plugin.messages import (
+    EXCLUDE,
+    AddPoint,
+    ClearPrompts,
+    Direction,
+    FrameChanged,
+    HistoryChanged,
+    ImageCommand,
+    ImageOpened,
+    ImageSource,
+    LabelsReady,
+    MovePoints,
+    ObjectsChanged,
+    Outline,
+    PromptShown,
+    Redo,
+    RemoveObject,
+    RemovePoints,
+    Report,
+    SetBox,
+    SetOutline,
+    Track,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+    Undo,
+)
+from napari_sam2.plugin.outlines import rasterise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.plugin.engine import OpenedImage
+    from napari_sam2.plugin.messages import Position
+    from napari_sam2.tracking import FrameResult, Prompt
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far objects are carried: a direction, and frames [start, stop)."""
+
+    direction: Direction
+    start: int
+    stop: int
+
+    def covers(self, other: Reach) -> bool:
+        """Whether nothing is left to do for `other` once this is done."""
+        has_direction = self.direction in ("both", other.direction)
+        return has_direction and self.start <= other.start and self.stop >= other.stop
+
+
+@dataclass
+class Run:
+    """A propagation on its way."""
+
+    steps: Iterator[FrameResult]
+    reach: Reach
+    object_ids: tuple[int, ...]
+    total: int
+    done: int = 0
+
+
+class OpenDocument:
+    """The document of one image, its run, and what has to be told of them.
+
+    Parameters
+    ----------
+    image : int
+        Number that the window gave the image.
+    source : ImageSource
+        The image.
+    opened : OpenedImage
+        Its tracker and annotation.
+    report : callable
+        Gets every report, in the inference thread.
+    outlines : mapping of bytes to Outline, optional
+        Drawn shapes by the digest of the mask that they became.
+    """
+
+    def __init__(
+        self,
+        image: int,
+        source: ImageSource,
+        opened: OpenedImage,
+        report: Callable[[Report], None],
+        outlines: Mapping[bytes, Outline] | None = None,
+    ) -> None:
+        self.image = image
+        self.source = source
+        self.annotation = opened.annotation
+        self.tracker = opened.tracker
+        self._report = report
+        self._collected: list[Report] | None = None
+        self._run: Run | None = None
+        self._tracked: dict[int, list[Reach]] = {}  # by object, since its prompts last changed
+        self.outlines = dict(outlines or {})
+        self._connect()
+
+    # What is told
+
+    def _connect(self) -> None:
+        events = self.annotation.events
+        events.frame_changed.connect(lambda t: self._tell(FrameChanged(self.image, t)))
+        events.prompts_changed.connect(self._on_prompts_changed)
+        events.objects_changed.connect(lambda: self._tell(self._objects()))
+        events.history_changed.connect(lambda: self._tell(self._history()))
+        events.labels_replaced.connect(lambda: self._tell(self._labels()))
+
+    def everything(self) -> tuple[Report, ...]:
+        """The whole state, for a window that knows nothing yet."""
+        prompts = (self._prompt(prompt.t, prompt.object_id) for prompt in self.annotation.prompts())
+        return (ImageOpened(self.image), self._labels(), self._objects(), *prompts, self._history())
+
+    @contextmanager
+    def collecting(self) -> Iterator[list[Report]]:
+        """Keep what is reported inside the block, for one common answer."""
+        collected: list[Report] = []
+        self._collected = collected
+        try:
+            yield collected
+        finally:
+            self._collected = None
+
+    def _tell(self, report: Report) -> None:
+        if self._collected is None:
+            self._report(report)
+        else:
+            self._collected.append(report)
+
+    def _on_prompts_changed(self, t: int, object_id: int) -> None:
+        self._tracked.pop(object_id, None)
+        self._tell(self._prompt(t, object_id))
+
+    def _labels(self) -> Report:
+        return LabelsReady(self.image, self.annotation.labels)
+
+    def _objects(self) -> Report:
+        objects = dict(self.annotation.objects)
+        return ObjectsChanged(self.image, objects, self.annotation.new_object_id())
+
+    def _history(self) -> Report:
+        annotation = self.annotation
+        return HistoryChanged(
+            self.image, annotation.undo_text or None, annotation.redo_text or None
+        )
+
+    def _prompt(self, t: int, object_id: int) -> Report:
+        prompt = self.annotation.prompt(t, object_id)
+        outline = None
+        if prompt is not None and prompt.mask is not None:
+            outline = self.outlines.get(_digest(prompt.mask))
+        return PromptShown(self.image, t, object_id, prompt, outline)
+
+    # What is done
+
+    @singledispatchmethod
+    def perform(self, command: ImageCommand) -> None:
+        """Carry a command out.
+
+        Raises
+        ------
+        ValueError
+            If it makes no sense for the image; everything is then as before.
+        """
+        raise TypeError(f"a document does not know the command {type(command).__name__}")
+
+    @perform.register
+    def _(self, command: AddPoint) -> None:
+        t, object_id = command.t, command.object_id
+        if command.sign == EXCLUDE and not self._is_visible(t, object_id):
+            raise ValueError(
+                f"object {object_id} has no mask on frame {t} to take something away from: "
+                "click the cell with Include first"
+            )
+        self.annotation.add_points(t, object_id, [command.position], [command.sign])
+
+    @perform.register
+    def _(self, command: RemovePoints) -> None:
+        prompt = self._existing_prompt(command.t, command.object_id)
+        indices = sorted({_index_of(prompt, position) for position in command.positions})
+        if len(indices) == 1:
+            self.annotation.remove_point(prompt.t, prompt.object_id, indices[0])
+            return
+        for index in reversed(indices):
+            prompt = prompt.without_point(index)
+        self.annotation.set_prompt(prompt)
+
+    @perform.register
+    def _(self, command: MovePoints) -> None:
+        prompt = self._existing_prompt(command.t, command.object_id)
+        points = prompt.points.copy()
+        for old, new in command.moves:
+            points[_index_of(prompt, old)] = new
+        self.annotation.set_prompt(replace(prompt, points=points))
+
+    @perform.register
+    def _(self, command: SetBox) -> None:
+        if command.box is not None:
+            self.annotation.add_box(command.t, command.object_id, command.box)
+            return
+        prompt = self._existing_prompt(command.t, command.object_id)
+        self.annotation.set_prompt(replace(prompt, box=None))
+
+    @perform.register
+    def _(self, command: SetOutline) -> None:
+        if command.outline is None:
+            prompt = self._existing_prompt(command.t, command.object_id)
+            self.annotation.set_prompt(replace(prompt, mask=None))
+            return
+        mask = rasterise(command.outline, self.annotation.shape[1:])
+        self.outlines[_digest(mask)] = command.outline
+        self.annotation.add_mask(command.t, command.object_id, mask)
+
+    @perform.register
+    def _(self, command: ClearPrompts) -> None:
+        if self.annotation.prompt(command.t, command.object_id) is not None:
+            self.annotation.clear_prompts(command.t, command.object_id)
+
+    @perform.register
+    def _(self, command: RemoveObject) -> None:
+        self.cancel()
+        self.annotation.remove_object(command.object_id)
+
+    @perform.register
+    def _(self, command: Undo) -> None:
+        self.cancel()
+        self._tracked.clear()
+        self.annotation.undo()
+
+    @perform.register
+    def _(self, command: Redo) -> None:
+        self.cancel()
+        self._tracked.clear()
+        self.annotation.redo()
+
+    @perform.register
+    def _(self, command: Track) -> None:
+        if self._run is not None:
+            raise ValueError("tracking is already under way")
+        if not self.annotation.prompts():
+            raise ValueError("nothing to track yet: click a cell first")
+        reach = self._reach(command)
+        object_ids = self._to_track(reach)
+        span = (reach.start, reach.stop, reach.direction, object_ids)
+        total = self.annotation.total_steps(*span)
+        self._run = Run(iter(self.annotation.propagate(*span)), reach, object_ids, total)
+        self._tell(TrackStarted(self.image, total))
+
+    def _is_visible(self, t: int, object_id: int) -> bool:
+        has_prompt = self.annotation.prompt(t, object_id) is not None
+        return has_prompt or bool((self.annotation.labels[t] == object_id).any())
+
+    def _existing_prompt(self, t: int, object_id: int) -> Prompt:
+        prompt = self.annotation.prompt(t, object_id)
+        if prompt is None:
+            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+        return prompt
+
+    def _reach(self, command: Track) -> Reach:
+        start = 0 if command.start is None else max(0, command.start)
+        frames = self.annotation.shape[0]
+        stop = frames if command.stop is None else min(frames, command.stop)
+        return Reach(command.direction, start, stop)
+
+    def _to_track(self, reach: Reach) -> tuple[int, ...]:
+        """Objects not yet carried that far since their prompts changed; all if there is none."""
+        prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
+        behind = [
+            object_id
+            for object_id in prompted
+            if not any(done.covers(reach) for done in self._tracked.get(object_id, []))
+        ]
+        return tuple(behind or prompted)
+
+    # The run
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether a run is on its way."""
+        return self._run is not None
+
+    def advance(self) -> None:
+        """Make one step of the run."""
+        run = self._run
+        assert run is not None
+        result = next(run.steps, None)
+        if result is None:
+            self._end("finished")
+            return
+        run.done += 1
+        self._tell(TrackAdvanced(self.image, run.done, result.t))
+
+    def cancel(self) -> None:
+        """Stop the run, if there is one; what is done stays."""
+        if self._run is not None:
+            self._end("cancelled")
+
+    def fail(self) -> None:
+        """Give up a run that raised."""
+        if self._run is not None:
+            self._end("failed")
+
+    def _end(self, reason: Any) -> None:
+        run, self._run = self._run, None
+        assert run is not None
+        close = getattr(run.steps, "close", None)
+        if close is not None:
+            close()
+        if reason == "finished":
+            for object_id in run.object_ids:
+                self._tracked.setdefault(object_id, []).append(run.reach)
+        self._tell(TrackEnded(self.image, run.done, run.total, reason))
+
+
+def _index_of(prompt: Prompt, position: Position) -> int:
+    """Which point of a prompt lies nearest to a position."""
+    if not len(prompt.points):
+        raise ValueError(f"object {prompt.object_id} has no point on frame {prompt.t}")
+    distances = np.abs(np.asarray(prompt.points) - position).sum(axis=1)
+    return int(distances.argmin())
+
+
+def _digest(mask: NDArray[np.bool_]) -> bytes:
+    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()

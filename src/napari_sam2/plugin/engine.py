@@ -1,0 +1,124 @@
+"""What the inference thread computes with, and who puts it together.
+
+The heavy imports happen inside the methods: they run in the inference thread, so that opening the
+widget costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from napari_sam2.plugin.messages import ModelChoice
+from napari_sam2.plugin.preload import preload_torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.plugin.messages import ImageSource
+
+    Progress = Callable[[int, int], None]
+
+
+class Lookahead(Protocol):
+    """What is used of a tracker beside the annotation that drives it."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) of the stack."""
+
+    def encode(self, t: int) -> None:
+        """Make the features of a frame ahead of a click."""
+
+    def features_cached(self, t: int) -> bool:
+        """Whether the features of a frame are there already."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """An image made ready: the document, and the tracker that it drives."""
+
+    tracker: Lookahead
+    annotation: Annotation
+
+
+class EngineFactory(Protocol):
+    """Builds what the inference thread owns; all but `download` is called in that thread."""
+
+    def begin(self) -> None:
+        """Set up the thread, once, before anything else."""
+
+    def devices(self) -> tuple[str, ...]:
+        """Names of the devices there are, beside "auto"."""
+
+    def models(self) -> tuple[ModelChoice, ...]:
+        """Models that can be chosen, the first by default."""
+
+    def load_model(self, name: str, device: str) -> tuple[Any, str]:
+        """Load a model; returns it and the name of the device it came to."""
+
+    def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
+        """Make a document for an image, driven by a model."""
+
+    def download(self, name: str, progress: Progress) -> None:
+        """Fetch a model; `progress` gets the bytes done and the bytes in all (0 if unknown)."""
+
+
+class Sam2Engine:
+    """The engine that ships: our SAM 2 on torch."""
+
+    def begin(self) -> None:
+        """Leave one core to the window, which stays fluid that way."""
+        preload_torch()
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that torch can use here."""
+        import torch
+
+        found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
+        return (*(name for name, is_available in found if is_available), "cpu")
+
+    def models(self) -> tuple[ModelChoice, ...]:
+        """The embedded model, then the official ones."""
+        from napari_sam2.model.registry import EMBEDDED, REGISTRY, checkpoint_state
+
+        official = (
+            ModelChoice(name, title_of(name), checkpoint_state(name), info.size_bytes)
+            for name, info in REGISTRY.items()
+        )
+        return (ModelChoice(EMBEDDED, title_of(EMBEDDED), checkpoint_state(EMBEDDED)), *official)
+
+    def load_model(self, name: str, device: str) -> tuple[Any, str]:
+        """A named model or a checkpoint file."""
+        from napari_sam2.model import load_model
+
+        model = load_model(name, device=device)
+        return model, str(model.device)
+
+    def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
+        """A tracker on the stack and an empty annotation."""
+        from napari_sam2.annotation import Annotation
+        from napari_sam2.tracking import Frames, Tracker
+
+        frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
+        tracker = Tracker(model, frames)
+        return OpenedImage(tracker, Annotation(tracker))
+
+    def download(self, name: str, progress: Progress) -> None:
+        """Fetch an official checkpoint into the cache of the user."""
+        from napari_sam2.model.registry import download
+
+        download(name, progress)
+
+
+def title_of(name: str) -> str:
+    """Name of a model as the user reads it: "sam2.1_base_plus" becomes "SAM 2.1 base+"."""
+    family, _, size = name.partition("_")
+    if not size:
+        return f"{name} (built in)"
+    return f"SAM {family.removeprefix('sam')} {size.replace('_plus', '+')}"

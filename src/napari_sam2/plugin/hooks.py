@@ -1,0 +1,121 @@
+"""What napari asks of us beside the widget: read and write our files, open samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.plugin.images import image_scale
+
+if TYPE_CHECKING:
+    from napari_sam2.io.movie import Movie
+    from napari_sam2.io.scale import ImageScale
+
+LayerData = tuple[Any, dict[str, Any], str]
+_UNIT_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
+_UNIT_NAMES |= {"m": "meter"}
+
+
+def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """The reader for a file of ours, None for every other one.
+
+    Parameters
+    ----------
+    path : str or list of str
+        What the user opens; several files at once are no stack of ours.
+    """
+    from napari_sam2.io.tiff import is_own_file
+
+    if not isinstance(path, str) or not is_own_file(path):
+        return None
+    return read_labels_layer
+
+
+def read_labels_layer(path: str) -> list[LayerData]:
+    """Labels of a file of ours as a layer with its scale and units."""
+    from pathlib import Path
+
+    from napari_sam2.io.tiff import read_labels
+
+    labels, scale = read_labels(path)
+    name = Path(path).name.removesuffix(".tiff").removesuffix(".tif").removesuffix(".sam2")
+    return [(labels, {"name": name, **layer_scale(scale, labels.ndim)}, "labels")]
+
+
+def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a labels layer as TIFF with the scale and units of the layer.
+
+    Parameters
+    ----------
+    path : str
+        Where to; the folder must exist.
+    data : (T, Y, X) or (Y, X) array-like of integers
+    meta : dict
+        State of the layer, with ``scale`` and ``units``.
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    ValueError
+        If the labels have more axes, or negative ids.
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    from napari_sam2.io.tiff import write_labels
+
+    scale = meta.get("scale", (1.0,) * data.ndim)
+    units = [str(unit) for unit in meta.get("units") or ("pixel",) * data.ndim]
+    write_labels(path, data, image_scale(scale, units))
+    return [path]
+
+
+def synthetic_sample() -> list[LayerData]:
+    """A drawn movie of cells and its truth."""
+    from napari_sam2.io.samples import synthetic_movie
+
+    sample = synthetic_movie()
+    place = layer_scale(sample.scale, 3)
+    truth = {"name": "truth", "visible": False, **place}
+    return [
+        (sample.images, {"name": sample.name, **place}, "image"),
+        (sample.labels, truth, "labels"),
+    ]
+
+
+def c2c12_sample() -> list[LayerData]:
+    """Ten frames of real cells, with whom to thank for them in the metadata of the layer."""
+    from napari_sam2.io.samples import c2c12_movie
+
+    sample = c2c12_movie()
+    metadata = {"attribution": sample.attribution}
+    return [(sample.images, {"name": sample.name, "metadata": metadata}, "image")]
+
+
+def movie_layer(movie: Movie) -> LayerData:
+    """A movie as an image layer; a single image loses its axis of frames."""
+    data: Any = movie.data[0] if movie.shape[0] == 1 else movie.data
+    spatial = data.ndim - 1 if movie.rgb else data.ndim
+    return (
+        data,
+        {"name": movie.name, "rgb": movie.rgb, **layer_scale(movie.scale, spatial)},
+        "image",
+    )
+
+
+def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
+    """Scale, units and axis labels of a layer of (Y, X) or (T, Y, X)."""
+    known = scale.pixel_size is not None and scale.unit in _UNIT_NAMES
+    sizes = scale.pixel_size or (1.0, 1.0)
+    space_unit = _UNIT_NAMES[scale.unit] if known else "pixel"
+    if ndim == 2:
+        return {"scale": sizes, "units": (space_unit,) * 2, "axis_labels": ("y", "x")}
+    time_unit = "second" if scale.interval_s else "pixel"
+    return {
+        "scale": (scale.interval_s or 1.0, *sizes),
+        "units": (time_unit, space_unit, space_unit),
+        "axis_labels": ("t", "y", "x"),
+    }

@@ -1,0 +1,293 @@
+"""The three layers beside an image: clicks, shapes and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from napari.layers import Labels, Points, Shapes
+
+from napari_sam2.plugin.colours import Colour, object_palette
+from napari_sam2.plugin.images import stack_shape
+from napari_sam2.plugin.messages import INCLUDE, Edit
+from napari_sam2.plugin.point_prompts import PointPrompts
+from napari_sam2.plugin.shape_prompts import ShapePrompts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from napari.components import LayerList
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_sam2.plugin.messages import PromptShown
+
+GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+# Smallest and largest on the screen, in its pixels. There is no smallest since napari draws a layer
+# without points as one point of size 0.
+SHOWN_POINT_SIZE = (0, 12)
+PASSIVE_MODES = ("pan_zoom", "transform")
+CLICK_RADIUS = 7.0  # of a point on the screen
+
+
+class Listener(Protocol):
+    """Who hears what the user does on the layers."""
+
+    def on_edit(self, edit: Edit) -> None:
+        """A prompt was added, moved or removed."""
+
+    def on_pick(self, number: int, object_id: int) -> None:
+        """An object was picked on the image of this number."""
+
+    def on_refusal(self, reason: str) -> None:
+        """Something was drawn that cannot be a prompt."""
+
+    def on_mode(self, event: Any = None) -> None:
+        """Another tool of a layer was taken."""
+
+
+class ImageLayers:
+    """Layers that show the prompts and labels of one image, held by reference.
+
+    Parameters
+    ----------
+    image : Image
+        The image layer that they belong to.
+    number : int
+        Number of the image in messages.
+    suffix : str
+        Ends the names of the layers; tells images apart.
+    screen_pixel : callable
+        Size of a pixel of the screen in world units.
+    listener : Listener
+        Hears what the user does on the layers.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        number: int,
+        suffix: str,
+        screen_pixel: Callable[[], float],
+        listener: Listener,
+    ) -> None:
+        self.image = image
+        self._number = number
+        self._suffix = suffix
+        self._screen_pixel = screen_pixel
+        self._listener = listener
+        self.labels_data: NDArray[Any] | None = None
+        self._current = (1, INCLUDE)
+        self._colours = object_palette()
+        self.labels: Labels | None = None
+        self.points: PointPrompts | None = None
+        self.shapes: ShapePrompts | None = None
+        for name in GEOMETRY:
+            getattr(image.events, name).connect(self._copy_geometry)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """The layers that there are, in the order of drawing."""
+        if self.labels is not None:
+            yield self.labels
+        for prompts in self._prompts():
+            yield prompts.layer
+
+    def _prompts(self) -> Iterator[PointPrompts | ShapePrompts]:
+        if self.shapes is not None:
+            yield self.shapes
+        if self.points is not None:
+            yield self.points
+
+    def owns(self, layer: object) -> bool:
+        """Whether a layer is one of these."""
+        return any(own is layer for own in self)
+
+    def takes_prompts(self, layer: Any) -> bool:
+        """Whether clicks are prompts while a layer is the active one."""
+        modes = [str(prompts.layer.mode) for prompts in self._prompts() if prompts.layer is layer]
+        return bool(modes) and modes[0] not in PASSIVE_MODES
+
+    def missing(self) -> list[str]:
+        """Which of the layers are not there."""
+        present = {
+            "labels": self.labels is not None or self.labels_data is None,
+            "shapes": self.shapes is not None,
+            "clicks": self.points is not None,
+        }
+        return [name for name, is_present in present.items() if not is_present]
+
+    # Coming and going
+
+    def add_missing(self, layers: LayerList) -> None:
+        """Add the layers that are not there, above their image."""
+        self.add_labels(layers)
+        if self.shapes is None:
+            self.shapes = self._make_shapes()
+            layers.append(self.shapes.layer)
+        if self.points is None:
+            self.points = self._make_points()
+            layers.append(self.points.layer)
+        self.set_current(*self._current)
+
+    def add_labels(self, layers: LayerList) -> None:
+        """Add the layer for labels once there are labels to show."""
+        if self.labels is None and self.labels_data is not None:
+            self.labels = self._make_labels(self.labels_data)
+            layers.insert(self._place(layers), self.labels)
+
+    def activate(self, layers: LayerList) -> None:
+        """Make the Points layer take the clicks."""
+        if self.points is not None:
+            layers.selection.active = self.points.layer
+            self.points.layer.mode = "add"
+
+    def forget(self, layer: object) -> bool:
+        """Note that a layer was deleted; returns whether it was one of these."""
+        if self.labels is layer:
+            self.labels = None
+        elif self.shapes is not None and self.shapes.layer is layer:
+            self._let_go(self.shapes)
+            self.shapes = None
+        elif self.points is not None and self.points.layer is layer:
+            self._let_go(self.points)
+            self.points = None
+        else:
+            return False
+        return True
+
+    def to_remove(self, keep_labels: bool) -> list[Layer]:
+        """Layers that mean nothing without the widget."""
+        return [layer for layer in self if layer is not self.labels or not keep_labels]
+
+    def detach(self) -> None:
+        """Undo every connection; the layers stay as ordinary ones."""
+        for name in GEOMETRY:
+            getattr(self.image.events, name).disconnect(self._copy_geometry)
+        for prompts in self._prompts():
+            self._let_go(prompts)
+        if self.labels is not None:
+            self.labels.events.colormap.disconnect(self._recolour)
+            self.labels.editable = True
+
+    def _let_go(self, prompts: PointPrompts | ShapePrompts) -> None:
+        prompts.layer.events.mode.disconnect(self._listener.on_mode)
+        prompts.detach()
+
+    def _place(self, layers: LayerList) -> int:
+        """Index just above the image, below what is drawn on it."""
+        above = [i for i, layer in enumerate(layers) if layer is self.image]
+        return above[0] + 1 if above else len(layers)
+
+    def _make_points(self) -> PointPrompts:
+        _, height, width = stack_shape(self.image)
+        layer = Points(
+            ndim=self.image.ndim,
+            name=f"SAM 2 clicks{self._suffix}",
+            features={"object": np.empty(0, dtype=np.int64), "sign": np.empty(0, dtype=object)},
+            size=max(height, width) / 30,
+            border_width=0.25,
+            canvas_size_limits=SHOWN_POINT_SIZE,
+            **self._geometry(),
+        )
+        layer.events.mode.connect(self._listener.on_mode)
+        on_edit = self._listener.on_edit
+        return PointPrompts(
+            layer, self._number, self._click_radius, self.colour_of, on_edit, self._pick
+        )
+
+    def _pick(self, t: int, y: float, x: float) -> None:
+        labels = self.labels_data
+        if labels is None:
+            return
+        place = (t, round(y), round(x))[-labels.ndim :]
+        is_inside = all(0 <= i < length for i, length in zip(place, labels.shape, strict=True))
+        if is_inside and (object_id := int(labels[place])):
+            self._listener.on_pick(self._number, object_id)
+
+    def _make_shapes(self) -> ShapePrompts:
+        _, height, width = stack_shape(self.image)
+        layer = Shapes(
+            ndim=self.image.ndim,
+            name=f"SAM 2 shapes{self._suffix}",
+            features={"object": np.empty(0, dtype=np.int64)},
+            edge_width=max(height, width) / 250,
+            **self._geometry(),
+        )
+        layer.events.mode.connect(self._listener.on_mode)
+        on_edit, on_refusal = self._listener.on_edit, self._listener.on_refusal
+        return ShapePrompts(layer, self._number, self.colour_of, on_edit, on_refusal)
+
+    def _make_labels(self, data: NDArray[Any]) -> Labels:
+        layer = Labels(
+            data,
+            name=f"SAM 2 labels{self._suffix}",
+            opacity=0.5,
+            colormap=self._colours,
+            **self._geometry(),
+        )
+        layer.editable = False  # the document writes it; a stroke would be lost with the next mask
+        layer.events.colormap.connect(self._recolour)
+        return layer
+
+    def _geometry(self) -> dict[str, Any]:
+        return {name: getattr(self.image, name) for name in GEOMETRY}
+
+    def _copy_geometry(self, event: Any = None) -> None:
+        for layer in self:
+            for name in GEOMETRY:
+                setattr(layer, name, getattr(self.image, name))
+
+    def _click_radius(self) -> float:
+        return CLICK_RADIUS * self._screen_pixel() / float(np.abs(self.image.scale[-2:]).min())
+
+    # What is shown
+
+    def colour_of(self, object_id: int) -> Colour:
+        """Colour of an object on the Labels layer."""
+        colours = self._colours if self.labels is None else self.labels.colormap
+        red, green, blue, alpha = np.asarray(colours.map(object_id)).reshape(4).tolist()
+        return red, green, blue, alpha
+
+    def show_labels(self, labels: NDArray[Any]) -> None:
+        """Show an array, (T, Y, X), without copying it."""
+        data = labels if self.image.ndim == 3 else labels[0]
+        is_same = self.labels_data is not None and self.labels_data.base is data.base
+        if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
+            return
+        self.labels_data = data
+        if self.labels is not None:
+            self.labels.data = data
+
+    def _recolour(self, event: Any = None) -> None:
+        for prompts in self._prompts():
+            prompts.recolour()
+
+    def refresh(self) -> None:
+        """Draw the labels anew."""
+        if self.labels is not None:
+            self.labels.refresh(extent=False)
+
+    def show_prompts(self, prompts: Mapping[Any, PromptShown], held: Collection[Any]) -> None:
+        """Show the prompts of the document; those of `held` places wait for an answer."""
+        if self.points is not None:
+            self.points.show((shown.prompt for shown in prompts.values() if shown.prompt), held)
+        if self.shapes is not None:
+            self.shapes.show(prompts.values(), held)
+
+    def set_current(self, object_id: int, sign: int) -> None:
+        """Which object and sign the next click is for."""
+        self._current = (object_id, sign)
+        if self.points is not None:
+            self.points.set_current(object_id, sign)
+        if self.shapes is not None:
+            self.shapes.set_current(object_id)
+        if self.labels is not None and object_id <= np.iinfo(self.labels.data.dtype).max:
+            self.labels.selected_label = object_id
+
+
+def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return (
+        one.__array_interface__["data"] == other.__array_interface__["data"]
+        and one.shape == other.shape
+    )

@@ -1,0 +1,52 @@
+"""How reports reach the window: the only place where threads and Qt meet."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.messages import Report
+
+
+class Mailbox(QObject):
+    """Takes reports in any thread and gives them out in the thread that made the mailbox.
+
+    However many reports came since the last look, they wake the window once and arrive together,
+    so that a fast run cannot flood the event loop.
+    """
+
+    delivered = Signal(list)
+    _woken = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lock = threading.Lock()
+        self._waiting: deque[Report] = deque()
+        self._is_open = True
+        self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def post(self, report: Report) -> None:
+        """Leave a report; called in any thread."""
+        with self._lock:
+            if not self._is_open:
+                return
+            self._waiting.append(report)
+            if len(self._waiting) == 1:
+                self._woken.emit()
+
+    def close(self) -> None:
+        """Drop what is waiting and whatever comes."""
+        with self._lock:
+            self._is_open = False
+            self._waiting.clear()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            reports = list(self._waiting)
+            self._waiting.clear()
+        if reports:
+            self.delivered.emit(reports)

@@ -1,0 +1,362 @@
+"""What the window and the inference thread say to each other.
+
+Commands go down, reports come back. Both are frozen values: nothing that changes is shared but the
+labels array, which only the inference thread writes and only the window shows. An image is named by
+the number that the window gave it. Coordinates are pixels of the image's data, (y, x), pixel
+centres at whole numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.tracking import Prompt
+
+Direction = Literal["forward", "backward", "both"]
+Position = tuple[float, float]
+INCLUDE, EXCLUDE = 1, 0
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSource:
+    """What the engine needs to know of an image layer.
+
+    Parameters
+    ----------
+    data : array-like
+        (Y, X), (T, Y, X), or the same with 3 or 4 colours last; read one frame at a time by the
+        inference thread.
+    rgb : bool
+        Whether the last axis is colour.
+    contrast_limits : (float, float), optional
+        Black and white as the user has set them; None leaves them to robust percentiles.
+    """
+
+    data: Any
+    rgb: bool = False
+    contrast_limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A drawn shape that stands for a mask.
+
+    Parameters
+    ----------
+    kind : str
+        Shape type of napari: "polygon", "ellipse", "path" or "rectangle" (a turned one).
+    vertices : tuple of (float, float)
+        (y, x); the four corners of its frame for an ellipse.
+    """
+
+    kind: str
+    vertices: tuple[Position, ...]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """One entry of the model menu.
+
+    Parameters
+    ----------
+    name : str
+        What the engine loads.
+    title : str
+        What the user reads.
+    state : str
+        "embedded", "cached" or "missing".
+    size_bytes : int, optional
+        Size of the download, if known.
+    """
+
+    name: str
+    title: str
+    state: str
+    size_bytes: int | None = None
+
+
+# Commands
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """Something that the inference thread should do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ListEngine(Command):
+    """Say which devices and models there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadModel(Command):
+    """Load a model and hand every open image over to it."""
+
+    name: str
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCommand(Command):
+    """A command about one image."""
+
+    image: int
+
+
+@dataclass(frozen=True, eq=False)
+class OpenImage(ImageCommand):
+    """Make a document for an image, or hand the one there is over to another view of the image."""
+
+    source: ImageSource
+
+
+@dataclass(frozen=True, eq=False)
+class CloseImage(ImageCommand):
+    """Forget the document of an image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edit(ImageCommand):
+    """A change of what a person gave for one object on one frame."""
+
+    t: int
+    object_id: int
+
+
+@dataclass(frozen=True, eq=False)
+class AddPoint(Edit):
+    """A click; `sign` is `INCLUDE` or `EXCLUDE`."""
+
+    position: Position
+    sign: int = INCLUDE
+
+
+@dataclass(frozen=True, eq=False)
+class RemovePoints(Edit):
+    """Take points away, named by where they are."""
+
+    positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MovePoints(Edit):
+    """Put points elsewhere on their frame: pairs of old and new position."""
+
+    moves: tuple[tuple[Position, Position], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SetBox(Edit):
+    """Give a box (y0, x0, y1, x1), or take it away with None."""
+
+    box: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class SetOutline(Edit):
+    """Give a mask by its outline, or take it away with None."""
+
+    outline: Outline | None
+
+
+@dataclass(frozen=True, eq=False)
+class ClearPrompts(Edit):
+    """Take away everything that was given for the object on the frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class RemoveObject(ImageCommand):
+    """Delete an object with its prompts and masks."""
+
+    object_id: int
+
+
+@dataclass(frozen=True, eq=False)
+class Undo(ImageCommand):
+    """Take back the last change of the document."""
+
+
+@dataclass(frozen=True, eq=False)
+class Redo(ImageCommand):
+    """Do again what was taken back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track(ImageCommand):
+    """Carry the objects to the other frames, in frames [start, stop)."""
+
+    direction: Direction = "both"
+    start: int | None = None
+    stop: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cancel(Command):
+    """Stop tracking; what is done stays."""
+
+
+@dataclass(frozen=True, eq=False)
+class LookAt(ImageCommand):
+    """The user looks at a frame: get it ready for a click when there is nothing else to do."""
+
+    t: int
+
+
+# Reports
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Something that the inference thread has to tell."""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineListed(Report):
+    """Which devices and models there are."""
+
+    devices: tuple[str, ...]
+    models: tuple[ModelChoice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelLoaded(Report):
+    """A model is ready."""
+
+    name: str
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class ImageReport(Report):
+    """A report about one image."""
+
+    image: int
+
+
+@dataclass(frozen=True, eq=False)
+class ImageOpened(ImageReport):
+    """The whole state of the document follows; what was known before is void."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelsReady(ImageReport):
+    """The array to show as labels, (T, Y, X): at the opening, and when it had to be replaced."""
+
+    labels: NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameChanged(ImageReport):
+    """Labels of a frame were written."""
+
+    t: int
+
+
+@dataclass(frozen=True, eq=False)
+class PromptShown(ImageReport):
+    """What the document holds as prompt of an object on a frame; None if nothing."""
+
+    t: int
+    object_id: int
+    prompt: Prompt | None
+    outline: Outline | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectsChanged(ImageReport):
+    """The objects of the document, and the id that the next new one gets."""
+
+    objects: Mapping[int, AnnotatedObject]
+    next_id: int
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryChanged(ImageReport):
+    """What undo and redo would take back or do again; None if there is nothing."""
+
+    undo_text: str | None
+    redo_text: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrackStarted(ImageReport):
+    """Tracking begins; `total` steps are ahead."""
+
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class TrackAdvanced(ImageReport):
+    """One more step of tracking is done, on frame `t`."""
+
+    done: int
+    t: int
+
+
+@dataclass(frozen=True, eq=False)
+class TrackEnded(ImageReport):
+    """Tracking is over."""
+
+    done: int
+    total: int
+    reason: Literal["finished", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answered(Report):
+    """A command was carried out or refused.
+
+    Parameters
+    ----------
+    command : Command
+        The very object that was sent.
+    changes : tuple of Report
+        What it changed, to be shown at once.
+    error : str, optional
+        Why it was refused, for the user; everything is then as before.
+    """
+
+    command: Command
+    changes: tuple[Report, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Failed(Report):
+    """Something that nobody waits for went wrong."""
+
+    error: str
+
+
+@dataclass(frozen=True, eq=False)
+class DownloadAdvanced(Report):
+    """So many bytes of a model have come, of so many in all (0 if unknown)."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class DownloadEnded(Report):
+    """A model has come, or why it has not."""
+
+    name: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ExportEnded(ImageReport):
+    """Labels were written to a file, or why they were not."""
+
+    path: Path
+    error: str | None = None

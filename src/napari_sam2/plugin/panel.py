@@ -1,0 +1,295 @@
+"""The dock widget: puts the small widgets together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox, QVBoxLayout, QWidget
+
+from napari_sam2.plugin.controller import Controller
+from napari_sam2.plugin.engine import Sam2Engine
+from napari_sam2.plugin.keys import KeyBindings
+from napari_sam2.plugin.messages import EXCLUDE
+from napari_sam2.plugin.tips import Situation, action, tip
+from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
+from napari_sam2.plugin.widgets.form import SPACING
+from napari_sam2.plugin.widgets.image_picker import ImagePicker
+from napari_sam2.plugin.widgets.model_box import ModelBox
+from napari_sam2.plugin.widgets.object_box import ObjectBox
+from napari_sam2.plugin.widgets.status_line import StatusLine
+from napari_sam2.plugin.widgets.track_box import TrackBox
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam2.plugin.engine import EngineFactory
+
+
+RENDER_INTERVAL_MS = 15
+
+
+class SamPanel(QWidget):
+    """Click a cell once and get it outlined in every frame.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer to work in.
+    engine : EngineFactory, optional
+        What to compute with; our SAM 2 by default.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer, engine: EngineFactory | None = None) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.controller = Controller(napari_viewer, engine or Sam2Engine(), self)
+        self.image = ImagePicker()
+        self.model = ModelBox()
+        self.object = ObjectBox()
+        self.track = TrackBox()
+        self.document = DocumentBox()
+        self.status = StatusLine()
+        self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
+        self._was_docked = False
+        self._keys = KeyBindings(self._key_actions())
+        self._escape = KeyBindings({"Escape": self.controller.cancel})  # only while tracking
+        self._lay_out()
+        self._connect()
+        self.controller.choose_image(self._first_image())
+        QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.image)
+        layout.addWidget(self.model)
+        for part in (self.status, self.object, self.track, self.document):
+            layout.addSpacing(2 * SPACING)
+            layout.addWidget(part)
+        layout.addStretch()
+
+    def _connect(self) -> None:
+        controller = self.controller
+        self._render_timer.timeout.connect(self._render)
+        controller.changed.connect(self._render_timer.start)
+        self.image.picked.connect(controller.choose_image)
+        self.model.model_chosen.connect(self._choose_model)
+        self.model.device_chosen.connect(self._choose_device)
+        self.model.download_asked.connect(self._download)
+        self.object.object_chosen.connect(controller.choose_object)
+        self.object.sign_chosen.connect(controller.choose_sign)
+        self.object.next_asked.connect(controller.next_object)
+        self.object.remove_asked.connect(controller.remove_object)
+        self.track.pressed.connect(self._track_or_cancel)
+        self.document.undo_asked.connect(controller.undo)
+        self.document.redo_asked.connect(controller.redo)
+        self.document.export_asked.connect(self._export)
+        self.status.action_asked.connect(self._act)
+        layers = self.viewer.layers.events
+        layers.inserted.connect(self._on_layers)
+        layers.removed.connect(self._on_layers)
+        QApplication.instance().aboutToQuit.connect(self.shut_down)
+        self.destroyed.connect(self.controller.close)
+        for image in self._images():
+            image.events.name.connect(self._on_name)
+
+    def _key_actions(self) -> dict[str, Any]:
+        controller = self.controller
+        return {
+            "K": self._track_or_cancel,
+            "T": controller.toggle_sign,
+            "N": controller.next_object,
+            "Shift-C": controller.clear_frame,
+            "Control-Z": controller.undo,
+            "Control-Shift-Z": controller.redo,
+        }
+
+    # Closing
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when the dock is closed: napari takes the widget out without closing it."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked and not self.controller.is_closed:
+                prompt_layers = self.controller.prompt_layers()
+                self.shut_down()
+                self.controller.remove(prompt_layers)
+        return bool(super().event(event))
+
+    def closeEvent(self, event: QEvent) -> None:
+        """End the thread with the window."""
+        self.shut_down()
+        super().closeEvent(event)
+
+    def shut_down(self) -> None:
+        """End the thread, give the keys back and leave the layers as ordinary ones."""
+        if self.controller.is_closed:
+            return
+        self._render_timer.stop()
+        layers = self.viewer.layers.events
+        layers.inserted.disconnect(self._on_layers)
+        layers.removed.disconnect(self._on_layers)
+        for image in self._images():
+            image.events.name.disconnect(self._on_name)
+        self._escape.release()
+        self._keys.release()
+        self.controller.close()
+
+    # Actions
+
+    def _first_image(self) -> Image | None:
+        images = self._images()
+        active = self.controller.layer_list.selection.active
+        return active if active in images else next(iter(images), None)
+
+    def _images(self) -> list[Image]:
+        return [layer for layer in self.controller.layer_list if isinstance(layer, Image)]
+
+    def _on_layers(self, event: Any) -> None:
+        layer = event.value
+        if event.type == "inserted" and isinstance(layer, Image):
+            layer.events.name.connect(self._on_name)
+            if self.controller.image is None:
+                QTimer.singleShot(0, self._take_image)  # once napari has selected the new layer
+        self._render_timer.start()
+
+    def _take_image(self) -> None:
+        if self.controller.image is None and not self.controller.is_closed:
+            self.controller.choose_image(self._first_image())
+
+    def _on_name(self, event: Any) -> None:
+        self._render_timer.start()
+
+    def _track(self) -> None:
+        self.controller.track(self.track.direction, self.track.frame_limit)
+        self._bind_keys()  # Esc works from now on
+
+    def _track_or_cancel(self) -> None:
+        if self.controller.is_tracking:
+            self.controller.cancel()
+        else:
+            self._track()
+
+    def _choose_model(self, name: str) -> None:
+        if self._agrees_to_recompute():
+            self.controller.models.choose(name)
+        self._render_timer.start()
+
+    def _choose_device(self, device: str) -> None:
+        if self._agrees_to_recompute():
+            self.controller.models.choose_device(device)
+        self._render_timer.start()
+
+    def _download(self) -> None:
+        self.controller.models.start_download()
+        self._render_timer.start()
+
+    def _agrees_to_recompute(self) -> bool:
+        if not self.controller.has_prompts:
+            return True
+        answer = QMessageBox.question(
+            self,
+            "SAM 2",
+            "Every click is computed again, and tracked frames have to be tracked again. Go on?",
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def _export(self) -> None:
+        session = self.controller.session
+        if session is None:
+            return
+        source = session.image.source.path
+        folder = Path(source).parent if source else Path.home()
+        path = ask_path(self, str(folder / f"{session.image.name}{EXPORT_SUFFIX}"))
+        if path is not None:
+            self.controller.export(path)
+
+    def _act(self) -> None:
+        session = self.controller.session
+        if session is None:
+            return
+        if session.layers.missing():
+            self.controller.restore_layers()
+        elif session.is_open and session.contrast_differs():
+            self.controller.use_contrast()
+        else:
+            self.controller.activate_clicks()
+
+    # Showing
+
+    def _render(self) -> None:
+        """Show the state of the controller."""
+        controller, session = self.controller, self.controller.session
+        self._bind_keys()
+        self.image.show_images(self._images(), controller.image)
+        self._render_model()
+        now = self._situation()
+        self.status.show_tip(tip(now), action(now))
+        is_usable = session is not None
+        for widget in (self.object, self.track, self.document):
+            widget.setEnabled(is_usable)
+        if session is None:
+            self.track.show_run(None, can_track=False)
+            return
+        names = {object_id: properties.name for object_id, properties in session.objects.items()}
+        self.object.show_objects(
+            session.object_ids, session.current_object, names, session.layers.colour_of
+        )
+        self.object.show_sign(session.sign)
+        self.object.remove.setEnabled(session.current_object in session.objects)
+        self.track.show_run(session.progress, can_track=now.is_stack and now.has_objects)
+        self.document.show_history(session.undo_text, session.redo_text)
+        can_export = bool(session.objects) and session.layers.labels is not None
+        self.document.show_export(can_export, controller.exporting is not None)
+
+    def _render_model(self) -> None:
+        models = self.controller.models
+        self.model.show_models(models.choices, models.wanted)
+        loaded = "" if models.loaded is None else models.loaded.device
+        self.model.show_devices(models.devices, models.device, loaded)
+        self.model.show_download(models.missing, models.download)
+
+    def _bind_keys(self) -> None:
+        owners = [self.viewer]
+        if self.controller.session is not None:
+            owners += list(self.controller.session.layers)
+        self._keys.bind(owners)
+        if self.controller.is_tracking:
+            self._escape.bind(owners)
+        else:
+            self._escape.release()
+
+    def _situation(self) -> Situation:
+        controller, session = self.controller, self.controller.session
+        models = controller.models
+        common: dict[str, Any] = {
+            "has_images": bool(self._images()),
+            "has_image": session is not None,
+            "problem": controller.problem or (session.problem if session else None),
+            "has_model": models.loaded is not None,
+            "is_loading": models.is_loading,
+            "is_missing": models.missing is not None,
+            "is_downloading": models.download is not None,
+        }
+        if session is None:
+            return Situation(**common)
+        return Situation(
+            **common,
+            is_open=session.is_open,
+            missing_layers=tuple(session.layers.missing()),
+            is_stack=session.image.ndim == 3,
+            is_prompt_layer_active=session.layers.takes_prompts(
+                controller.layer_list.selection.active
+            ),
+            is_sign_exclude=session.sign == EXCLUDE,
+            object_id=session.current_object,
+            has_objects=session.has_prompts(),
+            has_object=session.has_prompts(session.current_object),
+            is_tracking=session.is_tracking,
+            is_tracked=session.is_tracked,
+            contrast_differs=session.is_open and session.contrast_differs(),
+        )

@@ -1,0 +1,115 @@
+"""The one line that says what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the next step depends on.
+
+    Parameters
+    ----------
+    has_images, has_image : bool
+        Whether the viewer has any image layer, and whether one is chosen.
+    problem : str, optional
+        Why the chosen image cannot be used.
+    has_model, is_loading, is_missing, is_downloading : bool
+        Whether a model is there, on its way, has to be downloaded, or is being downloaded.
+    is_open : bool
+        Whether the document of the image is there.
+    missing_layers : tuple of str
+        Layers that were deleted.
+    is_stack : bool
+        Whether there is more than one frame.
+    is_prompt_layer_active : bool
+        Whether clicks are prompts.
+    is_sign_exclude : bool
+        Whether the next click excludes.
+    object_id : int
+        The current object.
+    has_objects, has_object : bool
+        Whether there are prompts at all, and for the current object.
+    is_tracking, is_tracked : bool
+        Whether tracking is under way, or done since the last change.
+    contrast_differs : bool
+        Whether the model sees another contrast than the user.
+    """
+
+    has_images: bool = True
+    has_image: bool = True
+    problem: str | None = None
+    has_model: bool = True
+    is_loading: bool = False
+    is_missing: bool = False
+    is_downloading: bool = False
+    is_open: bool = True
+    missing_layers: tuple[str, ...] = ()
+    is_stack: bool = True
+    is_prompt_layer_active: bool = True
+    is_sign_exclude: bool = False
+    object_id: int = 1
+    has_objects: bool = False
+    has_object: bool = False
+    is_tracking: bool = False
+    is_tracked: bool = False
+    contrast_differs: bool = False
+
+
+def tip(now: Situation) -> str:
+    """What to do next, most urgent first."""
+    return _obstacle(now) or _step(now)
+
+
+def action(now: Situation) -> str | None:
+    """What one press of a button can do about it."""
+    if now.missing_layers:
+        return "Restore layers"
+    if now.contrast_differs:
+        return "Use the new contrast"
+    return "Click cells" if now.is_open and not now.is_prompt_layer_active else None
+
+
+def _obstacle(now: Situation) -> str | None:
+    if not now.has_images:
+        return "Open a movie or an image to begin."
+    if now.problem is not None:
+        return now.problem
+    if not now.has_image:
+        return "Choose an image above."
+    if now.is_downloading:
+        return "Downloading the model; the one before stays in use meanwhile."
+    if now.is_missing:
+        return (
+            "This model is not on this computer yet. Download it, or go on with the built-in one."
+        )
+    if not now.has_model and not now.is_loading:
+        return "No model is loaded. Choose one above."
+    if now.missing_layers:
+        return (
+            f"The layer for {' and '.join(now.missing_layers)} was deleted. What it showed is kept."
+        )
+    if now.contrast_differs:
+        return "The model still sees the contrast from before."
+    return None
+
+
+def _step(now: Situation) -> str:
+    if now.is_tracking:
+        return "Tracking. Esc stops and keeps what is done; clicks are answered meanwhile."
+    if not now.is_prompt_layer_active:
+        return "Clicks move the view or go to another layer now."
+    if now.is_sign_exclude:
+        return "Clicks now exclude. T includes again."
+    if not now.is_open and not now.has_objects:
+        return "The model is loading; you can already click a cell."
+    if not now.has_objects:
+        return "Click a cell."
+    if not now.has_object:
+        return f"Click the cell that becomes object {now.object_id}."
+    if now.is_tracked:
+        return "Check the frames. Ctrl+click a wrong mask, click to correct it, then track again."
+    if not now.is_stack:
+        return "Right-click takes away. N for the next cell; export when done."
+    return "Right-click takes away, N for the next cell. Then Track (K)."

@@ -1,0 +1,66 @@
+"""Undo, redo and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from napari_sam2.plugin.widgets.form import SPACING, button
+
+EXPORT_SUFFIX = ".sam2.tif"  # our reader takes files of this name, with their scale
+
+
+class DocumentBox(QWidget):
+    """Buttons for the document as a whole.
+
+    Signals
+    -------
+    undo_asked(), redo_asked(), export_asked()
+        The user pressed a button.
+    """
+
+    undo_asked = Signal()
+    redo_asked = Signal()
+    export_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.undo = button("Undo")
+        self.redo = button("Redo")
+        self.export = button(
+            "Export labels…", "Write the labels to a TIFF that Fiji and napari read"
+        )
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        for widget in (self.undo, self.redo, self.export):
+            layout.addWidget(widget, stretch=2 if widget is self.export else 1)
+        self.undo.clicked.connect(self.undo_asked)
+        self.redo.clicked.connect(self.redo_asked)
+        self.export.clicked.connect(self.export_asked)
+
+    def show_history(self, undo_text: str | None, redo_text: str | None) -> None:
+        """Say what would be taken back and done again."""
+        self.undo.setEnabled(undo_text is not None)
+        self.redo.setEnabled(redo_text is not None)
+        self.undo.setToolTip(f"Undo: {undo_text} (Ctrl+Z)" if undo_text else "Nothing to undo")
+        self.redo.setToolTip(
+            f"Redo: {redo_text} (Ctrl+Shift+Z)" if redo_text else "Nothing to redo"
+        )
+
+    def show_export(self, can_export: bool, is_exporting: bool) -> None:
+        """Whether labels can be written, or are being written."""
+        self.export.setEnabled(can_export and not is_exporting)
+        self.export.setText("Exporting…" if is_exporting else "Export labels…")
+
+
+def ask_path(parent: QWidget, proposal: str) -> Path | None:
+    """Let the user name the file to write; asks before one is overwritten."""
+    dialog = QFileDialog(parent, "Export labels", proposal, "TIFF (*.tif *.tiff)")
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix(EXPORT_SUFFIX.removeprefix("."))
+    if not dialog.exec():
+        return None
+    return Path(dialog.selectedFiles()[0])

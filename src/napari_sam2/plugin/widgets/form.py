@@ -1,0 +1,62 @@
+"""Rows of a label and a field that line up across the parts of the widget."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+LONGEST_LABEL = "Click (T)"
+SPACING = 4  # pixels between what belongs together
+
+
+def form(parent: QWidget) -> QFormLayout:
+    """A form without margins."""
+    layout = QFormLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setVerticalSpacing(SPACING)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return layout
+
+
+def label(text: str = "") -> QLabel:
+    """A label as wide as the longest one."""
+    widget = QLabel(text)
+    widget.setMinimumWidth(widget.fontMetrics().horizontalAdvance(LONGEST_LABEL) + 6)
+    return widget
+
+
+def menu(tool_tip: str) -> QComboBox:
+    """A menu that takes the width there is, however long its entries are."""
+    widget = QComboBox()
+    widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    widget.setMinimumContentsLength(6)
+    widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    widget.setToolTip(tool_tip)
+    return widget
+
+
+def button(text: str, tool_tip: str = "") -> QPushButton:
+    """A button that leaves the keyboard to the viewer when it is clicked."""
+    widget = QPushButton(text)
+    widget.setToolTip(tool_tip)
+    widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return widget
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Widgets side by side."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACING)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return holder

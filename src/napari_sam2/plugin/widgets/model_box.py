@@ -1,0 +1,132 @@
+"""Which model computes, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QProgressBar, QWidget
+
+from napari_sam2.plugin.widgets.form import button, form, label, menu
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam2.plugin.messages import DownloadAdvanced, ModelChoice
+
+FROM_FILE = "Model from file…"
+DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
+
+
+class ModelBox(QWidget):
+    """Menus for model and device, and the download of a model that is missing.
+
+    Signals
+    -------
+    model_chosen(str), device_chosen(str)
+        The user chose.
+    download_asked()
+        The user wants the missing model.
+    """
+
+    model_chosen = Signal(str)
+    device_chosen = Signal(str)
+    download_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.models = menu("Larger models are more accurate and slower")
+        self.devices = menu("Where the model computes")
+        self.download = button("")
+        self.progress = QProgressBar()
+        self._names: list[str] = []
+        self._devices: list[str] = []
+        self._current = -1
+        self._form = form(self)
+        self._lay_out()
+        self.models.activated.connect(self._on_model)
+        self.devices.activated.connect(self._on_device)
+        self.download.clicked.connect(self.download_asked)
+
+    def _lay_out(self) -> None:
+        self._form.addRow(label("Model"), self.models)
+        self._form.addRow(label(), self.download)
+        self._form.addRow(label(), self.progress)
+        self._form.addRow(label("Device"), self.devices)
+
+    def show_models(self, models: Sequence[ModelChoice], current: str | None) -> None:
+        """List the models and mark the current one; a file is listed too once it is chosen."""
+        names = [model.name for model in models]
+        titles = [menu_title(model) for model in models]
+        if current is not None and current not in names:
+            names.append(current)
+            titles.append(Path(current).name)
+        if (names, titles) != (
+            self._names,
+            [self.models.itemText(i) for i in range(len(self._names))],
+        ):
+            self._names = names
+            self.models.clear()
+            self.models.addItems([*titles, FROM_FILE])
+        self._current = names.index(current) if current in names else -1
+        self.models.setCurrentIndex(self._current)
+
+    def show_devices(self, devices: Sequence[str], current: str, loaded: str) -> None:
+        """List the devices and mark the chosen one; `loaded` is where the model came to."""
+        if self._devices != ["auto", *devices]:
+            self._devices = ["auto", *devices]
+            self.devices.clear()
+            self.devices.addItems([_device_title(name) for name in self._devices])
+        automatic = f"{_device_title('auto')}: {_device_title(loaded)}" if loaded else ""
+        self.devices.setItemText(0, automatic or _device_title("auto"))
+        self.devices.setCurrentIndex(
+            self._devices.index(current) if current in self._devices else 0
+        )
+
+    def show_download(self, model: ModelChoice | None, download: DownloadAdvanced | None) -> None:
+        """Offer the download of a missing model, or show how far it has come."""
+        self._set_row_visible(self.download, model is not None and download is None)
+        self._set_row_visible(self.progress, download is not None)
+        if model is not None:
+            self.download.setText(f"Download {megabytes(model.size_bytes)}".strip())
+        if download is not None:
+            self.progress.setRange(0, download.total // 1024)  # Qt counts in 32 bits
+            self.progress.setValue(download.done // 1024)
+            self.progress.setFormat(f"{megabytes(download.done)} of {megabytes(download.total)}")
+
+    def _set_row_visible(self, field: QWidget, is_visible: bool) -> None:
+        if self._form.isRowVisible(field) != is_visible:
+            self._form.setRowVisible(field, is_visible)
+
+    def _on_model(self, index: int) -> None:
+        self.models.clearFocus()
+        if index < len(self._names):
+            self.model_chosen.emit(self._names[index])
+            return
+        self.models.setCurrentIndex(self._current)
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Model from file", "", "Checkpoints (*.pt *.pth *.safetensors);;All files (*)"
+        )
+        if path:
+            self.model_chosen.emit(path)
+
+    def _on_device(self, index: int) -> None:
+        self.devices.clearFocus()
+        self.device_chosen.emit(self._devices[index])
+
+
+def _device_title(device: str) -> str:
+    return DEVICE_TITLES.get(device.partition(":")[0], device)
+
+
+def menu_title(model: ModelChoice) -> str:
+    """A model as it stands in the menu."""
+    if model.state != "missing":
+        return model.title
+    return f"{model.title} – download {megabytes(model.size_bytes)}".strip()
+
+
+def megabytes(size_bytes: int | None) -> str:
+    """Size of a download, as "156 MB"; empty if unknown."""
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else ""

@@ -1,0 +1,115 @@
+"""Which object the next click is for, and what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QWidget
+
+from napari_sam2.plugin.colours import GREEN, RED, Colour
+from napari_sam2.plugin.messages import EXCLUDE, INCLUDE
+from napari_sam2.plugin.widgets.form import button, form, label, menu, row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+SWATCH = 14  # pixels
+
+
+class ObjectBox(QWidget):
+    """Menu of objects, next and delete, include or exclude.
+
+    Signals
+    -------
+    object_chosen(int), sign_chosen(int)
+        The user chose.
+    next_asked(), remove_asked()
+        The user wants another object, or this one gone.
+    """
+
+    object_chosen = Signal(int)
+    sign_chosen = Signal(int)
+    next_asked = Signal()
+    remove_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.objects = menu("The cell that clicks are for; Ctrl+click on a mask picks its cell")
+        self.next = button("Next (N)", "The next click makes another object")
+        self.remove = button("Delete", "Delete this object with its clicks and masks")
+        self.include = _choice("Include", GREEN, "Clicks add to the cell (T toggles)")
+        self.exclude = _choice(
+            "Exclude", RED, "Clicks take away from the cell (T toggles); so does a right click"
+        )
+        self.signs = QButtonGroup(self)
+        self.signs.addButton(self.include, INCLUDE)
+        self.signs.addButton(self.exclude, EXCLUDE)
+        self._shown: list[tuple[int, str, tuple[float, ...]]] = []
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        layout = form(self)
+        layout.addRow(label("Object"), row(self.objects, self.next, self.remove))
+        layout.addRow(label("Click (T)"), row(self.include, self.exclude))
+
+    def _connect(self) -> None:
+        self.objects.activated.connect(self._on_object)
+        self.next.clicked.connect(self.next_asked)
+        self.remove.clicked.connect(self.remove_asked)
+        self.signs.idClicked.connect(self.sign_chosen)
+
+    def show_objects(
+        self,
+        object_ids: Sequence[int],
+        current: int,
+        names: Mapping[int, str],
+        colour_of: Callable[[int], Colour],
+    ) -> None:
+        """List the objects with their colours and mark the current one."""
+        shown = [
+            (
+                object_id,
+                names.get(object_id, ""),
+                tuple(float(part) for part in colour_of(object_id)),
+            )
+            for object_id in object_ids
+        ]
+        if shown != self._shown:
+            self._shown = shown
+            self.objects.clear()
+            for object_id, name, colour in shown:
+                self.objects.addItem(swatch(colour), f"{object_id}  {name}".strip())
+        self.objects.setCurrentIndex(list(object_ids).index(current))
+
+    def show_sign(self, sign: int) -> None:
+        """Mark what a click does."""
+        (self.include if sign == INCLUDE else self.exclude).setChecked(True)
+
+    def _on_object(self, index: int) -> None:
+        self.objects.clearFocus()
+        self.object_chosen.emit(self._shown[index][0])
+
+
+def swatch(colour: Sequence[float]) -> QIcon:
+    """A round spot of a colour given as 0..1 RGBA."""
+    pixmap = QPixmap(SWATCH, SWATCH)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor.fromRgbF(*(float(part) for part in colour[:3])))
+    painter.drawEllipse(1, 1, SWATCH - 2, SWATCH - 2)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def _choice(text: str, colour: Sequence[float], tool_tip: str) -> QPushButton:
+    """A button that stays pressed, marked by a colour."""
+    choice = button(f" {text}", tool_tip)
+    choice.setCheckable(True)
+    choice.setIcon(swatch(colour))
+    choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return choice

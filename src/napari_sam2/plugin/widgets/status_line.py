@@ -1,0 +1,42 @@
+"""What to do next, and a button where one press does it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_sam2.plugin.widgets.form import SPACING, button
+
+
+class StatusLine(QWidget):
+    """A line of text, wrapped where the dock is narrow, and one optional action.
+
+    Signals
+    -------
+    action_asked()
+        The user pressed the button.
+    """
+
+    action_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing() + 4)
+        self.button = button("")
+        self.button.clicked.connect(self.action_asked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.text)
+        layout.addWidget(self.button)
+
+    def show_tip(self, text: str, action: str | None = None) -> None:
+        """Show a tip, with a button where `action` names one."""
+        self.text.setText(text)
+        self.button.setVisible(action is not None)
+        self.button.setText(action or "")

@@ -1,0 +1,95 @@
+"""Track, cancel, and how far it has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QProgressBar, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+
+from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.messages import Direction
+    from napari_sam2.plugin.session import RunProgress
+
+DIRECTIONS: dict[str, Direction] = {
+    "Both directions": "both",
+    "Forward only": "forward",
+    "Backward only": "backward",
+}
+ALL_FRAMES = 0
+
+
+class TrackBox(QWidget):
+    """The one primary button and its options.
+
+    Signals
+    -------
+    pressed()
+        The user pressed the button, be it Track or Cancel.
+    """
+
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.button = button("")
+        self.button.setMinimumHeight(34)
+        self.directions = menu("Where to carry the masks, outward from the clicked frames")
+        self.directions.addItems(list(DIRECTIONS))
+        self.frames = QSpinBox()
+        self.frames.setRange(ALL_FRAMES, 99999)
+        self.frames.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.frames.setSpecialValueText("all frames")
+        self.frames.setSuffix(" frames")
+        self.frames.setToolTip("How many frames on from the one that is shown")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self._lay_out()
+        self._connect()
+
+    @property
+    def direction(self) -> Direction:
+        """Direction chosen by the user."""
+        return DIRECTIONS[self.directions.currentText()]
+
+    @property
+    def frame_limit(self) -> int | None:
+        """Number of frames chosen by the user; None for all."""
+        value = self.frames.value()
+        return None if value == ALL_FRAMES else value
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.button)
+        layout.addWidget(row(self.directions, self.frames))
+        layout.addWidget(self.progress)
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # nothing jumps when tracking begins
+        self.progress.setSizePolicy(policy)
+
+    def _connect(self) -> None:
+        self.button.clicked.connect(self.pressed)
+        self.directions.activated.connect(self.directions.clearFocus)
+        self.frames.editingFinished.connect(self.frames.clearFocus)
+
+    def show_run(self, progress: RunProgress | None, can_track: bool) -> None:
+        """Show a run with its progress, or that one can be started."""
+        is_tracking = progress is not None
+        self.button.setText("Cancel (Esc)" if is_tracking else "Track (K)")
+        self.button.setToolTip(
+            "Stop within a frame; what is done stays"
+            if is_tracking
+            else "Carry the outlined cells to the other frames"
+        )
+        self.button.setEnabled(is_tracking or can_track)
+        self.directions.setEnabled(not is_tracking)
+        self.frames.setEnabled(not is_tracking)
+        self.progress.setVisible(is_tracking)
+        if progress is not None:
+            self.progress.setRange(0, progress.total)  # 0 of 0 shows that it is busy
+            self.progress.setValue(progress.done)
+            self.progress.setFormat(str(progress))

@@ -1,0 +1,290 @@
+"""From prompts and memories to mask records: the network as the tracker uses it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
+from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
+from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
+from napari_sam2.tracking.features import FeatureCache
+from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
+from napari_sam2.tracking.memory_bank import MemoryCache, Recall
+from napari_sam2.tracking.prompts import Prompt
+
+Records = Mapping[int, MaskRecord]
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """No gradients, and bfloat16 products where the device gains by them."""
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+    ):
+        yield
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One object to be segmented on a frame.
+
+    Attributes
+    ----------
+    records : mapping of int to MaskRecord
+        Its masks by frame.
+    recall : Recall
+        The memories to look at.
+    previous : MaskRecord or None
+        The mask on the frame before, in the sense of the pass.
+    """
+
+    records: Records
+    recall: Recall
+    previous: MaskRecord | None = None
+
+
+class Engine:
+    """Runs the network on frames of one stack; keeps features and memories in caches.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    frames : Frames
+        The stack.
+    cache_bytes : int
+        Budget of features.
+    memory_bytes : int
+        Budget of encoded memories.
+    object_batch : int
+        Most objects in one run of the network.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        frames: Frames,
+        *,
+        cache_bytes: int,
+        memory_bytes: int,
+        object_batch: int,
+    ) -> None:
+        self.model = model
+        self.frames = frames
+        self.features = FeatureCache(self._encode, cache_bytes)
+        self.memories = MemoryCache(memory_bytes)
+        self.object_batch = object_batch
+
+    def _encode(self, t: int) -> FrameFeatures:
+        image = torch.from_numpy(self.frames.read(t)).permute(2, 0, 1)[None]
+        with inference(self.model.device):
+            return self.model.encode_frame(self.model.preprocess(image.to(self.model.device)))
+
+    # -- tracking ------------------------------------------------------------------------------
+
+    def track(self, t: int, jobs: Sequence[Job], direction: Direction) -> list[MaskRecord]:
+        """Masks of unprompted objects on a frame, in the order of the jobs.
+
+        Objects with equally long memories are one batch.
+        """
+        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, job in enumerate(jobs):
+            groups[job.recall.length].append(index)
+        results: dict[int, MaskRecord] = {}
+        for indices in groups.values():
+            for start in range(0, len(indices), self.object_batch):
+                part = indices[start : start + self.object_batch]
+                records = self._track_batch(t, [jobs[i] for i in part], direction)
+                results.update(zip(part, records, strict=True))
+        return [results[index] for index in range(len(jobs))]
+
+    def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
+        features = self.features[t]
+        conditioned = self.condition(t, jobs)
+        with inference(self.model.device):
+            decoded = self.model.decode(conditioned, features, self._tracking_prompts(jobs))
+        return self._records(decoded, direction)
+
+    def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
+        """No prompts; the masks of the frame before, where the network takes them."""
+        device, size = self.model.device, self.model.config.low_res_size
+        prompts = PromptTensors.none(len(jobs), device)
+        if not self.model.config.draw_previous:
+            return prompts
+        nothing = np.full((size, size), -MASK_PROMPT_LOGIT, np.float32)
+        shown = [job.previous if job.previous and job.previous.is_visible else None for job in jobs]
+        masks = [nothing if record is None else record.logits() for record in shown]
+        logits = torch.from_numpy(np.stack(masks)[:, None]).to(device)
+        has_mask = torch.tensor([record is not None for record in shown], device=device)
+        return PromptTensors(prompts.points, prompts.labels, logits, has_mask)
+
+    def condition(self, t: int, jobs: Sequence[Job]) -> Tensor:
+        """(B, C, H, W) embedding of a frame, conditioned on the memories of each object."""
+        maps = [self._maps(job) for job in jobs]
+        features = self.features[t]
+        device = self.model.device
+        span = max(min(len(self.frames), self.model.config.max_object_pointers) - 1, 1)
+        width = self.model.config.d_model
+        pointers = np.zeros((len(jobs), len(jobs[0].recall.pointer_frames), width), np.float32)
+        for row, job in enumerate(jobs):
+            for column, k in enumerate(job.recall.pointer_frames):
+                pointers[row, column] = job.records[k].pointer
+        distances = np.array([job.recall.distances for job in jobs], np.float32) / span
+        with inference(device):
+            memory = self.model.gather_memory(
+                torch.stack(maps).float(),
+                torch.tensor([job.recall.slots for job in jobs], device=device),
+                torch.from_numpy(pointers).to(device),
+                torch.from_numpy(distances).reshape(pointers.shape[:2]).to(device),
+            )
+            return self.model.attend(features, memory)
+
+    def _maps(self, job: Job) -> Tensor:
+        """(M, memory_dim, H, W) memories of one object, rebuilt where they are gone."""
+        maps = []
+        for k in job.recall.frames:
+            record = job.records[k]
+            memory = self.memories.get(record)
+            if memory is None:
+                memory = self.memorize(k, [record])[0]
+            maps.append(memory)
+        return torch.stack(maps)
+
+    def memorize(self, t: int, records: Sequence[MaskRecord]) -> list[Tensor]:
+        """Encode and keep the memories of some masks on one frame.
+
+        They are kept in bfloat16, as in the official code: half the bytes, and equal results.
+        """
+        memories: list[Tensor] = []
+        for start in range(0, len(records), self.object_batch):
+            memories += self._memorize_batch(t, records[start : start + self.object_batch])
+        return memories
+
+    def _memorize_batch(self, t: int, records: Sequence[MaskRecord]) -> list[Tensor]:
+        features, device = self.features[t], self.model.device
+        logits = torch.from_numpy(np.stack([record.logits() for record in records])[:, None])
+        scores = torch.tensor([[record.occlusion_score] for record in records])
+        prompted = torch.tensor([record.is_prompted for record in records])
+        with inference(device):
+            memory = self.model.memorize(
+                features, logits.to(device), scores.to(device), prompted.to(device)
+            )
+        memories = [single.clone() for single in memory.to(torch.bfloat16).unbind(0)]
+        for record, single in zip(records, memories, strict=True):
+            self.memories.put(record, single)
+        return memories
+
+    # -- prompts -------------------------------------------------------------------------------
+
+    def adopt_mask(self, t: int, mask: NDArray[np.bool_]) -> MaskRecord:
+        """A painted mask as the object's mask."""
+        size, device = self.model.config.image_size, self.model.device
+        features = self.features[t]
+        pixels = torch.from_numpy(mask.astype(np.float32))[None, None].to(device)
+        with inference(device):
+            share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+            decoded = self.model.adopt_mask(features, (share >= 0.5).float())
+            if mask.any() and not (decoded.mask_logits > 0).any():
+                decoded = self.model.adopt_mask(features, _fullest_block(share))
+        return self._records(decoded, None, painted=mask)[0]
+
+    def decode_prompt(
+        self, prompt: Prompt, number: int, previous: MaskRecord | None, embedding: Tensor
+    ) -> MaskRecord:
+        """Mask of a prompted frame after one round of clicks.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            Points up to this round take part.
+        number : int
+            The round.
+        previous : MaskRecord or None
+            The mask to start from.
+        embedding : Tensor
+            (1, C, H, W) from `condition` or `unconditioned`.
+
+        Returns
+        -------
+        MaskRecord
+        """
+        points, labels = self._points(prompt, number)
+        device = self.model.device
+        logits = None
+        if previous is not None and previous.is_visible:
+            logits = torch.from_numpy(previous.logits())[None, None].to(device)
+        prompts = PromptTensors(points.to(device), labels.to(device), logits)
+        features = self.features[prompt.t]
+        with inference(device):
+            decoded = self.model.decode(
+                embedding, features, prompts, surely_visible=prompt.shows_object(number)
+            )
+        return self._records(decoded, None)[0]
+
+    def unconditioned(self, t: int) -> Tensor:
+        """(1, C, H, W) embedding of a frame that is prompted first."""
+        with inference(self.model.device):
+            return self.model.without_memory(self.features[t])
+
+    def _points(self, prompt: Prompt, number: int) -> tuple[Tensor, Tensor]:
+        """Points and box corners of a prompt as the network takes them: (1, P, 2) (x, y), (1, P).
+
+        The one place where (y, x) in pixels of the image becomes (x, y) of the input.
+        """
+        used = prompt.rounds <= number
+        places = prompt.points[used]
+        labels = prompt.labels[used].astype(np.int64)
+        if prompt.box is not None:
+            size = np.array(self.frames.shape[1:])
+            corners = np.array(prompt.box).reshape(2, 2)
+            corners = np.clip(corners, -size, 2 * size)  # float32 has no room for any number
+            places = np.concatenate([corners, places])
+            labels = np.concatenate([[BOX_START, BOX_END], labels])
+        scale = self.model.config.image_size / np.array(self.frames.shape[1:])
+        points = ((places + 0.5) * scale - 0.5)[:, ::-1].astype(np.float32)  # between pixel centres
+        return torch.from_numpy(points.copy())[None], torch.from_numpy(labels)[None]
+
+    def _records(
+        self,
+        decoded: Decoded,
+        direction: Direction | None,
+        painted: NDArray[np.bool_] | None = None,
+    ) -> list[MaskRecord]:
+        masks = decoded.mask_logits[:, 0].float().cpu().numpy()
+        ious = decoded.predicted_iou.float().cpu().tolist()
+        scores = decoded.occlusion_score[:, 0].float().cpu().tolist()
+        pointers = decoded.pointer.float().cpu().numpy()
+        records = []
+        for index, logits in enumerate(masks):
+            corner, crop, floor = pack_logits(logits, exact=direction is None)
+            records.append(
+                MaskRecord(
+                    corner=corner,
+                    crop=crop,
+                    floor=floor,
+                    size=logits.shape[0],
+                    predicted_iou=ious[index],
+                    occlusion_score=scores[index],
+                    pointer=pointers[index].copy(),
+                    direction=direction,
+                    painted=painted,
+                )
+            )
+        return records
+
+
+def _fullest_block(share: Tensor) -> Tensor:
+    """One pixel of the mask map, for an object that is smaller: (1, 1, S, S) float32, 0 or 1."""
+    blocks = F.avg_pool2d(share, 4)
+    return F.interpolate((blocks == blocks.amax()).float(), scale_factor=4.0)

@@ -1,0 +1,164 @@
+"""Frames of a stack, read one at a time and normalised alike (`Microscopy is not video`)."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLED_FRAMES = 16
+SAMPLED_PIXELS = 65536
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
+HUGE = 1e300  # the range between two such limits is a float64 still
+
+
+class ArrayLike(Protocol):
+    """What a stack must offer: numpy, memory maps, dask and zarr all do."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the pixels."""
+        ...
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+class Frames:
+    """A stack of images of which one frame is read when it is needed.
+
+    Parameters
+    ----------
+    data : array_like
+        (Y, X), (T, Y, X), (T, Y, X, 3 or 4), or (Y, X, 3 or 4) with `rgb`. Integers, floats or
+        bool. The fourth channel (alpha) is not used.
+    contrast_limits : tuple of float, optional
+        Values that become 0 and 1, the same on all frames. Default: robust percentiles of some
+        frames of the stack; the full range of the type for RGB.
+    rgb : bool, optional
+        Whether the last axis is colour. Default: whether there are four axes.
+
+    Raises
+    ------
+    TypeError
+        If `data` is no array or its type is not numeric.
+    ValueError
+        If the shape does not fit, an axis is empty or the limits are not ascending.
+    """
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        *,
+        contrast_limits: tuple[float, float] | None = None,
+        rgb: bool | None = None,
+    ) -> None:
+        if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+            raise TypeError(f"expected an array; got {type(data).__name__}")
+        if np.dtype(data.dtype).kind not in "biuf":
+            raise TypeError(f"pixels must be integers, floats or bool; got {data.dtype}")
+        self.is_rgb = len(data.shape) == 4 if rgb is None else rgb
+        self.shape = _stack_shape(data.shape, self.is_rgb)
+        self._is_single = len(data.shape) == (3 if self.is_rgb else 2)
+        self._data = data
+        if contrast_limits is not None:
+            contrast_limits = _check_limits(contrast_limits)
+        self._limits = contrast_limits
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def contrast_limits(self) -> tuple[float, float]:
+        """Values that become 0 and 1; measured at the first use where none were given."""
+        if self._limits is None:
+            self._limits = self._full_range() if self.is_rgb else self._percentiles()
+        return self._limits
+
+    def read(self, t: int) -> NDArray[np.float32]:
+        """One frame as the network sees it.
+
+        Parameters
+        ----------
+        t : int
+            Frame, counted from 0.
+
+        Returns
+        -------
+        ndarray
+            (Y, X, 3) float32 in 0..1; NaN becomes 0.
+
+        Raises
+        ------
+        ValueError
+            If there is no such frame.
+        """
+        if not 0 <= t < len(self):
+            raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
+        low, high = self.contrast_limits
+        pixels = self._raw(t)
+        # 32 bits and more may have a small range far from 0, which float32 would round away
+        pixels = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+        share = np.clip((pixels - low) / (high - low or 1.0), 0, 1)
+        scaled = np.nan_to_num(share, nan=0.0).astype(np.float32)
+        if self.is_rgb:
+            return scaled[..., :3]
+        return np.repeat(scaled[..., None], 3, axis=-1)
+
+    def _raw(self, t: int) -> NDArray[Any]:
+        return np.asarray(self._data[...] if self._is_single else self._data[t])
+
+    def _full_range(self) -> tuple[float, float]:
+        dtype = np.dtype(self._data.dtype)
+        if dtype.kind in "iu":
+            return 0.0, float(np.iinfo(dtype).max)
+        return 0.0, 1.0
+
+    def _percentiles(self) -> tuple[float, float]:
+        """Robust range of some frames, each thinned out to some pixels."""
+        count = min(len(self), SAMPLED_FRAMES)
+        samples = []
+        for t in np.linspace(0, len(self) - 1, count).round().astype(int):
+            pixels = self._raw(int(t)).ravel()
+            pixels = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(np.float64)
+            samples.append(pixels[np.isfinite(pixels)])
+        values = np.concatenate(samples).clip(-HUGE, HUGE)
+        if not values.size:
+            raise ValueError("the image has no finite values in the frames looked at")
+        low, high = np.percentile(values, [LOW_PERCENTILE, HIGH_PERCENTILE])
+        if low == high:  # few pixels stand out from one level: they are no outliers
+            low, high = values.min(), values.max()
+        return float(low), float(high)
+
+
+def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:
+    """(T, Y, X) of an array of this shape."""
+    axes = tuple(shape)
+    if is_rgb:
+        if len(axes) not in (3, 4) or axes[-1] not in (3, 4):
+            raise ValueError(
+                f"colour images must be (T, Y, X, 3 or 4) or (Y, X, 3 or 4); got {axes}"
+            )
+        axes = axes[:-1]
+    if len(axes) == 2:
+        axes = (1, *axes)
+    if len(axes) != 3:
+        raise ValueError(
+            f"expected (T, Y, X), (Y, X) or colour; got shape {shape}: "
+            "choose one channel or position"
+        )
+    if 0 in axes:
+        raise ValueError(f"the stack is empty: shape {shape}")
+    return axes[0], axes[1], axes[2]
+
+
+def _check_limits(limits: tuple[float, float]) -> tuple[float, float]:
+    values = np.asarray(limits, np.float64)
+    if values.shape != (2,) or not np.isfinite(values).all() or values[0] >= values[1]:
+        raise ValueError(f"contrast limits must be two ascending finite numbers; got {limits}")
+    return float(values[0]), float(values[1])

@@ -1,0 +1,246 @@
+"""Masks as they are kept: a small crop of logits each, drawn at full size when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Direction = Literal["forward", "backward"]
+KEEP_ABOVE = -6.0  # logits; below this a pixel is background beyond doubt (probability 0.25 %)
+MARGIN = 2
+SPECK_PIXELS = 200  # paper §E.1 "automatic masklets"
+SPECK_SHARE = 0.05  # of the object, so that small cells keep their shape
+
+
+@dataclass(frozen=True, eq=False)
+class MaskRecord:
+    """Mask of one object on one frame, and what the model thought of it.
+
+    Attributes
+    ----------
+    corner : tuple of int
+        Row and column of the crop in the low-resolution map.
+    crop : ndarray
+        (h, w) float32 or float16 logits; empty for an object that is not visible.
+    floor : float
+        Logit outside the crop.
+    size : int
+        Side of the low-resolution map.
+    predicted_iou : float
+        0..1.
+    occlusion_score : float
+        Logit that the object is visible.
+    pointer : ndarray
+        (C,) float32 object pointer.
+    direction : str or None
+        The pass that wrote it; None on prompted frames.
+    painted : ndarray or None
+        (Y, X) bool where a person painted the mask itself.
+    """
+
+    corner: tuple[int, int]
+    crop: NDArray[np.floating]
+    floor: float
+    size: int
+    predicted_iou: float
+    occlusion_score: float
+    pointer: NDArray[np.float32]
+    direction: Direction | None
+    painted: NDArray[np.bool_] | None = None
+
+    @property
+    def is_prompted(self) -> bool:
+        """Whether a person had a say in this very mask."""
+        return self.direction is None
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether the object is on the frame."""
+        return self.crop.size > 0
+
+    def logits(self) -> NDArray[np.float32]:
+        """(size, size) float32 low-resolution logits."""
+        full = np.full((self.size, self.size), self.floor, np.float32)
+        (row, column), (height, width) = self.corner, self.crop.shape
+        full[row : row + height, column : column + width] = self.crop
+        return full
+
+
+def pack_logits(
+    logits: NDArray[np.float32], *, exact: bool
+) -> tuple[tuple[int, int], NDArray[np.floating], float]:
+    """Crop a map of logits to what may matter.
+
+    Parameters
+    ----------
+    logits : ndarray
+        (S, S) float32.
+    exact : bool
+        Keep the whole map in float32 (prompted frames, of which there are few).
+
+    Returns
+    -------
+    corner, crop, floor
+        As in `MaskRecord`.
+    """
+    if not (logits > 0).any():
+        return (0, 0), np.zeros((0, 0), np.float32), float(max(logits.mean(), -1024.0))
+    if exact:
+        return (0, 0), logits.copy(), 0.0
+    rows, columns = (np.flatnonzero((logits > KEEP_ABOVE).any(axis=axis)) for axis in (1, 0))
+    y0, x0 = max(rows[0] - MARGIN, 0), max(columns[0] - MARGIN, 0)
+    y1, x1 = rows[-1] + 1 + MARGIN, columns[-1] + 1 + MARGIN
+    crop = logits[y0:y1, x0:x1]
+    outside = logits.size - crop.size
+    floor = float((logits.sum(dtype=np.float64) - crop.sum(dtype=np.float64)) / max(outside, 1))
+    return (int(y0), int(x0)), crop.astype(np.float16), floor if outside else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A mask drawn at the size of the image, as far as it goes.
+
+    Attributes
+    ----------
+    window : tuple of slice
+        Rows and columns of the image.
+    logits : ndarray
+        (h, w) float32.
+    mask : ndarray
+        (h, w) bool, cleaned.
+    """
+
+    window: tuple[slice, slice]
+    logits: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both arrays."""
+        return self.logits.nbytes + self.mask.nbytes
+
+
+class Renderer:
+    """Draws masks at the size of the image.
+
+    Parameters
+    ----------
+    size : int
+        Side of the low-resolution maps.
+    shape : tuple of int
+        (Y, X) of the image.
+    clean : bool
+        Whether small holes are filled and specks removed: those below 200 pixels and below 5 % of
+        the object.
+    """
+
+    def __init__(self, size: int, shape: tuple[int, int], *, clean: bool) -> None:
+        self.shape = shape
+        self.clean = clean
+        self._rows = _interpolation(size, shape[0])
+        self._columns = _interpolation(size, shape[1])
+
+    def region(self, record: MaskRecord) -> Region:
+        """The part of the image that a mask covers."""
+        if record.painted is not None:
+            return _painted_region(record.painted)
+        if not record.is_visible:
+            nothing = np.zeros((0, 0), np.float32)
+            return Region((slice(0, 0), slice(0, 0)), nothing, nothing.astype(bool))
+        inside = np.argwhere(record.crop > 0)
+        low = inside.min(0) + record.corner - 1
+        high = inside.max(0) + record.corner + 2
+        window = (
+            self._window(self._rows, low[0], high[0]),
+            self._window(self._columns, low[1], high[1]),
+        )
+        rows, columns = self._rows[window[0]], self._columns[window[1]]
+        logits = np.asarray(rows @ record.logits() @ columns.T, np.float32)
+        mask = logits > 0
+        return Region(window, logits, _cleaned(mask) if self.clean else mask)
+
+    def mask(self, record: MaskRecord) -> NDArray[np.bool_]:
+        """(Y, X) bool mask."""
+        full = np.zeros(self.shape, bool)
+        region = self.region(record)
+        full[region.window] = region.mask
+        return full
+
+    def _window(self, weights: NDArray[np.float32], low: int, high: int) -> slice:
+        """Pixels of the image that look at some of the low-resolution rows `low` to `high`."""
+        touched = np.flatnonzero(weights[:, max(low, 0) : high].any(axis=1))
+        if not len(touched):  # the image is so small that its pixels look past them
+            return slice(0, 0)
+        return slice(int(touched[0]), int(touched[-1]) + 1)
+
+
+def _interpolation(size: int, length: int) -> NDArray[np.float32]:
+    """(length, size) weights of bilinear interpolation between pixel centres."""
+    place = np.clip((np.arange(length) + 0.5) * size / length - 0.5, 0, size - 1)
+    lower = np.floor(place).astype(int)
+    share = (place - lower).astype(np.float32)
+    weights = np.zeros((length, size), np.float32)
+    index = np.arange(length)
+    weights[index, lower] = 1 - share
+    weights[index, np.minimum(lower + 1, size - 1)] += share
+    return weights
+
+
+def _painted_region(mask: NDArray[np.bool_]) -> Region:
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    window = found[0] if found else (slice(0, 0), slice(0, 0))
+    return Region(window, np.where(mask[window], 10.0, -10.0).astype(np.float32), mask[window])
+
+
+def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without small holes and specks."""
+    limit = min(SPECK_PIXELS, SPECK_SHARE * mask.sum())
+    kept = _without_small(mask, limit)
+    holes = _without_small(np.pad(~kept, 1, constant_values=True), limit)[1:-1, 1:-1]
+    return ~holes
+
+
+def _without_small(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
+    """The connected components of at least `limit` pixels, and the largest in any case."""
+    components, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    areas = np.bincount(components.ravel())
+    areas[0] = 0
+    keep: NDArray[np.bool_] = (areas >= min(limit, areas.max()))[components]
+    return keep
+
+
+def compose(shape: tuple[int, int], layers: Sequence[tuple[int, int, Region]]) -> NDArray[np.int32]:
+    """Labels of a frame from masks that may overlap.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    layers : sequence of (int, int, Region)
+        Object id, rank and mask. A pixel goes to the highest rank, then to the highest logit, then
+        to the lowest id.
+
+    Returns
+    -------
+    ndarray
+        (Y, X) int32, 0 is background.
+    """
+    labels = np.zeros(shape, np.int32)
+    ranks = np.full(shape, -1, np.int8)
+    best = np.zeros(shape, np.float32)
+    for object_id, rank, region in sorted(layers, key=lambda layer: layer[0]):
+        there = region.window
+        wins = region.mask & (
+            (rank > ranks[there]) | ((rank == ranks[there]) & (region.logits > best[there]))
+        )
+        labels[there][wins] = object_id
+        ranks[there][wins] = rank
+        best[there][wins] = region.logits[wins]
+    return labels

@@ -1,0 +1,274 @@
+"""What a person gives: points, a box or a painted mask, for one object on one frame."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Box = tuple[float, float, float, float]
+MAX_OBJECT_ID = 2**31 - 1  # labels of a frame are int32
+
+
+def _no_points() -> NDArray[np.float64]:
+    return np.zeros((0, 2))
+
+
+def _no_labels() -> NDArray[np.int8]:
+    return np.zeros(0, np.int8)
+
+
+def _no_rounds() -> NDArray[np.int32]:
+    return np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """All that a person gave for one object on one frame.
+
+    Attributes
+    ----------
+    t : int
+        Frame.
+    object_id : int
+        Object, 1 or larger.
+    points : ndarray
+        (P, 2) float64 (y, x) in pixels, whole numbers at pixel centres.
+    labels : ndarray
+        (P,) int8, 1 includes and 0 excludes.
+    rounds : ndarray
+        (P,) int32, ascending: the call that each point came with. The decoder runs once a round and
+        starts from the mask of the round before.
+    box : tuple of float, optional
+        (y0, x0, y1, x1), part of the first round.
+    mask : ndarray, optional
+        (Y, X) bool, painted. Points and box refine it.
+    """
+
+    t: int
+    object_id: int
+    points: NDArray[np.float64] = field(default_factory=_no_points)
+    labels: NDArray[np.int8] = field(default_factory=_no_labels)
+    rounds: NDArray[np.int32] = field(default_factory=_no_rounds)
+    box: Box | None = None
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was given."""
+        return not len(self.points) and self.box is None and self.mask is None
+
+    def shows_object(self, number: int) -> bool:
+        """Whether a person had shown the object by this round, so that it must be visible."""
+        is_painted = self.mask is not None and bool(self.mask.any())
+        is_clicked = bool((self.labels[self.rounds <= number] == 1).any())
+        return is_painted or is_clicked or self.box is not None
+
+    def with_points(self, points: ArrayLike, labels: ArrayLike) -> Prompt:
+        """Add a new round of points.
+
+        Parameters
+        ----------
+        points : array_like
+            (P, 2) (y, x).
+        labels : array_like
+            (P,) 1 or 0.
+
+        Returns
+        -------
+        Prompt
+
+        Raises
+        ------
+        ValueError
+            If shapes or labels are wrong.
+        """
+        new_points, new_labels = check_points(points, labels)
+        first = int(self.rounds[-1]) + 1 if len(self.rounds) else 0
+        if self.box is not None and not len(self.rounds):
+            first = 1  # the box was a round of its own
+        rounds = np.full(len(new_points), first, np.int32)
+        return replace(
+            self,
+            points=np.concatenate([self.points, new_points]),
+            labels=np.concatenate([self.labels, new_labels]),
+            rounds=np.concatenate([self.rounds, rounds]),
+        )
+
+    def without_point(self, index: int) -> Prompt:
+        """Leave one of the points out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such point.
+        """
+        if not 0 <= index < len(self.points):
+            raise ValueError(f"no point {index}: this prompt has {len(self.points)} points")
+        keep = np.arange(len(self.points)) != index
+        return replace(
+            self, points=self.points[keep], labels=self.labels[keep], rounds=self.rounds[keep]
+        )
+
+    def with_box(self, box: Sequence[float]) -> Prompt:
+        """Take another box.
+
+        Raises
+        ------
+        ValueError
+            If the box is empty or no box.
+        """
+        return replace(self, box=check_box(box))
+
+    def with_mask(self, mask: ArrayLike) -> Prompt:
+        """Take a painted mask in place of everything else.
+
+        Raises
+        ------
+        ValueError
+            If the mask is not two-dimensional.
+        """
+        return Prompt(self.t, self.object_id, mask=check_mask(mask))
+
+    def round_numbers(self) -> list[int]:
+        """Rounds in order; empty where there is only a painted mask."""
+        numbers = {int(r) for r in self.rounds}
+        return sorted(numbers | {0} if self.box is not None else numbers)
+
+
+def check_integer(value: SupportsIndex, name: str) -> int:
+    """The value as an int.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}") from None
+
+
+def check_prompt(prompt: Prompt) -> Prompt:
+    """A prompt that was put together by hand, with every part of the right type and shape.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a part is not what `Prompt` says, or parts do not fit each other.
+    """
+    points, labels = prompt.points, prompt.labels
+    rounds = np.asarray(prompt.rounds)
+    if len(points):
+        points, labels = check_points(points, labels)
+    if rounds.shape != (len(points),) or (np.diff(rounds, prepend=0) < 0).any():
+        raise ValueError(f"rounds must be a number from 0 for each point, ascending; got {rounds}")
+    return Prompt(
+        check_integer(prompt.t, "frame"),
+        check_integer(prompt.object_id, "object id"),
+        points,
+        labels,
+        rounds.astype(np.int32),
+        None if prompt.box is None else check_box(prompt.box),
+        None if prompt.mask is None else check_mask(prompt.mask),
+    )
+
+
+def check_points(
+    points: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Points as (P, 2) float64 and labels as (P,) int8.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is not finite, or a label is neither 0 nor 1.
+    """
+    place = np.asarray(points, dtype=np.float64)
+    sign = np.asarray(labels)
+    if place.ndim != 2 or place.shape[1] != 2 or not len(place):
+        raise ValueError(f"points must be (P, 2) pairs (y, x), at least one; got {place.shape}")
+    if sign.shape != (len(place),):
+        raise ValueError(f"one label for each point: {len(place)} points, labels {sign.shape}")
+    if not np.isin(sign, (0, 1)).all():
+        raise ValueError(f"labels must be 1 (include) or 0 (exclude); got {sign.tolist()}")
+    if not np.isfinite(place).all():
+        raise ValueError("points must be finite numbers")
+    return place, sign.astype(np.int8)
+
+
+def check_box(box: Sequence[float]) -> Box:
+    """The box as four floats.
+
+    Raises
+    ------
+    ValueError
+        If it is not (y0, x0, y1, x1) with positive sides.
+    """
+    try:
+        values = np.asarray(box, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.zeros(0)
+    fits = values.shape == (4,) and bool(np.isfinite(values).all())
+    if not fits or values[0] >= values[2] or values[1] >= values[3]:
+        raise ValueError(f"box must be (y0, x0, y1, x1) with y0 < y1 and x0 < x1; got {box!r}")
+    return (float(values[0]), float(values[1]), float(values[2]), float(values[3]))
+
+
+def check_mask(mask: ArrayLike) -> NDArray[np.bool_]:
+    """The mask as a two-dimensional bool array of its own.
+
+    Raises
+    ------
+    ValueError
+        If it has another number of axes or holds anything but finite numbers.
+    """
+    array = np.asarray(mask)
+    if array.ndim != 2:
+        raise ValueError(f"mask must be (Y, X); got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"mask must hold bool or numbers; got {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("mask must not hold NaN or infinity")
+    return array.astype(bool)
+
+
+def check_inside(prompt: Prompt, shape: tuple[int, int, int]) -> None:
+    """Whether a prompt fits a stack.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        Any prompt.
+    shape : tuple of int
+        (T, Y, X) of the stack.
+
+    Raises
+    ------
+    ValueError
+        If the frame is outside the stack, a point or the whole box outside the image, the mask of
+        another shape, or the object id no label.
+    """
+    length, height, width = shape
+    if not 1 <= prompt.object_id <= MAX_OBJECT_ID:
+        raise ValueError(f"object ids are 1 to {MAX_OBJECT_ID}; got {prompt.object_id}")
+    if not 0 <= prompt.t < length:
+        raise ValueError(f"frame {prompt.t} is outside the stack of {length} frames")
+    y, x = prompt.points[:, 0], prompt.points[:, 1]
+    inside = (y >= -0.5) & (y <= height - 0.5) & (x >= -0.5) & (x <= width - 0.5)
+    if not inside.all():
+        wrong = prompt.points[~inside][0].tolist()
+        raise ValueError(f"point {wrong} (y, x) is outside the image of {height} x {width} pixels")
+    if prompt.box is not None:
+        y0, x0, y1, x1 = prompt.box
+        if y1 < 0 or x1 < 0 or y0 > height - 1 or x0 > width - 1:
+            raise ValueError(f"box {prompt.box} is outside the image of {height} x {width} pixels")
+    if prompt.mask is not None and prompt.mask.shape != (height, width):
+        raise ValueError(
+            f"mask must have the image's shape {(height, width)}; got {prompt.mask.shape}"
+        )

@@ -1,0 +1,566 @@
+"""Promptable visual segmentation of one stack (paper §3 and §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import frames as frames_module
+from napari_sam2.tracking.engine import Engine, Job
+from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.masks import Direction, MaskRecord, Region, Renderer, compose
+from napari_sam2.tracking.memory_bank import recall
+from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
+from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
+
+T = TypeVar("T")
+Sweep = Literal["forward", "backward", "both"]
+DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
+RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
+
+
+@dataclass
+class _Masklet:
+    """Masks and prompts of one object by frame."""
+
+    records: dict[int, MaskRecord] = field(default_factory=dict)
+    prompted: dict[int, PromptedFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One frame of a pass."""
+
+    t: int
+    direction: Direction
+
+
+class Tracker:
+    """The whole engine for one stack: prompts in, masklets out.
+
+    Every object is independent: it may be added, corrected or removed at any moment. Objects are
+    computed as one batch all the same. A prompted frame always conditions the others and keeps its
+    mask (§4 "Memory bank"; corrections included, as in the training of §D.2).
+
+    Parameters
+    ----------
+    model : Sam2
+        From `load_model`.
+    frames : Frames or array_like
+        (T, Y, X), (T, Y, X, 3 or 4) or (Y, X), read one frame at a time.
+    max_prompted_frames : int
+        M: at most this many prompted frames, the nearest ones, condition a frame.
+    clean : bool
+        Fill small holes and remove specks.
+    cache_bytes : int
+        Budget of the features kept, in bytes.
+    memory_bytes : int
+        Budget of encoded memories kept, in bytes; those that are gone are made again.
+    object_batch : int
+        Most objects in one run of the network.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the stack or a setting does not fit.
+
+    Notes
+    -----
+    Not thread safe: one thread uses it.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        frames: Frames | frames_module.ArrayLike,
+        *,
+        max_prompted_frames: int = 8,
+        clean: bool = True,
+        cache_bytes: int = 2 * 1024**3,
+        memory_bytes: int = 512 * 1024**2,
+        object_batch: int = 16,
+    ) -> None:
+        if max_prompted_frames < 1 or object_batch < 1:
+            raise ValueError("max_prompted_frames and object_batch must be at least 1")
+        self._frames = frames if isinstance(frames, Frames) else Frames(frames)
+        self._engine = Engine(
+            model,
+            self._frames,
+            cache_bytes=cache_bytes,
+            memory_bytes=memory_bytes,
+            object_batch=object_batch,
+        )
+        self._renderer = Renderer(model.config.low_res_size, self._frames.shape[1:], clean=clean)
+        self._max_prompted_frames = max_prompted_frames
+        self._masklets: dict[int, _Masklet] = {}
+        self._drawn: dict[MaskRecord, Region] = {}
+        self._drawn_bytes = 0
+        self._embedding: tuple[tuple[int, int], Tensor] | None = None
+
+    # -- what is there -------------------------------------------------------------------------
+
+    @property
+    def model(self) -> Sam2:
+        """The network."""
+        return self._engine.model
+
+    @property
+    def frames(self) -> Frames:
+        """The stack."""
+        return self._frames
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X)."""
+        return self._frames.shape
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """All objects, in the order in which they were added."""
+        return tuple(self._masklets)
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        """What was given for an object on a frame."""
+        masklet = self._masklets.get(object_id)
+        entry = masklet.prompted.get(t) if masklet else None
+        return entry.prompt if entry else None
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All prompts, by object and then by frame."""
+        return tuple(
+            masklet.prompted[t].prompt
+            for masklet in self._masklets.values()
+            for t in sorted(masklet.prompted)
+        )
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        """The stored mask of an object on a frame, if there is one."""
+        record = self._masklet(object_id).records.get(t)
+        return None if record is None else self._result(t, [(object_id, record)])
+
+    def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(S / 4, S / 4) logits of the stored mask; far from the mask they are one number."""
+        record = self._masklet(object_id).records.get(t)
+        return None if record is None else record.logits()
+
+    def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:
+        """Labels of a frame, composed from the stored masks of all objects.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        winners : collection of int
+            Objects that win wherever masks overlap. After them come masks painted on the frame,
+            then those clicked on the frame, then the highest logit.
+
+        Returns
+        -------
+        ndarray
+            (Y, X) int32, 0 is background.
+        """
+        self._check_frame(t)
+        layers = [
+            (object_id, _rank(masklet.records[t], object_id in winners), region)
+            for object_id, masklet in self._masklets.items()
+            if t in masklet.records
+            for region in [self._region(masklet.records[t])]
+        ]
+        return compose(self._renderer.shape, layers)
+
+    # -- prompts -------------------------------------------------------------------------------
+
+    def add_points(
+        self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
+    ) -> FrameResult:
+        """Click an object; an unknown one is made.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            1 or larger.
+        points : array_like
+            (P, 2) (y, x) in pixels.
+        labels : array_like
+            (P,) 1 includes, 0 excludes.
+
+        Returns
+        -------
+        FrameResult
+            Of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            If a point is outside the image, the frame outside the stack, or shapes do not fit.
+        """
+        return self._add(self._prompt_or_new(t, object_id).with_points(points, labels))
+
+    def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
+        """Draw a box (y0, x0, y1, x1) round an object; otherwise as `add_points`."""
+        return self._add(self._prompt_or_new(t, object_id).with_box(box))
+
+    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
+        """Give the (Y, X) mask of an object itself; otherwise as `add_points`.
+
+        The mask takes the place of clicks and boxes on the frame. An empty one says that the object
+        is not visible there, which needs an object that is prompted elsewhere.
+        """
+        return self._add(self._prompt_or_new(t, object_id).with_mask(mask))
+
+    def set_prompt(self, prompt: Prompt) -> FrameResult | None:
+        """Replace what was given for an object on a frame.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            An empty one clears the frame.
+
+        Returns
+        -------
+        FrameResult or None
+            None if the frame has no mask afterwards.
+
+        Raises
+        ------
+        ValueError
+            As `add_points`.
+        """
+        if prompt.is_empty:
+            return self.clear_prompts(prompt.t, prompt.object_id)
+        return self._add(check_prompt(prompt))
+
+    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
+        """Take back all prompts of an object on a frame.
+
+        Returns
+        -------
+        FrameResult or None
+            The mask that was there before any prompt, if there was one.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        masklet = self._masklet(object_id)
+        self._check_frame(t)
+        entry = masklet.prompted.pop(t, None)
+        if entry is not None:
+            _put(masklet.records, t, entry.before)
+            self._embedding = None
+        return self.result(t, object_id)
+
+    def remove_object(self, object_id: int) -> None:
+        """Forget an object; the others stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        self._masklet(object_id)
+        del self._masklets[object_id]
+        self._embedding = None
+
+    def _prompt_or_new(self, t: int, object_id: int) -> Prompt:
+        t, object_id = check_integer(t, "frame"), check_integer(object_id, "object id")
+        return self.prompt(t, object_id) or Prompt(t, object_id)
+
+    def _add(self, prompt: Prompt) -> FrameResult:
+        check_inside(prompt, self.shape)
+        masklet = self._masklets.get(prompt.object_id) or _Masklet()
+        others = masklet.prompted.keys() - {prompt.t}
+        if prompt.mask is not None and not prompt.mask.any() and not others:
+            raise ValueError(
+                "an empty mask says that the object is not visible: "
+                "prompt it on another frame first"
+            )
+        entry = self._prompted_frame(prompt, masklet)
+        if self._embedding is not None and self._embedding[0] != (prompt.object_id, prompt.t):
+            self._embedding = None
+        self._masklets[prompt.object_id] = masklet
+        masklet.prompted[prompt.t] = entry
+        record = entry.rounds[-1][1]
+        masklet.records[prompt.t] = record
+        return self._result(prompt.t, [(prompt.object_id, record)])
+
+    def _prompted_frame(self, prompt: Prompt, masklet: _Masklet) -> PromptedFrame:
+        """Play the rounds of a prompt, from where it agrees with the one before."""
+        old = masklet.prompted.get(prompt.t)
+        before = old.before if old else masklet.records.get(prompt.t)
+        rounds = list(_rounds_in_common(old, prompt)) if old else []
+        if prompt.mask is not None and not rounds:
+            rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask))]
+        for number in prompt.round_numbers():
+            if rounds and number <= rounds[-1][0]:
+                continue
+            previous = rounds[-1][1] if rounds else before
+            embedding = self._prompt_embedding(prompt, before, masklet)
+            record = self._engine.decode_prompt(prompt, number, previous, embedding)
+            rounds.append((number, record))
+        return PromptedFrame(prompt, before, tuple(rounds))
+
+    def _prompt_embedding(
+        self, prompt: Prompt, before: MaskRecord | None, masklet: _Masklet
+    ) -> Tensor:
+        """Embedding of a prompted frame: conditioned on memory if the object was tracked there.
+
+        The last one is kept, for further clicks on the same frame.
+        """
+        others = masklet.prompted.keys() - {prompt.t}
+        if before is None or before.direction is None or not others:
+            return self._engine.unconditioned(prompt.t)
+        key = (prompt.object_id, prompt.t)
+        if self._embedding is None or self._embedding[0] != key:
+            job = self._job(prompt.t, masklet, before.direction)
+            self._embedding = (key, self._engine.condition(prompt.t, [job]))
+        return self._embedding[1]
+
+    # -- propagation ---------------------------------------------------------------------------
+
+    def propagate(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> Iterator[FrameResult]:
+        """Carry masklets to other frames, one frame at a time.
+
+        Each object goes outward from its own prompts: forward from its first one, backward from
+        its last one; `both` goes forward from the first one and then backward from there. Prompted
+        frames keep their masks and are handed out as they are. The generator may be closed at any
+        moment; what it handed out is kept, and a later call with `start` (or `stop`) goes on from
+        there. Prompts given meanwhile take part from the next frame on.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Only frames ``start <= t < stop`` are written. Default: the whole stack.
+        direction : str
+            `forward`, `backward` or `both`.
+        object_ids : iterable of int, optional
+            Default: all.
+
+        Yields
+        ------
+        FrameResult
+            Of all objects that are tracked on the frame.
+
+        Raises
+        ------
+        ValueError
+            If the range or the direction is wrong, or an object unknown (at once, before the first
+            frame).
+        """
+        steps = self._plan(start, stop, direction, object_ids)
+        return self._run(steps)
+
+    def total_steps(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> int:
+        """How many frames `propagate` with these arguments will hand out."""
+        return len(self._plan(start, stop, direction, object_ids))
+
+    def _plan(
+        self,
+        start: int | None,
+        stop: int | None,
+        direction: Sweep,
+        object_ids: Iterable[int] | None,
+    ) -> list[tuple[_Step, tuple[int, ...]]]:
+        start, stop = 0 if start is None else start, len(self._frames) if stop is None else stop
+        if not 0 <= start < stop <= len(self._frames):
+            raise ValueError(
+                f"frames {start} to {stop} are no range within the stack of {len(self._frames)}"
+            )
+        if direction not in get_args(Sweep):
+            raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+        ids = self.object_ids if object_ids is None else tuple(object_ids)
+        origins = {k: p for k in ids if (p := sorted(self._masklet(k).prompted))}
+        steps = []
+        if direction in ("forward", "both"):
+            first = {k: p[0] for k, p in origins.items()}
+            for t in range(start, stop):
+                steps.append((_Step(t, "forward"), tuple(k for k in first if first[k] <= t)))
+        if direction in ("backward", "both"):
+            last = {k: p[-1] if direction == "backward" else p[0] - 1 for k, p in origins.items()}
+            for t in reversed(range(start, stop)):
+                steps.append((_Step(t, "backward"), tuple(k for k in last if last[k] >= t)))
+        return [(step, active) for step, active in steps if active]
+
+    def _run(self, steps: list[tuple[_Step, tuple[int, ...]]]) -> Iterator[FrameResult]:
+        for step, planned in steps:
+            active = [k for k in planned if k in self._masklets and self._masklets[k].prompted]
+            if active:
+                yield self._advance(step, active)
+
+    def _advance(self, step: _Step, object_ids: list[int]) -> FrameResult:
+        """Track all objects on one frame that are not prompted there."""
+        t, direction = step.t, step.direction
+        moving = [k for k in object_ids if t not in self._masklets[k].prompted]
+        jobs = [self._job(t, self._masklets[k], direction) for k in moving]
+        if jobs:
+            records = self._engine.track(t, jobs, direction)
+            self._engine.memorize(t, records)
+            for object_id, record in zip(moving, records, strict=True):
+                self._masklets[object_id].records[t] = record
+            self._embedding = None
+        return self._result(t, [(k, self._masklets[k].records[t]) for k in object_ids])
+
+    def _job(self, t: int, masklet: _Masklet, direction: Direction) -> Job:
+        config = self.model.config
+        chosen = recall(
+            masklet.records,
+            t,
+            direction,
+            num_recent=config.num_memories - 1,
+            max_prompted=self._max_prompted_frames,
+            max_pointers=min(len(self._frames), config.max_object_pointers),
+        )
+        before = t - 1 if direction == "forward" else t + 1
+        return Job(
+            masklet.records, chosen, masklet.records[before] if before in chosen.frames else None
+        )
+
+    # -- undo ----------------------------------------------------------------------------------
+
+    def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
+        """Everything of an object, or of some of its frames, to be restored later.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        masklet = self._masklet(object_id)
+        if frames is None:
+            return ObjectState(None, dict(masklet.records), dict(masklet.prompted))
+        chosen = frozenset(frames)
+        return ObjectState(
+            chosen,
+            {t: masklet.records[t] for t in chosen if t in masklet.records},
+            {t: masklet.prompted[t] for t in chosen if t in masklet.prompted},
+        )
+
+    def restore(self, object_id: int, state: ObjectState | None) -> None:
+        """Bring an object back to a snapshot, without running the model.
+
+        Parameters
+        ----------
+        object_id : int
+            May be unknown: it is made again.
+        state : ObjectState or None
+            None removes the object, if it is there.
+        """
+        self._embedding = None
+        if state is None:
+            self._masklets.pop(object_id, None)
+        elif state.frames is None:
+            self._masklets[object_id] = _Masklet(dict(state.records), dict(state.prompted))
+        else:
+            masklet = self._masklets.setdefault(object_id, _Masklet())
+            for t in state.frames:
+                _put(masklet.records, t, state.records.get(t))
+                _put(masklet.prompted, t, state.prompted.get(t))
+
+    # -- caches --------------------------------------------------------------------------------
+
+    def encode(self, t: int) -> None:
+        """Compute the features of a frame ahead of a click."""
+        self._check_frame(t)
+        self._engine.features[t]
+
+    def features_cached(self, t: int) -> bool:
+        """Whether the features of a frame are at hand."""
+        return t in self._engine.features
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _masklet(self, object_id: int) -> _Masklet:
+        masklet = self._masklets.get(object_id)
+        if masklet is None:
+            known = ", ".join(map(str, self._masklets)) or "none"
+            raise ValueError(f"unknown object {object_id}: the objects are {known}")
+        return masklet
+
+    def _check_frame(self, t: int) -> None:
+        if not 0 <= check_integer(t, "frame") < len(self._frames):
+            raise ValueError(f"frame {t} is outside the stack of {len(self._frames)} frames")
+
+    def _result(self, t: int, found: Sequence[tuple[int, MaskRecord]]) -> FrameResult:
+        masks = np.zeros((len(found), *self._renderer.shape), bool)
+        for mask, (_, record) in zip(masks, found, strict=True):
+            region = self._region(record)
+            mask[region.window] = region.mask
+        return FrameResult(
+            t=t,
+            object_ids=tuple(object_id for object_id, _ in found),
+            masks=masks,
+            predicted_iou=np.array([record.predicted_iou for _, record in found], np.float32),
+            occlusion_score=np.array([record.occlusion_score for _, record in found], np.float32),
+        )
+
+    def _region(self, record: MaskRecord) -> Region:
+        """The drawn mask of a record; the last few are kept, since labels follow results."""
+        region = self._drawn.get(record)
+        if region is None:
+            region = self._renderer.region(record)
+            self._drawn[record] = region
+            self._drawn_bytes += region.nbytes
+            while self._drawn_bytes > DRAWN_BYTES and len(self._drawn) > 1:
+                self._drawn_bytes -= self._drawn.pop(next(iter(self._drawn))).nbytes
+        return region
+
+
+def _rank(record: MaskRecord, is_winner: bool) -> int:
+    if is_winner:
+        return RANK_WINNER
+    if record.painted is not None:
+        return RANK_PAINTED
+    return RANK_CLICKED if record.is_prompted else RANK_TRACKED
+
+
+def _put(table: dict[int, T], t: int, value: T | None) -> None:
+    """Set an entry, or remove it where there is none."""
+    if value is None:
+        table.pop(t, None)
+    else:
+        table[t] = value
+
+
+def _rounds_in_common(old: PromptedFrame, prompt: Prompt) -> Iterator[tuple[int, MaskRecord]]:
+    """Leading rounds whose masks the new prompt shares with the old one."""
+    before = old.prompt
+    if not _same_mask(before.mask, prompt.mask) or before.box != prompt.box:
+        return
+    for number, record in old.rounds:
+        if not _same_round(before, prompt, number):
+            return
+        yield number, record
+
+
+def _same_mask(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
+
+
+def _same_round(one: Prompt, other: Prompt, number: int) -> bool:
+    a, b = one.rounds == number, other.rounds == number
+    return np.array_equal(one.points[a], other.points[b]) and np.array_equal(
+        one.labels[a], other.labels[b]
+    )

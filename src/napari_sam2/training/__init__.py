@@ -1,0 +1,1 @@
+"""Training: synthetic microscopy, real stills as movies, and the loop."""

@@ -1,0 +1,268 @@
+"""Where training clips come from: packs and folders of TIFF files, mixed and augmented."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from .packs import Shard, read_shards, write_pack
+from .stills import Still, find_stills, held_out, warp_clip
+
+__all__ = ["ClipDataset", "augment", "held_out", "sample_objects", "warp_clip", "write_pack"]
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint16]
+
+
+class ClipDataset:
+    """Clips of several folders, by index or drawn at random.
+
+    Parameters
+    ----------
+    folders : mapping of path to float
+        Weight of each folder in `draw` and `sampler`: how often its clips come, whatever their
+        number. A folder is a pack (see `packs`), or holds ``images/*.tif`` and ``labels/*.tif`` of
+        the same names, each a still (Y, X) or a movie (T, Y, X), in colour or not, or ``raw.tif``
+        and ``labels.tif``, which are stacks of unrelated stills.
+    shape : (int, int)
+        Size (Y, X) of what `draw` returns; larger clips are cropped.
+
+    Raises
+    ------
+    ValueError
+        If there is no folder, or a weight is not positive.
+    FileNotFoundError
+        If a folder has no clips.
+    """
+
+    def __init__(
+        self, folders: Mapping[str | Path, float], shape: tuple[int, int] = (256, 256)
+    ) -> None:
+        weights = np.array(list(folders.values()), float)
+        if not len(weights) or weights.min() <= 0:
+            raise ValueError(f"every folder needs a positive weight; got {dict(folders)}")
+        self.shape = shape
+        self._items: list[_Item] = []
+        self._groups: list[range] = []
+        for folder in folders:
+            items = _open_folder(Path(folder))
+            self._groups.append(range(len(self._items), len(self._items) + len(items)))
+            self._items += items
+        self._chances = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> tuple[Images, Labels]:
+        """A whole clip as it is stored, a still as a clip of one frame.
+
+        Returns
+        -------
+        images : (T, Y, X) or (T, Y, X, 3) uint8
+        labels : (T, Y, X) uint16
+        """
+        return self._items[index].read()
+
+    def sampler(self, seed: int) -> Iterator[int]:
+        """Indices without end, folders by weight; the same seed gives the same indices."""
+        rng = np.random.default_rng(seed)
+        while True:
+            yield self._choose(rng)
+
+    def draw(self, rng: np.random.Generator, frames: int) -> tuple[Images, Labels]:
+        """A random clip, cropped in time and space and augmented.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The same state gives the same clip.
+        frames : int
+            Frames wanted. A shorter clip is played to and fro; a still becomes a pseudo-movie.
+
+        Returns
+        -------
+        images : (T, Y, X) uint8
+            Colour becomes grey.
+        labels : (T, Y, X) uint16
+        """
+        if frames < 1:
+            raise ValueError(f"frames must be at least 1; got {frames}")
+        images, labels = self[self._choose(rng)]
+        if len(images) == 1 and labels.any():
+            clip = warp_clip(images[0], labels[0], frames, self.shape, rng)
+            return augment(clip.images, clip.labels, rng)
+        times = _choose_times(len(images), frames, rng)
+        rows, columns = _choose_window(labels[times[0]], self.shape, rng)
+        images, labels = images[times][:, rows, columns], labels[times][:, rows, columns]
+        if images.ndim == 4:
+            images = _mix_colours(images, rng)
+        return augment(_fill(images, self.shape), _fill(labels, self.shape), rng)
+
+    def _choose(self, rng: np.random.Generator) -> int:
+        group = self._groups[rng.choice(len(self._groups), p=self._chances)]
+        return group[int(rng.integers(len(group)))]
+
+
+def sample_objects(
+    labels: NDArray[np.integer], count: int, rng: np.random.Generator, min_area: int = 24
+) -> list[int]:
+    """Random objects that are visible on the first frame.
+
+    Parameters
+    ----------
+    labels : (T, Y, X) integers
+        0 for background.
+    count : int
+        Most objects wanted.
+    rng : numpy.random.Generator
+        Source of chance.
+    min_area : int
+        Least area on the first frame, in pixels.
+
+    Returns
+    -------
+    list of int
+        Different ids; fewer than `count` if there are not as many.
+    """
+    ids, areas = np.unique(labels[0], return_counts=True)
+    fit = ids[(areas >= min_area) & (ids > 0)]
+    return [int(i) for i in rng.permutation(fit)[:count]]
+
+
+def augment(images: Images, labels: Labels, rng: np.random.Generator) -> tuple[Images, Labels]:
+    """The same clip seen another way: flipped, turned, played backwards, in other light.
+
+    Parameters
+    ----------
+    images : (T, Y, X) uint8
+    labels : (T, Y, X) uint16
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    images, labels
+        Of the same shape and dtype: quarter turns only if the clip is square.
+    """
+    square = images.shape[1] == images.shape[2]
+    turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
+    order = slice(None, None, -1 if rng.uniform() < 0.5 else 1)
+    mirror = slice(None, None, -1 if rng.uniform() < 0.5 else 1)
+    seen = np.rot90(images[order, :, mirror], turns, (1, 2))
+    truth = np.rot90(labels[order, :, mirror], turns, (1, 2))
+    return _change_light(seen, rng), np.ascontiguousarray(truth)
+
+
+class _Item(Protocol):
+    def read(self) -> tuple[Images, Labels]: ...
+
+
+@dataclass(frozen=True)
+class _PackedClip:
+    shard: Shard
+    number: int
+
+    def read(self) -> tuple[Images, Labels]:
+        labels = self.shard.labels[self.number].astype(np.uint16)
+        return np.asarray(self.shard.images[self.number]), labels
+
+
+@dataclass(frozen=True)
+class _TiffPair:
+    still: Still
+
+    def read(self) -> tuple[Images, Labels]:
+        image = _open_tiff(self.still.image, self.still.page)
+        labels = _open_tiff(self.still.labels, self.still.page)
+        if image.shape[: labels.ndim] != labels.shape or labels.ndim not in (2, 3):
+            raise ValueError(
+                f"{self.still.image} {image.shape} and its labels {labels.shape} do not fit: "
+                "expected (Y, X) or (T, Y, X), and colour last"
+            )
+        if labels.ndim == 2:
+            image, labels = image[None], labels[None]
+        return _to_bytes(image), labels.astype(np.uint16)
+
+
+def _open_folder(folder: Path) -> list[_Item]:
+    if any(folder.glob("*.images.npy")):
+        return [
+            _PackedClip(shard, number)
+            for shard in read_shards(folder)
+            for number in range(len(shard.images))
+        ]
+    return [_TiffPair(still) for still in find_stills(folder)]
+
+
+def _open_tiff(path: Path, page: int | None) -> NDArray[np.generic]:
+    if page is not None:
+        return np.asarray(tifffile.imread(path, key=page))
+    try:
+        return np.asarray(tifffile.memmap(path, mode="r"))
+    except ValueError:  # compressed: only whole pages can be read
+        return np.asarray(tifffile.imread(path))
+
+
+def _to_bytes(image: NDArray[np.generic]) -> Images:
+    if image.dtype == np.uint8:
+        return np.asarray(image, np.uint8)
+    some = image[:: max(len(image) // 8, 1)].astype(np.float32)
+    low, high = np.percentile(some, (0.1, 99.9))
+    scaled = (image.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+def _choose_times(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Frame numbers, sometimes every other one; to and fro if the clip is too short."""
+    step = 2 if length > 2 * frames and rng.uniform() < 0.3 else 1
+    start = int(rng.integers(max(length - step * (frames - 1), 1)))
+    period = max(2 * (length - 1), 1)
+    places = (start + step * np.arange(frames)) % period
+    return np.asarray(np.where(places < length, places, period - places))
+
+
+def _choose_window(
+    labels: NDArray[np.integer], shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[slice, slice]:
+    """A window that shows part of a random object if there is one."""
+    room = np.maximum(np.array(labels.shape) - shape, 0)
+    corner = rng.integers(0, room + 1)
+    if room.any() and labels.any():
+        inside = np.argwhere(labels == rng.choice(np.unique(labels)[1:]))
+        seen = inside[rng.integers(len(inside))]
+        corner = np.clip(seen - rng.integers(0, shape), 0, room)
+    return slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1])
+
+
+def _fill(stack: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Add a border of zeros to a clip that is too small."""
+    missing = [max(wanted - size, 0) for wanted, size in zip(shape, stack.shape[1:], strict=True)]
+    return np.pad(stack, ((0, 0), (0, missing[0]), (0, missing[1]))) if any(missing) else stack
+
+
+def _mix_colours(images: Images, rng: np.random.Generator) -> Images:
+    return (images @ rng.dirichlet((1.0, 1.0, 1.0))).astype(np.uint8)
+
+
+def _change_light(images: Images, rng: np.random.Generator) -> Images:
+    """Gamma, inversion, contrast and brightness through a table; then blur and noise.
+
+    Nearly all pixels stay within the range, so that no cell is lost in black or white.
+    """
+    tones = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    tones = 1 - tones if rng.uniform() < 0.1 else tones
+    low, high = np.percentile(tones[images[:, ::4, ::4]], (0.2, 99.8))
+    dark, bright = rng.uniform(0, 80), rng.uniform(150, 255)
+    tones = dark + (tones - low) * (bright - dark) / max(high - low, 1 / 16)
+    light = tones.astype(np.float32)[images]
+    if rng.uniform() < 0.15:
+        sigma = rng.uniform(0.3, 1.2)
+        light = gaussian_filter(light, (0, sigma, sigma))
+    if rng.uniform() < 0.25:
+        light += rng.uniform(1, 12) * rng.standard_normal(light.shape, dtype=np.float32)
+    return np.clip(light, 0, 255).astype(np.uint8)

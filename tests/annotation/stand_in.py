@@ -1,0 +1,289 @@
+"""A fast stand-in for the tracker: cells are discs of a drawn world, masks thresholded distance.
+
+It keeps the promises of the tracker without a network: a prompted frame is a pure function of the
+mask before any prompt and the prompt, every object is independent, states are immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_sam2.tracking import FrameResult, Prompt
+
+SHAPE = (5, 24, 32)
+RADIUS = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """What the stand-in knows of one object on one frame."""
+
+    mask: np.ndarray
+    logit: float
+    base: Cell | None = None
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Cells of one object on some frames, on all if `frames` is None."""
+
+    records: Mapping[int, Cell]
+    frames: frozenset[int] | None
+
+    @property
+    def prompted(self) -> dict[int, Prompt]:
+        return {t: cell.prompt for t, cell in self.records.items() if cell.prompt is not None}
+
+
+def disc_centres(shape: tuple[int, int, int] = SHAPE, count: int = 4, seed: int = 0) -> np.ndarray:
+    """(T, count, 2) centres (y, x) of discs that wander, touch and pass through each other."""
+    rng = np.random.default_rng(seed)
+    start = rng.uniform([6, 6], [shape[1] - 6, shape[2] - 6], (1, count, 2))
+    steps = rng.normal(0, 1.5, (shape[0] - 1, count, 2))
+    return np.concatenate([start, start + np.cumsum(steps, axis=0)])
+
+
+class StandInTracker:
+    """Tracker over a world of discs; `runs` counts what would cost a run of the model."""
+
+    def __init__(self, shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> None:
+        self.shape = shape
+        self.centres = disc_centres(shape, seed=seed)
+        self.grid = np.stack(np.mgrid[: shape[1], : shape[2]], axis=-1)
+        self.objects: dict[int, dict[int, Cell]] = {}
+        self.runs = 0
+        self.fail_on: int | None = None
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        return tuple(self.objects)
+
+    # Prompts
+
+    def add_points(self, t: int, object_id: int, points: Any, labels: Any) -> FrameResult:
+        points = self._checked_points(points)
+        if len(points) != len(np.atleast_1d(labels)):
+            raise ValueError(f"{len(points)} points need as many labels; got {labels}")
+        return self.set_prompt(self._prompt_or_empty(t, object_id).with_points(points, labels))
+
+    def add_box(
+        self, t: int, object_id: int, box: tuple[float, float, float, float]
+    ) -> FrameResult:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise ValueError(f"box must be (y0, x0, y1, x1) with y0 < y1 and x0 < x1; got {box}")
+        return self.set_prompt(self._prompt_or_empty(t, object_id).with_box(box))
+
+    def add_mask(self, t: int, object_id: int, mask: Any) -> FrameResult:
+        if np.shape(mask) != self.shape[1:]:
+            raise ValueError(f"mask must be {self.shape[1:]}; got {np.shape(mask)}")
+        return self.set_prompt(self._prompt_or_empty(t, object_id).with_mask(mask))
+
+    def set_prompt(self, prompt: Prompt) -> FrameResult:
+        self._check_frame(prompt.t)
+        old = self.objects.get(prompt.object_id, {}).get(prompt.t)
+        base = old.base if old is not None and old.prompt is not None else old
+        self.runs += 1
+        logit = _noise(prompt.object_id, prompt.t, len(prompt.points))
+        cell = Cell(self._prompted_mask(base, prompt), logit, base, prompt)
+        self.objects.setdefault(prompt.object_id, {})[prompt.t] = cell
+        return _result(prompt.t, {prompt.object_id: cell})
+
+    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
+        self._check_frame(t)
+        cells = self._cells(object_id)
+        if t in cells and cells[t].prompt is not None:
+            base = cells.pop(t).base
+            if base is not None:
+                cells[t] = base
+        return self.result(t, object_id)
+
+    def remove_object(self, object_id: int) -> None:
+        self._cells(object_id)
+        del self.objects[object_id]
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        self._check_frame(t)
+        cell = self.objects.get(object_id, {}).get(t)
+        return None if cell is None else cell.prompt
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        cells = (cell for of in self.objects.values() for cell in of.values())
+        return tuple(cell.prompt for cell in cells if cell.prompt is not None)
+
+    # Masklets
+
+    def propagate(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: str = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> Iterator[FrameResult]:
+        return self._carry(self._plan(start, stop, direction, object_ids))
+
+    def total_steps(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: str = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> int:
+        return len(self._plan(start, stop, direction, object_ids))
+
+    def labels(self, t: int, winners: tuple[int, ...] = ()) -> np.ndarray:
+        self._check_frame(t)
+
+        def strength(item: tuple[int, Cell]) -> tuple[Any, ...]:
+            object_id, cell = item
+            painted = cell.prompt is not None and cell.prompt.mask is not None
+            clicked = cell.prompt is not None
+            return (object_id in winners, painted, clicked, cell.logit, object_id)
+
+        labels = np.zeros(self.shape[1:], np.int32)
+        here = [(key, cells[t]) for key, cells in self.objects.items() if t in cells]
+        for object_id, cell in sorted(here, key=strength):
+            labels[cell.mask] = object_id
+        return labels
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        self._check_frame(t)
+        cells = self._cells(object_id)
+        return _result(t, {object_id: cells[t]}) if t in cells else None
+
+    # States
+
+    def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> State:
+        cells = self._cells(object_id)
+        if frames is None:
+            return State(dict(cells), None)
+        chosen = frozenset(frames)
+        return State({t: cells[t] for t in chosen & cells.keys()}, chosen)
+
+    def restore(self, object_id: int, state: State | None) -> None:
+        if state is None:
+            self.remove_object(object_id)
+        elif state.frames is None:
+            self.objects[object_id] = dict(state.records)
+        else:
+            cells = self.objects.setdefault(object_id, {})
+            for t in state.frames & cells.keys():
+                del cells[t]
+            cells.update(state.records)
+
+    # What a network would do
+
+    def _prompted_mask(self, base: Cell | None, prompt: Prompt) -> np.ndarray:
+        mask = np.zeros(self.shape[1:], bool) if base is None else base.mask.copy()
+        if prompt.mask is not None:
+            mask = prompt.mask.copy()
+        if prompt.box is not None:
+            y0, x0, y1, x1 = prompt.box
+            inside = (self.grid >= [y0, x0]) & (self.grid <= [y1, x1])
+            mask = inside.all(axis=-1)
+        for point, label in zip(prompt.points, prompt.labels, strict=True):
+            disc = self._disc(prompt.t, point)
+            mask = mask | disc if label else mask & ~disc
+        return mask
+
+    def _disc(self, t: int, point: np.ndarray) -> np.ndarray:
+        """The disc of the world under `point`, or a speck where there is none."""
+        distances = np.linalg.norm(self.centres[t] - point, axis=-1)
+        nearest = distances.argmin()
+        if distances[nearest] < RADIUS:
+            return self._distance(self.centres[t, nearest]) < RADIUS
+        return self._distance(point) < 2
+
+    def _distance(self, centre: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(self.grid - centre, axis=-1)
+
+    def _carry(self, plan: list[tuple[int, int, tuple[int, ...]]]) -> Iterator[FrameResult]:
+        for source_step, t, object_ids in plan:
+            if t == self.fail_on:
+                raise RuntimeError(f"the network failed on frame {t}")
+            present = [key for key in object_ids if key in self.objects]
+            cells = {key: self._carried(key, t, source_step) for key in present}
+            if not cells:
+                continue
+            self.runs += 1
+            for object_id, cell in cells.items():
+                self.objects[object_id][t] = cell
+            yield _result(t, cells)
+
+    def _carried(self, object_id: int, t: int, step: int) -> Cell:
+        """Mask of frame `t - step`, moved along with the discs that it covers."""
+        cells = self.objects[object_id]
+        if t in cells and cells[t].prompt is not None:
+            return cells[t]
+        mask = np.zeros(self.shape[1:], bool)
+        if source := cells.get(t - step):
+            for before, now in zip(self.centres[t - step], self.centres[t], strict=True):
+                if (source.mask & (self._distance(before) < RADIUS / 2)).any():
+                    mask |= self._distance(now) < RADIUS
+        return Cell(mask, _noise(object_id, t, int(mask.sum())))
+
+    def _plan(
+        self, start: int | None, stop: int | None, direction: str, object_ids: Iterable[int] | None
+    ) -> list[tuple[int, int, tuple[int, ...]]]:
+        """(step, frame, objects) in order: each object outward from its own first prompt."""
+        length = self.shape[0]
+        first, end = 0 if start is None else start, length if stop is None else stop
+        if not 0 <= first < end <= length:
+            raise ValueError(f"frames must be within 0..{length}; got {start}..{stop}")
+        if direction not in ("forward", "backward", "both"):
+            raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+        chosen = self.object_ids if object_ids is None else tuple(object_ids)
+        seeds = {key: seed for key in chosen if (seed := self._first_prompt(key)) is not None}
+        plan = []
+        if direction != "backward":
+            plan += [(1, t, [k for k, s in seeds.items() if s <= t]) for t in range(first, end)]
+        if direction != "forward":
+            last = {key: seed - (direction == "both") for key, seed in seeds.items()}
+            back = reversed(range(first, end))
+            plan += [(-1, t, [k for k, s in last.items() if s >= t]) for t in back]
+        return [(step, t, tuple(keys)) for step, t, keys in plan if keys]
+
+    def _first_prompt(self, object_id: int) -> int | None:
+        cells = self._cells(object_id)
+        return min((t for t, cell in cells.items() if cell.prompt is not None), default=None)
+
+    # Checks
+
+    def _cells(self, object_id: int) -> dict[int, Cell]:
+        if object_id not in self.objects:
+            raise ValueError(f"unknown object {object_id}")
+        return self.objects[object_id]
+
+    def _prompt_or_empty(self, t: int, object_id: int) -> Prompt:
+        prompt = self.prompt(t, object_id)
+        return Prompt(t, object_id) if prompt is None else prompt
+
+    def _check_frame(self, t: int) -> None:
+        if not 0 <= t < self.shape[0]:
+            raise ValueError(f"frame must be 0..{self.shape[0] - 1}; got {t}")
+
+    def _checked_points(self, points: Any) -> np.ndarray:
+        array = np.asarray(points, float).reshape(-1, 2)
+        if not ((array >= -0.5) & (array <= np.array(self.shape[1:]) - 0.5)).all():
+            raise ValueError(f"points must be inside the image {self.shape[1:]}; got {points}")
+        return array
+
+
+def _noise(*key: int) -> float:
+    """A logit that differs between objects and frames, the same on every run."""
+    return float(np.random.default_rng(key).normal())
+
+
+def _result(t: int, cells: Mapping[int, Cell]) -> FrameResult:
+    visible = [cell.mask.any() for cell in cells.values()]
+    return FrameResult(
+        t,
+        tuple(cells),
+        np.stack([cell.mask for cell in cells.values()]),
+        np.array([abs(np.tanh(cell.logit)) for cell in cells.values()], np.float32),
+        np.where(visible, 3.0, -3.0).astype(np.float32),
+    )

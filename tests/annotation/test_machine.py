@@ -1,0 +1,220 @@
+"""Random sequences of what a person may do, with what must hold after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from napari_sam2.annotation import Annotation
+from napari_sam2.tracking import FrameResult
+
+from .helpers import seen
+from .stand_in import SHAPE, StandInTracker, disc_centres
+
+frames = st.integers(0, SHAPE[0] - 1)
+ids = st.integers(1, 4)
+points = st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(0, SHAPE[2] - 1))
+directions = st.sampled_from(["forward", "backward", "both"])
+
+
+class AnnotationMachine(RuleBasedStateMachine):
+    """A person with a document; `past` and `future` are what they saw before and after steps."""
+
+    @initialize(seed=st.integers(0, 3))
+    def open_with_two_objects(self, seed: int) -> None:
+        self.tracker = self.make_tracker(seed)
+        self.annotation = Annotation(self.tracker)
+        self.given_ids: set[int] = set()
+        self.past: list[dict[str, Any]] = []
+        self.future: list[dict[str, Any]] = []
+        self.now = seen(self.annotation)
+        self.running: Iterator[FrameResult] | None = None
+        self.is_open = False
+        for object_id in (1, 2):
+            self.click(0, object_id, disc_centres(seed=seed)[0, object_id - 1], 1, 0)
+
+    def make_tracker(self, seed: int) -> Any:
+        return StandInTracker(seed=seed)
+
+    def did(self, steps: int = 1) -> None:
+        """Remember that something was done, and that it is a step of its own if `steps` says so."""
+        if steps:
+            self.past.append(self.now)
+            self.future.clear()
+            self.is_open = False
+        self.now = seen(self.annotation)
+
+    # Rules
+
+    @rule(t=frames, object_id=ids, point=points, sign=st.integers(0, 1), tracked=st.integers(0, 2))
+    def click(self, t: int, object_id: int, point: Any, sign: int, tracked: int) -> None:
+        """A click, often one that a running propagation has to wait for."""
+        self.track_on("both", tracked)
+        self.annotation.add_points(t, object_id, [point], [sign])
+        self.did()
+
+    @rule(t=frames, object_id=ids, corner=points, other=points)
+    def box(self, t: int, object_id: int, corner: tuple[int, int], other: tuple[int, int]) -> None:
+        (y0, y1), (x0, x1) = sorted([corner[0], other[0]]), sorted([corner[1], other[1]])
+        self.annotation.add_box(t, object_id, (y0, x0, y1 + 1, x1 + 1))
+        self.did()
+
+    @rule(t=frames, object_id=ids, corner=points)
+    def paint(self, t: int, object_id: int, corner: tuple[int, int]) -> None:
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[corner[0] :, corner[1] :] = True
+        self.annotation.add_mask(t, object_id, mask)
+        self.did()
+
+    @rule()
+    def add_object(self) -> None:
+        object_id = self.annotation.add_object()
+        assert object_id not in self.given_ids
+        self.did()
+
+    @precondition(lambda self: self.annotation.prompts())
+    @rule(data=st.data())
+    def take_back_a_prompt(self, data: st.DataObject) -> None:
+        prompt = data.draw(st.sampled_from(sorted(self.annotation.prompts(), key=_place)))
+        if len(prompt.points):
+            index = data.draw(st.integers(0, len(prompt.points) - 1))
+            self.annotation.remove_point(prompt.t, prompt.object_id, index)
+        else:
+            self.annotation.clear_prompts(prompt.t, prompt.object_id)
+        self.did()
+
+    @precondition(lambda self: self.annotation.objects)
+    @rule(data=st.data())
+    def remove_object(self, data: st.DataObject) -> None:
+        object_id = data.draw(st.sampled_from(sorted(self.annotation.objects)))
+        self.annotation.remove_object(object_id)
+        assert not (self.annotation.labels == object_id).any()
+        self.did()
+
+    @rule(direction=directions, count=st.integers(1, 9), start=frames)
+    def propagate(self, direction: str, count: int, start: int) -> None:
+        """Ends by itself if `count` is large, else closed early."""
+        approved = self.approved_masks()
+        results = self.annotation.propagate(start, None, direction)
+        written = [result.t for _, result in zip(range(count), results, strict=False)]
+        results.close()
+        assert self.approved_masks() == approved
+        self.did(len(written))
+
+    @precondition(lambda self: isinstance(self.tracker, StandInTracker))
+    @rule(t=frames)
+    def propagate_until_it_fails(self, t: int) -> None:
+        self.tracker.fail_on = t
+        written = []
+        try:
+            for result in self.annotation.propagate(direction="both"):
+                written.append(result.t)
+        except RuntimeError:
+            pass
+        self.tracker.fail_on = None
+        self.did(len(written))
+
+    @rule(direction=directions, count=st.integers(1, 3))
+    def track_on(self, direction: str, count: int) -> None:
+        """Let a propagation go on, between other changes; begin one if none is running."""
+        if self.running is None:
+            self.running = self.annotation.propagate(direction=direction)
+            self.is_open = False
+        for _ in range(count):
+            if next(self.running, None) is None:
+                self.running, self.is_open = None, False
+                break
+            self.did(0 if self.is_open else 1)
+            self.is_open = True
+
+    @rule(t=frames, object_id=ids)
+    def try_what_is_wrong(self, t: int, object_id: int) -> None:
+        try:
+            self.annotation.add_points(t, object_id, [(-5, 0)], [1])
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("a point outside was accepted")
+        self.did(0)
+
+    @rule(object_id=ids, t=frames, point=points, is_wrong=st.booleans())
+    def group(self, object_id: int, t: int, point: tuple[int, int], is_wrong: bool) -> None:
+        try:
+            with self.annotation.grouped("both"):
+                self.annotation.add_points(t, object_id, [point], [1])
+                self.annotation.add_points(t, 4, [(-9, 0) if is_wrong else (3, 3)], [1])
+        except ValueError:
+            self.future.clear()
+            self.running, self.is_open = None, False
+        else:
+            self.did()
+
+    @rule(count=st.integers(1, 4))
+    def undo(self, count: int) -> None:
+        for _ in range(count):
+            assert (self.annotation.undo() is not None) == bool(self.past)
+            if self.past:
+                self.future.append(self.now)
+                self.now = self.past.pop()
+                self.nothing_runs()
+
+    @rule(count=st.integers(1, 4))
+    def redo(self, count: int) -> None:
+        for _ in range(count):
+            assert (self.annotation.redo() is not None) == bool(self.future)
+            if self.future:
+                self.past.append(self.now)
+                self.now = self.future.pop()
+                self.nothing_runs()
+
+    def nothing_runs(self) -> None:
+        assert list(self.running or ()) == []
+        self.running, self.is_open = None, False
+
+    # Invariants
+
+    def approved_masks(self) -> dict[tuple[int, int], list[list[bool]]]:
+        """What is seen of every object on the frames on which it has a prompt."""
+        labels = self.annotation.labels
+        return {
+            _place(prompt): (labels[prompt.t] == prompt.object_id).tolist()
+            for prompt in self.annotation.prompts()
+        }
+
+    @invariant()
+    def what_is_seen_is_what_was_seen(self) -> None:
+        assert seen(self.annotation) == self.now
+
+    @invariant()
+    def labels_are_what_the_tracker_composes(self) -> None:
+        for t, labels in enumerate(self.annotation.labels):
+            assert np.array_equal(labels, self.tracker.labels(t))
+
+    @invariant()
+    def labels_have_no_stray_ids(self) -> None:
+        known = {0, *self.annotation.objects}
+        assert set(np.unique(self.annotation.labels)) <= known
+        assert set(self.tracker.object_ids) <= known
+
+    @invariant()
+    def new_ids_are_new(self) -> None:
+        self.given_ids |= self.annotation.objects.keys()
+        assert self.annotation.new_object_id() > max(self.given_ids, default=0)
+
+    @invariant()
+    def history_has_a_step_for_each_undo(self) -> None:
+        assert len(self.annotation.history) == len(self.past)
+        assert self.annotation.can_redo == bool(self.future)
+
+
+def _place(prompt: Any) -> tuple[int, int]:
+    return prompt.t, prompt.object_id
+
+
+TestAnnotationMachine = AnnotationMachine.TestCase
+TestAnnotationMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

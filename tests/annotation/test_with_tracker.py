@@ -1,0 +1,198 @@
+"""The document over the real tracker, with a network of a few thousand random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from napari_sam2.annotation import Annotation
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import Tracker
+from tests.tracking.tiny import build_tiny_model
+from tests.worlds import World, discs_that_cross
+
+from .helpers import mask, seen
+from .stand_in import RADIUS, SHAPE, disc_centres
+from .test_machine import AnnotationMachine
+
+NETWORK_PARTS = ("encode_frame", "attend", "decode", "memorize", "adopt_mask")
+
+
+@pytest.fixture(scope="module")
+def model() -> Sam2:
+    return build_tiny_model()
+
+
+@pytest.fixture
+def world() -> World:
+    return discs_that_cross()
+
+
+@pytest.fixture
+def annotation(model: Sam2, world: World) -> Annotation:
+    """Both discs are clicked on the first frame."""
+    annotation = Annotation(Tracker(model, world.images))
+    for object_id in (1, 2):
+        annotation.add_points(0, object_id, [world.centre(0, object_id)], [1])
+    return annotation
+
+
+def correct(annotation: Annotation, world: World) -> None:
+    annotation.add_points(3, 1, [world.centre(3, 2)], [0])
+
+
+def box(annotation: Annotation, world: World) -> None:
+    annotation.add_box(3, 3, world.box(3, 2))
+
+
+def paint(annotation: Annotation, world: World) -> None:
+    annotation.add_mask(3, 1, world.mask(3, 2))
+
+
+def clear(annotation: Annotation, world: World) -> None:
+    annotation.clear_prompts(0, 1)
+
+
+def take_back_a_point(annotation: Annotation, world: World) -> None:
+    annotation.remove_point(0, 2, 0)
+
+
+def remove(annotation: Annotation, world: World) -> None:
+    annotation.remove_object(2)
+
+
+def track(annotation: Annotation, world: World) -> None:
+    list(annotation.propagate(direction="both"))
+
+
+def track_a_little(annotation: Annotation, world: World) -> None:
+    results = annotation.propagate(2, 7, "both", [2])
+    list(islice(results, 2))
+    results.close()
+
+
+CHANGES = [correct, box, paint, clear, track, take_back_a_point, track_a_little, remove]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_undo_and_redo_are_exact(
+    annotation: Annotation, world: World, change: Callable[[Annotation, World], None]
+) -> None:
+    track(annotation, world)
+    before = seen(annotation)
+    change(annotation, world)
+    after = seen(annotation)
+    annotation.undo()
+    assert seen(annotation) == before
+    annotation.redo()
+    assert seen(annotation) == after
+
+
+def test_undo_and_redo_run_no_part_of_the_network(
+    annotation: Annotation, world: World, model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for change in CHANGES:
+        change(annotation, world)
+    for part in NETWORK_PARTS:
+        monkeypatch.setattr(model, part, None)
+    while annotation.undo():
+        pass
+    assert not annotation.labels.any()
+    while annotation.redo():
+        pass
+    assert annotation.labels.any()
+
+
+@pytest.mark.parametrize("correction", [correct, box, paint])
+def test_corrected_frame_keeps_its_mask_after_any_propagation(
+    annotation: Annotation, world: World, correction: Callable[[Annotation, World], None]
+) -> None:
+    track(annotation, world)
+    correction(annotation, world)
+    corrected = annotation.prompts()[-1] if correction is box else annotation.prompt(3, 1)
+    approved = mask(annotation, 3, corrected.object_id).copy()
+    assert approved.any()
+    track(annotation, world)
+    track_a_little(annotation, world)
+    list(annotation.propagate(object_ids=[1], direction="backward"))
+    assert np.array_equal(mask(annotation, 3, corrected.object_id), approved)
+
+
+def test_labels_are_what_the_tracker_composes(model: Sam2, world: World) -> None:
+    tracker = Tracker(model, world.images)
+    annotation = Annotation(tracker)
+    annotation.add_points(0, 1, [world.centre(0, 1)], [1])
+    annotation.add_points(0, 2, [world.centre(0, 2)], [1])
+    for change in CHANGES:
+        change(annotation, world)
+        composed = np.stack([tracker.labels(t) for t in range(len(world))])
+        assert np.array_equal(annotation.labels, composed)
+
+
+def test_propagation_after_an_undo_is_the_one_before_it(
+    annotation: Annotation, world: World
+) -> None:
+    track(annotation, world)
+    before = seen(annotation)
+    annotation.undo()
+    track(annotation, world)
+    assert seen(annotation) == before
+
+
+def test_clicks_between_two_frames_are_undone_one_by_one(
+    annotation: Annotation, world: World
+) -> None:
+    results = annotation.propagate()
+    states = [seen(annotation)]
+    for object_id in (1, 2):
+        list(islice(results, 2))
+        states.append(seen(annotation))
+        annotation.add_points(6, object_id, [world.centre(6, object_id)], [1])
+        states.append(seen(annotation))
+    assert len(list(results)) == 4
+    for state in reversed(states):
+        annotation.undo()
+        assert seen(annotation) == state
+
+
+def test_bad_input_changes_nothing(annotation: Annotation, world: World) -> None:
+    before = seen(annotation), annotation.undo_text
+    for call in (
+        lambda: annotation.add_points(99, 3, [(1, 1)], [1]),
+        lambda: annotation.add_points(0, 3, [(1, np.nan)], [1]),
+        lambda: annotation.add_box(0, 3, (5, 5, 5, 9)),
+        lambda: annotation.add_mask(0, 1, np.ones((2, 2), bool)),
+        lambda: annotation.clear_prompts(99, 1),
+        lambda: annotation.remove_point(0, 1, 7),
+        lambda: annotation.propagate(5, 3),
+        lambda: annotation.propagate(object_ids=[8]),
+    ):
+        with pytest.raises(ValueError):
+            call()
+    assert (seen(annotation), annotation.undo_text) == before
+
+
+class TrackerMachine(AnnotationMachine):
+    """The same random changes, over the network."""
+
+    model = build_tiny_model()
+
+    def make_tracker(self, seed: int) -> Any:
+        grid = np.stack(np.mgrid[: SHAPE[1], : SHAPE[2]], axis=-1)[None, None]
+        centres = disc_centres(seed=seed)[:, :, None, None]
+        inside = np.linalg.norm(grid - centres, axis=-1) < RADIUS
+        return Tracker(self.model, inside.any(axis=1).astype(np.float32))
+
+
+TestTrackerMachine = TrackerMachine.TestCase
+TestTrackerMachine.settings = settings(
+    max_examples=8,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,23 @@
+"""What every test needs: few threads, and settings of its own."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread() -> None:
+    """Tiny networks are faster on one thread, and give the same numbers on every machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_napari_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the settings that a window saves when it closes away from those of the person."""
+    os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from napari_sam2.io.tables import ScoreRow, write_scores
+
+
+def test_scores_have_a_header_and_one_line_each(tmp_path: Path) -> None:
+    rows = [ScoreRow(0, 1, 30, 0.91234, 4.5, True), ScoreRow(1, 1, 0, None, -2.0, False)]
+    write_scores(tmp_path / "scores.csv", rows)
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first["predicted_iou"] == "0.9123"
+    assert (first["prompted"], second["prompted"]) == ("1", "0")
+    assert (second["frame"], second["predicted_iou"]) == ("1", "")
+    assert second["occlusion_score"] == "-2.0000"

@@ -1,0 +1,137 @@
+"""What cannot be used gets one notification that says why; everything else stays."""
+
+import numpy as np
+import pytest
+
+from napari_sam2.io.tiff import read_labels
+from tests import worlds
+
+from .real_engines import TinyEngine
+from .world import disc, disc_centre, movie
+
+
+def test_an_image_that_the_model_cannot_read_is_told(open_desk, notifications):
+    nothing = np.full((3, 32, 32), np.nan, np.float32)
+    desk = open_desk(nothing, contrast_limits=(0, 1), engine=TinyEngine())
+    desk.points.add([0, 10, 10])
+    desk.qtbot.waitUntil(lambda: not desk.session.is_waiting, timeout=20000)
+    desk.qtbot.waitUntil(lambda: len(desk.points.data) == 0)
+    assert "no finite values" in notifications.only()
+    assert not desk.session.objects
+
+
+def test_a_constant_image_can_be_clicked(open_desk, notifications):
+    desk = open_desk(np.full((3, 40, 56), 7, np.uint8), engine=TinyEngine())
+    desk.click(0, 20, 20)
+    desk.settle()
+    assert list(desk.session.objects) == [1]
+    assert not notifications.messages
+
+
+def test_a_frame_that_cannot_be_read_is_told_and_others_work(open_desk, notifications):
+    class BrokenMovie:
+        """Lazy, with one frame that is gone."""
+
+        def __init__(self, data):
+            self._data = data
+            self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
+
+        def __getitem__(self, key):
+            t = key[0] if isinstance(key, tuple) else key
+            if isinstance(t, int | np.integer) and t == 5 and self.is_broken:
+                raise OSError("frame 5 lies on a disk that is gone")
+            return self._data[key]
+
+        is_broken = False
+
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(self._data, dtype)
+
+    source = BrokenMovie(worlds.two_discs().images)
+    desk = open_desk(source, engine=TinyEngine(), contrast_limits=(0, 255))
+    desk.click(0, 20, 20)
+    desk.settle()
+    source.is_broken = True
+    desk.points.add([5, 20, 20])
+    desk.settle()
+    assert notifications.only() == "frame 5 lies on a disk that is gone"
+    assert list(desk.session.prompts) == [(0, 1)]
+    desk.points.add([1, 20, 20])
+    desk.settle()
+    assert len(desk.points.data) == 2
+
+
+@pytest.fixture
+def clicked(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(desk.panel.document.export.isEnabled)
+    return desk
+
+
+def export_to(desk, path, monkeypatch):
+    monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: path)
+    desk.panel.document.export.click()
+    desk.qtbot.waitUntil(lambda: desk.controller.exporting is None)
+
+
+def test_an_export_into_a_missing_folder_is_told(clicked, notifications, monkeypatch, tmp_path):
+    export_to(clicked, tmp_path / "nowhere" / "cells.tif", monkeypatch)
+    assert "were not written" in notifications.only()
+
+
+def test_a_full_disk_leaves_the_old_file(clicked, notifications, monkeypatch, tmp_path):
+    path = tmp_path / "cells.tif"
+    export_to(clicked, path, monkeypatch)
+
+    def run_full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    clicked.controller.next_object()
+    clicked.click(0, *disc_centre(1, 0))
+    clicked.settle()
+    with monkeypatch.context() as patch:
+        patch.setattr("tifffile.TiffWriter.write", run_full)
+        export_to(clicked, path, monkeypatch)
+    assert "No space left" in notifications.messages[-1]
+    labels, _ = read_labels(path)
+    assert np.array_equal(labels[0], disc(0, 0))
+    assert [file.name for file in tmp_path.iterdir()] == ["cells.tif"]
+
+
+def test_giving_up_the_file_dialog_writes_nothing(clicked, monkeypatch):
+    monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: None)
+    clicked.panel.document.export.click()
+    assert clicked.controller.exporting is None
+
+
+def test_the_file_dialog_asks_before_it_overwrites(desk, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_sam2.plugin.widgets.document_box import ask_path
+
+    seen = []
+
+    def answer(dialog):
+        seen.append((dialog.acceptMode(), dialog.defaultSuffix()))
+        seen.append(dialog.testOption(QFileDialog.Option.DontConfirmOverwrite))
+        return False
+
+    monkeypatch.setattr(QFileDialog, "exec", answer)
+    assert ask_path(desk.panel, "cells.sam2.tif") is None
+    assert seen == [(QFileDialog.AcceptMode.AcceptSave, "sam2.tif"), False]
+
+
+def test_new_data_of_the_same_size_is_segmented_anew(clicked):
+    clicked.session.image.data = movie()[:, :, ::-1].copy()
+    clicked.qtbot.waitUntil(lambda: len(clicked.engine.sources) == 2)
+    clicked.settle()
+    assert len(clicked.points.data) == 1
+
+
+def test_new_data_of_another_size_begins_anew(clicked):
+    before = clicked.session
+    clicked.session.image.data = movie(frames=3)
+    clicked.qtbot.waitUntil(lambda: clicked.session is not before and clicked.session.is_open)
+    assert clicked.labels.data.shape[0] == 3
+    assert not clicked.session.objects

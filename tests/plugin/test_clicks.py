@@ -1,0 +1,190 @@
+"""Real clicks on the canvas become prompts, and prompts become points and masks."""
+
+import numpy as np
+from qtpy.QtCore import Qt
+
+from . import hands
+from .world import disc, disc_centre
+
+
+def test_first_click_makes_object_1(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert list(desk.session.objects) == [1]
+    assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
+
+
+def test_point_is_drawn_before_the_model_answers(desk):
+    hands.click(desk.viewer, desk.points, (0, 20, 16))
+    assert len(desk.points.data) == 1
+    assert desk.prompt(0) is None
+
+
+def test_click_lands_within_half_a_pixel(desk):
+    desk.click(3, 33, 41)
+    desk.settle()
+    assert np.abs(desk.prompt(3).points - (33, 41)).max() <= 0.5
+
+
+def test_right_click_excludes(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, 25, 16, by=hands.right_click)
+    desk.settle()
+    assert desk.prompt(0).labels.tolist() == [1, 0]
+
+
+def test_alt_click_excludes(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, 25, 16, by=hands.alt_click)
+    desk.settle()
+    assert desk.prompt(0).labels.tolist() == [1, 0]
+
+
+def test_left_click_after_a_right_click_includes(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, 25, 16, by=hands.right_click)
+    desk.click(0, 15, 16)
+    desk.settle()
+    assert desk.prompt(0).labels.tolist() == [1, 0, 1]
+
+
+def test_t_toggles_the_sign_of_clicks(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_T)
+    desk.click(0, 25, 16)
+    desk.press(Qt.Key.Key_T)
+    desk.click(0, 15, 16)
+    desk.settle()
+    assert desk.prompt(0).labels.tolist() == [1, 0, 1]
+
+
+def test_clicking_a_point_removes_it(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert desk.prompt(0) is None
+    assert not desk.labels.data.any()
+    assert len(desk.points.data) == 0
+
+
+def test_clicking_an_exclude_point_gives_its_pixels_back(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, 25, 16, by=hands.right_click)
+    desk.settle()
+    desk.click(0, 25, 16)
+    desk.settle()
+    assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
+
+
+def test_n_makes_the_next_object(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    assert np.array_equal(desk.labels.data[0] == 2, disc(1, 0))
+
+
+def test_n_twice_makes_one_object(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.press(Qt.Key.Key_N)
+    assert desk.session.current_object == 2
+
+
+def test_shift_c_clears_the_current_object_on_this_frame_only(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(1, *disc_centre(0, 1))
+    desk.press(Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
+    desk.settle()
+    assert list(desk.session.prompts) == [(0, 1)]
+    assert desk.points.data[:, 0].tolist() == [0]
+
+
+def test_quick_clicks_are_all_kept_in_order(desk):
+    places = [(20, 16), (23, 16), (17, 16), (20, 19)]
+    desk.go_to(0)
+    for place in places:
+        hands.click(desk.viewer, desk.points, (0, *place))
+    desk.settle()
+    assert np.abs(desk.prompt(0).points - places).max() <= 0.5
+    assert len(desk.points.data) == 4
+
+
+def test_points_of_other_objects_are_dimmed(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    by_object = dict(zip(desk.points.features["object"], desk.points.face_color[:, 3], strict=True))
+    assert by_object[1] < by_object[2] == 1
+
+
+def test_border_shows_the_sign_and_face_the_object(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, 25, 16, by=hands.right_click)
+    desk.settle()
+    include, exclude = desk.points.border_color[:, :3]
+    assert include[1] > include[0]
+    assert exclude[0] > exclude[1]
+    assert np.allclose(desk.points.face_color, desk.labels.get_color(1), atol=0.01)
+
+
+def test_exclude_click_without_a_mask_is_refused_and_vanishes(desk, notifications):
+    desk.click(0, 50, 50, by=hands.right_click)
+    desk.settle()
+    assert "Include first" in notifications.only()
+    assert len(desk.points.data) == 0
+    assert not desk.session.objects
+
+
+def test_click_outside_the_image_is_refused_and_vanishes(desk, notifications):
+    desk.points.add([0, -20, 10])
+    desk.settle()
+    assert "outside" in notifications.only()
+    assert len(desk.points.data) == 0
+
+
+def test_undo_and_redo_keys_take_back_and_repeat_a_click(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: not desk.session.objects)
+    assert len(desk.points.data) == 0
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    desk.press(Qt.Key.Key_Z, both)
+    desk.qtbot.waitUntil(lambda: len(desk.points.data) == 1)
+    assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
+
+
+def test_ctrl_click_on_a_mask_picks_its_object(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.click(0, 23, 18, by=hands.ctrl_click)
+    desk.qtbot.waitUntil(lambda: desk.session.current_object == 1)
+    desk.settle()
+    assert len(desk.points.data) == 2
+    assert len(desk.prompt(0, 1).points) == 1
+
+
+def test_a_click_in_the_3d_view_is_refused(desk, notifications):
+    desk.viewer.dims.ndisplay = 3
+    desk.points.add([3.2, 20, 20])
+    desk.qtbot.wait(50)
+    assert "2D view" in notifications.only()
+    assert len(desk.points.data) == 0
+
+
+def test_deleting_an_object_makes_another_one_current(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(desk.panel.object.remove.isEnabled)
+    desk.panel.object.remove.click()
+    desk.qtbot.waitUntil(lambda: list(desk.session.objects) == [1])
+    assert desk.session.current_object == 1
+    assert desk.points.data.tolist() == desk.points.data[:1].tolist()
+    assert not (desk.labels.data == 2).any()

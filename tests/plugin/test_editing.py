@@ -1,0 +1,64 @@
+"""What a user does to the Points layer by napari's own tools becomes a change of the document."""
+
+import numpy as np
+
+from . import hands
+from .world import disc, disc_centre
+
+
+def test_deleting_selected_points_takes_them_back(desk):
+    for place in [(20, 16), (23, 16), (17, 16)]:
+        desk.click(0, *place)
+    desk.settle()
+    desk.points.selected_data = {0, 2}
+    desk.points.remove_selected()
+    desk.settle()
+    assert np.abs(desk.prompt(0).points - [(23, 16)]).max() <= 0.5
+    assert len(desk.points.data) == 1
+
+
+def test_dragging_a_point_moves_the_prompt(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.points.mode = "select"
+    hands.drag(desk.viewer, desk.points, (0, 20, 16), (0, 44, 20))
+    desk.settle()
+    assert np.abs(desk.prompt(0).points - [disc_centre(1, 0)]).max() <= 1
+    assert np.array_equal(desk.labels.data[0] == 1, disc(1, 0))
+
+
+def test_points_set_by_a_script_are_prompts(desk):
+    desk.points.data = np.array([(0, 20, 16), (2, 20, 22)])
+    desk.settle()
+    assert sorted(desk.session.prompts) == [(0, 1), (2, 1)]
+
+
+def test_points_of_two_objects_deleted_together(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.controller.next_object()
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.points.data = np.empty((0, 3))
+    desk.settle()
+    assert not desk.session.prompts
+    assert not desk.labels.data.any()
+
+
+def test_the_layer_shows_what_the_document_holds(desk):
+    """Whatever the order of clicks, removals and undos."""
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        t, index = rng.integers(3), rng.integers(2)
+        desk.controller.choose_object(int(index) + 1)
+        desk.click(int(t), *np.add(disc_centre(index, t), rng.integers(-3, 4, 2)))
+        if rng.random() < 0.3:
+            desk.controller.undo()
+    desk.settle()
+    desk.qtbot.wait(100)
+    shown = {tuple(row) for row in desk.points.data}
+    held = {
+        (t, *point)
+        for (t, _), report in desk.session.prompts.items()
+        for point in report.prompt.points
+    }
+    assert shown == held

@@ -1,0 +1,29 @@
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+from napari_sam2.plugin.preload import preload_torch
+assert "torch" not in sys.modules
+assert preload_torch()
+assert "torch" not in sys.modules
+assert any("libtorch_python" in line for line in open("/proc/self/maps"))
+import torch
+assert torch.ones(3).sum() == 3
+assert preload_torch()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_libraries_of_torch_are_loaded_before_torch():
+    subprocess.run([sys.executable, "-c", SCRIPT], check=True, timeout=120)
+
+
+def test_a_missing_torch_is_left_to_its_import(monkeypatch):
+    from napari_sam2.plugin import preload
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(preload, "find_spec", lambda name: None)
+    assert not preload.preload_torch()

@@ -1,0 +1,107 @@
+"""Shapes drawn on the canvas become boxes and masks."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from . import hands
+from .world import disc, disc_centre
+
+
+def draw(desk, mode, start, end):
+    desk.viewer.layers.selection.active = desk.shapes
+    desk.shapes.mode = mode
+    desk.qtbot.wait(50)
+    hands.drag(desk.viewer, desk.shapes, start, end)
+    desk.settle()
+
+
+def test_a_drawn_rectangle_is_a_box(desk):
+    draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
+    assert np.abs(np.subtract(desk.prompt(0).box, (10, 6, 30, 26))).max() <= 0.5
+    assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
+    assert desk.shapes.shape_type == ["rectangle"]
+
+
+def test_a_drawn_ellipse_is_a_mask(desk):
+    draw(desk, "add_ellipse", (0, 10, 6), (0, 30, 26))
+    mask = desk.prompt(0).mask
+    assert mask[20, 16]
+    assert not mask[11, 7]
+    assert np.isclose(mask.sum(), np.pi * 10**2, rtol=0.1)
+    assert desk.shapes.shape_type == ["ellipse"]
+
+
+@pytest.mark.parametrize("kind", ["polygon", "path"])
+def test_a_closed_line_is_a_mask(desk, kind):
+    desk.shapes.add(np.array([(0, 10, 10), (0, 10, 20), (0, 20, 20), (0, 20, 10)]), shape_type=kind)
+    desk.settle()
+    assert desk.prompt(0).mask[15, 15]
+    assert not desk.prompt(0).mask[15, 25]
+
+
+def test_a_line_is_refused_and_vanishes(desk, notifications):
+    desk.shapes.add(np.array([(0, 10, 10), (0, 20, 20)]), shape_type="line")
+    desk.settle()
+    assert "no inside" in notifications.only()
+    assert len(desk.shapes.data) == 0
+
+
+def test_a_shape_outside_the_image_is_refused_and_vanishes(desk, notifications):
+    corners = np.array([(0, -30, 10), (0, -30, 20), (0, -20, 20)])
+    desk.shapes.add(corners, shape_type="polygon")
+    desk.settle()
+    assert "covers no pixel" in notifications.only()
+    assert len(desk.shapes.data) == 0
+
+
+def test_deleting_a_box_takes_it_back(desk):
+    draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
+    desk.shapes.selected_data = {0}
+    desk.shapes.remove_selected()
+    desk.settle()
+    assert desk.prompt(0) is None
+    assert not desk.labels.data.any()
+
+
+def test_a_second_box_takes_the_place_of_the_first(desk):
+    draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
+    draw(desk, "add_rectangle", (0, 34, 10), (0, 54, 30))
+    assert np.abs(np.subtract(desk.prompt(0).box, (34, 10, 54, 30))).max() <= 0.5
+    assert len(desk.shapes.data) == 1
+
+
+def test_moving_a_box_moves_the_prompt(desk):
+    draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
+    desk.shapes.mode = "select"
+    desk.shapes.selected_data = {0}
+    hands.drag(desk.viewer, desk.shapes, (0, 20, 16), (0, 25, 16))
+    desk.settle()
+    assert np.abs(np.subtract(desk.prompt(0).box, (15, 6, 35, 26))).max() <= 0.6
+
+
+def test_undo_brings_a_deleted_outline_back(desk):
+    draw(desk, "add_ellipse", (0, 10, 6), (0, 30, 26))
+    desk.shapes.selected_data = {0}
+    desk.shapes.remove_selected()
+    desk.settle()
+    assert len(desk.shapes.data) == 0
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: desk.shapes.shape_type == ["ellipse"])
+
+
+def test_a_click_after_a_box_refines_it(desk):
+    draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
+    desk.viewer.layers.selection.active = desk.points
+    desk.click(0, 25, 16, by=hands.right_click)
+    desk.settle()
+    assert desk.prompt(0).box is not None
+    assert desk.prompt(0).labels.tolist() == [0]
+
+
+def test_boxes_belong_to_the_current_object(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    draw(desk, "add_rectangle", (0, 34, 10), (0, 54, 30))
+    assert desk.prompt(0, object_id=2).box is not None
+    assert desk.shapes.features["object"].tolist() == [2]

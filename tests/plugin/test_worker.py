@@ -1,0 +1,236 @@
+"""The inference thread by itself, without a window."""
+
+import queue
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_sam2.plugin import messages as m
+from napari_sam2.plugin.worker import InferenceThread
+
+from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
+
+
+class Conversation:
+    """Sends commands and waits for reports."""
+
+    def __init__(self, engine):
+        self.reports = queue.Queue()
+        self.thread = InferenceThread(engine, self.reports.put)
+        self.thread.start()
+
+    def next(self, kind, timeout=20):
+        """The next report of a kind; others before it are dropped."""
+        end = time.monotonic() + timeout
+        while True:
+            report = self.reports.get(timeout=max(0.01, end - time.monotonic()))
+            if isinstance(report, kind):
+                return report
+
+    def ask(self, command):
+        """Send a command and wait for its answer."""
+        self.thread.send(command)
+        answer = self.next(m.Answered)
+        assert answer.command is command
+        return answer
+
+    def open(self, data=None):
+        """Load the model and open the tiny world; gives its labels."""
+        self.ask(m.LoadModel("near"))
+        answer = self.ask(m.OpenImage(1, m.ImageSource(movie() if data is None else data)))
+        return next(c.labels for c in answer.changes if isinstance(c, m.LabelsReady))
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def talk(gate):
+    talk = Conversation(ThresholdEngine(gate))
+    yield talk
+    gate.open()
+    assert talk.thread.close()
+
+
+def test_a_click_is_answered_with_all_that_it_changed(talk):
+    labels = talk.open()
+    answer = talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    kinds = {type(change) for change in answer.changes}
+    assert kinds == {m.ObjectsChanged, m.PromptShown, m.FrameChanged, m.HistoryChanged}
+    assert np.array_equal(labels[0] == 1, disc(0, 0))
+
+
+def test_labels_are_written_in_place(talk):
+    labels = talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    assert labels[0].any()
+
+
+def test_a_refused_click_changes_nothing_and_says_why(talk):
+    labels = talk.open()
+    answer = talk.ask(m.AddPoint(1, FRAMES, 1, (0, 0)))
+    assert answer.error == f"frame must be between 0 and {FRAMES - 1}; got {FRAMES}"
+    assert not labels.any()
+    assert not [c for c in answer.changes if isinstance(c, m.PromptShown)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        m.AddPoint(9, 0, 1, (1.0, 1.0)),
+        m.Track(9),
+        m.Undo(9),
+        m.RemoveObject(1, 5),
+        m.Track(1),
+        m.SetBox(1, 0, 1, None),
+        m.RemovePoints(1, 0, 1, ((1.0, 1.0),)),
+        m.LoadModel("nowhere"),
+        m.OpenImage(2, m.ImageSource(np.zeros((2, 2, 2, 2), np.uint8))),
+    ],
+)
+def test_the_thread_survives_what_cannot_be_done(talk, command):
+    labels = talk.open()
+    assert talk.ask(command).error
+    assert talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0))).error is None
+    assert np.array_equal(labels[0] == 1, disc(0, 0))
+
+
+def test_clicks_before_a_model_is_there_wait_for_it(talk):
+    talk.thread.send(m.OpenImage(1, m.ImageSource(movie())))
+    talk.thread.send(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.ask(m.LoadModel("nowhere"))
+    talk.ask(m.LoadModel("near"))
+    answers = [talk.next(m.Answered) for _ in range(2)]
+    assert [type(answer.command) for answer in answers] == [m.OpenImage, m.AddPoint]
+    assert [answer.error for answer in answers] == [None, None]
+
+
+def test_cancel_stops_before_the_next_frame(talk, gate):
+    talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.thread.send(m.Track(1))
+    gate.let_pass(2)
+    while talk.next(m.TrackAdvanced).done < 2:
+        pass
+    talk.thread.send(m.Cancel())
+    gate.let_pass(1)
+    ended = talk.next(m.TrackEnded)
+    assert (ended.reason, ended.done) == ("cancelled", 3)
+
+
+def test_a_run_for_a_second_image_waits_for_the_first(talk, gate):
+    talk.open()
+    talk.ask(m.OpenImage(2, m.ImageSource(movie())))
+    for image in (1, 2):
+        talk.ask(m.AddPoint(image, 0, 1, disc_centre(0, 0)))
+    for image in (1, 2):
+        talk.thread.send(m.Track(image))
+    gate.open()
+    ends = [talk.next(m.TrackEnded) for _ in range(2)]
+    assert [(end.image, end.reason) for end in ends] == [(1, "finished"), (2, "finished")]
+
+
+def test_cancel_also_drops_a_run_that_waits(talk, gate):
+    talk.open()
+    talk.ask(m.OpenImage(2, m.ImageSource(movie())))
+    for image in (1, 2):
+        talk.ask(m.AddPoint(image, 0, 1, disc_centre(0, 0)))
+    for image in (1, 2):
+        talk.thread.send(m.Track(image))
+    talk.next(m.Answered)
+    talk.thread.send(m.Cancel())
+    gate.let_pass(1)
+    ends = [talk.next(m.TrackEnded) for _ in range(2)]
+    assert {(end.image, end.reason) for end in ends} == {(1, "cancelled"), (2, "cancelled")}
+
+
+def test_neighbours_of_the_shown_frame_are_encoded_when_idle(talk):
+    talk.open()
+    talk.ask(m.LookAt(1, 4))
+    tracker = talk.thread._documents[1].tracker
+    deadline = time.monotonic() + 10
+    while not all(tracker.features_cached(t) for t in (3, 4, 5)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not tracker.features_cached(2)
+
+
+def test_moving_on_gives_up_frames_that_are_no_longer_looked_at(talk, gate):
+    """A run goes first, so that what was asked ahead of it is overtaken."""
+    talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.thread.send(m.Track(1))
+    talk.thread.send(m.LookAt(1, 2))
+    talk.thread.send(m.LookAt(1, 6))
+    gate.open()
+    talk.next(m.TrackEnded)
+    tracker = talk.thread._documents[1].tracker
+    deadline = time.monotonic() + 10
+    while not tracker.features_cached(5):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not tracker.features_cached(2)
+
+
+def test_another_model_gets_the_prompts(talk):
+    talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.ask(m.AddPoint(1, 2, 4, disc_centre(1, 2)))
+    answer = talk.ask(m.LoadModel("other"))
+    labels = next(c.labels for c in answer.changes if isinstance(c, m.LabelsReady))
+    shown = {(c.t, c.object_id) for c in answer.changes if isinstance(c, m.PromptShown)}
+    assert shown == {(0, 1), (2, 4)}
+    assert np.array_equal(labels[0] == 1, disc(0, 0))
+    assert np.array_equal(labels[2] == 4, disc(1, 2))
+
+
+def test_drawn_outlines_are_kept_with_another_model(talk):
+    talk.open()
+    corners = ((10.0, 10.0), (10.0, 20.0), (20.0, 20.0))
+    outline = m.Outline("polygon", corners)
+    talk.ask(m.SetOutline(1, 0, 1, outline))
+    answer = talk.ask(m.LoadModel("other"))
+    assert [c.outline for c in answer.changes if isinstance(c, m.PromptShown)] == [outline]
+
+
+def test_a_model_that_fails_to_load_leaves_the_documents(talk):
+    labels = talk.open()
+    talk.ask(m.LoadModel("nowhere"))
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    assert labels.any()
+
+
+def test_closing_drops_commands_that_wait():
+    engine = ThresholdEngine()
+    is_loading, may_load = threading.Event(), threading.Event()
+
+    def load_model(name, device):
+        is_loading.set()
+        may_load.wait(10)
+        return name, device
+
+    engine.load_model = load_model
+    talk = Conversation(engine)
+    talk.thread.send(m.LoadModel("near"))
+    talk.thread.send(m.OpenImage(1, m.ImageSource(movie())))
+    is_loading.wait(10)
+    assert not talk.thread.close(timeout_s=0.05)
+    may_load.set()
+    assert talk.thread.close()
+    assert not engine.sources
+
+
+def test_an_engine_that_cannot_begin_is_told():
+    class BrokenEngine(ThresholdEngine):
+        def begin(self):
+            raise ImportError("no module named torch")
+
+    talk = Conversation(BrokenEngine())
+    assert "no module named torch" in talk.next(m.Failed).error
+    assert talk.thread.close()

@@ -1,0 +1,294 @@
+"""A tiny world to click in: bright discs that move, and an engine that thresholds them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam2.annotation import Annotation
+from napari_sam2.plugin.engine import OpenedImage
+from napari_sam2.plugin.messages import ImageSource, ModelChoice
+from napari_sam2.tracking import FrameResult, Prompt
+
+FRAMES, SIDE = 8, 64
+STARTS = ((20.0, 16.0), (44.0, 20.0))  # (y, x) of the discs on frame 0
+SPEED = 3.0  # pixels to the right in a frame
+RADIUS = 6
+
+
+def disc_centre(index: int, t: int) -> tuple[float, float]:
+    """(y, x) of a disc on a frame."""
+    y, x = STARTS[index]
+    return y, x + SPEED * t
+
+
+def disc(index: int, t: int) -> np.ndarray:
+    """(Y, X) bool mask of a disc on a frame."""
+    rows, columns = np.ogrid[:SIDE, :SIDE]
+    y, x = disc_centre(index, t)
+    return (rows - y) ** 2 + (columns - x) ** 2 <= RADIUS**2
+
+
+def movie(frames: int = FRAMES) -> np.ndarray:
+    """(T, Y, X) uint16 movie of the two discs."""
+    stack = [np.where(disc(0, t) | disc(1, t), 4000, 300) for t in range(frames)]
+    return np.array(stack, dtype=np.uint16)
+
+
+@dataclass
+class Masklet:
+    """What the tracker of this world knows of one object."""
+
+    prompted: dict[int, Prompt] = field(default_factory=dict)
+    records: dict[int, np.ndarray] = field(default_factory=dict)  # masks
+    bases: dict[int, np.ndarray] = field(default_factory=dict)  # masks from before the prompts
+
+    def copy(self) -> Masklet:
+        return Masklet(dict(self.prompted), dict(self.records), dict(self.bases))
+
+
+class ThresholdTracker:
+    """Segments by brightness: a click takes the spot it falls on, spots are followed by overlap.
+
+    Parameters
+    ----------
+    stack : (T, Y, X) array
+        The movie.
+    on_step : callable
+        Called in the inference thread before each frame of a propagation, with its index.
+    """
+
+    def __init__(self, stack: np.ndarray, on_step: Callable[[int], None]) -> None:
+        self._bright = stack > 1000
+        self._on_step = on_step
+        self._masklets: dict[int, Masklet] = {}
+        self._cached: set[int] = set()
+        self.shape = stack.shape
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        return tuple(self._masklets)
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        return tuple(p for masklet in self._masklets.values() for p in masklet.prompted.values())
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        return self._masklets[object_id].prompted.get(t)
+
+    def add_points(self, t: int, object_id: int, points, labels) -> FrameResult:
+        frames, height, width = self.shape
+        if not 0 <= t < frames:
+            raise ValueError(f"frame must be between 0 and {frames - 1}; got {t}")
+        for y, x in points:
+            if not (-0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5):
+                raise ValueError(f"point ({y}, {x}) is outside the image")
+        return self.set_prompt(self._prompt_at(t, object_id).with_points(points, labels))
+
+    def add_box(self, t: int, object_id: int, box) -> FrameResult:
+        return self.set_prompt(self._prompt_at(t, object_id).with_box(box))
+
+    def add_mask(self, t: int, object_id: int, mask) -> FrameResult:
+        return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
+
+    def set_prompt(self, prompt: Prompt) -> FrameResult:
+        masklet = self._masklets.setdefault(prompt.object_id, Masklet())
+        if prompt.t not in masklet.prompted and prompt.t in masklet.records:
+            masklet.bases[prompt.t] = masklet.records[prompt.t]
+        masklet.prompted[prompt.t] = prompt
+        masklet.records[prompt.t] = self._segment(prompt, masklet.bases.get(prompt.t))
+        return self.result(prompt.t, prompt.object_id)
+
+    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
+        masklet = self._masklets[object_id]
+        masklet.prompted.pop(t)
+        base = masklet.bases.pop(t, None)
+        if base is None:
+            masklet.records.pop(t)
+        else:
+            masklet.records[t] = base
+        if not masklet.records:
+            del self._masklets[object_id]
+            return None
+        return self.result(t, object_id)
+
+    def propagate(
+        self, start=None, stop=None, direction="forward", object_ids=None
+    ) -> Iterator[FrameResult]:
+        chosen = tuple(object_ids or self.object_ids)
+        return self._steps(self._order(start, stop, direction, chosen), chosen)
+
+    def total_steps(self, start=None, stop=None, direction="forward", object_ids=None) -> int:
+        return len(self._order(start, stop, direction, tuple(object_ids or self.object_ids)))
+
+    def labels(self, t: int, winners=()) -> np.ndarray:
+        frame = np.zeros(self.shape[1:], np.int32)
+        for object_id, masklet in self._masklets.items():
+            if t in masklet.records:
+                frame[masklet.records[t] & (frame == 0)] = object_id
+        return frame
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        masklet = self._masklets.get(object_id)
+        if masklet is None or t not in masklet.records:
+            return None
+        scores = np.ones(1, np.float32)
+        return FrameResult(t, (object_id,), masklet.records[t][None], scores, scores)
+
+    def snapshot(self, object_id: int, frames=None) -> Masklet:
+        masklet = self._masklets[object_id].copy()
+        for part in (masklet.prompted, masklet.records, masklet.bases):
+            for t in set(part) - set(range(self.shape[0]) if frames is None else frames):
+                del part[t]
+        masklet.span = None if frames is None else tuple(frames)
+        return masklet
+
+    def restore(self, object_id: int, state: Masklet | None) -> None:
+        if state is None:
+            del self._masklets[object_id]
+            return
+        mine = self._masklets.setdefault(object_id, Masklet())
+        for name in ("prompted", "records", "bases"):
+            part, kept = getattr(mine, name), getattr(state, name)
+            for t in range(self.shape[0]) if state.span is None else state.span:
+                part.pop(t, None)
+            part.update(kept)
+
+    def remove_object(self, object_id: int) -> None:
+        del self._masklets[object_id]
+
+    def encode(self, t: int) -> None:
+        self._cached.add(t)
+
+    def features_cached(self, t: int) -> bool:
+        return t in self._cached
+
+    def _prompt_at(self, t: int, object_id: int) -> Prompt:
+        masklet = self._masklets.get(object_id, Masklet())
+        return masklet.prompted.get(t) or empty_prompt(t, object_id)
+
+    def _order(self, start, stop, direction, object_ids) -> list[tuple[int, int]]:
+        """Frames in the order of a propagation, each with the one it comes from."""
+        start, stop = start or 0, self.shape[0] if stop is None else stop
+        first = min(min(self._masklets[object_id].prompted) for object_id in object_ids)
+        ahead = [(t, t - 1) for t in range(first, stop)] if direction != "backward" else []
+        last = first - 1 if direction == "both" else first
+        back = [(t, t + 1) for t in range(last, start - 1, -1)] if direction != "forward" else []
+        return [(t, source) for t, source in ahead + back if start <= t < stop]
+
+    def _steps(
+        self, order: list[tuple[int, int]], object_ids: tuple[int, ...]
+    ) -> Iterator[FrameResult]:
+        for t, source in order:
+            self._on_step(t)
+            for object_id in object_ids:
+                self._carry(self._masklets[object_id], t, source)
+            masks = np.array([self._masklets[object_id].records[t] for object_id in object_ids])
+            scores = np.ones(len(object_ids), np.float32)
+            yield FrameResult(t, object_ids, masks, scores, scores)
+
+    def _carry(self, masklet: Masklet, t: int, source: int) -> None:
+        if t in masklet.prompted:
+            return
+        previous = masklet.records.get(source, np.zeros(self.shape[1:], bool))
+        spots, _ = ndimage.label(self._bright[t])
+        hit = np.unique(spots[previous & (spots > 0)])
+        masklet.records[t] = np.isin(spots, hit[hit > 0])
+
+    def _segment(self, prompt: Prompt, base: np.ndarray | None) -> np.ndarray:
+        mask = np.zeros(self.shape[1:], bool) if base is None else base.copy()
+        if prompt.mask is not None:
+            mask = prompt.mask.copy()
+        if prompt.box is not None:
+            y0, x0, y1, x1 = (round(edge) for edge in prompt.box)
+            mask[y0:y1, x0:x1] |= self._bright[prompt.t, y0:y1, x0:x1]
+        spots, _ = ndimage.label(self._bright[prompt.t])
+        rows, columns = np.ogrid[: self.shape[1], : self.shape[2]]
+        for (y, x), label in zip(prompt.points, prompt.labels, strict=True):
+            if label:
+                mask |= (spots == spots[round(y), round(x)]) & (spots > 0)
+            else:
+                mask &= (rows - y) ** 2 + (columns - x) ** 2 > 9
+        return mask
+
+
+def empty_prompt(t: int, object_id: int) -> Prompt:
+    """A prompt that says nothing."""
+    return Prompt(t, object_id, np.zeros((0, 2)), np.zeros(0, np.int8), np.zeros(0, np.int32))
+
+
+class Gate:
+    """Lets the frames of a propagation pass one by one, when the test says so."""
+
+    def __init__(self) -> None:
+        self._permits = threading.Semaphore(0)
+        self._is_open = threading.Event()
+        self.passed: list[int] = []
+
+    def wait(self, t: int) -> None:
+        """Called in the inference thread."""
+        if not self._is_open.is_set():
+            self._permits.acquire(timeout=20)
+        self.passed.append(t)
+
+    def let_pass(self, frames: int = 1) -> None:
+        """Let so many frames pass."""
+        self._permits.release(frames)
+
+    def open(self) -> None:
+        """Let everything pass."""
+        self._is_open.set()
+        self._permits.release(1000)
+
+
+class ThresholdEngine:
+    """Engine of this world: loads in no time and computes what can be foreseen.
+
+    Parameters
+    ----------
+    gate : Gate, optional
+        Holds up propagations.
+    """
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        self._on_step: Callable[[int], None] = gate.wait if gate else lambda t: None
+        self.sources: list[ImageSource] = []
+        self.loaded: list[tuple[str, str]] = []
+        self.downloaded: list[str] = []
+
+    def begin(self) -> None:
+        pass
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
+
+    def models(self) -> tuple[ModelChoice, ...]:
+        state = "cached" if "far" in self.downloaded else "missing"
+        return (
+            ModelChoice("near", "Near (built in)", "embedded"),
+            ModelChoice("other", "Other", "cached"),
+            ModelChoice("far", "Far", state, size_bytes=156_000_000),
+        )
+
+    def load_model(self, name: str, device: str) -> tuple[str, str]:
+        if name not in ("near", "other", "far"):
+            raise FileNotFoundError(f"no checkpoint at {name}")
+        self.loaded.append((name, device))
+        return name, "cpu"
+
+    def open_image(self, model: str, source: ImageSource) -> OpenedImage:
+        self.sources.append(source)
+        data = np.asarray(source.data)
+        data = data.mean(axis=-1) if source.rgb else data
+        if data.ndim not in (2, 3):
+            raise ValueError(f"expected (T, Y, X) or (Y, X); got shape {data.shape}")
+        tracker = ThresholdTracker(data.reshape(-1, *data.shape[-2:]), self._on_step)
+        return OpenedImage(tracker, Annotation(tracker))
+
+    def download(self, name: str, progress: Callable[[int, int], None]) -> None:
+        progress(78_000_000, 156_000_000)
+        progress(156_000_000, 156_000_000)
+        self.downloaded.append(name)

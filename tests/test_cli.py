@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from napari_sam2.cli import main
+from napari_sam2.cli.demo import click_each
+from napari_sam2.io.movies import open_movie
+from napari_sam2.io.samples import synthetic_movie
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tiff import read_labels, write_images, write_labels
+from tests.tracking.tiny import build_tiny_model
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run a command in an empty folder, with a tiny network in place of every model."""
+    monkeypatch.setattr("napari_sam2.model.load_model", lambda *_: build_tiny_model())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        return Result(int(left.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    """movie.tif (4, 48, 48) with a scale, prompts.json and first.tif for it."""
+    sample = synthetic_movie("phase", (48, 48), frames=4, cells=2)
+    write_images(tmp_path / "movie.tif", sample.images, ImageScale((0.5, 0.25), "um", 60.0))
+    write_labels(tmp_path / "first.tif", sample.labels[0])
+    entries = [{"frame": 1, "object": 7, "points": [[20, 20]]}]
+    (tmp_path / "prompts.json").write_text(json.dumps({"prompts": entries}))
+    return tmp_path / "movie.tif"
+
+
+TRACK = ("track", "movie.tif", "--prompts", "prompts.json", "-o", "labels.tif")
+
+
+def test_track_writes_labels_with_the_scale_of_the_movie(run: Any, movie: Path) -> None:
+    result = run(*TRACK)
+    assert result.code == 0, result.err
+    labels, scale = read_labels("labels.tif")
+    assert labels.shape == (4, 48, 48)
+    assert set(np.unique(labels)) <= {0, 7}
+    assert scale == ImageScale((0.5, 0.25), "um", 60.0)
+    assert result.out.startswith("labels.tif: 1 objects on 4 frames")
+
+
+def test_labels_are_prompts_that_stay(run: Any, movie: Path) -> None:
+    result = run("track", "movie.tif", "-p", "first.tif", "-o", "labels.tif", "-m", "tiny")
+    assert result.code == 0, result.err
+    np.testing.assert_array_equal(read_labels("labels.tif")[0][0], read_labels("first.tif")[0])
+
+
+@pytest.mark.parametrize(
+    ("direction", "frames"), [("both", {0, 1, 2, 3}), ("forward", {1, 2, 3}), ("backward", {0, 1})]
+)
+def test_scores_tell_which_frames_were_tracked(
+    run: Any, movie: Path, direction: str, frames: set[int]
+) -> None:
+    run(*TRACK, "--direction", direction, "--scores", "scores.csv")
+    with open("scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["frame"]) for row in rows} == frames
+    assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
+
+
+@pytest.mark.parametrize("there", ["labels.tif", "scores.csv"])
+def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str) -> None:
+    Path(there).write_text("mine")
+    refused = run(*TRACK, "--scores", "scores.csv")
+    assert (refused.code, Path(there).read_text()) == (2, "mine")
+    assert "--overwrite" in refused.err
+    assert run(*TRACK, "--scores", "scores.csv", "--overwrite").code == 0
+    assert Path(there).read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("bogus",), "No such command 'bogus'"),
+        (("track",), "Missing argument 'MOVIE'"),
+        (("track", "nowhere.tif", "-p", "prompts.json", "-o", "a.tif"), "does not exist"),
+        ((*TRACK, "--direction", "up"), "'up' is not one of"),
+        ((*TRACK, "--model", "nope"), "there is no model 'nope'; expected cells, sam2.1_tiny"),
+        ((*TRACK, "--device", "abacus"), "abacus"),
+        ((*TRACK[:-1], "labels.png"), "labels are written as .tif"),
+        ((*TRACK[:-1], "nowhere/labels.tif"), "the folder nowhere does not exist"),
+        ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is what is read"),
+        (("demo", "--output", "nowhere/demo"), "does not exist; make it first"),
+        (("demo", "--output", "movie.tif"), "movie.tif is a file"),
+        (("models", "download", "nope"), "there is no model 'nope' to download"),
+        (("models", "verify", "cells"), "cells is in the package"),
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(
+    run: Any, movie: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "prompts.json is not JSON"),
+        ('{"prompts": [{"frame": 9, "object": 1, "points": [[1, 1]]}]}', "frame must be"),
+        ('{"prompts": [{"frame": 0, "object": 1, "points": [[1, 99]]}]}', "outside of the"),
+    ],
+)
+def test_failure_is_one_line_and_code_1(run: Any, movie: Path, content: str, message: str) -> None:
+    Path("prompts.json").write_text(content)
+    result = run(*TRACK)
+    assert (result.code, result.out) == (1, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert not Path("labels.tif").exists()
+
+
+def test_debug_shows_where_an_error_came_from(run: Any, movie: Path) -> None:
+    Path("prompts.json").write_text("{")
+    assert "Traceback" not in run(*TRACK).err
+    assert "Traceback" in run(*TRACK, "--debug").err
+
+
+def test_interrupted_run_writes_nothing(
+    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_sam2.annotation.Annotation.propagate", interrupt)
+    before = sorted(os.listdir())
+    result = run(*TRACK)
+    assert result.code == 1
+    assert "stopped" in result.err
+    assert sorted(os.listdir()) == before
+
+
+def test_demo_writes_all_that_it_says(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = synthetic_movie("phase", (64, 64), frames=3, cells=2)
+    monkeypatch.setattr("napari_sam2.io.samples.synthetic_movie", lambda **_: small)
+    result = run("demo", "-o", "out")
+    assert result.code == 0, result.err
+    assert "mean IoU" in result.out
+    assert "frames/s with" in result.out
+    for name in result.out.splitlines()[-1].split(": ")[1].split(", "):
+        assert Path("out", name).stat().st_size > 100
+    assert open_movie("out/movie.tif").shape == read_labels("out/labels.tif")[0].shape
+    assert open_movie("out/overlay.mp4").shape[0] == 3
+    assert run("demo", "-o", "out").code == 2
+    assert run("demo", "-o", "out", "--overwrite").code == 0
+
+
+def test_files_of_the_demo_can_be_tracked_again(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = synthetic_movie("phase", (64, 64), frames=3, cells=2)
+    monkeypatch.setattr("napari_sam2.io.samples.synthetic_movie", lambda **_: small)
+    run("demo", "-o", "out")
+    assert run("track", "out/movie.tif", "-p", "out/prompts.json", "-o", "again.tif").code == 0
+    np.testing.assert_array_equal(read_labels("again.tif")[0], read_labels("out/labels.tif")[0])
+
+
+def test_clicks_fall_on_their_objects_when_they_appear() -> None:
+    labels = np.zeros((3, 20, 20), np.uint16)
+    labels[:, 2:9, 2:9] = 1
+    labels[2, 10:20, 10:20] = 4
+    first, second = click_each(labels)
+    assert (first.t, first.object_id, first.points.tolist()) == (0, 1, [[5, 5]])
+    assert (second.t, second.object_id) == (2, 4)
+    y, x = second.points[0].astype(int)
+    assert labels[2, y, x] == 4
+
+
+def test_models_are_listed_with_their_state(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_sam2.model.registry.cache_dir", lambda: Path("cache"))
+    for arguments in (("models",), ("models", "list")):
+        lines = run(*arguments).out.splitlines()
+        assert len(lines) == 1 + 9 + 2
+        assert lines[1].split()[:2] == ["cells", "embedded"]
+        assert lines[2].split()[:2] == ["sam2.1_tiny", "missing"]
+
+
+def test_download_ends_with_the_path(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(name: str, progress: Any) -> Path:
+        progress(50, 0)
+        progress(100, 100)
+        return Path(f"{name}.pt")
+
+    monkeypatch.setattr("napari_sam2.model.registry.download", download)
+    assert run("models", "download", "sam2_tiny").out == "sam2_tiny: sam2_tiny.pt\n"
+
+
+def test_failed_download_tells_what_to_do(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, progress: Any) -> Path:
+        raise ConnectionError("could not download; check the connection")
+
+    monkeypatch.setattr("napari_sam2.model.registry.download", fail)
+    result = run("models", "download", "sam2_tiny")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "check the connection" in result.err
+
+
+def test_damaged_download_is_found(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_sam2.model.registry.cache_dir", lambda: Path("cache"))
+    assert run("models", "verify").out == "nothing has been downloaded\n"
+    Path("cache").mkdir()
+    Path("cache/sam2_hiera_tiny.pt").write_bytes(b"half")
+    result = run("models", "verify")
+    assert result.code == 1
+    assert "sam2_tiny: damaged" in result.out
+
+
+def test_missing_napari_tells_how_to_get_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "napari", None)
+    result = run("open")
+    assert result.code == 1
+    assert "pip install 'napari-sam2[all]'" in result.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("track", "-h"), ("models", "--help")])
+def test_help_is_shown(run: Any, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.code == 0
+    assert result.out.startswith("Usage: ")
+
+
+def test_shell_command_prints_the_version() -> None:
+    command = [sys.executable, "-m", "napari_sam2.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip().count(".") == 2

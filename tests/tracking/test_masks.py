@@ -1,0 +1,242 @@
+"""Masks as they are kept and drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from napari_sam2.tracking.masks import (
+    Direction,
+    MaskRecord,
+    Region,
+    Renderer,
+    compose,
+    pack_logits,
+)
+
+SIZE = 16
+seeds = st.integers(0, 2**32 - 1)
+
+
+def record(
+    logits: NDArray[np.float32],
+    *,
+    direction: Direction | None = "forward",
+    painted: NDArray[np.bool_] | None = None,
+) -> MaskRecord:
+    """A mask as the tracker keeps it."""
+    corner, crop, floor = pack_logits(logits, exact=direction is None)
+    pointer = np.zeros(4, np.float32)
+    return MaskRecord(corner, crop, floor, len(logits), 0.9, 3.0, pointer, direction, painted)
+
+
+def blobs(seed: int, size: int = SIZE) -> NDArray[np.float32]:
+    """Logits as networks give them: a steep slope round one to three discs, and some noise."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    distance = np.full((size, size), np.inf)
+    for _ in range(generator.integers(1, 4)):
+        centre, radius = generator.uniform(0, size, 2), generator.uniform(1, size / 3)
+        distance = np.minimum(distance, np.hypot(y - centre[0], x - centre[1]) - radius)
+    slope, height = generator.uniform(1, 6), generator.uniform(3, 20)
+    noise = generator.normal(0, 0.3, (size, size))
+    return (height * np.tanh(-slope * distance / height) + noise).astype(np.float32)
+
+
+def upsampled(logits: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Bilinear interpolation as torch does it."""
+    small = torch.from_numpy(logits)[None, None]
+    found = functional.interpolate(small, shape, mode="bilinear", align_corners=False)
+    return np.asarray(found[0, 0])
+
+
+shapes = st.tuples(st.integers(1, 70), st.integers(1, 70))
+
+
+@given(seed=seeds, shape=shapes)
+def test_drawn_mask_is_the_bilinear_one_of_the_whole_map(seed: int, shape: tuple[int, int]) -> None:
+    logits = blobs(seed)
+    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits, direction=None))
+    whole = upsampled(logits, shape)
+    is_clear = np.abs(whole) > 1e-4
+    np.testing.assert_array_equal(drawn[is_clear], (whole > 0)[is_clear])
+
+
+@given(seed=seeds, shape=shapes)
+def test_packed_logits_draw_the_same_mask(seed: int, shape: tuple[int, int]) -> None:
+    logits = blobs(seed)
+    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits))
+    whole = upsampled(logits, shape)
+    is_clear = np.abs(whole) > 0.02  # float16 of logits up to 20
+    np.testing.assert_array_equal(drawn[is_clear], (whole > 0)[is_clear])
+
+
+@given(seed=seeds)
+def test_packed_logits_are_those_of_the_network_where_they_matter(seed: int) -> None:
+    logits = blobs(seed)
+    kept = record(logits)
+    if kept.is_visible:
+        matters = logits > -6
+        np.testing.assert_allclose(kept.logits()[matters], logits[matters], rtol=1e-3, atol=1e-3)
+        assert (kept.logits()[~matters] < -5.9).all()
+    assert kept.is_visible == bool((logits > 0).any())
+
+
+def test_small_mask_in_a_large_map_takes_little_room() -> None:
+    logits = np.full((256, 256), -20, np.float32)
+    logits[100:110, 200:212] = 5
+    kept = record(logits)
+    assert kept.crop.shape == (14, 16)
+    assert kept.crop.nbytes < 500
+    np.testing.assert_array_equal(kept.logits(), logits)
+
+
+def test_map_without_a_positive_logit_is_not_visible() -> None:
+    kept = record(np.full((SIZE, SIZE), -1024, np.float32))
+    assert not kept.is_visible
+    assert (kept.logits() == -1024).all()
+    assert not Renderer(SIZE, (40, 56), clean=True).mask(kept).any()
+
+
+def test_mask_at_the_corner_of_the_map_is_drawn() -> None:
+    logits = np.full((SIZE, SIZE), -20, np.float32)
+    logits[:2, -2:] = 20
+    drawn = Renderer(SIZE, (32, 32), clean=False).mask(record(logits))
+    assert drawn.sum() == 16
+    assert drawn[:4, -4:].all()
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (1, 1), (5, 40)])
+def test_mask_between_the_pixels_of_a_small_image_is_drawn_empty(
+    shape: tuple[int, int],
+) -> None:
+    logits = np.full((64, 64), -20, np.float32)
+    logits[15:17, 15:17] = 20  # no pixel of the image looks there
+    assert not Renderer(64, shape, clean=True).mask(record(logits)).any()
+
+
+def test_painted_mask_is_drawn_as_it_was_painted() -> None:
+    painted = np.random.default_rng(0).random((40, 56)) > 0.7
+    logits = np.full((SIZE, SIZE), -10, np.float32)
+    kept = record(logits, direction=None, painted=painted)
+    np.testing.assert_array_equal(Renderer(SIZE, (40, 56), clean=True).mask(kept), painted)
+
+
+def square(side: int = 60, edge: int = 10) -> NDArray[np.float32]:
+    """Logits of a square with this edge, drawn at their own size."""
+    logits = np.full((side + 2 * edge, side + 2 * edge), -10, np.float32)
+    logits[edge : edge + side, edge : edge + side] = 10
+    return logits
+
+
+def cleaned(logits: NDArray[np.float32], *, clean: bool = True) -> NDArray[np.bool_]:
+    return Renderer(len(logits), logits.shape, clean=clean).mask(record(logits, direction=None))
+
+
+def test_small_hole_is_filled_and_speck_removed() -> None:
+    logits = square()
+    whole = logits > 0
+    logits[30:35, 30:35] = -10
+    logits[2:5, 2:5] = 10
+    np.testing.assert_array_equal(cleaned(logits), whole)
+
+
+def test_nothing_is_cleaned_when_told_not_to() -> None:
+    logits = square()
+    logits[30:35, 30:35] = -10
+    logits[2:5, 2:5] = 10
+    np.testing.assert_array_equal(cleaned(logits, clean=False), logits > 0)
+
+
+def test_large_hole_and_second_part_stay() -> None:
+    logits = square()
+    logits[30:45, 30:45] = -10  # 225 pixels
+    logits[:9, :30] = 10  # 270 pixels
+    np.testing.assert_array_equal(cleaned(logits), logits > 0)
+
+
+def test_limits_scale_with_a_small_object() -> None:
+    logits = square(side=10)  # 5 % of it are some five pixels
+    logits[14:17, 14:17] = -10
+    logits[2:5, 2:5] = 10
+    np.testing.assert_array_equal(cleaned(logits), logits > 0)
+    logits[14:17, 14:17] = 10
+    logits[15, 15] = -10
+    assert cleaned(logits)[15, 15]
+
+
+def test_notch_at_the_edge_of_the_image_is_no_hole() -> None:
+    logits = np.full((60, 60), 10, np.float32)
+    logits[0:3, 20:23] = -10
+    np.testing.assert_array_equal(cleaned(logits), logits > 0)
+
+
+def test_mask_of_many_equal_specks_does_not_vanish() -> None:
+    logits = np.full((60, 60), -10, np.float32)
+    logits[::10, ::10] = 10  # 36 single pixels, each below 5 % of all
+    assert cleaned(logits).any()
+
+
+@settings(deadline=None)
+@given(seed=seeds, density=st.floats(0.05, 0.95))
+def test_cleaning_never_takes_all(seed: int, density: float) -> None:
+    logits = np.where(np.random.default_rng(seed).random((12, 12)) < density, 5, -5)
+    found = logits.astype(np.float32)
+    assert cleaned(found).any() == (found > 0).any()
+
+
+def region(rows: slice, columns: slice, logit: float) -> Region:
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    return Region((rows, columns), np.full(shape, logit, np.float32), np.ones(shape, bool))
+
+
+LEFT, RIGHT = slice(0, 6), slice(4, 10)
+ROWS = slice(0, 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "winner"),
+    [
+        ((1, 0, 2.0), (2, 0, 3.0), 2),  # the higher logit
+        ((1, 1, 2.0), (2, 0, 3.0), 1),  # the higher rank
+        ((2, 0, 2.0), (1, 0, 2.0), 1),  # the lower id
+        ((9, 0, 4.0), (3, 0, 3.0), 9),
+    ],
+)
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_overlap_goes_to(
+    left: tuple[int, int, float],
+    right: tuple[int, int, float],
+    winner: int,
+    is_swapped: bool,
+) -> None:
+    layers = [
+        (left[0], left[1], region(ROWS, LEFT, left[2])),
+        (right[0], right[1], region(ROWS, RIGHT, right[2])),
+    ]
+    labels = compose((3, 10), layers[::-1] if is_swapped else layers)
+    assert (labels[ROWS, 4:6] == winner).all()
+    assert (labels[ROWS, :4] == left[0]).all()
+    assert (labels[ROWS, 6:] == right[0]).all()
+    assert not labels[2].any()
+
+
+def test_filled_hole_is_left_to_an_object_that_is_there() -> None:
+    ring = region(slice(0, 5), slice(0, 5), 8.0)
+    ring.logits[2, 2] = -3.0  # filled when it was cleaned
+    inside = region(slice(2, 3), slice(2, 3), 1.0)
+    for ids in ((1, 2), (2, 1)):
+        labels = compose((5, 5), [(ids[0], 0, ring), (ids[1], 0, inside)])
+        assert labels[2, 2] == ids[1]
+        assert (labels == ids[0]).sum() == 24
+
+
+def test_no_masks_are_no_labels() -> None:
+    labels = compose((4, 5), [])
+    assert labels.shape == (4, 5)
+    assert not labels.any()

@@ -1,0 +1,242 @@
+"""Packs, stills as movies, and the dataset that mixes them."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam2.training.data import (
+    ClipDataset,
+    augment,
+    held_out,
+    sample_objects,
+    warp_clip,
+    write_pack,
+)
+from napari_sam2.training.packs import read_shards
+from napari_sam2.training.stills import find_stills, write_still_pack
+from napari_sam2.training.synthetic import generate_clip
+
+SMALL = (64, 64)
+
+
+def disc_still(side: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Three bright discs of 20 pixels across on a dark ground, and their labels."""
+    y, x = np.ogrid[:side, :side]
+    labels = np.zeros((side, side), np.uint16)
+    for i, (cy, cx) in enumerate([(40, 40), (60, 75), (85, 50)], start=1):
+        labels[(y - cy) ** 2 + (x - cx) ** 2 < 100] = i
+    return np.where(labels > 0, 200, 20).astype(np.uint8), labels
+
+
+def write_pairs(folder: Path, arrays: dict[str, tuple[np.ndarray, np.ndarray]]) -> Path:
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for name, (image, labels) in arrays.items():
+        photometric = "rgb" if image.shape[-1] == 3 else "minisblack"
+        tifffile.imwrite(folder / "images" / name, image, photometric=photometric)
+        tifffile.imwrite(folder / "labels" / name, labels, photometric="minisblack")
+    return folder
+
+
+@pytest.fixture
+def pack(tmp_path):
+    write_pack(tmp_path / "pack", 4, {"nuclei": 1, "dic": 1}, SMALL, frames=5, seed=3)
+    return tmp_path / "pack"
+
+
+def test_pack_gives_back_what_was_generated(pack):
+    (shard,) = read_shards(pack)
+    for i, kind in enumerate(shard.sources):
+        clip = generate_clip(kind, SMALL, 5, seed=3 * 1_000_003 + i)
+        assert np.array_equal(shard.images[i], clip.images)
+        assert np.array_equal(shard.labels[i], clip.labels)
+        assert shard.parents[i] == clip.parents
+
+
+def test_pack_is_read_through_a_memory_map(pack):
+    (shard,) = read_shards(pack)
+    assert isinstance(shard.images, np.memmap)
+
+
+def test_two_processes_write_the_same_pack(pack, tmp_path):
+    write_pack(tmp_path / "two", 4, {"nuclei": 1, "dic": 1}, SMALL, 5, seed=3, processes=2)
+    assert np.array_equal(read_shards(pack)[0].images, read_shards(tmp_path / "two")[0].images)
+
+
+def test_pack_is_not_written_over(pack):
+    with pytest.raises(FileExistsError, match="already has a pack"):
+        write_pack(pack, 1, {"nuclei": 1}, SMALL)
+
+
+def test_unfinished_shard_is_not_read(pack):
+    next(pack.glob("*.json")).unlink()
+    with pytest.raises(FileNotFoundError, match="no finished shards"):
+        read_shards(pack)
+
+
+@pytest.mark.parametrize("weights", [{}, {"dic": -1.0}, {"dic": 0.0}])
+def test_useless_weights_are_told(tmp_path, weights):
+    with pytest.raises(ValueError, match="weights must be positive"):
+        write_pack(tmp_path / "new", 2, weights)
+    assert not (tmp_path / "new").exists()
+
+
+def test_held_out_names_do_not_depend_on_order_or_folder():
+    names = [f"{i}.tif" for i in range(50)]
+    shuffled = [f"/some/where/{name}" for name in reversed(names)]
+    assert [Path(name).name for name in held_out(shuffled, 10)] == held_out(names, 10)
+
+
+def test_held_out_names_stay_when_files_come():
+    names = [f"{i}.tif" for i in range(50)]
+    assert set(held_out([*names, "new.tif"], 10)) - {"new.tif"} <= set(held_out(names, 10))
+
+
+def test_held_out_names_are_those_of_the_smallest_hashes():
+    assert held_out(["a.tif", "b.tif", "c.tif"], 2) == ["c.tif", "b.tif"]
+
+
+def test_warped_still_starts_with_the_still():
+    image, labels = disc_still()
+    clip = warp_clip(image, labels, 4, SMALL, np.random.default_rng(0))
+    assert clip.images.shape == clip.labels.shape == (4, *SMALL)
+    bright = clip.images[0] > np.median(clip.images[0]) + 40
+    dark = clip.images[0] < np.median(clip.images[0]) - 40
+    cells = clip.labels[0] > 0
+    best = max((seen & cells).sum() / (seen | cells).sum() for seen in (bright, dark, ~dark))
+    assert best > 0.75
+
+
+def test_cells_of_a_warped_still_move_but_stay_the_same_cells():
+    image, labels = disc_still()
+    moved, overlaps = [], []
+    for seed in range(8):
+        clip = warp_clip(image, labels, 6, SMALL, np.random.default_rng(seed))
+        first, last = clip.labels[0] == 1, clip.labels[1] == 1
+        overlaps.append((first & last).sum() / (first | last).sum())
+        moved.append(not np.array_equal(clip.labels[0], clip.labels[-1]))
+    assert all(moved)
+    assert np.median(overlaps) > 0.6
+
+
+def test_warping_is_repeatable():
+    image, labels = disc_still()
+    first, second = (warp_clip(image, labels, 3, SMALL, np.random.default_rng(4)) for _ in range(2))
+    assert np.array_equal(first.images, second.images)
+    assert np.array_equal(first.labels, second.labels)
+
+
+def test_still_without_labels_is_refused():
+    image, labels = disc_still()
+    with pytest.raises(ValueError, match="nothing is labelled"):
+        warp_clip(image, 0 * labels, 3, SMALL, np.random.default_rng(0))
+
+
+def test_still_pack_tells_its_sources(tmp_path):
+    stills = find_stills(write_pairs(tmp_path / "set", {"a.tif": disc_still()}))
+    write_still_pack(tmp_path / "pack", 2, {"set": (1.0, stills)}, SMALL, 3)
+    assert read_shards(tmp_path / "pack")[0].sources == ["set/a.tif"] * 2
+
+
+def test_stack_of_stills_is_one_still_a_page(tmp_path):
+    image, labels = disc_still()
+    tifffile.imwrite(tmp_path / "raw.tif", np.stack([image, image // 2]), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "labels.tif", np.stack([labels, labels]))
+    stills = find_stills(tmp_path)
+    assert len(stills) == 2
+    assert np.array_equal(stills[1].read()[0], image // 2)
+
+
+def test_picture_without_labels_is_told(tmp_path):
+    folder = write_pairs(tmp_path / "set", {"a.tif": disc_still()})
+    (folder / "labels" / "a.tif").unlink()
+    with pytest.raises(FileNotFoundError, match=r"without labels: \['a.tif'\]"):
+        ClipDataset({folder: 1.0})
+
+
+def test_dataset_joins_packs_movies_and_stills(pack, tmp_path):
+    image, labels = disc_still()
+    movie = np.stack([image, image]).astype(np.uint16) * 100, np.stack([labels, labels])
+    colour = np.stack([image] * 3, axis=-1), labels
+    folder = write_pairs(tmp_path / "set", {"colour.tif": colour, "movie.tif": movie})
+    dataset = ClipDataset({pack: 1.0, folder: 1.0})
+    assert [dataset[i][0].shape for i in (0, 4, 5)] == [
+        (5, *SMALL),
+        (1, 120, 120, 3),
+        (2, 120, 120),
+    ]
+    assert all(dataset[i][0].dtype == np.uint8 for i in range(len(dataset)))
+
+
+@pytest.mark.parametrize("frames", [1, 3, 8])
+def test_draw_gives_the_size_asked_for(pack, tmp_path, frames):
+    image, labels = disc_still()
+    colour = np.stack([image] * 3, axis=-1)
+    movie = np.stack([colour] * 4), np.stack([labels] * 4)
+    folder = write_pairs(tmp_path / "set", {"still.tif": disc_still(), "movie.tif": movie})
+    dataset = ClipDataset({pack: 1.0, folder: 2.0}, shape=(80, 80))
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        images, labels = dataset.draw(rng, frames)
+        assert images.shape == labels.shape == (frames, 80, 80)
+        assert (images.dtype, labels.dtype) == (np.uint8, np.uint16)
+
+
+def test_same_seed_draws_the_same(pack):
+    dataset = ClipDataset({pack: 1.0}, SMALL)
+    first, second = (dataset.draw(np.random.default_rng(9), 3) for _ in range(2))
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+
+
+def test_sampler_follows_the_weights_not_the_numbers(pack, tmp_path):
+    folder = write_pairs(tmp_path / "set", {"a.tif": disc_still()})
+    drawn = list(islice(ClipDataset({pack: 1.0, folder: 3.0}).sampler(0), 400))
+    assert 0.65 < np.mean(np.array(drawn) == 4) < 0.85
+    assert drawn == list(islice(ClipDataset({pack: 1.0, folder: 3.0}).sampler(0), 400))
+
+
+def test_augmentation_keeps_areas_of_objects():
+    clip = generate_clip("nuclei", SMALL, 4, seed=2)
+    images, labels = augment(clip.images, clip.labels, np.random.default_rng(1))
+    assert np.array_equal(np.bincount(labels.ravel()), np.bincount(clip.labels.ravel()))
+    assert images.dtype == np.uint8
+
+
+def test_augmentation_moves_picture_and_labels_together():
+    _, labels = disc_still(64)
+    stack = np.stack([labels, np.roll(labels, 5, 1)])
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        images, turned = augment((stack > 0).astype(np.uint8) * 200, stack, rng)
+        inside, outside = np.median(images[turned > 0]), np.median(images[turned == 0])
+        wrong = abs(images.astype(float) - np.where(turned > 0, inside, outside))
+        assert np.median(wrong) < 0.2 * abs(inside - outside)
+
+
+def test_other_light_does_not_hide_faint_cells():
+    _, labels = disc_still(64)
+    stack = np.stack([labels, labels])
+    for seed in range(10):
+        images, seen = augment(
+            np.where(stack > 0, 30, 20).astype(np.uint8), stack, np.random.default_rng(seed)
+        )
+        contrast = abs(np.median(images[seen > 0]) - np.median(images[seen == 0]))
+        assert contrast > 30
+
+
+def test_sampled_objects_are_large_enough_on_the_first_frame():
+    labels = np.zeros((2, 20, 20), np.uint16)
+    labels[0, :5, :5], labels[0, 10:12, :2], labels[1, 10:, 10:] = 1, 2, 3
+    labels[0, 14:, 14:] = 4
+    assert sorted(sample_objects(labels, 9, np.random.default_rng(0), min_area=10)) == [1, 4]
+    assert len(sample_objects(labels, 1, np.random.default_rng(0), min_area=10)) == 1
+
+
+@pytest.mark.parametrize("folders", [{}, {"x": 0.0}])
+def test_dataset_needs_weighted_folders(folders):
+    with pytest.raises(ValueError, match="positive weight"):
+        ClipDataset(folders)

@@ -1,0 +1,34 @@
+"""Tiny networks and clips for the tests of training."""
+
+import numpy as np
+
+from napari_sam2.model import EncoderConfig, Sam2Config
+
+TINY = Sam2Config(
+    name="tiny-test",
+    encoder=EncoderConfig(8, 1, (1, 1, 1, 1), (2,), (4, 4), (4, 4, 4, 4)),
+    image_size=64,
+    d_model=32,
+    memory_dim=16,
+    memory_layers=1,
+    memory_mlp_dim=32,
+    num_memories=3,
+    max_object_pointers=4,
+    decoder_heads=2,
+    decoder_mlp_dim=32,
+    iou_hidden_dim=32,
+    draw_prompts=True,
+    draw_previous=True,
+)
+
+
+class Discs:
+    """Two bright discs that move apart; the same clip at every draw."""
+
+    def draw(self, rng, frames):
+        y, x = np.mgrid[:64, :64]
+        labels = np.zeros((frames, 64, 64), np.uint16)
+        for t in range(frames):
+            labels[t][(y - 20) ** 2 + (x - 20 - 2 * t) ** 2 < 80] = 1
+            labels[t][(y - 44) ** 2 + (x - 44 + 2 * t) ** 2 < 120] = 2
+        return (40 + 150 * (labels > 0)).astype(np.uint8), labels
