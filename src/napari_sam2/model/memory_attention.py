@@ -98,12 +98,12 @@ class MemoryAttention(nn.Module):
     ) -> Tensor:
         """Attend to memories.
 
-        Objects share the frame, so everything up to the first cross-attention is done once.
+        Where objects share the features, everything up to the first cross-attention is done once.
 
         Parameters
         ----------
         features, position : Tensor
-            (1, N, C) features of the frame and their sine code.
+            (1 or B, N, C) features of the frame, and (1, N, C) their sine code.
         memory, memory_code : Tensor
             (B, K, memory_dim) and their position code.
         table : Tensor

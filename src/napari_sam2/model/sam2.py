@@ -6,6 +6,7 @@ elsewhere (`napari_sam2.tracking`). SAM 2 paper, §4 and §D.1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,19 +40,28 @@ PIXEL_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """What the image encoder says of a frame, once for all objects.
+    """What the image encoder says of a frame: once for all objects, or for each of B objects.
 
     Attributes
     ----------
     stride16 : Tensor
-        (1, C, H, W) image embedding, not conditioned on memory.
+        (1 or B, C, H, W) image embedding, not conditioned on memory.
     stride8, stride4 : Tensor
-        (1, C / 4, 2 H, 2 W) and (1, C / 8, 4 H, 4 W), ready for the mask decoder.
+        (1 or B, C / 4, 2 H, 2 W) and (1 or B, C / 8, 4 H, 4 W), ready for the mask decoder.
     """
 
     stride16: Tensor
     stride8: Tensor
     stride4: Tensor
+
+    @classmethod
+    def stack(cls, features: Sequence[FrameFeatures]) -> FrameFeatures:
+        """Features of B objects that do not see the same, as one batch in this order."""
+        return cls(
+            stride16=torch.cat([single.stride16 for single in features]),
+            stride8=torch.cat([single.stride8 for single in features]),
+            stride4=torch.cat([single.stride4 for single in features]),
+        )
 
     @property
     def nbytes(self) -> int:
@@ -207,7 +217,7 @@ class Sam2(nn.Module):
         )
 
     def without_memory(self, features: FrameFeatures) -> Tensor:
-        """Embedding for a frame that has no memory to look at: (1, C, H, W)."""
+        """Embedding for a frame that has no memory to look at: (1 or B, C, H, W)."""
         return features.stride16 + self.no_mem_embed.reshape(1, -1, 1, 1)
 
     def attend(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
@@ -216,7 +226,7 @@ class Sam2(nn.Module):
         Parameters
         ----------
         features : FrameFeatures
-            Of one frame.
+            Of one frame, the same for all objects or one for each.
         memory : MemoryTokens
             Of B objects, all with the same number of tokens.
 
