@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.evaluation.ctc import CtcCounter, CtcScores
-from napari_sam2.evaluation.tracks import lineage
+from napari_sam2.io.tracks import lineage
 from tests.evaluation.worlds import drawn
 
 TRUTH = drawn("1.2.", "1.2.", "1.2.")  # 6 cells, 4 links

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_sam2.evaluation.tracks import Track, read_tracks
 from napari_sam2.evaluation.truth import label_movie, open_labels
+from napari_sam2.io.tracks import Track, read_tracks
 from tests.evaluation.worlds import drawn
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.evaluation.extras import needs_extra
 from napari_sam2.evaluation.overlap import Overlap, overlap
-from napari_sam2.evaluation.tracks import Lineage, lineage
+from napari_sam2.io.tracks import Lineage, lineage
 
 UNDEFINED = float("nan")
 

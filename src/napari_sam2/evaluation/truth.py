@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.overlap import overlap
-from napari_sam2.evaluation.tracks import Track, read_tracks
 from napari_sam2.io.image_folder import read_image
 from napari_sam2.io.movie import ArrayLike, lazy_stack
 from napari_sam2.io.movies import open_movie
+from napari_sam2.io.tracks import Track, read_tracks
 
 Labels = NDArray[Any]
 _TIFF = (".tif", ".tiff")
