@@ -15,8 +15,9 @@ from napari_sam2.annotation.actions import (
     Touched,
 )
 from napari_sam2.annotation.content import Content
+from napari_sam2.annotation.entries import Advanced, Began, journaled
 from napari_sam2.annotation.events import AnnotationEvents
-from napari_sam2.annotation.journal import Journal
+from napari_sam2.annotation.journal import Journal, Listener
 from napari_sam2.annotation.objects import (
     AnnotatedObject,
     Score,
@@ -89,6 +90,7 @@ class Annotation:
         """An id that no object of this document has or had, removed and undone ones included."""
         return self._content.largest_id + 1
 
+    @journaled
     def add_object(self, object_id: SupportsIndex | None = None, name: str = "") -> int:
         """Add an object that has no prompt yet.
 
@@ -116,6 +118,7 @@ class Annotation:
         self._perform("add", object_id, SetObject(object_id, None, properties))
         return object_id
 
+    @journaled
     def remove_object(self, object_id: int) -> None:
         """Remove an object with its prompts and masks from all frames.
 
@@ -135,6 +138,7 @@ class Annotation:
             actions.append(self._content.removal(object_id))
         self._perform("remove", object_id, *actions)
 
+    @journaled
     def rename_object(self, object_id: int, name: str) -> None:
         """Give an object another name.
 
@@ -158,6 +162,7 @@ class Annotation:
         """Prompt of an object on frame `t`, if there is one."""
         return self._content.prompt(t, object_id)
 
+    @journaled
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
     ) -> FrameResult:
@@ -190,6 +195,7 @@ class Annotation:
             "click on", t, object_id, lambda: tracker.add_points(t, object_id, points, labels)
         )
 
+    @journaled
     def add_box(
         self, t: int, object_id: int, box: tuple[float, float, float, float]
     ) -> FrameResult:
@@ -217,6 +223,7 @@ class Annotation:
         tracker = self._content.tracker
         return self._change_prompt("box", t, object_id, lambda: tracker.add_box(t, object_id, box))
 
+    @journaled
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
         """Set the mask of an object as painted; an unknown object is created.
 
@@ -244,6 +251,7 @@ class Annotation:
             "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
         )
 
+    @journaled
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:
         """Replace all that was prompted for an object on a frame; an unknown object is created.
 
@@ -269,6 +277,7 @@ class Annotation:
             "prompt", prompt.t, prompt.object_id, lambda: tracker.set_prompt(prompt)
         )
 
+    @journaled
     def remove_point(self, t: int, object_id: int, index: int) -> FrameResult | None:
         """Take back one click; the mask follows.
 
@@ -297,6 +306,7 @@ class Annotation:
             raise ValueError(f"object {object_id} has no points on frame {t}")
         return self.set_prompt(prompt.without_point(index))
 
+    @journaled
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
         """Forget all that was prompted for an object on a frame.
 
@@ -410,6 +420,7 @@ class Annotation:
         """What made the document what it is, oldest first; a running propagation comes last."""
         return self._journal.done + (() if (group := self._running()) is None else (group,))
 
+    @journaled
     def undo(self) -> str | None:
         """Take back what was done last.
 
@@ -425,6 +436,7 @@ class Annotation:
         self._travel(group.inverse(), self._journal.step_back)
         return group.text
 
+    @journaled
     def redo(self) -> str | None:
         """Do again what was undone last.
 
@@ -461,6 +473,17 @@ class Annotation:
         self._seal()
         self._journal.fold(start, text)
         self.events.history_changed.emit()
+
+    def follow_journal(self, listener: Listener | None) -> None:
+        """Let a listener know all that happens from now on; None ends it.
+
+        Parameters
+        ----------
+        listener : callable or None
+            Gets the entries that belong together, in the thread of the annotation, when what they
+            tell has happened. It must not raise.
+        """
+        self._journal.listener = listener
 
     # Making changes
 
@@ -571,6 +594,7 @@ class Annotation:
         """Open a new undo step for what a propagation writes from here on."""
         self._seal()
         self._run = OpenPropagation(self._content, request)
+        self._journal.tell(Began(request))
         return self._run
 
     def _show(self, run: OpenPropagation, result: FrameResult) -> None:
@@ -579,6 +603,8 @@ class Annotation:
         self._content.compose((result.t,))
         if is_first:
             self._journal.forget_undone()
+        states = {key: self._content.state(key, (result.t,)) for key in result.object_ids}
+        self._journal.tell(Advanced(result.t, states))
         self.events.frame_changed.emit(result.t)
         if is_first:
             self.events.history_changed.emit()

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
 from napari_sam2.annotation.actions import Group
+from napari_sam2.annotation.entries import (
+    Entry,
+    Folded,
+    Forgotten,
+    Recorded,
+    Redone,
+    Undone,
+)
+
+Listener = Callable[[Sequence[Entry]], None]
 
 
 class Journal:
     """Two stacks of groups: those done, and those undone that can be done again.
 
-    The journal only remembers; who owns it makes the changes and then moves the group.
+    The journal only remembers; who owns it makes the changes and then moves the group. What it is
+    told goes on to a listener, which may keep it on disk.
+
+    Attributes
+    ----------
+    listener : callable or None
+        Gets the entries that belong together, in their order.
     """
 
     def __init__(self) -> None:
         self._done: list[Group] = []
         self._undone: list[Group] = []
+        self.listener: Listener | None = None
+        self._depth = 0
+        self._waiting: list[Entry] = []
 
     @property
     def done(self) -> tuple[Group, ...]:
@@ -33,22 +55,52 @@ class Journal:
     def record(self, group: Group) -> None:
         """Remember a group that was just done; what was undone before is forgotten."""
         self._done.append(group)
+        self.tell(Recorded(group))
         self.forget_undone()
 
     def forget_undone(self) -> None:
         """Make a redo impossible: the document went another way."""
-        self._undone.clear()
+        if self._undone:
+            self._undone.clear()
+            self.tell(Forgotten())
 
     def step_back(self) -> None:
         """Move the last group done to those undone."""
         self._undone.append(self._done.pop())
+        self.tell(Undone(self._undone[-1]))
 
     def step_forward(self) -> None:
         """Move the last group undone back to those done."""
         self._done.append(self._undone.pop())
+        self.tell(Redone(self._done[-1]))
 
     def fold(self, start: int, text: str) -> None:
         """Make one group of all that was done after the first `start` groups."""
         groups = tuple(self._done[start:])
         if groups:
             self._done[start:] = [Group(text, groups)]
+            self.tell(Folded(len(groups), text))
+
+    # Who listens
+
+    def tell(self, entry: Entry) -> None:
+        """Hand an entry to the listener, inside a call together with the others of that call."""
+        self._waiting.append(entry)
+        if not self._depth:
+            self._hand_out()
+
+    @contextmanager
+    def call(self) -> Iterator[bool]:
+        """Keep what is told inside the block together; gives whether no other block is open."""
+        self._depth += 1
+        try:
+            yield self._depth == 1
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._hand_out()
+
+    def _hand_out(self) -> None:
+        entries, self._waiting = self._waiting, []
+        if entries and self.listener is not None:
+            self.listener(entries)
