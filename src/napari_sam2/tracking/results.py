@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +68,15 @@ class ObjectState:
         Masks by frame.
     prompted : mapping of int to PromptedFrame
         Prompts by frame.
+    locked : mapping of int to MaskRecord or None
+        What locked frames go back to when they are unlocked.
     """
 
     frames: frozenset[int] | None = None
     records: Mapping[int, MaskRecord] = field(default_factory=dict)
     prompted: Mapping[int, PromptedFrame] = field(default_factory=dict)
+    locked: Mapping[int, MaskRecord | None] = field(default_factory=dict)
+
+    def cleared(self) -> ObjectState:
+        """Nothing, on the same frames."""
+        return replace(self, records={}, prompted={}, locked={})

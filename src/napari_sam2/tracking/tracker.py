@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar, get_args
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,31 +13,15 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking import frames as frames_module
 from napari_sam2.tracking.engine import Engine, Job
 from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Region, Renderer, compose
 from napari_sam2.tracking.memory_bank import recall
+from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
 
-T = TypeVar("T")
-Sweep = Literal["forward", "backward", "both"]
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
-
-
-@dataclass
-class _Masklet:
-    """Masks and prompts of one object by frame."""
-
-    records: dict[int, MaskRecord] = field(default_factory=dict)
-    prompted: dict[int, PromptedFrame] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One frame of a pass."""
-
-    t: int
-    direction: Direction
 
 
 class Tracker:
@@ -98,7 +81,8 @@ class Tracker:
         )
         self._renderer = Renderer(model.config.low_res_size, self._frames.shape[1:], clean=clean)
         self._max_prompted_frames = max_prompted_frames
-        self._masklets: dict[int, _Masklet] = {}
+        self._masklets: dict[int, Masklet] = {}
+        self._spans: dict[int, range] = {}
         self._drawn: dict[MaskRecord, Region] = {}
         self._drawn_bytes = 0
         self._embedding: tuple[tuple[int, int], Tensor] | None = None
@@ -144,6 +128,11 @@ class Tracker:
         record = self._masklet(object_id).records.get(t)
         return None if record is None else self._result(t, [(object_id, record)])
 
+    def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
+        """Predicted IoU and occlusion score of a stored mask, without drawing it."""
+        record = self._masklet(object_id).records.get(t)
+        return None if record is None else (record.predicted_iou, record.occlusion_score)
+
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of the stored mask; far from the mask they are one number."""
         record = self._masklet(object_id).records.get(t)
@@ -157,8 +146,8 @@ class Tracker:
         t : int
             Frame.
         winners : collection of int
-            Objects that win wherever masks overlap. After them come masks painted on the frame,
-            then those clicked on the frame, then the highest logit.
+            Objects that win wherever masks overlap, as those do that are locked on the frame. After
+            them come masks painted on the frame, then those clicked on it, then the highest logit.
 
         Returns
         -------
@@ -167,7 +156,7 @@ class Tracker:
         """
         self._check_frame(t)
         layers = [
-            (object_id, _rank(masklet.records[t], object_id in winners), region)
+            (object_id, _rank(masklet, t, object_id in winners), region)
             for object_id, masklet in self._masklets.items()
             if t in masklet.records
             for region in [self._region(masklet.records[t])]
@@ -255,7 +244,7 @@ class Tracker:
         self._check_frame(t)
         entry = masklet.prompted.pop(t, None)
         if entry is not None:
-            _put(masklet.records, t, entry.before)
+            put(masklet.records, t, entry.before)
             self._embedding = None
         return self.result(t, object_id)
 
@@ -277,7 +266,7 @@ class Tracker:
 
     def _add(self, prompt: Prompt) -> FrameResult:
         check_inside(prompt, self.shape)
-        masklet = self._masklets.get(prompt.object_id) or _Masklet()
+        masklet = self._masklets.get(prompt.object_id) or Masklet()
         others = masklet.prompted.keys() - {prompt.t}
         if prompt.mask is not None and not prompt.mask.any() and not others:
             raise ValueError(
@@ -293,7 +282,7 @@ class Tracker:
         masklet.records[prompt.t] = record
         return self._result(prompt.t, [(prompt.object_id, record)])
 
-    def _prompted_frame(self, prompt: Prompt, masklet: _Masklet) -> PromptedFrame:
+    def _prompted_frame(self, prompt: Prompt, masklet: Masklet) -> PromptedFrame:
         """Play the rounds of a prompt, from where it agrees with the one before."""
         old = masklet.prompted.get(prompt.t)
         before = old.before if old else masklet.records.get(prompt.t)
@@ -310,7 +299,7 @@ class Tracker:
         return PromptedFrame(prompt, before, tuple(rounds))
 
     def _prompt_embedding(
-        self, prompt: Prompt, before: MaskRecord | None, masklet: _Masklet
+        self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet
     ) -> Tensor:
         """Embedding of a prompted frame: conditioned on memory if the object was tracked there.
 
@@ -333,12 +322,15 @@ class Tracker:
         stop: int | None = None,
         direction: Sweep = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry masklets to other frames, one frame at a time.
 
         Each object goes outward from its own prompts: forward from its first one, backward from
         its last one; `both` goes forward from the first one and then backward from there. Prompted
-        frames keep their masks and are handed out as they are. The generator may be closed at any
+        and locked frames keep their masks and are handed out as they are; a locked mask is like a
+        prompted one, for the others and to set out from. The generator may be closed at any
         moment; what it handed out is kept, and a later call with `start` (or `stop`) goes on from
         there. Prompts given meanwhile take part from the next frame on.
 
@@ -350,6 +342,8 @@ class Tracker:
             `forward`, `backward` or `both`.
         object_ids : iterable of int, optional
             Default: all.
+        until_locked : bool
+            Each object stops before the first locked frame that it meets on its way.
 
         Yields
         ------
@@ -362,8 +356,7 @@ class Tracker:
             If the range or the direction is wrong, or an object unknown (at once, before the first
             frame).
         """
-        steps = self._plan(start, stop, direction, object_ids)
-        return self._run(steps)
+        return self._run(self._plan(start, stop, direction, object_ids, until_locked))
 
     def total_steps(
         self,
@@ -371,9 +364,11 @@ class Tracker:
         stop: int | None = None,
         direction: Sweep = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> int:
-        """How many frames `propagate` with these arguments will hand out."""
-        return len(self._plan(start, stop, direction, object_ids))
+        """How many frames `propagate` with these arguments will hand out at most."""
+        return len(self._plan(start, stop, direction, object_ids, until_locked))
 
     def _plan(
         self,
@@ -381,7 +376,8 @@ class Tracker:
         stop: int | None,
         direction: Sweep,
         object_ids: Iterable[int] | None,
-    ) -> list[tuple[_Step, tuple[int, ...]]]:
+        until_locked: bool,
+    ) -> list[Step]:
         start, stop = 0 if start is None else start, len(self._frames) if stop is None else stop
         if not 0 <= start < stop <= len(self._frames):
             raise ValueError(
@@ -389,29 +385,28 @@ class Tracker:
             )
         if direction not in get_args(Sweep):
             raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
-        ids = self.object_ids if object_ids is None else tuple(object_ids)
-        origins = {k: p for k in ids if (p := sorted(self._masklet(k).prompted))}
-        steps = []
-        if direction in ("forward", "both"):
-            first = {k: p[0] for k, p in origins.items()}
-            for t in range(start, stop):
-                steps.append((_Step(t, "forward"), tuple(k for k in first if first[k] <= t)))
-        if direction in ("backward", "both"):
-            last = {k: p[-1] if direction == "backward" else p[0] - 1 for k, p in origins.items()}
-            for t in reversed(range(start, stop)):
-                steps.append((_Step(t, "backward"), tuple(k for k in last if last[k] >= t)))
-        return [(step, active) for step, active in steps if active]
+        ids = self.object_ids if object_ids is None else object_ids
+        masklets = {object_id: self._masklet(object_id) for object_id in ids}
+        frames = range(start, stop)
+        return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
 
-    def _run(self, steps: list[tuple[_Step, tuple[int, ...]]]) -> Iterator[FrameResult]:
-        for step, planned in steps:
-            active = [k for k in planned if k in self._masklets and self._masklets[k].prompted]
+    def _run(self, steps: list[Step]) -> Iterator[FrameResult]:
+        for step in steps:
+            active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
                 yield self._advance(step, active)
 
-    def _advance(self, step: _Step, object_ids: list[int]) -> FrameResult:
-        """Track all objects on one frame that are not prompted there."""
+    def _is_active(self, object_id: int, t: int) -> bool:
+        """Whether an object still takes part in a propagation that comes to frame `t`."""
+        masklet, span = self._masklets.get(object_id), self._spans.get(object_id)
+        if masklet is None or not masklet.anchors() or (span is not None and t not in span):
+            return False
+        return t in masklet.records or not masklet.is_fixed(t)
+
+    def _advance(self, step: Step, object_ids: list[int]) -> FrameResult:
+        """Track all objects on one frame that are neither prompted nor locked there."""
         t, direction = step.t, step.direction
-        moving = [k for k in object_ids if t not in self._masklets[k].prompted]
+        moving = [k for k in object_ids if not self._masklets[k].is_fixed(t)]
         jobs = [self._job(t, self._masklets[k], direction) for k in moving]
         if jobs:
             records = self._engine.track(t, jobs, direction)
@@ -421,7 +416,7 @@ class Tracker:
             self._embedding = None
         return self._result(t, [(k, self._masklets[k].records[t]) for k in object_ids])
 
-    def _job(self, t: int, masklet: _Masklet, direction: Direction) -> Job:
+    def _job(self, t: int, masklet: Masklet, direction: Direction) -> Job:
         config = self.model.config
         chosen = recall(
             masklet.records,
@@ -436,6 +431,78 @@ class Tracker:
             masklet.records, chosen, masklet.records[before] if before in chosen.frames else None
         )
 
+    # -- limits --------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        object_id: int,
+        frames: Iterable[int],
+        labels: Callable[[int], NDArray[np.integer]] | None = None,
+    ) -> None:
+        """Fix an object on some frames as it is seen there: no propagation writes them.
+
+        There it wins the pixels that it has in the labels, and no others, over all other objects.
+        A mask that was merely tracked conditions other frames like that of a prompted one.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        frames : iterable of int
+            Frames, also those without a mask.
+        labels : callable, optional
+            Gives the (Y, X) labels of a frame where they are at hand; composed anew by default.
+
+        Raises
+        ------
+        ValueError
+            If the object or a frame is unknown.
+        """
+        masklet = self._masklet(object_id)
+        chosen = sorted(set(frames) - masklet.locked.keys())
+        for t in chosen:
+            self._check_frame(t)
+        self._embedding = None
+        for t in chosen:
+            record = masklet.records.get(t)
+            region = None if record is None else self._region(record)
+            seen = None
+            if region is not None:
+                has_pixel = (labels or self.labels)(t)[region.window] == object_id
+                if not np.array_equal(has_pixel, region.mask):
+                    seen = np.zeros(self._renderer.shape, bool)
+                    seen[region.window] = has_pixel
+            masklet.lock(t, seen)
+
+    def unlock(self, object_id: int, frames: Iterable[int]) -> None:
+        """Let an object go on some frames, which are then as they were before the lock.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        masklet = self._masklet(object_id)
+        self._embedding = None
+        for t in masklet.locked.keys() & set(frames):
+            masklet.unlock(t)
+
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object is locked."""
+        return frozenset(self._masklet(object_id).locked)
+
+    def set_span(self, object_id: int, span: range | None) -> None:
+        """Limit the frames that a propagation may write of an object, which may be unknown yet.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        span : range or None
+            The frames; None is no limit.
+        """
+        put(self._spans, object_id, span)
+
     # -- undo ----------------------------------------------------------------------------------
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
@@ -446,15 +513,7 @@ class Tracker:
         ValueError
             If the object is unknown.
         """
-        masklet = self._masklet(object_id)
-        if frames is None:
-            return ObjectState(None, dict(masklet.records), dict(masklet.prompted))
-        chosen = frozenset(frames)
-        return ObjectState(
-            chosen,
-            {t: masklet.records[t] for t in chosen if t in masklet.records},
-            {t: masklet.prompted[t] for t in chosen if t in masklet.prompted},
-        )
+        return self._masklet(object_id).snapshot(frames)
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
         """Bring an object back to a snapshot, without running the model.
@@ -469,13 +528,8 @@ class Tracker:
         self._embedding = None
         if state is None:
             self._masklets.pop(object_id, None)
-        elif state.frames is None:
-            self._masklets[object_id] = _Masklet(dict(state.records), dict(state.prompted))
         else:
-            masklet = self._masklets.setdefault(object_id, _Masklet())
-            for t in state.frames:
-                _put(masklet.records, t, state.records.get(t))
-                _put(masklet.prompted, t, state.prompted.get(t))
+            self._masklets.setdefault(object_id, Masklet()).restore(state)
 
     # -- caches --------------------------------------------------------------------------------
 
@@ -490,7 +544,7 @@ class Tracker:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _masklet(self, object_id: int) -> _Masklet:
+    def _masklet(self, object_id: int) -> Masklet:
         masklet = self._masklets.get(object_id)
         if masklet is None:
             known = ", ".join(map(str, self._masklets)) or "none"
@@ -526,20 +580,13 @@ class Tracker:
         return region
 
 
-def _rank(record: MaskRecord, is_winner: bool) -> int:
-    if is_winner:
+def _rank(masklet: Masklet, t: int, is_winner: bool) -> int:
+    record = masklet.records[t]
+    if is_winner or t in masklet.locked:
         return RANK_WINNER
     if record.painted is not None:
         return RANK_PAINTED
     return RANK_CLICKED if record.is_prompted else RANK_TRACKED
-
-
-def _put(table: dict[int, T], t: int, value: T | None) -> None:
-    """Set an entry, or remove it where there is none."""
-    if value is None:
-        table.pop(t, None)
-    else:
-        table[t] = value
 
 
 def _rounds_in_common(old: PromptedFrame, prompt: Prompt) -> Iterator[tuple[int, MaskRecord]]:

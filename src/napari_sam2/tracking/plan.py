@@ -1,0 +1,95 @@
+"""Which objects a propagation carries to which frames, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_sam2.tracking.masklet import Masklet
+from napari_sam2.tracking.masks import Direction
+
+Sweep = Literal["forward", "backward", "both"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One frame of a pass.
+
+    Attributes
+    ----------
+    t : int
+        Frame.
+    direction : str
+        ``"forward"`` or ``"backward"``.
+    object_ids : tuple of int
+        Objects whose pass comes by.
+    """
+
+    t: int
+    direction: Direction
+    object_ids: tuple[int, ...]
+
+
+def plan_steps(
+    frames: range,
+    direction: Sweep,
+    masklets: Mapping[int, Masklet],
+    spans: Mapping[int, range],
+    *,
+    until_locked: bool,
+) -> list[Step]:
+    """Lay out a propagation: each object goes outward from its own anchors.
+
+    Parameters
+    ----------
+    frames : range
+        Only these frames are written.
+    direction : str
+        `forward` from the first anchor, `backward` from the last one, or `both` from the first one.
+    masklets : mapping of int to Masklet
+        The objects to carry; those without an anchor stay behind.
+    spans : mapping of int to range
+        Frames on which an object may have a mask, where they are limited.
+    until_locked : bool
+        The pass of an object ends before the first locked frame that it reaches.
+
+    Returns
+    -------
+    list of Step
+        Without frames that no object passes.
+    """
+    origins = {k: anchors for k, m in masklets.items() if (anchors := m.anchors())}
+    steps: list[Step] = []
+
+    def sweep(ahead: Sequence[int], direction: Direction, starts: Mapping[int, int]) -> None:
+        sign = 1 if direction == "forward" else -1
+        passing: dict[int, list[int]] = {t: [] for t in ahead}
+        for object_id, start in starts.items():
+            span = spans.get(object_id)
+            path = [t for t in ahead if sign * (t - start) >= 0 and (span is None or t in span)]
+            if until_locked:
+                path = _before_lock(path, masklets[object_id].locked.keys())
+            for t in path:
+                passing[t].append(object_id)
+        steps.extend(Step(t, direction, tuple(ids)) for t, ids in passing.items() if ids)
+
+    if direction in ("forward", "both"):
+        sweep(frames, "forward", {k: min(anchors) for k, anchors in origins.items()})
+    if direction == "backward":
+        sweep(frames[::-1], "backward", {k: max(anchors) for k, anchors in origins.items()})
+    if direction == "both":
+        sweep(frames[::-1], "backward", {k: min(anchors) - 1 for k, anchors in origins.items()})
+    return steps
+
+
+def _before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
+    """The frames of a path up to the first lock; locks on which it begins are passed over."""
+    locked = frozenset(locked)
+    has_left = False
+    for index, t in enumerate(path):
+        if t not in locked:
+            has_left = True
+        elif has_left:
+            return path[:index]
+    return path
