@@ -1,0 +1,220 @@
+"""What every part of a document rests on: content, journal, and how a change is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.annotation.actions import Action, Group, Touched
+from napari_sam2.annotation.content import Content
+from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.events import AnnotationEvents
+from napari_sam2.annotation.journal import Journal, Listener
+from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.propagation import OpenPropagation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.tracking import Tracker
+
+
+class Document:
+    """Content with a journal.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        Tracker of the stack.
+
+    Attributes
+    ----------
+    events : AnnotationEvents
+        Signals that tell what changed.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.events = AnnotationEvents()
+        self._content = Content(tracker)
+        self._journal = Journal()
+        self._run: OpenPropagation | None = None
+        self._rewinds = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) of the stack."""
+        return self._content.tracker.shape
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """(T, Y, X) uint16 or uint32 object ids, 0 for background; changed in place.
+
+        Once an id exceeds 65535 it is another array of dtype uint32, announced by the event
+        `labels_replaced`.
+        """
+        return self._content.labels
+
+    # History
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self.undo_text)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to do again."""
+        return bool(self.redo_text)
+
+    @property
+    def undo_text(self) -> str:
+        """What an undo takes back; empty if there is nothing."""
+        if self._run is not None and not self._run.is_empty:
+            return self._run.text
+        group = self._journal.next_undo
+        return "" if group is None else group.text
+
+    @property
+    def redo_text(self) -> str:
+        """What a redo does again; empty if there is nothing."""
+        group = self._journal.next_redo
+        return "" if group is None else group.text
+
+    @property
+    def history(self) -> tuple[Group, ...]:
+        """What made the document what it is, oldest first; a running propagation comes last."""
+        return self._journal.done + (() if (group := self._running()) is None else (group,))
+
+    @journaled
+    def undo(self) -> str | None:
+        """Take back what was done last.
+
+        Returns
+        -------
+        str or None
+            What was taken back; None if there was nothing.
+        """
+        self._seal()
+        group = self._journal.next_undo
+        if group is None:
+            return None
+        self._travel(group.inverse(), self._journal.step_back)
+        return group.text
+
+    @journaled
+    def redo(self) -> str | None:
+        """Do again what was undone last.
+
+        Returns
+        -------
+        str or None
+            What was done again; None if there was nothing.
+        """
+        group = self._journal.next_redo
+        if group is None:
+            return None
+        self._seal()
+        self._travel(group, self._journal.step_forward)
+        return group.text
+
+    @contextmanager
+    def grouped(self, text: str) -> Iterator[None]:
+        """Make all that is done inside the ``with`` block one undo step.
+
+        If the block raises, everything done in it is taken back.
+
+        Parameters
+        ----------
+        text : str
+            What the step is called in a menu.
+        """
+        self._seal()
+        start = len(self._journal.done)
+        try:
+            yield
+        except BaseException:
+            self._take_back(start)
+            raise
+        self._seal()
+        self._journal.fold(start, text)
+        self.events.history_changed.emit()
+
+    def follow_journal(self, listener: Listener | None) -> None:
+        """Let a listener know all that happens from now on; None ends it.
+
+        Parameters
+        ----------
+        listener : callable or None
+            Gets the entries that belong together, in the thread of the annotation, when what they
+            tell has happened. It must not raise.
+        """
+        self._journal.listener = listener
+
+    # Making changes
+
+    def _known(self, object_id: int) -> AnnotatedObject:
+        """Properties of an object that must be there."""
+        try:
+            return self._content.objects[object_id]
+        except KeyError:
+            known = ", ".join(map(str, sorted(self._content.objects))) or "none"
+            raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
+
+    def _perform(self, verb: str, object_id: int, *actions: Action) -> None:
+        """Make a change that needs no model."""
+        running = self._running()
+        labels = self._content.labels_for(object_id)
+        group = Group(f"{verb} object {object_id}", actions)
+        group.apply(self._content)
+        self._settle(group, running, labels)
+
+    def _settle(self, group: Group, running: Group | None, labels: NDArray[Any]) -> None:
+        """Record a group that objects and tracker have already undergone, and show it."""
+        is_replaced = labels is not self._content.labels
+        self._content.labels = labels
+        self._content.compose(group.touched.frames)
+        self._run = None
+        if running is not None:
+            self._journal.record(running)
+        self._journal.record(group)
+        if is_replaced:
+            self.events.labels_replaced.emit()
+        self._announce(group.touched)
+
+    def _travel(self, group: Group, move: Callable[[], None]) -> None:
+        """Apply a group for an undo or redo and move it in the journal."""
+        self._rewinds += 1
+        group.apply(self._content)
+        self._content.compose(group.touched.frames)
+        move()
+        self._announce(group.touched)
+
+    def _take_back(self, start: int) -> None:
+        """Undo for good all that was done after the first `start` groups."""
+        self._seal()
+        while len(self._journal.done) > start:
+            self.undo()
+            self._journal.forget_undone()
+        self.events.history_changed.emit()
+
+    def _announce(self, touched: Touched) -> None:
+        if touched.objects:
+            self.events.objects_changed.emit()
+        for t, object_id in sorted(touched.prompts):
+            self.events.prompts_changed.emit(t, object_id)
+        for t in sorted(touched.frames):
+            self.events.frame_changed.emit(t)
+        self.events.history_changed.emit()
+
+    def _running(self) -> Group | None:
+        """What the running propagation has written since the last other change."""
+        return None if self._run is None else self._run.group()
+
+    def _seal(self) -> None:
+        """Record what the running propagation has written; what it writes later is another step."""
+        group = self._running()
+        self._run = None
+        if group is not None:
+            self._journal.record(group)
+            self.events.history_changed.emit()

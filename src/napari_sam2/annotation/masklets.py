@@ -1,0 +1,123 @@
+"""Masklets of a document: carried by the model from frame to frame."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from napari_sam2.annotation.changes import Document
+from napari_sam2.annotation.entries import Advanced, Began
+from napari_sam2.annotation.objects import Score
+from napari_sam2.annotation.propagation import OpenPropagation, Request
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking import FrameResult
+    from napari_sam2.tracking.plan import Sweep
+
+
+class Masklets(Document):
+    """What the model makes of the prompts."""
+
+    def propagate(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> Iterator[FrameResult]:
+        """Carry masklets to other frames, writing the labels frame by frame.
+
+        The iterator may be closed at any moment; what it has yielded stays. However it ends, all
+        of it is one undo step. Where other changes are made between two frames, what comes before
+        and after them are steps of their own. Undo and redo end the iterator.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Range of frames ``[start, stop)`` to write; the whole stack by default.
+        direction : str
+            ``"forward"``, ``"backward"`` or ``"both"``.
+        object_ids : iterable of int, optional
+            Objects to carry; all by default. Those that never had a prompt are left out.
+
+        Yields
+        ------
+        FrameResult
+            Masks of the objects on one frame, each by itself; frames with prompts keep their mask.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does: range outside the stack, unknown direction or object.
+        """
+        request = Request.checked(start, stop, direction, self._with_masklet(object_ids))
+        results = self._content.tracker.propagate(
+            request.start, request.stop, direction, request.object_ids
+        )
+        return self._follow(results, request, self._rewinds)
+
+    def total_steps(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+    ) -> int:
+        """How many results `propagate` yields with these arguments if it is not closed early."""
+        chosen = self._with_masklet(object_ids)
+        return self._content.tracker.total_steps(start, stop, direction, chosen)
+
+    def score(self, t: int, object_id: int) -> Score | None:
+        """What the model thinks of its mask of an object on frame `t`; None where it has none."""
+        result = self._content.result(t, object_id)
+        if result is None:
+            return None
+        return Score(float(result.predicted_iou[0]), float(result.occlusion_score[0]))
+
+    # A running propagation
+
+    def _with_masklet(self, object_ids: Iterable[int] | None) -> tuple[int, ...] | None:
+        """The objects without those that the tracker was never told of."""
+        if object_ids is None:
+            return None
+        waiting = self._content.objects.keys() - self._content.tracker.object_ids
+        return tuple(object_id for object_id in object_ids if object_id not in waiting)
+
+    def _follow(
+        self, results: Iterator[FrameResult], request: Request, rewinds: int
+    ) -> Generator[FrameResult, None, None]:
+        """Write results as they come, until an undo or redo; however it ends, it is recorded."""
+        run: OpenPropagation | None = None
+        try:
+            while self._rewinds == rewinds:
+                if run is None or run is not self._run:
+                    run = self._begin(request)
+                result = next(results, None)
+                if result is None:
+                    break
+                self._show(run, result)
+                yield result
+        finally:
+            if isinstance(results, Generator):
+                results.close()
+            if run is self._run:
+                self._seal()
+
+    def _begin(self, request: Request) -> OpenPropagation:
+        """Open a new undo step for what a propagation writes from here on."""
+        self._seal()
+        self._run = OpenPropagation(self._content, request)
+        self._journal.tell(Began(request))
+        return self._run
+
+    def _show(self, run: OpenPropagation, result: FrameResult) -> None:
+        is_first = run.is_empty
+        run.add(result)
+        self._content.compose((result.t,))
+        if is_first:
+            self._journal.forget_undone()
+        states = {key: self._content.state(key, (result.t,)) for key in result.object_ids}
+        self._journal.tell(Advanced(result.t, states))
+        self.events.frame_changed.emit(result.t)
+        if is_first:
+            self.events.history_changed.emit()

@@ -1,0 +1,223 @@
+"""Prompts of a document: clicks, boxes and painted masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
+from napari_sam2.annotation.changes import Document
+from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.objects import (
+    AnnotatedObject,
+    checked_integer,
+    checked_object_id,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from napari_sam2.tracking import FrameResult, Prompt
+
+Result = TypeVar("Result")
+
+
+class Prompting(Document):
+    """What a person gives the model."""
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All prompts, in the order of the object ids and then of the frames."""
+        return tuple(sorted(self._content.tracker.prompts(), key=lambda p: (p.object_id, p.t)))
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        """Prompt of an object on frame `t`, if there is one."""
+        return self._content.prompt(t, object_id)
+
+    @journaled
+    def add_points(
+        self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
+    ) -> FrameResult:
+        """Add a round of clicks; an unknown object is created.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+        points : (P, 2) array-like
+            Clicks as (y, x) in pixels.
+        labels : (P,) array-like
+            1 includes, 0 excludes.
+
+        Returns
+        -------
+        FrameResult
+            The new mask of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does: frame outside the stack, point outside the image, shapes that do
+            not fit.
+        """
+        tracker = self._content.tracker
+        return self._change_prompt(
+            "click on", t, object_id, lambda: tracker.add_points(t, object_id, points, labels)
+        )
+
+    @journaled
+    def add_box(
+        self, t: int, object_id: int, box: tuple[float, float, float, float]
+    ) -> FrameResult:
+        """Put a box around an object; an unknown object is created.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+        box : (y0, x0, y1, x1)
+            Edges in pixels.
+
+        Returns
+        -------
+        FrameResult
+            The new mask of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does: frame outside the stack, empty box, not finite.
+        """
+        tracker = self._content.tracker
+        return self._change_prompt("box", t, object_id, lambda: tracker.add_box(t, object_id, box))
+
+    @journaled
+    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
+        """Set the mask of an object as painted; an unknown object is created.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+        mask : (Y, X) bool array-like
+            Its pixels.
+
+        Returns
+        -------
+        FrameResult
+            The new mask of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does: frame outside the stack, mask of another shape.
+        """
+        tracker = self._content.tracker
+        return self._change_prompt(
+            "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
+        )
+
+    @journaled
+    def set_prompt(self, prompt: Prompt) -> FrameResult | None:
+        """Replace all that was prompted for an object on a frame; an unknown object is created.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            The new prompt; an empty one clears what is there.
+
+        Returns
+        -------
+        FrameResult or None
+            The new mask of this object on this frame, None if it has none any more.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does.
+        """
+        if prompt.is_empty:
+            return self.clear_prompts(prompt.t, prompt.object_id)
+        tracker = self._content.tracker
+        return self._change_prompt(
+            "prompt", prompt.t, prompt.object_id, lambda: tracker.set_prompt(prompt)
+        )
+
+    @journaled
+    def remove_point(self, t: int, object_id: int, index: int) -> FrameResult | None:
+        """Take back one click; the mask follows.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+        index : int
+            Index of the point in the prompt.
+
+        Returns
+        -------
+        FrameResult or None
+            The new mask of this object on this frame, None if it has none any more.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or the frame has no such point.
+        """
+        self._known(object_id)
+        prompt = self.prompt(t, object_id)
+        if prompt is None:
+            raise ValueError(f"object {object_id} has no points on frame {t}")
+        return self.set_prompt(prompt.without_point(index))
+
+    @journaled
+    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
+        """Forget all that was prompted for an object on a frame.
+
+        The frame goes back to the mask that it had before the prompts, if it had one.
+
+        Returns
+        -------
+        FrameResult or None
+            The mask of this object on this frame, None if it has none.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or frame.
+        """
+        self._known(object_id)
+        self._content.check_frame(t)
+        if self._content.prompt(t, object_id) is None:
+            return self._content.result(t, object_id)
+        tracker = self._content.tracker
+        return self._change_prompt(
+            "clear prompts of", t, object_id, lambda: tracker.clear_prompts(t, object_id)
+        )
+
+    def _change_prompt(
+        self, verb: str, t: int, object_id: int, change: Callable[[], Result]
+    ) -> Result:
+        """Let the tracker change a prompt, and make a group of what it did."""
+        t, object_id = checked_integer(t, "frame"), checked_object_id(object_id)
+        content = self._content
+        before, state_before = content.prompt(t, object_id), content.state(object_id, (t,))
+        running = self._running()
+        labels = content.labels_for(object_id)
+        result = change()
+        after, state_after = content.prompt(t, object_id), content.state(object_id, (t,))
+        actions: list[Action] = [SetPrompt(t, object_id, before, after, state_before, state_after)]
+        if object_id not in content.objects:
+            added = SetObject(object_id, None, AnnotatedObject(object_id))
+            added.apply(content)
+            actions.insert(0, added)
+        group = Group(f"{verb} object {object_id} on frame {t}", tuple(actions))
+        self._settle(group, running, labels)
+        return result
