@@ -1,0 +1,167 @@
+"""What lanes and table show of the timeline of an object: plain numbers, no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.quality import Timeline
+
+# Blue, green, amber and vermilion of Okabe and Ito (2008): told apart with any colour vision.
+REVIEWED_COLOUR = (86, 180, 233)
+LOST_COLOUR = (213, 94, 0)
+QUALITY_STOPS = ((0.0, (213, 94, 0)), (0.5, (230, 159, 0)), (1.0, (0, 158, 115)))
+DOUBTFUL_VALUE = 0.0  # a doubtful frame is coloured as the worst, however good its mask looks
+LOST_VALUE, REVIEWED_VALUE = -1.0, 2.0  # below and above every quality
+RAMP_STEPS = 64
+
+BAR, LOST, LOCK = range(3)  # rows of the picture of a lane
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An object in numbers.
+
+    Parameters
+    ----------
+    first, last : int, optional
+        First and last frame with a mask; None if there is none.
+    prompts : int
+        Frames with a prompt.
+    doubtful : int
+        Frames with a doubt, reviewed or not.
+    reviewed : int
+        Doubtful frames that a person has accepted.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    prompts: int = 0
+    doubtful: int = 0
+    reviewed: int = 0
+
+
+def summarise(timeline: Timeline) -> Summary:
+    """Count what the table and the progress of the review show."""
+    present = np.flatnonzero(timeline.has_mask)
+    is_doubtful = np.asarray(timeline.doubts) != 0
+    return Summary(
+        first=int(present[0]) if present.size else None,
+        last=int(present[-1]) if present.size else None,
+        prompts=int(np.count_nonzero(timeline.is_prompted)),
+        doubtful=int(np.count_nonzero(is_doubtful)),
+        reviewed=int(np.count_nonzero(is_doubtful & timeline.is_reviewed)),
+    )
+
+
+def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> NDArray[np.uint32]:
+    """A lane as a picture of few pixels, to be stretched over the screen.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Of T frames.
+    width : int
+        At most T. Where frames share a pixel, the worst one shows.
+    ink : (int, int, int)
+        RGB 0..255 of what is drawn on the background: locks.
+
+    Returns
+    -------
+    (3, width) uint32
+        Pixels 0xAARRGGBB of the bar, of the line where the object is lost, and of the locks.
+    """
+    starts = (np.arange(width) * len(timeline.has_mask)) // width
+    values = np.fmin.reduceat(lane_values(timeline), starts)
+    is_locked = np.logical_or.reduceat(np.asarray(timeline.is_locked), starts)
+    picture = np.zeros((3, width), np.uint32)
+    picture[BAR] = bar_colours(values)
+    picture[LOST, values == LOST_VALUE] = _pixel(LOST_COLOUR)
+    picture[LOCK, is_locked] = _pixel(ink)
+    return picture
+
+
+def lane_values(timeline: Timeline) -> NDArray[np.float32]:
+    """What colours a lane, (T,) float32: quality 0..1, or one of the values beside it.
+
+    NaN where there is nothing to show.
+    """
+    quality = np.where(np.isnan(timeline.quality), 1.0, np.clip(timeline.quality, 0, 1))
+    values = np.where(np.asarray(timeline.doubts) != 0, DOUBTFUL_VALUE, quality)
+    values = np.where(timeline.is_reviewed, REVIEWED_VALUE, values)
+    values = np.where(timeline.has_mask, values, np.nan)
+    lost = timeline.is_lost & ~np.asarray(timeline.has_mask)
+    return np.where(lost, LOST_VALUE, values).astype(np.float32)
+
+
+def bar_colours(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Pixels 0xAARRGGBB of values of `lane_values`; transparent where there is no bar."""
+    steps = np.nan_to_num(np.clip(values, 0, 1)) * (RAMP_STEPS - 1)
+    colours = _ramp()[np.round(steps).astype(np.intp)]
+    colours = np.where(values == REVIEWED_VALUE, _pixel(REVIEWED_COLOUR), colours)
+    return np.where(values >= 0, colours, 0).astype(np.uint32)
+
+
+def quality_colour(value: float) -> tuple[int, int, int]:
+    """RGB of one value of `lane_values`."""
+    pixel = int(bar_colours(np.array([value], np.float32))[0])
+    return (pixel >> 16) & 255, (pixel >> 8) & 255, pixel & 255
+
+
+def _ramp() -> NDArray[np.uint32]:
+    places = [place for place, _ in QUALITY_STOPS]
+    colours = np.array([colour for _, colour in QUALITY_STOPS], dtype=np.float64)
+    steps = np.linspace(0, 1, RAMP_STEPS)
+    red, green, blue = (np.round(np.interp(steps, places, part)) for part in colours.T)
+    return (0xFF000000 + red * 2**16 + green * 2**8 + blue).astype(np.uint32)
+
+
+def _pixel(colour: tuple[int, int, int]) -> np.uint32:
+    red, green, blue = colour
+    return np.uint32(0xFF000000 | red << 16 | green << 8 | blue)
+
+
+def lineage_order(objects: Mapping[int, AnnotatedObject]) -> list[int]:
+    """Ids in the order of the lanes: by number, with daughters below their mother."""
+    children: dict[int | None, list[int]] = {}
+    for object_id in sorted(objects):
+        parent = objects[object_id].parent
+        children.setdefault(parent if parent in objects else None, []).append(object_id)
+    order: list[int] = []
+    waiting = list(reversed(children.get(None, [])))
+    while waiting:
+        object_id = waiting.pop()
+        order.append(object_id)
+        waiting += reversed(children.get(object_id, []))
+    return order
+
+
+def run_around(is_there: NDArray[np.bool_], t: int) -> range:
+    """The unbroken stretch of frames around `t` on which something is there; `t` alone if not."""
+    if not is_there[t]:
+        return range(t, t + 1)
+    gaps = np.flatnonzero(~np.asarray(is_there))
+    after = np.searchsorted(gaps, t)
+    start = int(gaps[after - 1]) + 1 if after else 0
+    stop = int(gaps[after]) if after < gaps.size else len(is_there)
+    return range(start, stop)
+
+
+def frames_text(first: int | None, last: int | None) -> str:
+    """Frames as the user reads them: "3–12", "3", or "–"."""
+    if first is None or last is None:
+        return "–"
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def sequence_text(frames: range) -> str:
+    """A stretch of frames in words: "frame 3", "frames 3–12"."""
+    noun = "frame" if len(frames) == 1 else "frames"
+    return f"{noun} {frames_text(frames[0], frames[-1])}"

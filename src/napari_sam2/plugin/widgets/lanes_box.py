@@ -1,0 +1,103 @@
+"""The lanes with the buttons for a selected stretch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from napari_sam2.plugin.timelines import sequence_text
+from napari_sam2.plugin.widgets.form import SPACING, button
+from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
+
+HINT = "Click: go there.  Drag along a lane: select frames.  Wheel: scroll, with Ctrl: zoom."
+
+
+class LanesBox(QWidget):
+    """Lanes, and what can be done to the frames selected in one.
+
+    Signals
+    -------
+    clear_asked(object), accept_asked(object), track_asked(object)
+        The user wants that done to a `LaneRange`.
+    lock_asked(object, bool)
+        The user wants a `LaneRange` locked, or unlocked.
+    """
+
+    clear_asked = Signal(object)
+    accept_asked = Signal(object)
+    track_asked = Signal(object)
+    lock_asked = Signal(object, bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view = LanesView()
+        self.text = QLabel(HINT)
+        self.clear = button("Clear masks", "Delete masks and prompts there; locked frames stay")
+        self.lock = button("Lock", "Tracking never changes these frames")
+        self.unlock = button("Unlock", "Tracking may change these frames")
+        self.accept = button("Accept", "These frames are right")
+        self.track = button("Track here", "Carry the object through these frames only")
+        self.narrower = button("−", "Zoom out (Ctrl+wheel)")
+        self.wider = button("+", "Zoom in (Ctrl+wheel)")
+        self.fit = button("Fit", "Show all frames")
+        self._lay_out()
+        self._connect()
+        self._on_range()
+
+    @property
+    def actions_on_range(self) -> tuple[QPushButton, ...]:
+        """Buttons for what is done to the selected frames."""
+        return self.track, self.accept, self.lock, self.unlock, self.clear
+
+    def _lay_out(self) -> None:
+        bar = QHBoxLayout()
+        bar.setSpacing(SPACING)
+        bar.addWidget(self.text, stretch=1)
+        for widget in self.actions_on_range:
+            bar.addWidget(widget)
+        bar.addSpacing(3 * SPACING)
+        for widget in (self.narrower, self.wider, self.fit):
+            bar.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
+        layout.setSpacing(SPACING)
+        layout.addLayout(bar)
+        layout.addWidget(self.view, stretch=1)
+        self.text.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
+
+    def _connect(self) -> None:
+        self.view.range_changed.connect(self._on_range)
+        self.view.menu_asked.connect(lambda at: self.menu().exec(at))
+        self.clear.clicked.connect(lambda: self._ask(self.clear_asked))
+        self.accept.clicked.connect(lambda: self._ask(self.accept_asked))
+        self.track.clicked.connect(lambda: self._ask(self.track_asked))
+        self.lock.clicked.connect(lambda: self._ask(self.lock_asked, True))
+        self.unlock.clicked.connect(lambda: self._ask(self.lock_asked, False))
+        self.narrower.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**-2))
+        self.wider.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**2))
+        self.fit.clicked.connect(self.view.fit)
+
+    def menu(self) -> QMenu:
+        """The buttons as a menu."""
+        menu = QMenu(self)
+        menu.addSection(self.text.text())
+        for pressed in self.actions_on_range:
+            menu.addAction(pressed.text(), pressed.click)
+        return menu
+
+    def _on_range(self) -> None:
+        chosen = self.view.selected
+        self.text.setText(HINT if chosen is None else range_text(chosen))
+        for widget in self.actions_on_range:
+            widget.setEnabled(chosen is not None)
+
+    def _ask(self, signal: Any, *more: Any) -> None:
+        if self.view.selected is not None:
+            signal.emit(self.view.selected, *more)
+
+
+def range_text(chosen: LaneRange) -> str:
+    """A selected stretch in words."""
+    return f"Object {chosen.object_id}, {sequence_text(chosen.frames)}"

@@ -1,0 +1,396 @@
+"""Lanes: one for each object, painted as far as they are visible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
+
+from napari_sam2.plugin.timelines import run_around
+from napari_sam2.plugin.widgets.lane_paint import (
+    GUTTER,
+    LARGEST_ZOOM,
+    ROW,
+    RULER,
+    Heading,
+    Inks,
+    LanePicture,
+    TimeAxis,
+    paint_descent,
+    paint_heading,
+    paint_lane,
+    paint_ruler,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.quality import Timeline
+
+CLICK_SLACK = 3  # pixels that a hand may move in a click
+ZOOM_STEP = 1.25
+EMPTY = "Click a cell: every object gets a lane here.\nTrack (K) fills it."
+
+
+@dataclass(frozen=True)
+class LaneRange:
+    """A stretch of frames of one object that is selected."""
+
+    object_id: int
+    frames: range
+
+
+class LanesView(QAbstractScrollArea):
+    """Shows timelines, and where the user clicks and drags in them.
+
+    A bar is where the object has a mask, coloured by quality; a dot is a prompted frame, a line
+    below the bar locked ones, a thin line stands where the object is lost, an arrow is a division.
+    The wheel scrolls through the objects, with Shift through time; with Ctrl it zooms.
+
+    Signals
+    -------
+    jumped(int, int)
+        The user clicked on a frame of an object; the object is 0 in the ruler.
+    range_changed()
+        Another stretch is selected, or none.
+    menu_asked(object)
+        The user wants the menu of the selected stretch, at a QPoint of the screen.
+    """
+
+    jumped = Signal(int, int)
+    range_changed = Signal()
+    menu_asked = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._headings: list[Heading] = []
+        self._rows: dict[int, int] = {}
+        self._lanes: dict[int, LanePicture] = {}
+        self._axis = TimeAxis()
+        self._is_fitted = True  # until the user zooms
+        self._frame = 0
+        self._current = 0
+        self._selected: LaneRange | None = None
+        self._pressed: QPointF | None = None
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumHeight(RULER + 3 * ROW)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the viewer
+        self.viewport().setMouseTracking(True)
+        self.horizontalScrollBar().valueChanged.connect(self._on_scrolled)
+
+    # What is shown
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Which frame is where, right of the names."""
+        return self._axis
+
+    @property
+    def selected(self) -> LaneRange | None:
+        """The selected stretch."""
+        return self._selected
+
+    def show_frames(self, frames: int) -> None:
+        """Show a stack of so many frames."""
+        if frames != self._axis.frames:
+            self._is_fitted = True
+            self._axis = TimeAxis(max(1, frames))
+            self._lanes.clear()
+            self.select(None)
+            self._lay_out()
+
+    def show_objects(self, headings: Sequence[Heading]) -> None:
+        """Show these objects, one lane each, in this order."""
+        if list(headings) == self._headings:
+            return
+        self._headings = list(headings)
+        self._rows = {heading.object_id: row for row, heading in enumerate(headings)}
+        for object_id in self._lanes.keys() - self._rows.keys():
+            del self._lanes[object_id]
+        if self._selected is not None and self._selected.object_id not in self._rows:
+            self.select(None)
+        self._lay_out()
+
+    def show_timeline(self, object_id: int, timeline: Timeline) -> None:
+        """Show what an object has on every frame."""
+        known = self._lanes.get(object_id)
+        if known is None or known.timeline is not timeline:
+            self._lanes[object_id] = LanePicture(timeline)
+            self.viewport().update()
+
+    def show_place(self, t: int, object_id: int) -> None:
+        """Mark the frame that the viewer shows, and the current object."""
+        if (t, object_id) == (self._frame, self._current):
+            return
+        has_moved = t != self._frame
+        self._frame, self._current = t, object_id
+        if has_moved and self._pressed is None:
+            self._reveal_frame()
+        self._reveal_object()
+        self.viewport().update()
+
+    def select(self, stretch: LaneRange | None) -> None:
+        """Select a stretch of a lane."""
+        if stretch != self._selected:
+            self._selected = stretch
+            self.viewport().update()
+            self.range_changed.emit()
+
+    # Zoom and scroll
+
+    def zoom(self, factor: float, x: float | None = None) -> None:
+        """Widen or narrow the frames; the one at `x` stays where it is."""
+        x = self._lanes_width() / 2 if x is None else x
+        place = (x + self._axis.offset) / self._axis.zoom
+        zoom = max(min(self._axis.zoom * factor, LARGEST_ZOOM), self._fitting_zoom())
+        self._is_fitted = zoom == self._fitting_zoom()
+        self._axis = replace(self._axis, zoom=zoom)
+        self._lay_out()
+        self.horizontalScrollBar().setValue(round(place * zoom - x))
+
+    def fit(self) -> None:
+        """Show all frames."""
+        self._is_fitted = True
+        self._lay_out()
+
+    def _fitting_zoom(self) -> float:
+        return max(1, self._lanes_width()) / self._axis.frames
+
+    def _lanes_width(self) -> int:
+        return self.viewport().width() - GUTTER
+
+    def _lay_out(self) -> None:
+        zoom = self._fitting_zoom() if self._is_fitted else self._axis.zoom
+        self._axis = replace(self._axis, zoom=max(zoom, self._fitting_zoom()))
+        across, down = self.horizontalScrollBar(), self.verticalScrollBar()
+        across.setRange(0, max(0, round(self._axis.width) - self._lanes_width()))
+        across.setPageStep(max(1, self._lanes_width()))
+        across.setSingleStep(max(1, round(self._axis.zoom)))
+        height = self.viewport().height() - RULER
+        down.setRange(0, max(0, len(self._headings) * ROW - height))
+        down.setPageStep(max(1, height))
+        down.setSingleStep(ROW)
+        self._on_scrolled()
+        self.viewport().update()
+
+    def _on_scrolled(self) -> None:
+        self._axis = replace(self._axis, offset=float(self.horizontalScrollBar().value()))
+        self.viewport().update()
+
+    def _reveal_frame(self) -> None:
+        x, width = self._axis.x(self._frame + 0.5), self._lanes_width()
+        if not 0 <= x <= width:
+            self.horizontalScrollBar().setValue(round(x + self._axis.offset - width / 2))
+
+    def _reveal_object(self) -> None:
+        row = self._rows.get(self._current)
+        if row is None:
+            return
+        bar = self.verticalScrollBar()
+        height = self.viewport().height() - RULER
+        bar.setValue(min(max(bar.value(), (row + 1) * ROW - height), row * ROW))
+
+    # Painting
+
+    def _top(self, row: int) -> int:
+        """Of a lane, in the viewport."""
+        return RULER + row * ROW - self.verticalScrollBar().value()
+
+    def _visible_rows(self) -> range:
+        scrolled = self.verticalScrollBar().value()
+        last = (scrolled + self.viewport().height() - RULER) // ROW + 1
+        return range(scrolled // ROW, min(last, len(self._headings)))
+
+    def paintEvent(self, event: Any) -> None:
+        """Paint what is visible."""
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        inks = Inks.of(self)
+        width, height = self._lanes_width(), self.viewport().height()
+        if not self._headings:
+            painter.setPen(inks.faint(170))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, EMPTY)
+            return
+        painter.setClipRect(0, RULER, GUTTER + width, height - RULER)
+        for row in self._visible_rows():
+            heading = self._headings[row]
+            is_current = heading.object_id == self._current
+            if is_current:
+                painter.fillRect(0, self._top(row), GUTTER + width, ROW, inks.faint(22))
+            paint_heading(painter, heading, self._top(row), is_current, inks)
+        painter.translate(GUTTER, 0)
+        painter.setClipRect(0, RULER, width, height - RULER)
+        self._paint_lanes(painter, width, inks)
+        self._paint_selection(painter, inks.accent)
+        painter.setClipping(False)
+        paint_ruler(painter, self._axis, width, self._frame, inks)
+        here = self._axis.x(self._frame + 0.5)
+        if 0 <= here <= width:
+            painter.setPen(QPen(inks.text, 1))
+            painter.drawLine(QPointF(here, RULER - 3), QPointF(here, height))
+
+    def _paint_lanes(self, painter: QPainter, width: int, inks: Inks) -> None:
+        visible = self._visible_rows()
+        for row in visible:
+            lane = self._lanes.get(self._headings[row].object_id)
+            if lane is not None:
+                paint_lane(painter, lane, self._axis, self._top(row), width, inks)
+        for row, heading in enumerate(self._headings):
+            mother = None if heading.parent is None else self._rows.get(heading.parent)
+            lane = self._lanes.get(heading.object_id)
+            if heading.parent is None or lane is None or not lane.present.size:
+                continue
+            if row >= visible.start and (mother if mother is not None else row) < visible.stop:
+                top = None if mother is None else self._top(mother)
+                birth = self._axis.x(float(lane.present[0]))
+                paint_descent(painter, birth, top, self._top(row), inks)
+
+    def _paint_selection(self, painter: QPainter, accent: QColor) -> None:
+        if self._selected is None:
+            return
+        frames = self._selected.frames
+        left, right = self._axis.x(frames.start), self._axis.x(frames.stop)
+        top = self._top(self._rows[self._selected.object_id])
+        fill = QColor(accent)
+        fill.setAlpha(90)
+        painter.setPen(QPen(accent, 1.5))
+        painter.setBrush(fill)
+        painter.drawRoundedRect(QRectF(left, top + 1, right - left, ROW - 2), 2, 2)
+
+    # Mouse
+
+    def _place(self, point: QPointF) -> tuple[int, int]:
+        """Frame and object at a point of the viewport; the object is 0 where there is none."""
+        row = int(point.y() - RULER + self.verticalScrollBar().value()) // ROW
+        is_lane = point.y() >= RULER and 0 <= row < len(self._headings)
+        object_id = self._headings[row].object_id if is_lane else 0
+        return self._axis.frame(point.x() - GUTTER), object_id
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Begin a click, a drag along a lane or through the ruler, or ask for the menu."""
+        t, object_id = self._place(event.position())
+        if event.button() == Qt.MouseButton.RightButton:
+            self._ask_menu(t, object_id, event.globalPosition().toPoint())
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = event.position()
+            is_shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            if event.position().y() < RULER:
+                self.jumped.emit(t, 0)
+            elif is_shift and object_id:
+                self._pressed = QPointF(GUTTER + self._axis.x(self._frame + 0.5), self._pressed.y())
+                self._select_to(t)
+
+    def mouseMoveEvent(self, event: Any) -> None:
+        """Select along the lane where the button was pressed, or scrub in the ruler."""
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        if self._pressed.y() < RULER:
+            self.jumped.emit(self._place(event.position())[0], 0)
+        elif self._has_moved(event.position()) and self._pressed.x() >= GUTTER:
+            self._select_to(self._place(event.position())[0])
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """End a drag, or take it as a click."""
+        if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
+            return
+        t, object_id = self._place(self._pressed)
+        is_click = self._pressed.y() >= RULER and not self._has_moved(event.position())
+        in_names = self._pressed.x() < GUTTER
+        self._pressed = None
+        if is_click:
+            self.select(None)
+            self.jumped.emit(self._frame if in_names else t, object_id)
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """Select the whole bar."""
+        t, object_id = self._place(event.position())
+        lane = self._lanes.get(object_id)
+        if lane is not None and event.position().x() >= GUTTER:
+            self.select(LaneRange(object_id, run_around(lane.timeline.has_mask, t)))
+
+    def _has_moved(self, point: QPointF) -> bool:
+        return self._pressed is not None and abs(point.x() - self._pressed.x()) > CLICK_SLACK
+
+    def _select_to(self, t: int) -> None:
+        assert self._pressed is not None
+        start, object_id = self._place(self._pressed)
+        if object_id:
+            low, high = sorted((start, t))
+            self.select(LaneRange(object_id, range(low, high + 1)))
+
+    def _ask_menu(self, t: int, object_id: int, at: Any) -> None:
+        """Ask for the menu of the selection, or of the frame that was clicked outside of it."""
+        if not object_id:
+            return
+        chosen = self._selected
+        if chosen is None or chosen.object_id != object_id or t not in chosen.frames:
+            self.select(LaneRange(object_id, range(t, t + 1)))
+        self.menu_asked.emit(at)
+
+    def wheelEvent(self, event: Any) -> None:
+        """Scroll; through time with Shift, zoom with Ctrl."""
+        turned = event.angleDelta().y() or event.angleDelta().x()
+        modifiers = event.modifiers()
+        if modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.zoom(ZOOM_STEP ** (turned / 120), event.position().x() - GUTTER)
+        elif modifiers & Qt.KeyboardModifier.ShiftModifier or not event.angleDelta().y():
+            bar = self.horizontalScrollBar()
+            bar.setValue(bar.value() - turned)
+        else:
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() - turned // 2)
+        event.accept()
+
+    # Size, theme, tool tips
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep all frames in view until the user zooms."""
+        super().resizeEvent(event)
+        self._lay_out()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        self.viewport().update()
+
+    def viewportEvent(self, event: Any) -> bool:
+        """Say what is under the mouse."""
+        if event.type() == QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.tip_at(QPointF(event.pos())), self)
+            return True
+        return bool(super().viewportEvent(event))
+
+    def tip_at(self, point: QPointF) -> str:
+        """What is known of the frame of the object at a point."""
+        t, object_id = self._place(point)
+        lane = self._lanes.get(object_id)
+        if lane is None or point.x() < GUTTER:
+            return ""
+        return f"object {object_id}, frame {t}: {describe(lane.timeline, t)}"
+
+
+def describe(timeline: Timeline, t: int) -> str:
+    """What an object has on a frame, in words."""
+    if timeline.is_lost[t] and not timeline.has_mask[t]:
+        return "lost"
+    if not timeline.has_mask[t]:
+        return "no mask"
+    facts = {
+        "prompted": timeline.is_prompted[t],
+        "locked": timeline.is_locked[t],
+        "accepted": timeline.is_reviewed[t],
+    }
+    words = [f"quality {float(timeline.quality[t]):.2f}"] if timeline.quality[t] >= 0 else []
+    words += [word for word, is_true in facts.items() if is_true]
+    return ", ".join([*words, *doubt_words(int(timeline.doubts[t]))]) or "mask"
+
+
+def doubt_words(doubts: int) -> list[str]:
+    """Doubts of a frame, in words."""
+    if not doubts:
+        return []
+    from napari_sam2.annotation.quality import Doubt
+
+    return [str(doubt.name).lower().replace("_", " ") for doubt in Doubt(doubts)]

@@ -1,0 +1,196 @@
+"""The objects as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+
+from napari_sam2.plugin.timelines import Summary, frames_text
+from napari_sam2.plugin.widgets.object_box import swatch
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.colours import Colour
+
+SORT_ROLE = Qt.ItemDataRole.UserRole
+STATUSES = ("draft", "reviewed", "rejected")
+
+
+class Column(IntEnum):
+    """Columns of the table, from the left."""
+
+    SHOWN = 0
+    OBJECT = 1
+    NAME = 2
+    FRAMES = 3
+    PROMPTS = 4
+    DOUBTFUL = 5
+    STATUS = 6
+
+
+TITLES = {
+    Column.SHOWN: ("", "Whether the labels layer shows the object"),
+    Column.OBJECT: ("Id", "Colour and value in the labels"),
+    Column.NAME: ("Name", "Double-click to rename"),
+    Column.FRAMES: ("Frames", "First and last frame with a mask"),
+    Column.PROMPTS: ("●", "Frames with clicks, boxes or painted masks"),
+    Column.DOUBTFUL: ("?", "Doubtful frames that nobody has accepted yet"),
+    Column.STATUS: ("Status", "Double-click to change: draft, reviewed or rejected"),
+}
+EDITABLE = (Column.NAME, Column.STATUS)
+NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL)
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """An object as the table shows it."""
+
+    object_id: int
+    name: str
+    colour: Colour
+    summary: Summary
+    status: str = "draft"
+    is_shown: bool = True
+
+    def text(self, column: Column) -> str:
+        """What stands in a column."""
+        texts = {
+            Column.OBJECT: str(self.object_id),
+            Column.NAME: self.name,
+            Column.FRAMES: frames_text(self.summary.first, self.summary.last),
+            Column.PROMPTS: str(self.summary.prompts),
+            Column.DOUBTFUL: str(self.unreviewed or ""),
+            Column.STATUS: self.status,
+        }
+        return texts.get(column, "")
+
+    def sort_key(self, column: Column) -> Any:
+        """What a column is sorted by."""
+        keys = {
+            Column.SHOWN: self.is_shown,
+            Column.OBJECT: self.object_id,
+            Column.NAME: self.name.casefold(),
+            Column.FRAMES: -1 if self.summary.first is None else self.summary.first,
+            Column.PROMPTS: self.summary.prompts,
+            Column.DOUBTFUL: self.unreviewed,
+            Column.STATUS: STATUSES.index(self.status),
+        }
+        return keys[column]
+
+    @property
+    def unreviewed(self) -> int:
+        """Doubtful frames that nobody has accepted."""
+        return self.summary.doubtful - self.summary.reviewed
+
+
+class ObjectsModel(QAbstractTableModel):
+    """Rows in the order of the ids.
+
+    Signals
+    -------
+    renamed(int, str), status_chosen(int, str), shown_chosen(int, bool)
+        The user changed something of an object; the table shows it once the document has it.
+    """
+
+    renamed = Signal(int, str)
+    status_chosen = Signal(int, str)
+    shown_chosen = Signal(int, bool)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._rows: list[ObjectRow] = []
+
+    def show_rows(self, rows: Sequence[ObjectRow]) -> None:
+        """Show these rows, changing only what differs, so that selection and editors stay."""
+        wanted = sorted(rows, key=lambda row: row.object_id)
+        self._remove_all_but({row.object_id for row in wanted})
+        for index, row in enumerate(wanted):
+            if index == len(self._rows) or self._rows[index].object_id != row.object_id:
+                self.beginInsertRows(QModelIndex(), index, index)
+                self._rows.insert(index, row)
+                self.endInsertRows()
+            elif self._rows[index] != row:
+                self._rows[index] = row
+                last = self.index(index, len(Column) - 1)
+                self.dataChanged.emit(self.index(index, 0), last)
+
+    def _remove_all_but(self, kept: set[int]) -> None:
+        for index in reversed(range(len(self._rows))):
+            if self._rows[index].object_id not in kept:
+                self.beginRemoveRows(QModelIndex(), index, index)
+                del self._rows[index]
+                self.endRemoveRows()
+
+    def object_at(self, row: int) -> ObjectRow:
+        """The object of a row."""
+        return self._rows[row]
+
+    def row_of(self, object_id: int) -> int | None:
+        """Where an object stands; None if it is not there."""
+        rows = (i for i, row in enumerate(self._rows) if row.object_id == object_id)
+        return next(rows, None)
+
+    # What Qt asks
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of objects."""
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(Column)
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        """Titles and what they mean."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return TITLES[Column(section)][0]
+        return TITLES[Column(section)][1] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """What a cell shows."""
+        row, column = self._rows[index.row()], Column(index.column())
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return row.text(column)
+        if role == SORT_ROLE:
+            return row.sort_key(column)
+        if role == Qt.ItemDataRole.DecorationRole and column == Column.OBJECT:
+            return swatch(row.colour)
+        if role == Qt.ItemDataRole.CheckStateRole and column == Column.SHOWN:
+            return Qt.CheckState.Checked if row.is_shown else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in NUMBERS:
+            return Qt.AlignmentFlag.AlignCenter
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return TITLES[column][1]
+        return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Names and statuses can be edited, visibility checked."""
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if index.column() in EDITABLE:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        if index.column() == Column.SHOWN:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Send what the user typed or chose; the answer changes the table."""
+        row, column = self._rows[index.row()], Column(index.column())
+        if role == Qt.ItemDataRole.CheckStateRole:
+            self.shown_chosen.emit(row.object_id, not row.is_shown)
+        elif role != Qt.ItemDataRole.EditRole or str(value) == row.text(column):
+            return False
+        elif column == Column.NAME:
+            self.renamed.emit(row.object_id, str(value).strip())
+        elif column == Column.STATUS:
+            self.status_chosen.emit(row.object_id, str(value))
+        return True

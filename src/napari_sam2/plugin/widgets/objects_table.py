@@ -1,0 +1,274 @@
+"""The table of objects, and what can be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QItemSelectionModel, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QPainter, QPalette
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QMenu,
+    QSizePolicy,
+    QStyledItemDelegate,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2.plugin.widgets.form import SPACING, button, row
+from napari_sam2.plugin.widgets.objects_model import (
+    SORT_ROLE,
+    STATUSES,
+    Column,
+    ObjectRow,
+    ObjectsModel,
+)
+
+EMPTY = "Click a cell: objects appear here."
+TABLE_KEYS = (
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+    Qt.Key.Key_F2,
+)
+ROWS_AT_LEAST = 4
+
+
+class ObjectsTable(QWidget):
+    """Lists the objects; what the user does to them goes down as signals.
+
+    Signals
+    -------
+    object_chosen(int)
+        The user selected one object.
+    renamed(int, str), status_chosen(int, str), shown_chosen(int, bool)
+        The user edited a cell of the table.
+    removal_asked(list), merge_asked(list), split_asked(int), swap_asked(int, int)
+        The user wants objects deleted, made one, one cut at the shown frame, or two exchanged from
+        the shown frame on; in a merge the first one stays.
+    """
+
+    object_chosen = Signal(int)
+    renamed = Signal(int, str)
+    status_chosen = Signal(int, str)
+    shown_chosen = Signal(int, bool)
+    removal_asked = Signal(list)
+    merge_asked = Signal(list)
+    split_asked = Signal(int)
+    swap_asked = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = ObjectsModel(self)
+        self.sorted = QSortFilterProxyModel(self)
+        self.sorted.setSourceModel(self.model)
+        self.sorted.setSortRole(SORT_ROLE)
+        self.view = _View(self)
+        self.view.setModel(self.sorted)
+        self.merge = button("Merge", "Make the selected objects one; the current one stays")
+        self.split = button("Split", "Cut the current object: a new one from the shown frame on")
+        self.swap = button("Swap", "Exchange the two selected objects from the shown frame on")
+        self.remove = button("Delete", "Delete the selected objects with their prompts and masks")
+        self._is_showing = False
+        self._current = 0
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.view)
+        layout.addWidget(row(self.merge, self.split, self.swap, self.remove))
+        self.view.sortByColumn(Column.OBJECT, Qt.SortOrder.AscendingOrder)
+        self.view.set_widths()
+
+    def _connect(self) -> None:
+        self.model.renamed.connect(self.renamed)
+        self.model.status_chosen.connect(self.status_chosen)
+        self.model.shown_chosen.connect(self.shown_chosen)
+        self.view.selectionModel().selectionChanged.connect(self._on_selected)
+        self.view.customContextMenuRequested.connect(self._show_menu)
+        self.merge.clicked.connect(lambda: self.merge_asked.emit(self._kept_first()))
+        self.split.clicked.connect(lambda: self.split_asked.emit(self._current))
+        self.swap.clicked.connect(lambda: self.swap_asked.emit(*self.selected()[:2]))
+        self.remove.clicked.connect(lambda: self.removal_asked.emit(self.selected()))
+
+    # What is shown
+
+    def show_objects(self, rows: Sequence[ObjectRow], current: int) -> None:
+        """Show the objects, and which one is current."""
+        self._is_showing = True
+        try:
+            self.model.show_rows(rows)
+            if current not in self.selected() or current != self._current:
+                self._select(current)
+        finally:
+            self._is_showing = False
+        self._current = current
+        self._enable()
+
+    def _select(self, object_id: int) -> None:
+        selection = self.view.selectionModel()
+        found = self.model.row_of(object_id)
+        if found is None:
+            selection.clearSelection()
+            return
+        index = self.sorted.mapFromSource(self.model.index(found, 0))
+        how = QItemSelectionModel.SelectionFlag
+        selection.setCurrentIndex(index, how.ClearAndSelect | how.Rows)
+        self.view.scrollTo(index)
+
+    def selected(self) -> list[int]:
+        """Selected objects, in the order of the table."""
+        rows = sorted(index.row() for index in self.view.selectionModel().selectedRows())
+        return [self._object_in(shown) for shown in rows]
+
+    def _object_in(self, shown_row: int) -> int:
+        source = self.sorted.mapToSource(self.sorted.index(shown_row, 0))
+        return self.model.object_at(source.row()).object_id
+
+    def _kept_first(self) -> list[int]:
+        return sorted(self.selected(), key=lambda object_id: object_id != self._current)
+
+    def _enable(self) -> None:
+        count = len(self.selected())
+        self.merge.setEnabled(count >= 2)
+        self.split.setEnabled(count == 1)
+        self.swap.setEnabled(count == 2)
+        self.remove.setEnabled(count >= 1)
+
+    # What the user does
+
+    def _on_selected(self) -> None:
+        if self._is_showing:
+            return
+        self._enable()
+        index = self.view.selectionModel().currentIndex()
+        if index.isValid() and index.row() in {
+            chosen.row() for chosen in self.view.selectionModel().selectedRows()
+        }:
+            self._current = self._object_in(index.row())
+            self.object_chosen.emit(self._current)
+
+    def _show_menu(self, at: Any) -> None:
+        menu = self.menu()
+        if menu is not None:
+            menu.exec(self.view.viewport().mapToGlobal(at))
+
+    def menu(self) -> QMenu | None:
+        """What can be done to the selected objects; None where there is no selection."""
+        chosen = self.selected()
+        if not chosen:
+            return None
+        menu = QMenu(self)
+        status = menu.addMenu("Status")
+        for name in STATUSES:
+            status.addAction(name, lambda name=name: self._set_status(chosen, name))
+        menu.addAction("Show", lambda: self._set_shown(chosen, True))
+        menu.addAction("Hide", lambda: self._set_shown(chosen, False))
+        menu.addAction("Show only these", lambda: self._show_only(chosen))
+        menu.addSeparator()
+        for pressed in (self.merge, self.split, self.swap, self.remove):
+            menu.addAction(pressed.text(), pressed.click).setEnabled(pressed.isEnabled())
+        return menu
+
+    def _set_status(self, object_ids: Sequence[int], status: str) -> None:
+        for object_id in object_ids:
+            self.status_chosen.emit(object_id, status)
+
+    def _set_shown(self, object_ids: Sequence[int], is_shown: bool) -> None:
+        for object_id in object_ids:
+            self.shown_chosen.emit(object_id, is_shown)
+
+    def _show_only(self, object_ids: Sequence[int]) -> None:
+        for number in range(self.model.rowCount()):
+            object_id = self.model.object_at(number).object_id
+            self.shown_chosen.emit(object_id, object_id in object_ids)
+
+
+class _View(QTableView):
+    """The table itself: narrow, sorted by a click on a title, with keys left to the viewer."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked
+            | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setShowGrid(False)
+        self.setSortingEnabled(True)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.setItemDelegateForColumn(Column.STATUS, _StatusMenu(self))
+        height = self.fontMetrics().height() + 6
+        self.verticalHeader().setMinimumSectionSize(height)
+        self.verticalHeader().setDefaultSectionSize(height)
+        self.setMinimumHeight((ROWS_AT_LEAST + 1) * height + 8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_widths(self) -> None:
+        """Names take what the other columns leave."""
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(20)
+        header.setHighlightSections(False)
+        of_text = self.fontMetrics().horizontalAdvance
+        widths = {
+            Column.SHOWN: 24,
+            Column.OBJECT: of_text("000") + 28,
+            Column.FRAMES: of_text("000–000") + 10,
+            Column.PROMPTS: of_text("000") + 10,
+            Column.DOUBTFUL: of_text("000") + 10,
+            Column.STATUS: of_text("reviewed") + 14,
+        }
+        for column, width in widths.items():
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, width)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Move through the rows; every other key is for the viewer."""
+        if event.key() in TABLE_KEYS:
+            super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+    def paintEvent(self, event: Any) -> None:
+        """Say what to do where there is nothing to show."""
+        super().paintEvent(event)
+        if self.model() is not None and not self.model().rowCount():
+            painter = QPainter(self.viewport())
+            colour = self.palette().color(QPalette.ColorRole.WindowText)
+            colour.setAlpha(170)
+            painter.setPen(colour)
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, EMPTY)
+
+
+class _StatusMenu(QStyledItemDelegate):
+    """Edits a status by a menu."""
+
+    def createEditor(self, parent: QWidget, option: Any, index: Any) -> QWidget:
+        """The menu, open."""
+        editor = QComboBox(parent)
+        editor.addItems(STATUSES)
+        editor.activated.connect(lambda: self.commitData.emit(editor))
+        editor.activated.connect(lambda: self.closeEditor.emit(editor))
+        return editor
+
+    def setEditorData(self, editor: Any, index: Any) -> None:
+        """Begin with what is set."""
+        editor.setCurrentText(index.data())
+        editor.showPopup()
+
+    def setModelData(self, editor: Any, model: Any, index: Any) -> None:
+        """Send what was chosen."""
+        model.setData(index, editor.currentText())

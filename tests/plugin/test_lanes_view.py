@@ -1,0 +1,262 @@
+"""Lanes without a viewer: what is painted where, and what clicks and drags mean."""
+
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_sam2.plugin.widgets.lane_paint import GUTTER, ROW, RULER, Heading, tick_step
+from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
+from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
+
+from .drawn_timelines import timeline
+
+DRAWINGS = {1: "p=====??==", 2: "..=L==xx=="}
+FRAMES = 10
+
+
+def fill(view: LanesView, drawings=None) -> LanesView:
+    drawings = drawings or DRAWINGS
+    view.show_frames(len(next(iter(drawings.values()))))
+    view.show_objects([Heading(i, "", (1.0, 0.0, 0.0, 1.0)) for i in drawings])
+    for object_id, drawing in drawings.items():
+        view.show_timeline(object_id, timeline(drawing))
+    return view
+
+
+@pytest.fixture
+def box(qtbot) -> LanesBox:
+    box = LanesBox()
+    qtbot.addWidget(box)
+    box.resize(600, 200)
+    fill(box.view)
+    box.show()
+    QApplication.processEvents()
+    return box
+
+
+@pytest.fixture
+def view(box) -> LanesView:
+    return box.view
+
+
+def place(view: LanesView, t: float, row: int) -> QPoint:
+    """The middle of a frame in a lane."""
+    return QPoint(round(GUTTER + view.axis.x(t + 0.5)), RULER + row * ROW + ROW // 2)
+
+
+def click(view, t, row) -> None:
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place(view, t, row))
+
+
+def drag(view, start, end, row) -> None:
+    target = view.viewport()
+    QTest.mousePress(target, Qt.MouseButton.LeftButton, pos=place(view, start, row))
+    QTest.mouseMove(target, place(view, (start + end) / 2, row))
+    QTest.mouseMove(target, place(view, end, row))
+    QTest.mouseRelease(target, Qt.MouseButton.LeftButton, pos=place(view, end, row))
+
+
+def turn_wheel(view, modifier=Qt.KeyboardModifier.NoModifier, angle=120) -> None:
+    at = QPointF(place(view, 5, 0))
+    event = QWheelEvent(
+        at,
+        at,
+        QPoint(),
+        QPoint(0, angle),
+        Qt.MouseButton.NoButton,
+        modifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(view.viewport(), event)
+
+
+def colour_at(view, t, row) -> tuple[int, int, int]:
+    picture = view.viewport().grab()
+    at = place(view, t, row) * picture.devicePixelRatio()
+    colour = picture.toImage().pixelColor(at - QPoint(0, 2))
+    return colour.red(), colour.green(), colour.blue()
+
+
+def test_all_frames_fit_at_first(view):
+    assert view.axis.x(FRAMES) == pytest.approx(view.viewport().width() - GUTTER)
+    assert not view.horizontalScrollBar().maximum()
+
+
+def test_bars_are_painted_where_there_are_masks(view):
+    view.show_place(4, 0)
+    good, doubtful, nothing = (colour_at(view, *at) for at in ((3, 0), (6, 0), (0, 1)))
+    assert good[1] > good[0]
+    assert doubtful[0] > doubtful[1]
+    assert nothing == colour_at(view, 1, 1)
+    assert nothing not in (good, doubtful)
+
+
+def test_a_changed_timeline_is_painted_anew(view):
+    before = colour_at(view, 3, 0)
+    view.show_timeline(1, timeline("p==?==??=="))
+    assert colour_at(view, 3, 0) != before
+
+
+def test_click_jumps_to_frame_and_object(view, qtbot):
+    with qtbot.waitSignal(view.jumped) as jumped:
+        click(view, 7, 1)
+    assert jumped.args == [7, 2]
+
+
+def test_click_in_the_ruler_jumps_to_the_frame_only(view, qtbot):
+    at = QPoint(place(view, 4, 0).x(), RULER // 2)
+    with qtbot.waitSignal(view.jumped) as jumped:
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert jumped.args == [4, 0]
+
+
+def test_click_on_a_name_stays_on_the_frame(view, qtbot):
+    view.show_place(6, 1)
+    at = QPoint(20, place(view, 0, 1).y())
+    with qtbot.waitSignal(view.jumped) as jumped:
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert jumped.args == [6, 2]
+
+
+def test_click_below_the_lanes_means_nothing(view, qtbot):
+    with qtbot.assertNotEmitted(view.range_changed):
+        click(view, 4, 5)
+        drag(view, 2, 6, 5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 5), (5, 2)])
+def test_drag_selects_frames(view, start, end):
+    drag(view, start, end, 1)
+    assert view.selected == LaneRange(2, range(2, 6))
+
+
+def test_a_drag_is_no_jump(view, qtbot):
+    with qtbot.assertNotEmitted(view.jumped):
+        drag(view, 2, 5, 0)
+
+
+def test_shift_click_selects_from_the_shown_frame(view):
+    view.show_place(1, 1)
+    QTest.mouseClick(
+        view.viewport(),
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.ShiftModifier,
+        place(view, 4, 0),
+    )
+    assert view.selected == LaneRange(1, range(1, 5))
+
+
+def test_double_click_selects_the_bar(view):
+    QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place(view, 4, 1))
+    assert view.selected == LaneRange(2, range(2, 6))
+
+
+def test_a_click_ends_the_selection(view):
+    drag(view, 2, 5, 0)
+    click(view, 8, 1)
+    assert view.selected is None
+
+
+def test_a_removed_object_takes_its_selection_along(view):
+    drag(view, 2, 5, 1)
+    view.show_objects([Heading(1, "", (1.0, 0.0, 0.0, 1.0))])
+    assert view.selected is None
+
+
+def test_the_menu_is_for_the_frame_under_the_mouse(view):
+    asked = []
+    view.menu_asked.disconnect()
+    view.menu_asked.connect(asked.append)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.RightButton, pos=place(view, 3, 0))
+    assert view.selected == LaneRange(1, range(3, 4))
+    assert len(asked) == 1
+
+
+def test_the_menu_keeps_a_selection_that_was_clicked(view):
+    view.menu_asked.disconnect()
+    drag(view, 2, 5, 0)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.RightButton, pos=place(view, 3, 0))
+    assert view.selected == LaneRange(1, range(2, 6))
+
+
+def test_ctrl_wheel_zooms(view):
+    fill(view, {1: "=" * 2000})
+    zoom = view.axis.zoom
+    turn_wheel(view, Qt.KeyboardModifier.ControlModifier)
+    assert view.axis.zoom > zoom
+    turn_wheel(view, Qt.KeyboardModifier.ControlModifier, angle=-120)
+    assert view.axis.zoom == pytest.approx(zoom)
+
+
+def test_zoom_keeps_the_frame_under_the_mouse(view):
+    fill(view, {1: "=" * 2000})
+    x = 200.0
+    t = view.axis.frame(x)
+    view.zoom(8, x)
+    assert view.axis.zoom > 1
+    assert abs(view.axis.frame(x) - t) <= 1
+    view.fit()
+    assert view.axis.x(2000) == pytest.approx(view.viewport().width() - GUTTER)
+
+
+def test_wheel_scrolls_objects_and_with_shift_time(view):
+    fill(view, dict.fromkeys(range(1, 60), "=" * 2000))
+    view.zoom(8, 0)
+    turn_wheel(view, angle=-120)
+    assert view.verticalScrollBar().value() > 0
+    turn_wheel(view, Qt.KeyboardModifier.ShiftModifier, angle=-120)
+    assert view.horizontalScrollBar().value() > 0
+
+
+def test_the_shown_frame_and_object_are_scrolled_into_view(view):
+    fill(view, dict.fromkeys(range(1, 60), "=" * 2000))
+    view.zoom(8, 0)
+    view.show_place(1900, 55)
+    assert 1900 in view.axis.visible(view.viewport().width() - GUTTER)
+    assert view.verticalScrollBar().value() >= 50 * ROW - view.viewport().height()
+
+
+def test_only_visible_lanes_get_a_picture(view):
+    fill(view, dict.fromkeys(range(1, 200), "=" * 50))
+    view.viewport().repaint()
+    made = [object_id for object_id, lane in view._lanes.items() if not lane._image.isNull()]
+    assert 1 in made
+    assert 150 not in made
+
+
+def test_tool_tip_says_what_a_frame_is(view):
+    assert view.tip_at(QPointF(place(view, 3, 1))) == "object 2, frame 3: quality 0.90, locked"
+    assert view.tip_at(QPointF(place(view, 6, 1))) == "object 2, frame 6: lost"
+
+
+@pytest.mark.parametrize(("zoom", "step"), [(24, 5), (60, 1), (1, 100), (0.4, 200)])
+def test_ruler_has_round_steps(zoom, step):
+    assert tick_step(zoom) == step
+
+
+def test_buttons_wait_for_a_selection(box):
+    assert box.text.text() == HINT
+    assert not box.clear.isEnabled()
+    drag(box.view, 2, 5, 1)
+    assert box.text.text() == "Object 2, frames 2–5"
+    assert box.clear.isEnabled()
+
+
+@pytest.mark.parametrize("name", ["clear", "accept", "track"])
+def test_buttons_ask_for_the_selected_frames(box, qtbot, name):
+    drag(box.view, 2, 5, 1)
+    with qtbot.waitSignal(getattr(box, f"{name}_asked")) as asked:
+        getattr(box, name).click()
+    assert asked.args == [LaneRange(2, range(2, 6))]
+
+
+def test_lock_and_unlock_by_the_menu(box, qtbot):
+    drag(box.view, 2, 5, 1)
+    actions = {action.text(): action for action in box.menu().actions()}
+    for name, is_locked in (("Lock", True), ("Unlock", False)):
+        with qtbot.waitSignal(box.lock_asked) as asked:
+            actions[name].trigger()
+        assert asked.args == [LaneRange(2, range(2, 6)), is_locked]

@@ -1,0 +1,76 @@
+"""What is counted and coloured of a timeline."""
+
+import numpy as np
+import pytest
+
+from napari_sam2.annotation import AnnotatedObject
+from napari_sam2.plugin.timelines import (
+    BAR,
+    LOCK,
+    LOST,
+    Summary,
+    frames_text,
+    lane_picture,
+    lineage_order,
+    quality_colour,
+    run_around,
+    summarise,
+)
+
+from .drawn_timelines import timeline
+
+INK = (10, 20, 30)
+
+
+def test_summary_counts_frames():
+    expected = Summary(first=1, last=8, prompts=1, doubtful=3, reviewed=1)
+    assert summarise(timeline(".p=??xv==..")) == expected
+
+
+def test_summary_of_an_object_without_masks():
+    assert summarise(timeline("....")) == Summary()
+
+
+def test_picture_has_a_bar_where_there_is_a_mask():
+    picture = lane_picture(timeline("..==xx=."), 8, INK)
+    assert (picture[BAR] > 0).tolist() == [False, False, True, True, False, False, True, False]
+    assert (picture[LOST] > 0).tolist() == [False] * 4 + [True] * 2 + [False] * 2
+
+
+def test_locked_frames_are_drawn_in_ink():
+    assert lane_picture(timeline("=LL="), 4, INK)[LOCK].tolist() == [0, 0xFF0A141E, 0xFF0A141E, 0]
+
+
+def test_doubtful_frames_have_a_colour_of_their_own_until_accepted():
+    good, doubtful, accepted = lane_picture(timeline("=?v"), 3, INK)[BAR]
+    assert len({good, doubtful, accepted}) == 3
+
+
+@pytest.mark.parametrize("width", [1, 3, 40])
+def test_one_doubtful_frame_shows_however_many_share_its_pixel(width):
+    drawing = "=" * 57 + "?" + "=" * 62
+    doubtful = lane_picture(timeline("?"), 1, INK)[BAR, 0]
+    assert doubtful in lane_picture(timeline(drawing), width, INK)[BAR]
+
+
+def test_colours_go_from_red_to_green():
+    bad, good = quality_colour(0.0), quality_colour(1.0)
+    assert bad[0] > bad[1]
+    assert good[1] > good[0]
+
+
+def test_daughters_stand_below_their_mother():
+    parents = {1: None, 2: None, 3: 1, 4: 1, 5: 3, 6: 99}
+    objects = {i: AnnotatedObject(i, parent=parent) for i, parent in parents.items()}
+    assert lineage_order(objects) == [1, 3, 5, 4, 2, 6]
+
+
+@pytest.mark.parametrize(
+    ("t", "run"), [(0, range(2)), (3, range(3, 6)), (5, range(3, 6)), (2, range(2, 3))]
+)
+def test_run_around_a_frame(t, run):
+    assert run_around(np.array([1, 1, 0, 1, 1, 1], bool), t) == run
+
+
+def test_frames_in_words():
+    assert [frames_text(3, 12), frames_text(3, 3), frames_text(None, None)] == ["3–12", "3", "–"]
