@@ -1,0 +1,1 @@
+"""Saved annotations: everything of a project in one folder, ``NAME.sam2``."""

@@ -1,0 +1,251 @@
+"""Values as bytes and back: JSON for what is small, plain arrays, each mask record once.
+
+What is read is checked against the type annotations of the dataclasses, so that a new field or a
+new kind of action needs nothing here. Nothing that is read is ever executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.io.session.errors import SessionError
+from napari_sam2.io.session.typed import TypedReader
+from napari_sam2.tracking.masks import MaskRecord
+
+MAX_BYTES = 2**31  # of one value, unpacked
+_LONG = 16  # integers in a row from here on are an array
+_HEAD = struct.Struct("<II")  # bytes of the JSON, and checksum of all that is unpacked
+
+
+class RecordPool:
+    """Numbers of mask records: a record is written once, and is a number from then on.
+
+    Parameters
+    ----------
+    next_number : int
+        Number of the next record that is not known yet.
+    """
+
+    def __init__(self, next_number: int = 1) -> None:
+        self.next_number = next_number
+        self._by_number: dict[int, MaskRecord] = {}
+        self._numbers: dict[int, int] = {}  # by id(); the records above keep the ids valid
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def number(self, record: MaskRecord) -> int | None:
+        """Number of a record, None if it has none yet."""
+        return self._numbers.get(id(record))
+
+    def add(self, record: MaskRecord, number: int | None = None) -> int:
+        """Give a record a number: the next one, or the one that it was read with."""
+        number = self.next_number if number is None else number
+        self.next_number = max(self.next_number, number + 1)
+        self._by_number[number] = record
+        self._numbers[id(record)] = number
+        return number
+
+    def record(self, number: int) -> MaskRecord:
+        """The record of a number.
+
+        Raises
+        ------
+        SessionError
+            If there is none.
+        """
+        try:
+            return self._by_number[number]
+        except KeyError:
+            raise SessionError(f"mask record {number} is missing") from None
+
+
+def pack(value: Any, pool: RecordPool) -> bytes:
+    """A value as compressed bytes; records that the pool does not know are written with it."""
+    writer = _Writer(pool)
+    tree = {"value": writer.tree(value), "records": writer.new_records()}
+    blobs = [_blob(array) for array in writer.arrays]
+    tree["arrays"] = [[array.dtype.str, list(array.shape)] for array in writer.arrays]
+    text = json.dumps(tree, separators=(",", ":")).encode()
+    body = b"".join([text, *blobs])
+    return zlib.compress(_HEAD.pack(len(text), zlib.crc32(body)) + body, level=1)
+
+
+def unpack(data: bytes, hint: Any, pool: RecordPool) -> Any:
+    """The value that `pack` wrote, checked against a type.
+
+    Parameters
+    ----------
+    data : bytes
+        From `pack`.
+    hint : type
+        What is expected.
+    pool : RecordPool
+        Gets the records that were written with the value.
+
+    Raises
+    ------
+    SessionError
+        If it is anything else.
+    """
+    try:
+        return _unpack(data, hint, pool)
+    except SessionError:
+        raise
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise SessionError(f"the data make no sense: {error}") from error
+
+
+def _unpack(data: bytes, hint: Any, pool: RecordPool) -> Any:
+    raw = _decompress(data)
+    if len(raw) < _HEAD.size:
+        raise SessionError("the data end too early")
+    length, checksum = _HEAD.unpack_from(raw)
+    body = memoryview(raw)[_HEAD.size :]
+    if zlib.crc32(body) != checksum:
+        raise SessionError("the data were changed or damaged: their checksum does not fit")
+    tree = json.loads(bytes(body[:length]))
+    if not isinstance(tree, dict) or tree.keys() != {"value", "records", "arrays"}:
+        raise SessionError("the data have other parts than expected")
+    reader = TypedReader(_read_arrays(tree["arrays"], body[length:]), pool.record)
+    for number, fields in tree["records"]:
+        if type(number) is not int or number < 1:
+            raise SessionError(f"a mask record is numbered {number!r}")
+        pool.add(checked_record(reader.dataclass(fields, MaskRecord)), number)
+    return reader.value(tree["value"], hint)
+
+
+def _decompress(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(data, MAX_BYTES)
+    except zlib.error as error:
+        raise SessionError(f"the data are damaged: {error}") from error
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise SessionError("the data are cut off, or larger than they may be")
+    return raw
+
+
+class _Writer:
+    """Turns values into what JSON can hold; arrays and new records are gathered."""
+
+    def __init__(self, pool: RecordPool) -> None:
+        self.arrays: list[NDArray[Any]] = []
+        self._places: dict[int, int] = {}  # of arrays that several records share, by id()
+        self._pool = pool
+        self._new: list[tuple[int, MaskRecord]] = []
+
+    def new_records(self) -> list[Any]:
+        """Number and fields of each record that the pool did not know."""
+        return [[number, self._fields(record)] for number, record in self._new]
+
+    def tree(self, value: Any) -> Any:
+        """A value as JSON."""
+        if value is None or isinstance(value, bool | str):
+            return value.value if isinstance(value, Enum) else value
+        if isinstance(value, MaskRecord):
+            return {"record": self._number(value)}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {"is": type(value).__name__, **self._fields(value)}
+        if isinstance(value, np.ndarray):
+            return {"array": self._array(value)}
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, int | float):
+            return value.value if isinstance(value, Enum) else value
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, frozenset | set):
+            return self._sequence(sorted(value))
+        if isinstance(value, Sequence | range):
+            return self._sequence(value)
+        raise TypeError(f"a {type(value).__name__} cannot be saved")
+
+    def _fields(self, value: Any) -> dict[str, Any]:
+        names = (field.name for field in dataclasses.fields(value))
+        return {name: self.tree(getattr(value, name)) for name in names}
+
+    def _mapping(self, value: Mapping[Any, Any]) -> Any:
+        keys, values = list(value), list(value.values())
+        kinds = {type(entry) for entry in values}
+        if MaskRecord in kinds and kinds <= {MaskRecord, type(None)}:
+            numbers = [0 if record is None else self._number(record) for record in values]
+            places = (self._array(np.array(part, np.int64)) for part in (keys, numbers))
+            return dict(zip(("keys", "numbers"), places, strict=True))
+        return {"keys": self.tree(keys), "values": [self.tree(entry) for entry in values]}
+
+    def _sequence(self, values: Sequence[Any]) -> Any:
+        if len(values) >= _LONG and all(type(value) is int for value in values):
+            return {"array": self._array(np.array(values, np.int64))}
+        return [self.tree(value) for value in values]
+
+    def _number(self, record: MaskRecord) -> int:
+        number = self._pool.number(record)
+        if number is None:
+            number = self._pool.add(record)
+            self._new.append((number, record))
+        return number
+
+    def _array(self, array: NDArray[Any]) -> int:
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"an array of {array.dtype} cannot be saved")
+        place = self._places.setdefault(id(array), len(self.arrays))
+        if place == len(self.arrays):
+            self.arrays.append(array)
+        return place
+
+
+def _blob(array: NDArray[Any]) -> bytes:
+    return (np.packbits(array) if array.dtype == np.bool_ else array).tobytes()
+
+
+def _read_arrays(entries: Iterable[Any], data: memoryview) -> list[NDArray[Any]]:
+    """The arrays behind the JSON, each checked to have the bytes that its shape asks for."""
+    arrays, start = [], 0
+    for name, shape in entries:
+        dtype = np.dtype(str(name))
+        if dtype.kind not in "biuf" or not all(type(n) is int and n >= 0 for n in shape):
+            raise SessionError(f"an array is said to be {name!r} of shape {shape!r}")
+        count = math.prod(shape)
+        nbytes = -(-count // 8) if dtype == np.bool_ else count * dtype.itemsize
+        part = data[start : start + nbytes]
+        if len(part) != nbytes:
+            raise SessionError(f"an array of shape {tuple(shape)} has too few bytes")
+        if dtype == np.bool_:
+            flat = np.unpackbits(np.frombuffer(part, np.uint8), count=count).astype(bool)
+        else:
+            flat = np.frombuffer(part, dtype)
+        arrays.append(flat.reshape(shape).copy())
+        start += nbytes
+    if start != len(data):
+        raise SessionError("there are more bytes than arrays")
+    return arrays
+
+
+def checked_record(record: MaskRecord) -> MaskRecord:
+    """The record itself.
+
+    Raises
+    ------
+    SessionError
+        If its crop does not lie inside its map.
+    """
+    crop, (row, column) = record.crop, record.corner
+    is_inside = (
+        crop.ndim == 2
+        and 0 <= row <= record.size - crop.shape[0]
+        and 0 <= column <= record.size - crop.shape[1]
+    )
+    if not is_inside or record.size > 2**14 or record.pointer.ndim != 1:
+        raise SessionError("a mask record does not fit into its map")
+    return record

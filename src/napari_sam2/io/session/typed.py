@@ -1,0 +1,194 @@
+"""JSON back to values, by the type annotations of our dataclasses."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+import napari_sam2.annotation
+import napari_sam2.tracking
+from napari_sam2.annotation.actions import Action
+from napari_sam2.io.session.errors import SessionError
+from napari_sam2.tracking.masks import MaskRecord
+
+_NAMES_OF_HINTS = (Any, Callable, Iterable, Iterator, Mapping, Sequence)
+
+
+@cache
+def known_types() -> dict[str, type]:
+    """The dataclasses of prompts, masks, actions and journal entries by name."""
+    found: dict[str, type] = {}
+    for package in (napari_sam2.tracking, napari_sam2.annotation):
+        for info in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{info.name}")
+            for name, value in vars(module).items():
+                is_own = getattr(value, "__module__", None) == module.__name__
+                if is_own and isinstance(value, type) and dataclasses.is_dataclass(value):
+                    found[name] = value
+    return found
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Types of the fields of a dataclass; names that only type checkers see are known here."""
+    names: dict[str, Any] = {getattr(hint, "__name__", "Any"): hint for hint in _NAMES_OF_HINTS}
+    names |= {"Any": Any, "NDArray": NDArray, "np": np, **known_types()}
+    hints = get_type_hints(cls, localns=names)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+class TypedReader:
+    """Turns JSON into values of the types that are expected.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+        What ``{"array": 3}`` stands for.
+    record : callable
+        From the number of a mask record to the record.
+    """
+
+    def __init__(self, arrays: Sequence[NDArray[Any]], record: Callable[[int], MaskRecord]) -> None:
+        self._arrays = arrays
+        self._record = record
+
+    def value(self, tree: Any, hint: Any) -> Any:
+        """A value of the type `hint`.
+
+        Raises
+        ------
+        SessionError
+            If it is of another type.
+        """
+        origin = get_origin(hint)
+        if hint is Any:
+            return self._anything(tree)
+        if origin in (Union, types.UnionType):
+            return self._one_of(tree, get_args(hint))
+        if origin is Literal:
+            return self._checked(tree, tree in get_args(hint), hint)
+        if origin is np.ndarray:
+            return self._array(tree, hint)
+        if origin in (tuple, list, frozenset, set):
+            return self._sequence(tree, origin, get_args(hint))
+        if origin is not None and issubclass(origin, Mapping):
+            return self._mapping(tree, *get_args(hint))
+        return self._single(tree, hint)
+
+    def dataclass(self, tree: Any, cls: type) -> Any:
+        """A dataclass from its fields; those that have a default may be missing."""
+        hints = _hints(cls)
+        given = {name: tree[name] for name in tree if name != "is"}
+        if unknown := given.keys() - hints.keys():
+            raise SessionError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
+        try:
+            return cls(**{name: self.value(part, hints[name]) for name, part in given.items()})
+        except TypeError as error:
+            raise SessionError(f"{cls.__name__} is incomplete: {error}") from error
+
+    def _single(self, tree: Any, hint: Any) -> Any:
+        if hint is None or hint is types.NoneType:
+            return self._checked(tree, tree is None, hint)
+        if hint is float:
+            is_number = isinstance(tree, int | float) and not isinstance(tree, bool)
+            return float(self._checked(tree, is_number, hint))
+        if hint in (bool, int, str):
+            return self._checked(tree, type(tree) is hint, hint)
+        if hint is MaskRecord:
+            fits = isinstance(tree, dict) and type(tree.get("record")) is int
+            return self._record(self._checked(tree, fits, hint)["record"])
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return hint(tree)
+        return self._tagged(tree, hint)
+
+    def _tagged(self, tree: Any, hint: Any) -> Any:
+        """A dataclass that says which one it is: the expected one or a special kind of it."""
+        name = tree.get("is") if isinstance(tree, dict) else None
+        cls = known_types().get(name) if isinstance(name, str) else None
+        if cls is None or (hint is not Action and not issubclass(cls, hint)):
+            expected = getattr(hint, "__name__", hint)
+            raise SessionError(f"expected {expected}; got {name or tree!r}")
+        if hint is Action and not hasattr(cls, "inverse"):
+            raise SessionError(f"{name} is no action")
+        return self.dataclass(tree, cls)
+
+    def _one_of(self, tree: Any, hints: tuple[Any, ...]) -> Any:
+        if tree is None and types.NoneType in hints:
+            return None
+        problem = SessionError(f"unexpected {tree!r}"[:200])
+        for hint in hints:
+            try:
+                return self.value(tree, hint)
+            except (SessionError, ValueError) as error:
+                problem = SessionError(str(error))
+        raise problem
+
+    def _sequence(self, tree: Any, origin: type, hints: tuple[Any, ...]) -> Any:
+        items = self._items(tree)
+        if origin is tuple and not (len(hints) == 2 and hints[1] is Ellipsis):
+            if len(items) != len(hints):
+                raise SessionError(f"expected {len(hints)} values; got {len(items)}")
+            return tuple(self.value(item, hint) for item, hint in zip(items, hints, strict=True))
+        return origin(self.value(item, hints[0]) for item in items)
+
+    def _items(self, tree: Any) -> list[Any]:
+        if isinstance(tree, dict):
+            return list(self._array(tree, NDArray[np.int64]).ravel().tolist())
+        return list(self._checked(tree, isinstance(tree, list), list))
+
+    def _mapping(self, tree: Any, key_hint: Any, value_hint: Any) -> dict[Any, Any]:
+        self._checked(tree, isinstance(tree, dict) and "keys" in tree, dict)
+        if "numbers" in tree:
+            keys = self._items({"array": tree["keys"]})
+            numbers = self._items({"array": tree["numbers"]})
+            numbers = self._checked(numbers, _takes_records(value_hint), value_hint)
+            values = [self._record(number) if number else None for number in numbers]
+            if None in values:
+                self._checked(values, types.NoneType in get_args(value_hint), value_hint)
+        else:
+            keys = [self.value(key, key_hint) for key in self._items(tree["keys"])]
+            values = [self.value(part, value_hint) for part in self._items(tree["values"])]
+        return dict(zip(keys, values, strict=True))
+
+    def _array(self, tree: Any, hint: Any) -> NDArray[Any]:
+        index = tree.get("array") if isinstance(tree, dict) else None
+        if type(index) is not int or not 0 <= index < len(self._arrays):
+            raise SessionError(f"expected an array; got {tree!r}"[:200])
+        array = self._arrays[index]
+        wanted = get_args(get_args(hint)[1])[0]
+        fits = wanted is Any or np.issubdtype(array.dtype, get_origin(wanted) or wanted)
+        return np.asarray(self._checked(array, fits, hint))
+
+    def _anything(self, tree: Any) -> Any:
+        """What says itself what it is: lists become tuples."""
+        if isinstance(tree, list):
+            return tuple(self._anything(item) for item in tree)
+        if not isinstance(tree, dict):
+            return tree
+        if "array" in tree:
+            return self._array(tree, NDArray[Any])
+        if "is" in tree:
+            return self._tagged(tree, object)
+        if "record" in tree:
+            return self._single(tree, MaskRecord)
+        return self._mapping(tree, Any, MaskRecord | None if "numbers" in tree else Any)
+
+    @staticmethod
+    def _checked(tree: Any, fits: bool, hint: Any) -> Any:
+        if not fits:
+            expected = getattr(hint, "__name__", str(hint))
+            raise SessionError(f"expected {expected}; got {tree!r}"[:200])
+        return tree
+
+
+def _takes_records(hint: Any) -> bool:
+    return hint is MaskRecord or MaskRecord in get_args(hint)
