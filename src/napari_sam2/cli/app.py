@@ -13,6 +13,7 @@ from napari_sam2 import __version__
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.evaluate import evaluate
+from napari_sam2.cli.export import export
 from napari_sam2.cli.models import models
 from napari_sam2.cli.score import score
 from napari_sam2.cli.track import track
@@ -32,6 +33,7 @@ app.command()(demo)
 app.command()(track)
 app.command()(evaluate)
 app.command()(score)
+app.command()(export)
 app.command("open")(open_window)
 app.add_typer(models, name="models")
 

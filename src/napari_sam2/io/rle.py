@@ -14,12 +14,14 @@ _CONTINUES = 0x20
 _SIGN = 0x10
 
 
-def encode_rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
+def encode_rle(mask: NDArray[np.bool_], *, compressed: bool = False) -> dict[str, Any]:
     """Run lengths of a mask.
 
     Parameters
     ----------
     mask : (Y, X) bool
+    compressed : bool
+        Whether the counts are a string, as COCO's tools write them.
 
     Returns
     -------
@@ -28,7 +30,8 @@ def encode_rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
         column on, beginning with background, which may have length 0.
     """
     pixels = np.asarray(mask, dtype=bool)
-    return {"size": list(pixels.shape), "counts": run_lengths(pixels)}
+    counts = run_lengths(pixels)
+    return {"size": list(pixels.shape), "counts": _compress(counts) if compressed else counts}
 
 
 def decode_rle(rle: dict[str, Any]) -> NDArray[np.bool_]:
@@ -65,6 +68,20 @@ def _checked(rle: dict[str, Any]) -> tuple[int, int, list[int]]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError('a mask of run lengths is {"size": [Y, X], "counts": [...]}') from error
     return height, width, numbers
+
+
+def _compress(counts: list[int]) -> str:
+    """Counts as COCO's string; see `_decompress`."""
+    characters = []
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
+        is_whole = False
+        while not is_whole:
+            bits = value & 0x1F
+            value >>= 5
+            is_whole = value == (-1 if bits & _SIGN else 0)
+            characters.append(chr(bits + (0 if is_whole else _CONTINUES) + _OFFSET))
+    return "".join(characters)
 
 
 def _decompress(text: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -74,7 +74,7 @@ class Lineage:
     ----------
     tracks : tuple of Track
         An object that was away for some frames is a new track afterwards, the daughter of the old
-        one.
+        one; so is a mother that is there still when a daughter begins, from that frame on.
     names : mapping of (int, int) to int
         From frame and id in the labels to the id of the track.
     """
@@ -91,7 +91,7 @@ def lineage(ids_by_frame: Sequence[Iterable[int]], parents: Mapping[int, int]) -
     ids_by_frame : sequence of iterables of int
         Ids of each frame.
     parents : mapping of int to int
-        Daughter -> mother; links to objects that are not there, or not before, are left out.
+        Daughter -> mother; links to objects that were not there before are left out.
 
     Returns
     -------
@@ -104,8 +104,9 @@ def lineage(ids_by_frame: Sequence[Iterable[int]], parents: Mapping[int, int]) -
     new_ids = count(max(frames, default=0) + 1)
     runs: dict[int, list[Track]] = {object_id: [] for object_id in sorted(frames)}
     names: dict[tuple[int, int], int] = {}
+    births = _births(frames, parents)
     for object_id, found in runs.items():
-        for run in _runs(frames[object_id]):
+        for run in _runs(frames[object_id], births.get(object_id, frozenset())):
             before = found[-1].object_id if found else 0
             name = next(new_ids) if before else object_id
             found.append(Track(name, run[0], run[-1], before))
@@ -114,11 +115,22 @@ def lineage(ids_by_frame: Sequence[Iterable[int]], parents: Mapping[int, int]) -
     return Lineage(tuple(_with_mother(track, parents, runs) for track in tracks), names)
 
 
-def _runs(frames: Sequence[int]) -> list[list[int]]:
-    """Ascending numbers as runs without gaps."""
+def _births(
+    frames: Mapping[int, Sequence[int]], parents: Mapping[int, int]
+) -> dict[int, frozenset[int]]:
+    """First frames of the daughters of each mother."""
+    births: dict[int, frozenset[int]] = {}
+    for daughter, mother in parents.items():
+        if daughter in frames:
+            births[mother] = births.get(mother, frozenset()) | {frames[daughter][0]}
+    return births
+
+
+def _runs(frames: Sequence[int], cuts: Collection[int]) -> list[list[int]]:
+    """Ascending numbers as runs without gaps; a new one begins at each cut."""
     runs: list[list[int]] = []
     for t in frames:
-        if runs and runs[-1][-1] == t - 1:
+        if runs and runs[-1][-1] == t - 1 and t not in cuts:
             runs[-1].append(t)
         else:
             runs.append([t])

@@ -1,0 +1,101 @@
+"""``napari-sam2 export``: labels in, the format of another tool out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.options import OverwriteOption
+
+if TYPE_CHECKING:
+    from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.tracked import TrackedLabels
+
+
+class Format(StrEnum):
+    """What can be written; the names of `napari_sam2.io.exports.FORMATS`."""
+
+    tiff = "tiff"
+    ome = "ome"
+    ctc = "ctc"
+    geff = "geff"
+    csv = "csv"
+    trackmate = "trackmate"
+    track_edit = "track-edit"
+    coco = "coco"
+    overlay = "overlay"
+
+
+def export(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            exists=True,
+            help="TIFF, zarr, folder of images or of the Cell Tracking Challenge, or GEFF.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="Default: by the name of the output.")
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--image", "-i", exists=True, help="Movie to measure or draw on; once per channel."
+        ),
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Side of a pixel; default: what the labels say.")
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the pixel size.")] = "um",
+    interval: Annotated[
+        float | None, typer.Option(help="Seconds between frames; default: what the labels say.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write labels for another tool: TIFF, Cell Tracking Challenge, GEFF, tables, COCO, film."""
+    if not output.parent.is_dir():
+        raise UsageError(f"the folder {output.parent} does not exist; make it first")
+    if output.exists() and not overwrite:
+        raise UsageError(f"{output} is there already; add --overwrite to replace it")
+    if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
+        raise UsageError(f"{output} is what is read; give another name to write to")
+
+    from napari_sam2.io.exports import FORMATS, format_of, open_tracked
+
+    try:
+        chosen = FORMATS[format] if format is not None else format_of(output)
+    except ValueError as error:
+        raise UsageError(f"{error}; or say --format") from error
+    tracked = _with_images(open_tracked(labels), image or [])
+    chosen.write(output, replace(tracked, scale=_scale(tracked.scale, pixel_size, unit, interval)))
+    typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
+
+
+def _with_images(tracked: TrackedLabels, paths: list[Path]) -> TrackedLabels:
+    from napari_sam2.io.movies import open_movie
+
+    channels = {path.stem: open_movie(path).data for path in paths}
+    if len(channels) < len(paths):
+        raise UsageError("two images have the same name: the channels are named after them")
+    if len(tracked.labels.shape) == 2:
+        channels = {name: data[0] for name, data in channels.items()}
+    return replace(tracked, channels=channels)
+
+
+def _scale(
+    found: ImageScale, pixel_size: float | None, unit: str, interval: float | None
+) -> ImageScale:
+    scale = found
+    try:
+        if pixel_size is not None:
+            scale = replace(scale, pixel_size=(pixel_size, pixel_size), unit=unit)
+        return scale if interval is None else replace(scale, interval_s=interval)
+    except ValueError as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam2.cli import main
+from napari_sam2.cli.export import Format
+from napari_sam2.io.exports import FORMATS, format_of, open_tracked
+from napari_sam2.io.tiff import write_images, write_labels
+from napari_sam2.io.tracked import TrackedLabels
+from tests.families import SCALE, family, image
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_is_written_under_its_own_suffixes(tmp_path: Path, name: str) -> None:
+    for suffix in FORMATS[name].suffixes:
+        path = tmp_path / f"Zellen größer 细胞{suffix}"
+        assert format_of(path).name == name
+        FORMATS[name].write(path, family(channels={"a": image()}))
+        assert path.exists()
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_single_image_can_be_written_too(tmp_path: Path, name: str) -> None:
+    tracked = TrackedLabels(family().labels[0], channels={"a": image()[0]})
+    path = tmp_path / f"one{FORMATS[name].suffixes[0]}"
+    FORMATS[name].write(path, tracked)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["tiff", "ome", "geff"])
+def test_labels_come_back_with_their_scale(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"cells{FORMATS[name].suffixes[0]}"
+    FORMATS[name].write(path, family())
+    back = open_tracked(path)
+    np.testing.assert_array_equal(np.asarray(back.labels), family().labels)
+    assert back.scale == SCALE
+
+
+def test_a_name_without_format_is_told() -> None:
+    with pytest.raises(ValueError, match=r"cells\.xyz stands for no format"):
+        format_of("cells.xyz")
+
+
+def test_an_overlay_needs_an_image(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs the image"):
+        FORMATS["overlay"].write(tmp_path / "a.gif", family())
+
+
+def test_the_shell_knows_the_same_formats() -> None:
+    assert [choice.value for choice in Format] == list(FORMATS)
+
+
+def shell(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_the_shell_turns_one_format_into_the_next(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", family().labels, SCALE)
+    write_images(tmp_path / "movie.tif", image())
+    assert shell("export", tmp_path / "a.tif", "-o", tmp_path / "b.geff.zarr") == 0
+    assert shell("export", tmp_path / "b.geff.zarr", "-f", "ctc", "-o", tmp_path / "RES") == 0
+    table = tmp_path / "c.csv"
+    given = ("export", tmp_path / "RES", "-o", table, "-i", tmp_path / "movie.tif")
+    assert shell(*given, "--pixel-size", 0.5, "--interval", 60) == 0
+    header = table.read_text(encoding="utf-8").splitlines()[0]
+    assert {"area_um2", "speed_um_per_s", "movie_mean"} <= set(header.split(","))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "a.tif"), "is what is read"),
+        (("-o", "b.tif"), "is there already"),
+        (("-o", "c.xyz"), "stands for no format; expected one of .*; or say --format"),
+        (("-o", "nowhere/c.tif"), "does not exist"),
+        (("-o", "c.csv", "--pixel-size", "-1"), "must be two positive numbers"),
+    ],
+)
+def test_wrong_use_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        write_labels(tmp_path / f"{name}.tif", family().labels)
+    overwrite = ("--overwrite",) if message == "is what is read" else ()
+    assert shell("export", "a.tif", *arguments, *overwrite) == 2
+    assert re.search(message, capsys.readouterr().err)
