@@ -7,12 +7,14 @@ mask before any prompt and the prompt, every object is independent, states are i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from napari_sam2.tracking import FrameResult, Prompt
+from napari_sam2.tracking.masklet import Masklet
+from napari_sam2.tracking.plan import Step, plan_steps
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -34,6 +36,10 @@ class State:
 
     records: Mapping[int, Cell]
     frames: frozenset[int] | None
+    locked: Mapping[int, Cell | None]
+
+    def cleared(self) -> State:
+        return State({}, self.frames, {})
 
     @property
     def prompted(self) -> dict[int, Prompt]:
@@ -56,6 +62,8 @@ class StandInTracker:
         self.centres = disc_centres(shape, seed=seed)
         self.grid = np.stack(np.mgrid[: shape[1], : shape[2]], axis=-1)
         self.objects: dict[int, dict[int, Cell]] = {}
+        self.locks: dict[int, dict[int, Cell | None]] = {}
+        self.spans: dict[int, range | None] = {}
         self.runs = 0
         self.fail_on: int | None = None
 
@@ -105,6 +113,37 @@ class StandInTracker:
     def remove_object(self, object_id: int) -> None:
         self._cells(object_id)
         del self.objects[object_id]
+        self.locks.pop(object_id, None)
+
+    # Locks
+
+    def lock(self, object_id: int, frames: Iterable[int], labels: Any = None) -> None:
+        cells, locked = self._cells(object_id), self.locks.setdefault(object_id, {})
+        for t in frames:
+            self._check_frame(t)
+            locked[t] = cells.get(t)
+            if t in cells:
+                seen = (labels or self.labels)(t) == object_id
+                cells[t] = replace(cells[t], mask=cells[t].mask & seen)
+
+    def unlock(self, object_id: int, frames: Iterable[int]) -> None:
+        for t in frames:
+            cell = self.locks[object_id].pop(t)
+            if cell is not None:
+                self._cells(object_id)[t] = cell
+
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        self._cells(object_id)
+        return frozenset(self.locks.get(object_id, ()))
+
+    def set_span(self, object_id: int, span: range | None) -> None:
+        self.spans[object_id] = span
+
+    def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
+        result = self.result(t, object_id)
+        if result is None:
+            return None
+        return float(result.predicted_iou[0]), float(result.occlusion_score[0])
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         self._check_frame(t)
@@ -123,8 +162,10 @@ class StandInTracker:
         stop: int | None = None,
         direction: str = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> Iterator[FrameResult]:
-        return self._carry(self._plan(start, stop, direction, object_ids))
+        return self._carry(self._plan(start, stop, direction, object_ids, until_locked))
 
     def total_steps(
         self,
@@ -132,8 +173,10 @@ class StandInTracker:
         stop: int | None = None,
         direction: str = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> int:
-        return len(self._plan(start, stop, direction, object_ids))
+        return len(self._plan(start, stop, direction, object_ids, until_locked))
 
     def labels(self, t: int, winners: tuple[int, ...] = ()) -> np.ndarray:
         self._check_frame(t)
@@ -142,7 +185,8 @@ class StandInTracker:
             object_id, cell = item
             painted = cell.prompt is not None and cell.prompt.mask is not None
             clicked = cell.prompt is not None
-            return (object_id in winners, painted, clicked, cell.logit, object_id)
+            wins = object_id in winners or t in self.locks.get(object_id, ())
+            return (wins, painted, clicked, cell.logit, object_id)
 
         labels = np.zeros(self.shape[1:], np.int32)
         here = [(key, cells[t]) for key, cells in self.objects.items() if t in cells]
@@ -159,21 +203,30 @@ class StandInTracker:
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> State:
         cells = self._cells(object_id)
+        locked = self.locks.get(object_id, {})
         if frames is None:
-            return State(dict(cells), None)
+            return State(dict(cells), None, dict(locked))
         chosen = frozenset(frames)
-        return State({t: cells[t] for t in chosen & cells.keys()}, chosen)
+        return State(
+            {t: cells[t] for t in chosen & cells.keys()},
+            chosen,
+            {t: locked[t] for t in chosen & locked.keys()},
+        )
 
     def restore(self, object_id: int, state: State | None) -> None:
         if state is None:
             self.remove_object(object_id)
         elif state.frames is None:
             self.objects[object_id] = dict(state.records)
+            self.locks[object_id] = dict(state.locked)
         else:
             cells = self.objects.setdefault(object_id, {})
-            for t in state.frames & cells.keys():
-                del cells[t]
+            locked = self.locks.setdefault(object_id, {})
+            for t in state.frames:
+                cells.pop(t, None)
+                locked.pop(t, None)
             cells.update(state.records)
+            locked.update(state.locked)
 
     # What a network would do
 
@@ -201,12 +254,14 @@ class StandInTracker:
     def _distance(self, centre: np.ndarray) -> np.ndarray:
         return np.linalg.norm(self.grid - centre, axis=-1)
 
-    def _carry(self, plan: list[tuple[int, int, tuple[int, ...]]]) -> Iterator[FrameResult]:
-        for source_step, t, object_ids in plan:
+    def _carry(self, plan: list[Step]) -> Iterator[FrameResult]:
+        for step in plan:
+            t = step.t
             if t == self.fail_on:
                 raise RuntimeError(f"the network failed on frame {t}")
-            present = [key for key in object_ids if key in self.objects]
-            cells = {key: self._carried(key, t, source_step) for key in present}
+            source = t - 1 if step.direction == "forward" else t + 1
+            present = [key for key in step.object_ids if self._may_be_on(t, key)]
+            cells = {key: self._carried(key, t, source) for key in present}
             if not cells:
                 continue
             self.runs += 1
@@ -214,22 +269,32 @@ class StandInTracker:
                 self.objects[object_id][t] = cell
             yield _result(t, cells)
 
-    def _carried(self, object_id: int, t: int, step: int) -> Cell:
-        """Mask of frame `t - step`, moved along with the discs that it covers."""
+    def _may_be_on(self, t: int, object_id: int) -> bool:
+        span = self.spans.get(object_id)
+        is_alive = object_id in self.objects and (span is None or t in span)
+        is_gone = t in self.locks.get(object_id, ()) and t not in self.objects.get(object_id, ())
+        return is_alive and not is_gone
+
+    def _carried(self, object_id: int, t: int, source_t: int) -> Cell:
+        """Mask of frame `source_t`, moved along with the discs that it covers."""
         cells = self.objects[object_id]
-        if t in cells and cells[t].prompt is not None:
+        if t in cells and (cells[t].prompt is not None or t in self.locks.get(object_id, ())):
             return cells[t]
         mask = np.zeros(self.shape[1:], bool)
-        if source := cells.get(t - step):
-            for before, now in zip(self.centres[t - step], self.centres[t], strict=True):
+        if source := cells.get(source_t):
+            for before, now in zip(self.centres[source_t], self.centres[t], strict=True):
                 if (source.mask & (self._distance(before) < RADIUS / 2)).any():
                     mask |= self._distance(now) < RADIUS
         return Cell(mask, _noise(object_id, t, int(mask.sum())))
 
     def _plan(
-        self, start: int | None, stop: int | None, direction: str, object_ids: Iterable[int] | None
-    ) -> list[tuple[int, int, tuple[int, ...]]]:
-        """(step, frame, objects) in order: each object outward from its own first prompt."""
+        self,
+        start: int | None,
+        stop: int | None,
+        direction: str,
+        object_ids: Iterable[int] | None,
+        until_locked: bool,
+    ) -> list[Step]:
         length = self.shape[0]
         first, end = 0 if start is None else start, length if stop is None else stop
         if not 0 <= first < end <= length:
@@ -237,19 +302,16 @@ class StandInTracker:
         if direction not in ("forward", "backward", "both"):
             raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
         chosen = self.object_ids if object_ids is None else tuple(object_ids)
-        seeds = {key: seed for key in chosen if (seed := self._first_prompt(key)) is not None}
-        plan = []
-        if direction != "backward":
-            plan += [(1, t, [k for k, s in seeds.items() if s <= t]) for t in range(first, end)]
-        if direction != "forward":
-            last = {key: seed - (direction == "both") for key, seed in seeds.items()}
-            back = reversed(range(first, end))
-            plan += [(-1, t, [k for k, s in last.items() if s >= t]) for t in back]
-        return [(step, t, tuple(keys)) for step, t, keys in plan if keys]
+        spans = {key: span for key, span in self.spans.items() if span is not None}
+        masklets = {key: self._as_masklet(key) for key in chosen}
+        frames = range(first, end)
+        return plan_steps(frames, direction, masklets, spans, until_locked=until_locked)
 
-    def _first_prompt(self, object_id: int) -> int | None:
+    def _as_masklet(self, object_id: int) -> Masklet:
+        """What a plan looks at: where there are cells, prompts and locks."""
         cells = self._cells(object_id)
-        return min((t for t, cell in cells.items() if cell.prompt is not None), default=None)
+        prompted = {t: cell for t, cell in cells.items() if cell.prompt is not None}
+        return Masklet(cells, prompted, self.locks.get(object_id, {}))
 
     # Checks
 

@@ -85,14 +85,9 @@ def test_removed_object_gives_back_pixels_it_had_won(
 
 
 def test_children_of_a_removed_object_have_no_parent(annotation: Annotation) -> None:
-    from dataclasses import replace
-
-    from napari_sam2.annotation.actions import SetObject
-
     annotation.add_object(1)
     annotation.add_object(2)
-    child = annotation.objects[2]
-    annotation._perform("attach", 2, SetObject(2, child, replace(child, parent=1)))
+    annotation.set_parent(2, 1)
     annotation.remove_object(1)
     assert annotation.objects[2].parent is None
     annotation.undo()

@@ -3,5 +3,14 @@
 from napari_sam2.annotation.document import Annotation
 from napari_sam2.annotation.events import AnnotationEvents
 from napari_sam2.annotation.objects import AnnotatedObject, Score, Status
+from napari_sam2.annotation.quality import Doubt, Timeline
 
-__all__ = ["AnnotatedObject", "Annotation", "AnnotationEvents", "Score", "Status"]
+__all__ = [
+    "AnnotatedObject",
+    "Annotation",
+    "AnnotationEvents",
+    "Doubt",
+    "Score",
+    "Status",
+    "Timeline",
+]

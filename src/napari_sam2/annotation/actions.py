@@ -6,7 +6,7 @@ same thing with the two exchanged, and neither runs the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -28,6 +28,9 @@ class Target(Protocol):
     def restore(self, object_id: int, state: ObjectState | None) -> None:
         """Give an object back its prompts and masks; None removes them."""
 
+    def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
+        """Replace the frames of an object that a person has accepted."""
+
 
 @dataclass(frozen=True)
 class Touched:
@@ -41,11 +44,14 @@ class Touched:
         ``(t, object_id)`` of prompts that differ.
     objects : bool
         Whether the properties of any object differ.
+    review : frozenset of int
+        Objects of which other frames are locked or accepted.
     """
 
     frames: frozenset[int] = frozenset()
     prompts: frozenset[tuple[int, int]] = frozenset()
     objects: bool = False
+    review: frozenset[int] = frozenset()
 
     @classmethod
     def union(cls, parts: Iterable[Touched]) -> Touched:
@@ -55,6 +61,7 @@ class Touched:
             frames=frozenset().union(*(part.frames for part in parts)),
             prompts=frozenset().union(*(part.prompts for part in parts)),
             objects=any(part.objects for part in parts),
+            review=frozenset().union(*(part.review for part in parts)),
         )
 
 
@@ -106,6 +113,8 @@ class SetObject:
             "name": self.after.name,
             "status": str(self.after.status),
             "parent": self.after.parent,
+            "birth": self.after.birth,
+            "end": self.after.end,
         }
 
 
@@ -198,6 +207,90 @@ class SetMasklet:
 
 
 @dataclass(frozen=True, eq=False)
+class SetLocks:
+    """Some frames of an object are locked or unlocked.
+
+    Attributes
+    ----------
+    object_id : int
+        The object.
+    before, after : ObjectState
+        What the tracker has of it on these frames.
+    frames : frozenset of int
+        The frames.
+    is_locking : bool
+        Whether they are locked afterwards.
+    changes_labels : bool
+        Whether the labels may differ: only an unlocked mask can lose pixels.
+    """
+
+    object_id: int
+    before: ObjectState
+    after: ObjectState
+    frames: frozenset[int]
+    is_locking: bool
+    changes_labels: bool
+
+    @property
+    def touched(self) -> Touched:
+        """The review of the object, and the frames if labels may differ."""
+        frames = self.frames if self.changes_labels else frozenset()
+        return Touched(frames, review=frozenset({self.object_id}))
+
+    def apply(self, target: Target) -> None:
+        """Bring the frames to `after`."""
+        target.restore(self.object_id, self.after)
+
+    def inverse(self) -> SetLocks:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before, is_locking=not self.is_locking)
+
+    def describe(self) -> dict[str, Any]:
+        """Object and frames."""
+        name = "lock" if self.is_locking else "unlock"
+        return {"action": name, "object": self.object_id, "frames": sorted(self.frames)}
+
+
+@dataclass(frozen=True)
+class SetReviewed:
+    """A person accepts frames of an object or takes it back, or masks that were accepted change.
+
+    Attributes
+    ----------
+    object_id : int
+        The object.
+    before, after : frozenset of int
+        Its accepted frames.
+    """
+
+    object_id: int
+    before: frozenset[int]
+    after: frozenset[int]
+
+    @property
+    def touched(self) -> Touched:
+        """The review of the object."""
+        return Touched(review=frozenset({self.object_id}))
+
+    def apply(self, target: Target) -> None:
+        """Set what is `after`."""
+        target.set_reviewed(self.object_id, self.after)
+
+    def inverse(self) -> SetReviewed:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> dict[str, Any]:
+        """Object, and the frames that are accepted or no longer so."""
+        return {
+            "action": "review",
+            "object": self.object_id,
+            "accepted": sorted(self.after - self.before),
+            "withdrawn": sorted(self.before - self.after),
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """Actions that a person did as one thing and undoes as one.
 
@@ -266,9 +359,37 @@ class Propagate(Group):
             "start": self.start,
             "stop": self.stop,
             "direction": self.direction,
-            "objects": [action.describe()["object"] for action in self.actions],
+            "objects": [
+                action.object_id for action in self.actions if isinstance(action, SetMasklet)
+            ],
             "frames": list(self.frames),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Group):
+    """Masklets are cut, joined or exchanged.
+
+    Attributes
+    ----------
+    data : mapping
+        What was asked for, under the key ``"action"`` and those of its arguments.
+    is_inverse : bool
+        Whether this takes it back.
+    """
+
+    data: Mapping[str, Any]
+    is_inverse: bool = False
+
+    def inverse(self) -> Self:
+        """Everything as it was."""
+        return replace(super().inverse(), is_inverse=not self.is_inverse)
+
+    def describe(self) -> dict[str, Any]:
+        """What was asked for."""
+        if self.is_inverse:
+            return {**self.data, "action": f"take back {self.data['action']}"}
+        return dict(self.data)
 
 
 def describe_prompt(prompt: Prompt) -> dict[str, Any]:

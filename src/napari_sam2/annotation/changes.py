@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.annotation.actions import Action, Group, Touched
+from napari_sam2.annotation.actions import Group, Touched
 from napari_sam2.annotation.content import Content
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.events import AnnotationEvents
@@ -161,11 +162,10 @@ class Document:
             known = ", ".join(map(str, sorted(self._content.objects))) or "none"
             raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
 
-    def _perform(self, verb: str, object_id: int, *actions: Action) -> None:
-        """Make a change that needs no model."""
+    def _perform(self, group: Group, largest_id: int = 0) -> None:
+        """Make a change that needs no model; `largest_id` is the largest id that it brings."""
         running = self._running()
-        labels = self._content.labels_for(object_id)
-        group = Group(f"{verb} object {object_id}", actions)
+        labels = self._content.labels_for(largest_id)
         group.apply(self._content)
         self._settle(group, running, labels)
 
@@ -173,7 +173,11 @@ class Document:
         """Record a group that objects and tracker have already undergone, and show it."""
         is_replaced = labels is not self._content.labels
         self._content.labels = labels
-        self._content.compose(group.touched.frames)
+        withdrawals = self._content.withdrawals(self._content.compose(group.touched.frames))
+        for withdrawal in withdrawals:
+            withdrawal.apply(self._content)
+        if withdrawals:
+            group = replace(group, actions=(*group.actions, *withdrawals))
         self._run = None
         if running is not None:
             self._journal.record(running)
@@ -203,6 +207,8 @@ class Document:
             self.events.objects_changed.emit()
         for t, object_id in sorted(touched.prompts):
             self.events.prompts_changed.emit(t, object_id)
+        for object_id in sorted(touched.review):
+            self.events.review_changed.emit(object_id)
         for t in sorted(touched.frames):
             self.events.frame_changed.emit(t)
         self.events.history_changed.emit()

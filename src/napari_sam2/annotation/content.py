@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.annotation.actions import SetMasklet
+from napari_sam2.annotation.actions import SetMasklet, SetReviewed
+from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ class Content:
         Object ids, 0 for background.
     largest_id : int
         Largest object id that there ever was.
+    reviewed : dict of int to frozenset of int
+        Frames that a person has accepted, by object id.
+    measures : Measures
+        Areas, places and overlaps of the objects in the labels.
+    stale : set of int
+        Objects of which anything changed since their timeline was made; whoever makes it anew
+        takes them out.
     """
 
     def __init__(self, tracker: Tracker) -> None:
@@ -44,6 +52,9 @@ class Content:
         self.largest_id = max(self.objects, default=0)
         self.labels: NDArray[Any] = np.zeros(tracker.shape, np.uint16)
         self.labels = self.labels_for(self.largest_id)
+        self.reviewed: dict[int, frozenset[int]] = {}
+        self.measures = Measures(len(self.labels))
+        self.stale: set[int] = set()
         if self.objects:
             self.compose(range(len(self.labels)))
 
@@ -60,11 +71,22 @@ class Content:
         else:
             self.objects[object_id] = properties
             self.largest_id = max(self.largest_id, object_id)
+        span = None if properties is None else properties.span(len(self.labels))
+        self.tracker.set_span(object_id, span)
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
         """Give an object back its prompts and masks; None removes them."""
         if state is not None or object_id in self.tracker.object_ids:
             self.tracker.restore(object_id, state)
+            self.stale.add(object_id)
+
+    def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
+        """Replace the frames of an object that a person has accepted."""
+        self.stale.add(object_id)
+        if frames:
+            self.reviewed[object_id] = frames
+        else:
+            self.reviewed.pop(object_id, None)
 
     def state(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState | None:
         """What the tracker has of an object, on all frames or some; None if unknown to it."""
@@ -84,6 +106,12 @@ class Content:
             return None
         return self.tracker.result(t, object_id)
 
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object is locked."""
+        if object_id not in self.tracker.object_ids:
+            return frozenset()
+        return self.tracker.locked_frames(object_id)
+
     def check_frame(self, t: int) -> None:
         """Raise a ValueError if frame `t` is not in the stack."""
         if not 0 <= t < len(self.labels):
@@ -92,13 +120,38 @@ class Content:
     def removal(self, object_id: int) -> SetMasklet:
         """The action that takes an object with all its prompts and masks from the tracker."""
         state = self.tracker.snapshot(object_id)
-        frames, prompted = frozenset(state.records), frozenset(state.prompted)
+        frames = frozenset(state.records) | frozenset(state.locked)
+        prompted = frozenset(state.prompted)
         return SetMasklet(object_id, state, None, frames, prompted)
 
-    def compose(self, frames: Iterable[int]) -> None:
-        """Bring the labels of `frames` up to date, writing only the pixels that change."""
+    def compose(self, frames: Iterable[int]) -> frozenset[tuple[int, int]]:
+        """Bring the labels of `frames` up to date, writing only the pixels that change.
+
+        Returns
+        -------
+        frozenset of (int, int)
+            ``(t, object_id)`` of accepted masks that are no longer what was accepted.
+        """
+        outdated: set[tuple[int, int]] = set()
         for t in frames:
             composed = self.tracker.labels(t)
             changed = composed != self.labels[t]
             if changed.any():
+                accepted = [key for key, frames in self.reviewed.items() if t in frames]
+                if accepted:
+                    ids = np.unique([self.labels[t][changed], composed[changed]])
+                    outdated.update((t, key) for key in accepted if key in ids)
                 self.labels[t][changed] = composed[changed]
+                self.measures.mark((t,))
+        return frozenset(outdated)
+
+    def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
+        """The actions after which the masks at ``(t, object_id)`` are not accepted any more."""
+        frames_of: dict[int, set[int]] = {}
+        for t, object_id in outdated:
+            frames_of.setdefault(object_id, set()).add(t)
+        return tuple(
+            SetReviewed(object_id, before, before - frames)
+            for object_id, frames in sorted(frames_of.items())
+            for before in [self.reviewed[object_id]]
+        )

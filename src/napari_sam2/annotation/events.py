@@ -17,6 +17,8 @@ class AnnotationEvents(SignalGroup):
         The prompt of an object changed: frame `t` and `object_id`.
     objects_changed : Signal()
         An object was added, removed, or has other properties.
+    review_changed : Signal(int)
+        Other frames of an object are locked or accepted: `object_id`.
     history_changed : Signal()
         What can be undone or redone changed.
     labels_replaced : Signal()
@@ -26,5 +28,6 @@ class AnnotationEvents(SignalGroup):
     frame_changed = Signal(int)
     prompts_changed = Signal(int, int)
     objects_changed = Signal()
+    review_changed = Signal(int)
     history_changed = Signal()
     labels_replaced = Signal()

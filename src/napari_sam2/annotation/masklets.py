@@ -24,8 +24,13 @@ class Masklets(Document):
         stop: int | None = None,
         direction: Sweep = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry masklets to other frames, writing the labels frame by frame.
+
+        The model writes neither prompted nor locked frames, and nothing outside the life of an
+        object. A mask that a person had accepted and that changes is no longer accepted.
 
         The iterator may be closed at any moment; what it has yielded stays. However it ends, all
         of it is one undo step. Where other changes are made between two frames, what comes before
@@ -39,6 +44,8 @@ class Masklets(Document):
             ``"forward"``, ``"backward"`` or ``"both"``.
         object_ids : iterable of int, optional
             Objects to carry; all by default. Those that never had a prompt are left out.
+        until_locked : bool
+            Each object stops before the first locked frame that it meets on its way.
 
         Yields
         ------
@@ -50,9 +57,14 @@ class Masklets(Document):
         ValueError
             As the tracker does: range outside the stack, unknown direction or object.
         """
-        request = Request.checked(start, stop, direction, self._with_masklet(object_ids))
+        chosen = self._with_masklet(object_ids)
+        request = Request.checked(start, stop, direction, chosen, until_locked)
         results = self._content.tracker.propagate(
-            request.start, request.stop, direction, request.object_ids
+            request.start,
+            request.stop,
+            direction,
+            request.object_ids,
+            until_locked=request.until_locked,
         )
         return self._follow(results, request, self._rewinds)
 
@@ -62,10 +74,13 @@ class Masklets(Document):
         stop: int | None = None,
         direction: Sweep = "forward",
         object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
     ) -> int:
-        """How many results `propagate` yields with these arguments if it is not closed early."""
+        """How many results `propagate` yields at most with these arguments."""
         chosen = self._with_masklet(object_ids)
-        return self._content.tracker.total_steps(start, stop, direction, chosen)
+        tracker = self._content.tracker
+        return tracker.total_steps(start, stop, direction, chosen, until_locked=until_locked)
 
     def score(self, t: int, object_id: int) -> Score | None:
         """What the model thinks of its mask of an object on frame `t`; None where it has none."""
@@ -113,11 +128,16 @@ class Masklets(Document):
     def _show(self, run: OpenPropagation, result: FrameResult) -> None:
         is_first = run.is_empty
         run.add(result)
-        self._content.compose((result.t,))
+        self._content.stale.update(result.object_ids)
+        outdated = self._content.withdrawals(self._content.compose((result.t,)))
+        for withdrawal in outdated:
+            withdrawal.apply(self._content)
         if is_first:
             self._journal.forget_undone()
         states = {key: self._content.state(key, (result.t,)) for key in result.object_ids}
         self._journal.tell(Advanced(result.t, states))
         self.events.frame_changed.emit(result.t)
+        for withdrawal in outdated:
+            self.events.review_changed.emit(withdrawal.object_id)
         if is_first:
             self.events.history_changed.emit()

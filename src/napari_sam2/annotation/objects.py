@@ -30,12 +30,23 @@ class AnnotatedObject:
         How far the review of the object has come.
     parent : int or None
         The object from which this one came by division.
+    birth, end : int or None
+        First and last frame on which it may have a mask; None is no limit. A daughter has none
+        before its birth, a mother none after its end.
     """
 
     object_id: int
     name: str = ""
     status: Status = Status.DRAFT
     parent: int | None = None
+    birth: int | None = None
+    end: int | None = None
+
+    def span(self, length: int) -> range | None:
+        """Frames of a stack on which it may have a mask; None if there is no limit."""
+        if self.birth is None and self.end is None:
+            return None
+        return range(self.birth or 0, length if self.end is None else self.end + 1)
 
 
 @dataclass(frozen=True)

@@ -207,11 +207,13 @@ class Prompting(Document):
     ) -> Result:
         """Let the tracker change a prompt, and make a group of what it did."""
         t, object_id = checked_integer(t, "frame"), checked_object_id(object_id)
+        self._check_writable(t, object_id)
         content = self._content
         before, state_before = content.prompt(t, object_id), content.state(object_id, (t,))
         running = self._running()
         labels = content.labels_for(object_id)
         result = change()
+        content.stale.add(object_id)
         after, state_after = content.prompt(t, object_id), content.state(object_id, (t,))
         actions: list[Action] = [SetPrompt(t, object_id, before, after, state_before, state_after)]
         if object_id not in content.objects:
@@ -221,3 +223,15 @@ class Prompting(Document):
         group = Group(f"{verb} object {object_id} on frame {t}", tuple(actions))
         self._settle(group, running, labels)
         return result
+
+    def _check_writable(self, t: int, object_id: int) -> None:
+        """Raise a ValueError if an object is locked on a frame, not born yet, or divided before."""
+        if t in self._content.locked_frames(object_id):
+            raise ValueError(f"object {object_id} is locked on frame {t}: unlock it there first")
+        properties = self._content.objects.get(object_id)
+        span = None if properties is None else properties.span(self.shape[0])
+        if span is not None and t not in span:
+            raise ValueError(
+                f"object {object_id} lives on frames {span.start} to {span.stop - 1} only: "
+                f"take its division back before changing it on frame {t}"
+            )

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsIndex
 
-from napari_sam2.annotation.actions import Propagate, SetMasklet
+from napari_sam2.annotation.actions import Propagate, SetMasklet, SetReviewed
 from napari_sam2.annotation.objects import checked_integer, checked_object_id
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.content import Content
+    from napari_sam2.annotation.entries import Advanced
     from napari_sam2.tracking import FrameResult, ObjectState
 
 
@@ -26,12 +27,15 @@ class Request:
         ``"forward"``, ``"backward"`` or ``"both"``.
     object_ids : tuple of int or None
         Objects to carry; None is all.
+    until_locked : bool
+        Whether each object stops before the first locked frame that it meets.
     """
 
     start: int | None
     stop: int | None
     direction: str
     object_ids: tuple[int, ...] | None
+    until_locked: bool = False
 
     @classmethod
     def checked(
@@ -40,6 +44,7 @@ class Request:
         stop: SupportsIndex | None,
         direction: str,
         object_ids: Iterable[SupportsIndex] | None,
+        until_locked: bool = False,
     ) -> Request:
         """Request with plain integers; a TypeError for anything else."""
         return cls(
@@ -47,6 +52,7 @@ class Request:
             None if stop is None else checked_integer(stop, "stop"),
             direction,
             None if object_ids is None else tuple(map(checked_object_id, object_ids)),
+            bool(until_locked),
         )
 
     def frames_in(self, length: int) -> range | None:
@@ -74,6 +80,7 @@ class OpenPropagation:
         self._before = self._states(content.tracker.object_ids if chosen is None else chosen)
         self._frames: list[int] = []
         self._frames_of: dict[int, set[int]] = {}
+        self._reviewed = dict(content.reviewed)
 
     @property
     def is_empty(self) -> bool:
@@ -86,7 +93,7 @@ class OpenPropagation:
         objects, frames = len(self._frames_of), len(set(self._frames))
         return f"track {_counted(objects, 'object')} over {_counted(frames, 'frame')}"
 
-    def add(self, result: FrameResult) -> None:
+    def add(self, result: FrameResult | Advanced) -> None:
         """Remember that the tracker wrote the masks of `result`."""
         self._frames.append(result.t)
         for object_id in result.object_ids:
@@ -98,7 +105,7 @@ class OpenPropagation:
             return None
         return Propagate(
             text=self.text,
-            actions=self._masklets(),
+            actions=(*self._masklets(), *self._withdrawals()),
             start=self._request.start,
             stop=self._request.stop,
             direction=self._request.direction,
@@ -110,6 +117,15 @@ class OpenPropagation:
         return tuple(
             SetMasklet(object_id, self._before[object_id], after[object_id], frozenset(frames))
             for object_id, frames in self._frames_of.items()
+        )
+
+    def _withdrawals(self) -> tuple[SetReviewed, ...]:
+        """What was accepted before and has been written over."""
+        now = self._content.reviewed
+        return tuple(
+            SetReviewed(object_id, before, now.get(object_id, frozenset()))
+            for object_id, before in self._reviewed.items()
+            if before != now.get(object_id)
         )
 
     def _states(self, object_ids: Iterable[int]) -> dict[int, ObjectState | None]:

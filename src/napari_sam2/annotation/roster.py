@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import SupportsIndex
 
-from napari_sam2.annotation.actions import Action, SetObject
+from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.entries import journaled
-from napari_sam2.annotation.objects import AnnotatedObject, checked_object_id
+from napari_sam2.annotation.objects import AnnotatedObject, Status, checked_object_id
 
 
 class Roster(Document):
@@ -48,7 +48,8 @@ class Roster(Document):
         if object_id in self._content.objects:
             raise ValueError(f"object {object_id} exists already; choose another id")
         properties = AnnotatedObject(object_id, _checked_name(name))
-        self._perform("add", object_id, SetObject(object_id, None, properties))
+        added = SetObject(object_id, None, properties)
+        self._perform(Group(f"add object {object_id}", (added,)), object_id)
         return object_id
 
     @journaled
@@ -69,7 +70,9 @@ class Roster(Document):
                 actions.append(SetObject(child.object_id, child, orphan))
         if object_id in self._content.tracker.object_ids:
             actions.append(self._content.removal(object_id))
-        self._perform("remove", object_id, *actions)
+        if reviewed := self._content.reviewed.get(object_id):
+            actions.append(SetReviewed(object_id, reviewed, frozenset()))
+        self._perform(Group(f"remove object {object_id}", tuple(actions)))
 
     @journaled
     def rename_object(self, object_id: int, name: str) -> None:
@@ -81,9 +84,34 @@ class Roster(Document):
             If there is no such object.
         """
         before = self._known(object_id)
-        after = replace(before, name=_checked_name(name))
+        self._set_properties("rename", replace(before, name=_checked_name(name)))
+
+    @journaled
+    def set_status(self, object_id: int, status: Status) -> None:
+        """Say how far the review of an object has come.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        status : Status
+            A status or its text.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or status.
+        """
+        before = self._known(object_id)
+        self._set_properties("set status of", replace(before, status=Status(status)))
+
+    def _set_properties(self, verb: str, after: AnnotatedObject) -> None:
+        """Give one object other properties, if they are others."""
+        object_id = after.object_id
+        before = self._known(object_id)
         if after != before:
-            self._perform("rename", before.object_id, SetObject(before.object_id, before, after))
+            change = SetObject(object_id, before, after)
+            self._perform(Group(f"{verb} object {object_id}", (change,)))
 
 
 def _checked_name(name: str) -> str:

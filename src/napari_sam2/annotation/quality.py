@@ -1,0 +1,217 @@
+"""How good the masks of an object are, and which of them a person should look at.
+
+Everything is judged by the object itself: what is usual for it, and what is not. The meaning of
+each doubt is told in docs/review.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.annotation.measures import Trace
+
+# Limits, chosen on movies of the Cell Tracking Challenge with planted errors; docs/review.md.
+LOWEST_IOU = 0.6
+LOWEST_OCCLUSION_SCORE = 1.0  # logit: visible with a probability of 73 %
+AREA_FACTOR = 1.6
+RING = 3.5  # a ring of one pixel round an area A has about 3.5 sqrt(A) pixels
+STEPS = 3.0  # times the usual step
+LOWEST_OVERLAP = 0.4
+FRAMES_BEFORE = 5  # whose median area is the usual one
+WEIGHT_GONE = 0.5
+
+
+class Doubt(IntFlag):
+    """Why a person should look at a mask."""
+
+    LOW_IOU = 1
+    OCCLUDED = 2
+    JUMP_AREA = 4
+    JUMP_PLACE = 8
+    LOW_OVERLAP = 16
+    TOUCHES_BORDER = 32
+    IS_GONE = 64
+
+
+# What is left of the quality of a mask with this doubt.
+WEIGHTS = {
+    Doubt.OCCLUDED: 0.7,
+    Doubt.JUMP_AREA: 0.5,
+    Doubt.JUMP_PLACE: 0.4,
+    Doubt.LOW_OVERLAP: 0.6,
+    Doubt.TOUCHES_BORDER: 0.9,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """What there is of one object on each of T frames.
+
+    Attributes
+    ----------
+    has_mask : (T,) bool
+        Whether it has pixels in the labels.
+    is_prompted, is_locked, is_reviewed : (T,) bool
+        What a person said of the frame.
+    is_lost : (T,) bool
+        Whether the model was there and did not find it.
+    quality : (T,) float32
+        0 to 1, NaN where there is no mask.
+    doubts : (T,) uint8
+        Flags of `Doubt`.
+    """
+
+    has_mask: NDArray[np.bool_]
+    is_prompted: NDArray[np.bool_]
+    is_locked: NDArray[np.bool_]
+    is_reviewed: NDArray[np.bool_]
+    is_lost: NDArray[np.bool_]
+    quality: NDArray[np.float32]
+    doubts: NDArray[np.uint8]
+
+    @property
+    def severity(self) -> NDArray[np.float32]:
+        """(T,) float32 how urgent a look at each frame is, 0 where there is no doubt."""
+        gone = (self.doubts & Doubt.IS_GONE) > 0
+        severity = np.where(gone, WEIGHT_GONE, 1 - np.nan_to_num(self.quality, nan=1.0))
+        return np.where(self.doubts > 0, np.maximum(severity, 1e-3), 0).astype(np.float32)
+
+
+def find_doubts(
+    trace: Trace,
+    predicted_iou: NDArray[np.float32],
+    occlusion_score: NDArray[np.float32],
+    is_fixed: NDArray[np.bool_],
+    is_lost: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """Doubts about the masks of one object.
+
+    Parameters
+    ----------
+    trace : Trace
+        Areas, places and overlaps.
+    predicted_iou, occlusion_score : (T,) float32
+        What the model thinks of its masks, NaN where there are none.
+    is_fixed : (T,) bool
+        Where a person prompted or locked the mask: the model's scores say nothing there.
+    is_lost : (T,) bool
+        Where the model did not find the object.
+
+    Returns
+    -------
+    (T,) uint8
+        Flags of `Doubt`.
+    """
+    doubts = np.zeros(len(trace.area), np.uint8)
+    visible = np.flatnonzero(trace.area)
+    if not len(visible):
+        return doubts
+    judged = (trace.area > 0) & ~is_fixed
+    doubts[judged & (predicted_iou < LOWEST_IOU)] |= Doubt.LOW_IOU
+    doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= Doubt.OCCLUDED
+    doubts[visible[_area_jumps(trace.area[visible])]] |= Doubt.JUMP_AREA
+    doubts[visible[_place_jumps(trace, visible)]] |= Doubt.JUMP_PLACE
+    doubts[visible[_low_overlaps(trace, visible)]] |= Doubt.LOW_OVERLAP
+    followed = visible[1:][np.diff(visible) == 1]
+    arrived = followed[trace.on_border[followed] & ~trace.on_border[followed - 1]]
+    doubts[arrived] |= Doubt.TOUCHES_BORDER
+    last = visible[(visible + 1 < len(doubts)) & ~trace.on_border[visible]]
+    doubts[last[is_lost[last + 1]] + 1] |= Doubt.IS_GONE
+    return doubts
+
+
+def grade(
+    trace: Trace,
+    predicted_iou: NDArray[np.float32],
+    is_fixed: NDArray[np.bool_],
+    doubts: NDArray[np.uint8],
+) -> NDArray[np.float32]:
+    """Quality of each mask: the predicted IoU, less for every doubt.
+
+    Parameters
+    ----------
+    trace : Trace
+        Areas, places and overlaps.
+    predicted_iou : (T,) float32
+        NaN where there is no mask.
+    is_fixed : (T,) bool
+        Where a person prompted or locked the mask; it counts as 1 there.
+    doubts : (T,) uint8
+        Flags of `Doubt`.
+
+    Returns
+    -------
+    (T,) float32
+        0 to 1, NaN where there is no mask.
+    """
+    quality = np.where(is_fixed, 1.0, np.clip(np.nan_to_num(predicted_iou), 0, 1))
+    for doubt, weight in WEIGHTS.items():
+        quality[(doubts & doubt) > 0] *= weight
+    quality[trace.area == 0] = np.nan
+    return quality.astype(np.float32)
+
+
+def _area_jumps(area: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) whether an area differs from the one before and from what was usual before.
+
+    A mask that goes back to the usual area after a bad frame is not doubted.
+    """
+    before = np.concatenate([area[:1], area[:-1]])
+    padded = np.concatenate([np.repeat(area[:1], FRAMES_BEFORE), area])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, FRAMES_BEFORE)[: len(area)]
+    usual = np.median(windows, axis=1)
+    return _differ(area, before) & _differ(area, usual)
+
+
+def _differ(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.bool_]:
+    larger, smaller = np.maximum(one, other), np.minimum(one, other)
+    is_other: NDArray[np.bool_] = (larger > AREA_FACTOR * smaller) & (
+        larger - smaller > RING * np.sqrt(larger)
+    )
+    return is_other
+
+
+def _place_jumps(trace: Trace, visible: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(n,) whether an object is farther from its last two places than it usually moves."""
+    places = np.stack([trace.y[visible], trace.x[visible]], axis=-1)
+    diameter = np.sqrt(4 / np.pi * trace.area[visible])
+    jumps = np.zeros(len(visible), bool)
+    if len(visible) < 3:
+        return jumps
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1) / np.diff(visible)
+    usual = np.median(steps)
+
+    def is_far(lag: int) -> NDArray[np.bool_]:
+        moved = np.linalg.norm(places[lag:] - places[:-lag], axis=-1)
+        frames = visible[lag:] - visible[:-lag]
+        far: NDArray[np.bool_] = moved > STEPS * usual * frames + diameter[:-lag] / 2
+        return far
+
+    jumps[1:] = is_far(1)
+    jumps[2:] &= is_far(2)
+    return jumps
+
+
+def _low_overlaps(trace: Trace, visible: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(n,) whether a mask overlaps much less than usual with those of the last two frames."""
+    overlap = _overlap(trace.shared_1, trace.area, 1)
+    if np.isnan(overlap).all():
+        return np.zeros(len(visible), bool)
+    limit = min(LOWEST_OVERLAP, float(np.nanmedian(overlap)) / 2)
+    before = _overlap(trace.shared_2, trace.area, 2)
+    low: NDArray[np.bool_] = (overlap < limit) & ~(before >= limit)
+    return low[visible]
+
+
+def _overlap(
+    shared: NDArray[np.float32], area: NDArray[np.float32], lag: int
+) -> NDArray[np.float32]:
+    """(T,) IoU with the mask `lag` frames before, NaN where one of the two is missing."""
+    earlier = np.concatenate([np.zeros(lag, np.float32), area[:-lag]])[: len(area)]
+    both = (area > 0) & (earlier > 0)
+    union = np.where(both, area + earlier - shared, np.nan)
+    return (shared / union).astype(np.float32)
