@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.tracking import Tracker
-from napari_sam2.tracking.features import FeatureCache
+from napari_sam2.tracking.features import FeatureCache, View
+from napari_sam2.tracking.windows import Window
 from tests.worlds import World
 
 from .tiny import clicked, equal, logits, run
@@ -107,46 +109,55 @@ def features(size: int) -> FrameFeatures:
     return FrameFeatures(torch.zeros(size), torch.zeros(0), torch.zeros(0))
 
 
-def test_cache_computes_a_frame_once_and_counts_its_bytes() -> None:
-    asked: list[int] = []
+def view(t: int) -> View:
+    return t, Window(0, 0, 8, 8)
 
-    def compute(t: int) -> FrameFeatures:
-        asked.append(t)
-        return features(10)
+
+def tens(views: Sequence[View]) -> list[FrameFeatures]:
+    return [features(10) for _ in views]
+
+
+def test_cache_computes_a_frame_once_and_counts_its_bytes() -> None:
+    asked: list[View] = []
+
+    def compute(views: Sequence[View]) -> list[FrameFeatures]:
+        asked.extend(views)
+        return [features(10) for _ in views]
 
     cache = FeatureCache(compute, 1000)
-    assert cache[3] is cache[3]
-    assert asked == [3]
-    assert cache.nbytes == 40
+    assert cache[view(3)] is cache[view(3)]
+    assert list(cache.load([view(3), view(4), view(4)])) == [view(3), view(4)]
+    assert asked == [view(3), view(4)]
+    assert cache.nbytes == 80
 
 
 def test_least_recently_used_features_go_first() -> None:
-    cache = FeatureCache(lambda t: features(10), 80)
+    cache = FeatureCache(tens, 80)
     for t in (0, 1, 0, 2):
-        cache[t]
-    assert [t in cache for t in range(3)] == [True, False, True]
+        cache[view(t)]
+    assert [view(t) in cache for t in range(3)] == [True, False, True]
     assert cache.nbytes == 80
 
 
 def test_cleared_cache_holds_nothing() -> None:
-    cache = FeatureCache(lambda t: features(10), 80)
-    cache[0]
+    cache = FeatureCache(tens, 80)
+    cache[view(0)]
     cache.clear()
-    assert 0 not in cache
+    assert view(0) not in cache
     assert cache.nbytes == 0
 
 
 def test_negative_budget_is_refused() -> None:
     with pytest.raises(ValueError, match="must not be negative; got -1"):
-        FeatureCache(lambda t: features(1), -1)
+        FeatureCache(tens, -1)
 
 
 def test_failed_encoding_leaves_the_cache_as_it_was() -> None:
-    def compute(t: int) -> Any:
+    def compute(views: Sequence[View]) -> Any:
         raise OSError("the file is gone")
 
     cache = FeatureCache(compute, 80)
     with pytest.raises(OSError, match="gone"):
-        cache[0]
-    assert 0 not in cache
+        cache[view(0)]
+    assert view(0) not in cache
     assert cache.nbytes == 0

@@ -12,6 +12,7 @@ from torch.nn import functional
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.windows import Window
 from tests import worlds
 from tests.worlds import World
 
@@ -72,6 +73,7 @@ def planted(tracker: Tracker, object_id: int, logit: float, **changes: Any) -> N
         predicted_iou=0.9,
         occlusion_score=3.0,
         pointer=np.zeros(32, np.float32),
+        window=Window(0, 0, 40, 56),
         **{"direction": None, **changes},
     )
     tracker.restore(object_id, ObjectState(None, {0: record}))

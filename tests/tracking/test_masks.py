@@ -18,6 +18,7 @@ from napari_sam2.tracking.masks import (
     compose,
     pack_logits,
 )
+from napari_sam2.tracking.windows import Window
 
 SIZE = 16
 seeds = st.integers(0, 2**32 - 1)
@@ -27,12 +28,24 @@ def record(
     logits: NDArray[np.float32],
     *,
     direction: Direction | None = "forward",
+    shape: tuple[int, int] = (SIZE, SIZE),
     painted: NDArray[np.bool_] | None = None,
 ) -> MaskRecord:
     """A mask as the tracker keeps it."""
     corner, crop, floor = pack_logits(logits, exact=direction is None)
     pointer = np.zeros(4, np.float32)
-    return MaskRecord(corner, crop, floor, len(logits), 0.9, 3.0, pointer, direction, painted)
+    return MaskRecord(
+        corner,
+        crop,
+        floor,
+        len(logits),
+        0.9,
+        3.0,
+        pointer,
+        direction,
+        Window(0, 0, *shape),
+        painted,
+    )
 
 
 def blobs(seed: int, size: int = SIZE) -> NDArray[np.float32]:
@@ -61,7 +74,7 @@ shapes = st.tuples(st.integers(1, 70), st.integers(1, 70))
 @given(seed=seeds, shape=shapes)
 def test_drawn_mask_is_the_bilinear_one_of_the_whole_map(seed: int, shape: tuple[int, int]) -> None:
     logits = blobs(seed)
-    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits, direction=None))
+    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits, direction=None, shape=shape))
     whole = upsampled(logits, shape)
     is_clear = np.abs(whole) > 1e-4
     np.testing.assert_array_equal(drawn[is_clear], (whole > 0)[is_clear])
@@ -70,7 +83,7 @@ def test_drawn_mask_is_the_bilinear_one_of_the_whole_map(seed: int, shape: tuple
 @given(seed=seeds, shape=shapes)
 def test_packed_logits_draw_the_same_mask(seed: int, shape: tuple[int, int]) -> None:
     logits = blobs(seed)
-    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits))
+    drawn = Renderer(SIZE, shape, clean=False).mask(record(logits, shape=shape))
     whole = upsampled(logits, shape)
     is_clear = np.abs(whole) > 0.02  # float16 of logits up to 20
     np.testing.assert_array_equal(drawn[is_clear], (whole > 0)[is_clear])
@@ -106,7 +119,7 @@ def test_map_without_a_positive_logit_is_not_visible() -> None:
 def test_mask_at_the_corner_of_the_map_is_drawn() -> None:
     logits = np.full((SIZE, SIZE), -20, np.float32)
     logits[:2, -2:] = 20
-    drawn = Renderer(SIZE, (32, 32), clean=False).mask(record(logits))
+    drawn = Renderer(SIZE, (32, 32), clean=False).mask(record(logits, shape=(32, 32)))
     assert drawn.sum() == 16
     assert drawn[:4, -4:].all()
 
@@ -117,7 +130,7 @@ def test_mask_between_the_pixels_of_a_small_image_is_drawn_empty(
 ) -> None:
     logits = np.full((64, 64), -20, np.float32)
     logits[15:17, 15:17] = 20  # no pixel of the image looks there
-    assert not Renderer(64, shape, clean=True).mask(record(logits)).any()
+    assert not Renderer(64, shape, clean=True).mask(record(logits, shape=shape)).any()
 
 
 def test_painted_mask_is_drawn_as_it_was_painted() -> None:
@@ -135,7 +148,8 @@ def square(side: int = 60, edge: int = 10) -> NDArray[np.float32]:
 
 
 def cleaned(logits: NDArray[np.float32], *, clean: bool = True) -> NDArray[np.bool_]:
-    return Renderer(len(logits), logits.shape, clean=clean).mask(record(logits, direction=None))
+    kept = record(logits, direction=None, shape=logits.shape)
+    return Renderer(len(logits), logits.shape, clean=clean).mask(kept)
 
 
 def test_small_hole_is_filled_and_speck_removed() -> None:

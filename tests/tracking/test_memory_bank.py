@@ -14,15 +14,19 @@ from hypothesis import strategies as st
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, nearest_prompted, recall
+from napari_sam2.tracking.windows import Window
 from tests.worlds import World
 
 from .tiny import clicked, close, equal, logits, run
 
+WINDOW = Window(0, 0, 4, 4)
 WRITER: dict[str, Direction | None] = {"P": None, ">": "forward", "<": "backward"}
 
 
 def record(direction: Direction | None = None) -> MaskRecord:
-    return MaskRecord((0, 0), np.ones((1, 1), np.float32), 0.0, 4, 1.0, 3.0, np.zeros(4), direction)
+    return MaskRecord(
+        (0, 0), np.ones((1, 1), np.float32), 0.0, 4, 1.0, 3.0, np.zeros(4), direction, WINDOW
+    )
 
 
 def masklet(drawing: str) -> dict[int, MaskRecord]:
@@ -214,7 +218,7 @@ def test_memories_are_made_of_their_own_frames(
     monkeypatch.setattr(tiny_model, "memorize", recording)
     run(tracker, 4, 5)  # looks back at the four before it
     for t in range(5):
-        masks, _, is_prompted = made[id(tracker._engine.features[t])]
+        masks, _, is_prompted = made[id(tracker._engine.features[t, tracker._engine.grid.whole])]
         np.testing.assert_array_equal(masks[0, 0], tracker.low_res_logits(t, 1))
         assert is_prompted.tolist() == [t == 0]  # those are binarised
 
@@ -222,32 +226,33 @@ def test_memories_are_made_of_their_own_frames(
 def test_memory_is_found_for_the_very_mask_that_it_was_made_of() -> None:
     cache, one = MemoryCache(1000), record()
     memory = torch.ones(4)
-    cache.put(one, memory)
-    assert cache.get(one) is memory
-    assert cache.get(record()) is None
+    cache.put(one, WINDOW, memory)
+    assert cache.get(one, WINDOW) is memory
+    assert cache.get(one, Window(0, 2, 4, 4)) is None
+    assert cache.get(record(), WINDOW) is None
 
 
 def test_oldest_memories_go_first() -> None:
     cache, records = MemoryCache(40), [record() for _ in range(3)]
     for each in records[:2]:
-        cache.put(each, torch.ones(5))
-    cache.get(records[0])
-    cache.put(records[2], torch.ones(5))
-    assert [cache.get(each) is not None for each in records] == [True, False, True]
+        cache.put(each, WINDOW, torch.ones(5))
+    cache.get(records[0], WINDOW)
+    cache.put(records[2], WINDOW, torch.ones(5))
+    assert [cache.get(each, WINDOW) is not None for each in records] == [True, False, True]
     assert cache.nbytes == 40
 
 
 def test_memory_put_twice_counts_once() -> None:
     cache, one = MemoryCache(1000), record()
-    cache.put(one, torch.ones(5))
-    cache.put(one, torch.ones(5))
+    cache.put(one, WINDOW, torch.ones(5))
+    cache.put(one, WINDOW, torch.ones(5))
     assert cache.nbytes == 20
 
 
 def test_newest_memory_stays_whatever_the_budget() -> None:
     cache, one = MemoryCache(0), record()
-    cache.put(one, torch.ones(5))
-    assert cache.get(one) is not None
+    cache.put(one, WINDOW, torch.ones(5))
+    assert cache.get(one, WINDOW) is not None
     cache.clear()
-    assert cache.get(one) is None
+    assert cache.get(one, WINDOW) is None
     assert cache.nbytes == 0

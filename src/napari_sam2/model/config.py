@@ -6,6 +6,7 @@ SAM 2 paper, §4 and §D.1; the numbers of the official sizes are those of the r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class Sam2Config:
     steady_single_mask : bool
         The single mask is kept even where it is unstable; official networks then fall back to the
         best guess.
+    windows : str
+        How a frame is shown unless told otherwise: `whole`, or `auto` for a square about each object
+        that suits its size (ours only; official networks see 1024 pixels).
     memory_scale, memory_bias : float
         Mask probabilities are scaled and shifted by these before they are memorized.
     """
@@ -112,6 +116,7 @@ class Sam2Config:
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
+    windows: Literal["auto", "whole"] = "whole"
     memory_scale: float = 20.0
     memory_bias: float = -10.0
 
@@ -163,6 +168,7 @@ CELLS = Sam2Config(
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,
+    windows="auto",
 )
 
 

@@ -63,6 +63,14 @@ class FrameFeatures:
             stride4=torch.cat([single.stride4 for single in features]),
         )
 
+    def unstack(self) -> list[FrameFeatures]:
+        """The features of each by itself, none keeping the others in memory."""
+        if len(self.stride16) == 1:
+            return [self]
+        maps = (self.stride16, self.stride8, self.stride4)
+        parts = zip(*(x.split(1) for x in maps), strict=True)
+        return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
+
     @property
     def nbytes(self) -> int:
         """Bytes of the three maps."""

@@ -16,12 +16,14 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
-from napari_sam2.tracking.features import FeatureCache
+from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
-from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
+from napari_sam2.tracking.masks import Direction, MaskRecord, cut_mask, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall
 from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.windows import Window, WindowGrid
 
+ENCODE_BATCH = 8  # views of a frame in one run of the image encoder
 Records = Mapping[int, MaskRecord]
 
 
@@ -45,12 +47,15 @@ class Job:
         Its masks by frame.
     recall : Recall
         The memories to look at.
+    window : Window
+        Where to look.
     previous : MaskRecord or None
         The mask on the frame before, in the sense of the pass.
     """
 
     records: Records
     recall: Recall
+    window: Window
     previous: MaskRecord | None = None
 
 
@@ -63,6 +68,8 @@ class Engine:
         In evaluation mode.
     frames : Frames
         The stack.
+    grid : WindowGrid
+        The windows that frames are seen through.
     cache_bytes : int
         Budget of features.
     memory_bytes : int
@@ -75,6 +82,7 @@ class Engine:
         self,
         model: Sam2,
         frames: Frames,
+        grid: WindowGrid,
         *,
         cache_bytes: int,
         memory_bytes: int,
@@ -82,14 +90,43 @@ class Engine:
     ) -> None:
         self.model = model
         self.frames = frames
+        self.grid = grid
         self.features = FeatureCache(self._encode, cache_bytes)
         self.memories = MemoryCache(memory_bytes)
         self.object_batch = object_batch
 
-    def _encode(self, t: int) -> FrameFeatures:
-        image = torch.from_numpy(self.frames.read(t)).permute(2, 0, 1)[None]
-        with inference(self.model.device):
-            return self.model.encode_frame(self.model.preprocess(image.to(self.model.device)))
+    def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
+        """Features of views; each frame is read once."""
+        frames: dict[int, list[Window]] = defaultdict(list)
+        for t, window in views:
+            frames[t].append(window)
+        found: dict[View, FrameFeatures] = {}
+        for t, windows in frames.items():
+            image = self.frames.read(t)
+            for start in range(0, len(windows), ENCODE_BATCH):
+                part = windows[start : start + ENCODE_BATCH]
+                encoded = self._encode_windows(image, part)
+                found.update(zip(((t, window) for window in part), encoded, strict=True))
+        return [found[view] for view in views]
+
+    def _encode_windows(
+        self, image: NDArray[np.float32], windows: Sequence[Window]
+    ) -> list[FrameFeatures]:
+        crops = [np.ascontiguousarray(window.crop(image)) for window in windows]
+        device = self.model.device
+        with inference(device):
+            inputs = [
+                self.model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(device))
+                for crop in crops
+            ]
+            return self.model.encode_frame(torch.cat(inputs)).unstack()
+
+    def _features(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
+        """Features of a frame: one for all objects where they share the window, or one for each."""
+        found = self.features.load((t, window) for window in windows)
+        if len(found) == 1:
+            return found[t, windows[0]]
+        return FrameFeatures.stack([found[t, window] for window in windows])
 
     # -- tracking ------------------------------------------------------------------------------
 
@@ -98,6 +135,7 @@ class Engine:
 
         Objects with equally long memories are one batch.
         """
+        self.features.load((t, job.window) for job in jobs)
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
             groups[job.recall.length].append(index)
@@ -110,11 +148,12 @@ class Engine:
         return [results[index] for index in range(len(jobs))]
 
     def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
-        features = self.features[t]
+        windows = [job.window for job in jobs]
+        features = self._features(t, windows)
         conditioned = self.condition(t, jobs)
         with inference(self.model.device):
             decoded = self.model.decode(conditioned, features, self._tracking_prompts(jobs))
-        return self._records(decoded, direction)
+        return self._records(decoded, direction, windows)
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
         """No prompts; the masks of the frame before, where the network takes them."""
@@ -124,7 +163,10 @@ class Engine:
             return prompts
         nothing = np.full((size, size), -MASK_PROMPT_LOGIT, np.float32)
         shown = [job.previous if job.previous and job.previous.is_visible else None for job in jobs]
-        masks = [nothing if record is None else record.logits() for record in shown]
+        masks = [
+            nothing if record is None else record.logits_in(job.window)
+            for record, job in zip(shown, jobs, strict=True)
+        ]
         logits = torch.from_numpy(np.stack(masks)[:, None]).to(device)
         has_mask = torch.tensor([record is not None for record in shown], device=device)
         return PromptTensors(prompts.points, prompts.labels, logits, has_mask)
@@ -132,7 +174,7 @@ class Engine:
     def condition(self, t: int, jobs: Sequence[Job]) -> Tensor:
         """(B, C, H, W) embedding of a frame, conditioned on the memories of each object."""
         maps = [self._maps(job) for job in jobs]
-        features = self.features[t]
+        features = self._features(t, [job.window for job in jobs])
         device = self.model.device
         span = max(min(len(self.frames), self.model.config.max_object_pointers) - 1, 1)
         width = self.model.config.d_model
@@ -155,25 +197,32 @@ class Engine:
         maps = []
         for k in job.recall.frames:
             record = job.records[k]
-            memory = self.memories.get(record)
+            memory = self.memories.get(record, job.window)
             if memory is None:
-                memory = self.memorize(k, [record])[0]
+                memory = self.memorize(k, [record], [job.window])[0]
             maps.append(memory)
         return torch.stack(maps)
 
-    def memorize(self, t: int, records: Sequence[MaskRecord]) -> list[Tensor]:
-        """Encode and keep the memories of some masks on one frame.
+    def memorize(
+        self, t: int, records: Sequence[MaskRecord], windows: Sequence[Window] | None = None
+    ) -> list[Tensor]:
+        """Encode and keep the memories of some masks on one frame, each in its window by default.
 
         They are kept in bfloat16, as in the official code: half the bytes, and equal results.
         """
+        windows = windows or [record.window for record in records]
         memories: list[Tensor] = []
         for start in range(0, len(records), self.object_batch):
-            memories += self._memorize_batch(t, records[start : start + self.object_batch])
+            part = slice(start, start + self.object_batch)
+            memories += self._memorize_batch(t, records[part], windows[part])
         return memories
 
-    def _memorize_batch(self, t: int, records: Sequence[MaskRecord]) -> list[Tensor]:
-        features, device = self.features[t], self.model.device
-        logits = torch.from_numpy(np.stack([record.logits() for record in records])[:, None])
+    def _memorize_batch(
+        self, t: int, records: Sequence[MaskRecord], windows: Sequence[Window]
+    ) -> list[Tensor]:
+        features, device = self._features(t, windows), self.model.device
+        pairs = list(zip(records, windows, strict=True))
+        logits = torch.from_numpy(np.stack([r.logits_in(window) for r, window in pairs])[:, None])
         scores = torch.tensor([[record.occlusion_score] for record in records])
         prompted = torch.tensor([record.is_prompted for record in records])
         with inference(device):
@@ -181,26 +230,31 @@ class Engine:
                 features, logits.to(device), scores.to(device), prompted.to(device)
             )
         memories = [single.clone() for single in memory.to(torch.bfloat16).unbind(0)]
-        for record, single in zip(records, memories, strict=True):
-            self.memories.put(record, single)
+        for (record, window), single in zip(pairs, memories, strict=True):
+            self.memories.put(record, window, single)
         return memories
 
     # -- prompts -------------------------------------------------------------------------------
 
-    def adopt_mask(self, t: int, mask: NDArray[np.bool_]) -> MaskRecord:
+    def adopt_mask(self, t: int, mask: NDArray[np.bool_], window: Window) -> MaskRecord:
         """A painted mask as the object's mask."""
         size, device = self.model.config.image_size, self.model.device
-        features = self.features[t]
-        pixels = torch.from_numpy(mask.astype(np.float32))[None, None].to(device)
+        features = self.features[t, window]
+        pixels = torch.from_numpy(cut_mask(mask, window))[None, None].to(device)
         with inference(device):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
             decoded = self.model.adopt_mask(features, (share >= 0.5).float())
             if mask.any() and not (decoded.mask_logits > 0).any():
                 decoded = self.model.adopt_mask(features, _fullest_block(share))
-        return self._records(decoded, None, painted=mask)[0]
+        return self._records(decoded, None, [window], painted=mask)[0]
 
     def decode_prompt(
-        self, prompt: Prompt, number: int, previous: MaskRecord | None, embedding: Tensor
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        embedding: Tensor,
+        window: Window,
     ) -> MaskRecord:
         """Mask of a prompted frame after one round of clicks.
 
@@ -213,31 +267,34 @@ class Engine:
         previous : MaskRecord or None
             The mask to start from.
         embedding : Tensor
-            (1, C, H, W) from `condition` or `unconditioned`.
+            (1, C, H, W) from `condition` or `unconditioned`, of this window.
+        window : Window
+            Where to look.
 
         Returns
         -------
         MaskRecord
         """
-        points, labels = self._points(prompt, number)
+        points, labels = self._points(prompt, number, window)
         device = self.model.device
         logits = None
         if previous is not None and previous.is_visible:
-            logits = torch.from_numpy(previous.logits())[None, None].to(device)
+            logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
         prompts = PromptTensors(points.to(device), labels.to(device), logits)
-        features = self.features[prompt.t]
+        features = self.features[prompt.t, window]
         with inference(device):
             decoded = self.model.decode(
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             )
-        return self._records(decoded, None)[0]
+        return self._records(decoded, None, [window])[0]
 
-    def unconditioned(self, t: int) -> Tensor:
+    def unconditioned(self, t: int, window: Window) -> Tensor:
         """(1, C, H, W) embedding of a frame that is prompted first."""
+        features = self.features[t, window]
         with inference(self.model.device):
-            return self.model.without_memory(self.features[t])
+            return self.model.without_memory(features)
 
-    def _points(self, prompt: Prompt, number: int) -> tuple[Tensor, Tensor]:
+    def _points(self, prompt: Prompt, number: int, window: Window) -> tuple[Tensor, Tensor]:
         """Points and box corners of a prompt as the network takes them: (1, P, 2) (x, y), (1, P).
 
         The one place where (y, x) in pixels of the image becomes (x, y) of the input.
@@ -251,14 +308,16 @@ class Engine:
             corners = np.clip(corners, -size, 2 * size)  # float32 has no room for any number
             places = np.concatenate([corners, places])
             labels = np.concatenate([[BOX_START, BOX_END], labels])
-        scale = self.model.config.image_size / np.array(self.frames.shape[1:])
-        points = ((places + 0.5) * scale - 0.5)[:, ::-1].astype(np.float32)  # between pixel centres
+        scale = self.model.config.image_size / np.array([window.height, window.width])
+        places = (places - (window.y0, window.x0) + 0.5) * scale - 0.5  # between pixel centres
+        points = places[:, ::-1].astype(np.float32)
         return torch.from_numpy(points.copy())[None], torch.from_numpy(labels)[None]
 
     def _records(
         self,
         decoded: Decoded,
         direction: Direction | None,
+        windows: Sequence[Window],
         painted: NDArray[np.bool_] | None = None,
     ) -> list[MaskRecord]:
         masks = decoded.mask_logits[:, 0].float().cpu().numpy()
@@ -278,6 +337,7 @@ class Engine:
                     occlusion_score=scores[index],
                     pointer=pointers[index].copy(),
                     direction=direction,
+                    window=windows[index],
                     painted=painted,
                 )
             )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_sam2.tracking.windows import Extent, Window, move_logits
 
 Direction = Literal["forward", "backward"]
 KEEP_ABOVE = -6.0  # logits; below this a pixel is background beyond doubt (probability 0.25 %)
@@ -39,6 +42,8 @@ class MaskRecord:
         (C,) float32 object pointer.
     direction : str or None
         The pass that wrote it; None on prompted frames.
+    window : Window
+        The part of the image that the map shows.
     painted : ndarray or None
         (Y, X) bool where a person painted the mask itself.
     """
@@ -51,6 +56,7 @@ class MaskRecord:
     occlusion_score: float
     pointer: NDArray[np.float32]
     direction: Direction | None
+    window: Window
     painted: NDArray[np.bool_] | None = None
 
     @property
@@ -69,6 +75,26 @@ class MaskRecord:
         (row, column), (height, width) = self.corner, self.crop.shape
         full[row : row + height, column : column + width] = self.crop
         return full
+
+    def logits_in(self, window: Window) -> NDArray[np.float32]:
+        """(size, size) float32 logits as another window shows them."""
+        if window == self.window:
+            return self.logits()
+        if self.painted is not None and self.is_visible:
+            return _painted_logits(self.painted, window, self.size)
+        return move_logits(self.logits(), self.window, window)
+
+    @cached_property
+    def extent(self) -> Extent | None:
+        """Edges of the mask in the image, (y0, x0, y1, x1) in pixels; None where there is none."""
+        inside = np.argwhere(self.crop > 0)
+        if not len(inside):
+            return None
+        window = self.window
+        cell = np.array([window.height, window.width]) / self.size
+        low = (inside.min(0) + self.corner) * cell + (window.y0, window.x0)
+        high = (inside.max(0) + 1 + self.corner) * cell + (window.y0, window.x0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def pack_logits(
@@ -140,10 +166,9 @@ class Renderer:
     """
 
     def __init__(self, size: int, shape: tuple[int, int], *, clean: bool) -> None:
+        self.size = size
         self.shape = shape
         self.clean = clean
-        self._rows = _interpolation(size, shape[0])
-        self._columns = _interpolation(size, shape[1])
 
     def region(self, record: MaskRecord) -> Region:
         """The part of the image that a mask covers."""
@@ -155,14 +180,13 @@ class Renderer:
         inside = np.argwhere(record.crop > 0)
         low = inside.min(0) + record.corner - 1
         high = inside.max(0) + record.corner + 2
-        window = (
-            self._window(self._rows, low[0], high[0]),
-            self._window(self._columns, low[1], high[1]),
-        )
-        rows, columns = self._rows[window[0]], self._columns[window[1]]
-        logits = np.asarray(rows @ record.logits() @ columns.T, np.float32)
+        window = record.window
+        rows = self._weights(window.y0, window.height, self.shape[0], low[0], high[0])
+        columns = self._weights(window.x0, window.width, self.shape[1], low[1], high[1])
+        logits = np.asarray(rows.weights @ record.logits() @ columns.weights.T, np.float32)
         mask = logits > 0
-        return Region(window, logits, _cleaned(mask) if self.clean else mask)
+        mask = _cleaned(mask) if self.clean else mask
+        return Region((rows.pixels, columns.pixels), logits, mask)
 
     def mask(self, record: MaskRecord) -> NDArray[np.bool_]:
         """(Y, X) bool mask."""
@@ -171,14 +195,26 @@ class Renderer:
         full[region.window] = region.mask
         return full
 
-    def _window(self, weights: NDArray[np.float32], low: int, high: int) -> slice:
+    def _weights(self, start: int, length: int, limit: int, low: int, high: int) -> _Weights:
         """Pixels of the image that look at some of the low-resolution rows `low` to `high`."""
+        weights = _interpolation(self.size, length)
         touched = np.flatnonzero(weights[:, max(low, 0) : high].any(axis=1))
         if not len(touched):  # the image is so small that its pixels look past them
-            return slice(0, 0)
-        return slice(int(touched[0]), int(touched[-1]) + 1)
+            return _Weights(slice(0, 0), weights[:0])
+        first = max(int(touched[0]), -start)
+        last = max(min(int(touched[-1]) + 1, limit - start), first)
+        return _Weights(slice(start + first, start + last), weights[first:last])
 
 
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """Some pixels along an axis of the image, and how they look at a low-resolution map."""
+
+    pixels: slice
+    weights: NDArray[np.float32]
+
+
+@lru_cache(maxsize=64)
 def _interpolation(size: int, length: int) -> NDArray[np.float32]:
     """(length, size) weights of bilinear interpolation between pixel centres."""
     place = np.clip((np.arange(length) + 0.5) * size / length - 0.5, 0, size - 1)
@@ -189,6 +225,32 @@ def _interpolation(size: int, length: int) -> NDArray[np.float32]:
     weights[index, lower] = 1 - share
     weights[index, np.minimum(lower + 1, size - 1)] += share
     return weights
+
+
+def cut_mask(mask: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:
+    """(height, width) float32 part of a (Y, X) mask in a window, 0 beyond the border."""
+    seen = np.zeros((window.height, window.width), np.float32)
+    y0, x0 = max(window.y0, 0), max(window.x0, 0)
+    part = mask[y0 : window.y0 + window.height, x0 : window.x0 + window.width]
+    seen[y0 - window.y0 :, x0 - window.x0 :][: part.shape[0], : part.shape[1]] = part
+    return seen
+
+
+def _painted_logits(painted: NDArray[np.bool_], window: Window, size: int) -> NDArray[np.float32]:
+    """(size, size) logits of +-10 from the share of each cell that is painted."""
+    seen = cut_mask(painted, window)
+    rows, columns = (_shares(size, length) for length in seen.shape)
+    return np.asarray(20.0 * (rows @ seen @ columns.T) - 10.0, np.float32)
+
+
+@lru_cache(maxsize=64)
+def _shares(size: int, length: int) -> NDArray[np.float32]:
+    """(size, length) weights of the mean over each of `size` cells along an axis."""
+    edges = np.arange(size + 1) * length / size
+    pixels = np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = overlap.clip(0).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def _painted_region(mask: NDArray[np.bool_]) -> Region:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from napari_sam2.tracking.masks import Direction, MaskRecord
+from napari_sam2.tracking.windows import Window
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def recall(
 class MemoryCache:
     """Encoded memories, rebuilt from the mask and the frame's features when they are gone.
 
-    A memory is found again only for the very record that it was made from.
+    A memory is found again only for the very record that it was made from, in the same window.
 
     Parameters
     ----------
@@ -132,26 +133,28 @@ class MemoryCache:
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget_bytes = budget_bytes
-        self._kept: OrderedDict[int, tuple[MaskRecord, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Window], tuple[MaskRecord, Tensor]] = OrderedDict()
         self.nbytes = 0
 
-    def get(self, record: MaskRecord) -> Tensor | None:
-        """(memory_dim, H, W) of this record, if it is still there."""
-        found = self._kept.get(id(record))
+    def get(self, record: MaskRecord, window: Window) -> Tensor | None:
+        """(memory_dim, H, W) of this record seen through a window, if it is still there."""
+        key = (id(record), window)
+        found = self._kept.get(key)
         if found is None:
             return None
-        self._kept.move_to_end(id(record))
+        self._kept.move_to_end(key)
         return found[1]
 
-    def put(self, record: MaskRecord, memory: Tensor) -> None:
+    def put(self, record: MaskRecord, window: Window, memory: Tensor) -> None:
         """Keep a memory; the least recently used ones go when the budget is spent."""
-        self._forget(id(record))
-        self._kept[id(record)] = (record, memory)
+        key = (id(record), window)
+        self._forget(key)
+        self._kept[key] = (record, memory)
         self.nbytes += memory.numel() * memory.element_size()
         while self.nbytes > self._budget_bytes and len(self._kept) > 1:
             self._forget(next(iter(self._kept)))
 
-    def _forget(self, key: int) -> None:
+    def _forget(self, key: tuple[int, Window]) -> None:
         found = self._kept.pop(key, None)
         if found is not None:
             self.nbytes -= found[1].numel() * found[1].element_size()

@@ -68,6 +68,15 @@ class Prompt:
         is_clicked = bool((self.labels[self.rounds <= number] == 1).any())
         return is_painted or is_clicked or self.box is not None
 
+    def extent(self, number: int) -> Box | None:
+        """Edges of what was given by a round, (y0, x0, y1, x1); None for a mask alone."""
+        points = self.points[self.rounds <= number]
+        corners = np.concatenate([points, np.array(self.box or ()).reshape(-1, 2)])
+        if not len(corners):
+            return None
+        (y0, x0), (y1, x1) = corners.min(0), corners.max(0)
+        return float(y0), float(x0), float(y1), float(x1)
+
     def with_points(self, points: ArrayLike, labels: ArrayLike) -> Prompt:
         """Add a new round of points.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -19,7 +20,9 @@ from napari_sam2.tracking.memory_bank import recall
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
+from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents, mask_extent
 
+CLOSER_LOOKS = 3  # windows tried after the first one for an object of unknown size
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
 
@@ -47,6 +50,10 @@ class Tracker:
         Budget of encoded memories kept, in bytes; those that are gone are made again.
     object_batch : int
         Most objects in one run of the network.
+    windows : str, optional
+        `whole`: the network always sees the whole frame. `auto`: it sees a square about each object
+        that suits its size, at most at the resolution of the image. Default: what the model was
+        made for.
 
     Raises
     ------
@@ -68,13 +75,16 @@ class Tracker:
         cache_bytes: int = 2 * 1024**3,
         memory_bytes: int = 512 * 1024**2,
         object_batch: int = 16,
+        windows: WindowMode | None = None,
     ) -> None:
         if max_prompted_frames < 1 or object_batch < 1:
             raise ValueError("max_prompted_frames and object_batch must be at least 1")
         self._frames = frames if isinstance(frames, Frames) else Frames(frames)
+        mode: WindowMode = windows or model.config.windows
         self._engine = Engine(
             model,
             self._frames,
+            WindowGrid(self._frames.shape[1:], model.config.image_size, mode),
             cache_bytes=cache_bytes,
             memory_bytes=memory_bytes,
             object_batch=object_batch,
@@ -85,7 +95,7 @@ class Tracker:
         self._spans: dict[int, range] = {}
         self._drawn: dict[MaskRecord, Region] = {}
         self._drawn_bytes = 0
-        self._embedding: tuple[tuple[int, int], Tensor] | None = None
+        self._embedding: tuple[tuple[int, int, Window], Tensor] | None = None
 
     # -- what is there -------------------------------------------------------------------------
 
@@ -274,7 +284,7 @@ class Tracker:
                 "prompt it on another frame first"
             )
         entry = self._prompted_frame(prompt, masklet)
-        if self._embedding is not None and self._embedding[0] != (prompt.object_id, prompt.t):
+        if self._embedding is not None and self._embedding[0][:2] != (prompt.object_id, prompt.t):
             self._embedding = None
         self._masklets[prompt.object_id] = masklet
         masklet.prompted[prompt.t] = entry
@@ -288,18 +298,59 @@ class Tracker:
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
         if prompt.mask is not None and not rounds:
-            rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask))]
+            window = self._engine.grid.choose(mask_extent(prompt.mask), before and before.window)
+            rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask, window))]
         for number in prompt.round_numbers():
             if rounds and number <= rounds[-1][0]:
                 continue
             previous = rounds[-1][1] if rounds else before
-            embedding = self._prompt_embedding(prompt, before, masklet)
-            record = self._engine.decode_prompt(prompt, number, previous, embedding)
-            rounds.append((number, record))
+            rounds.append((number, self._play_round(prompt, number, previous, before, masklet)))
         return PromptedFrame(prompt, before, tuple(rounds))
 
+    def _play_round(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        before: MaskRecord | None,
+        masklet: Masklet,
+    ) -> MaskRecord:
+        """Mask after one round, first where the object is supposed to be.
+
+        Where only clicks tell of it, nobody knows its size: then the first mask tells, and it is
+        done again in a window that suits it.
+        """
+        grid = self._engine.grid
+        known = previous.extent if previous is not None else prompt.box
+        window = grid.choose(
+            join_extents(known, prompt.extent(number)) if known else None,
+            previous and previous.window,
+        )
+        record = self._decode(prompt, number, previous, before, masklet, window)
+        if known is not None:
+            return record
+        for _ in range(CLOSER_LOOKS):
+            nearer = grid.choose(join_extents(record.extent, prompt.extent(number)), window)
+            if nearer == window:
+                break
+            window = nearer
+            record = self._decode(prompt, number, record, before, masklet, window)
+        return record
+
+    def _decode(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        before: MaskRecord | None,
+        masklet: Masklet,
+        window: Window,
+    ) -> MaskRecord:
+        embedding = self._prompt_embedding(prompt, before, masklet, window)
+        return self._engine.decode_prompt(prompt, number, previous, embedding, window)
+
     def _prompt_embedding(
-        self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet
+        self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window
     ) -> Tensor:
         """Embedding of a prompted frame: conditioned on memory if the object was tracked there.
 
@@ -307,10 +358,10 @@ class Tracker:
         """
         others = masklet.prompted.keys() - {prompt.t}
         if before is None or before.direction is None or not others:
-            return self._engine.unconditioned(prompt.t)
-        key = (prompt.object_id, prompt.t)
+            return self._engine.unconditioned(prompt.t, window)
+        key = (prompt.object_id, prompt.t, window)
         if self._embedding is None or self._embedding[0] != key:
-            job = self._job(prompt.t, masklet, before.direction)
+            job = replace(self._job(prompt.t, masklet, before.direction), window=window)
             self._embedding = (key, self._engine.condition(prompt.t, [job]))
         return self._embedding[1]
 
@@ -426,10 +477,13 @@ class Tracker:
             max_prompted=self._max_prompted_frames,
             max_pointers=min(len(self._frames), config.max_object_pointers),
         )
+        near = min(chosen.frames, key=lambda k: abs(k - t))
+        beside = masklet.records[
+            near
+        ]  # the frame before in the sense of the pass, or what is nearest
+        window = self._engine.grid.choose(beside.extent, beside.window)
         before = t - 1 if direction == "forward" else t + 1
-        return Job(
-            masklet.records, chosen, masklet.records[before] if before in chosen.frames else None
-        )
+        return Job(masklet.records, chosen, window, beside if near == before else None)
 
     # -- limits --------------------------------------------------------------------------------
 
@@ -536,11 +590,17 @@ class Tracker:
     def encode(self, t: int) -> None:
         """Compute the features of a frame ahead of a click."""
         self._check_frame(t)
-        self._engine.features[t]
+        self._engine.features.load(self._views(t))
 
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are at hand."""
-        return t in self._engine.features
+        return all(view in self._engine.features for view in self._views(t))
+
+    def _views(self, t: int) -> list[tuple[int, Window]]:
+        """What a click on a frame is likely to look at: objects that are there, and all of it."""
+        records = [m.records[t] for m in self._masklets.values() if t in m.records]
+        windows = {record.window: None for record in records}
+        return [(t, window) for window in (*windows, self._engine.grid.whole)]
 
     # -- inside --------------------------------------------------------------------------------
 

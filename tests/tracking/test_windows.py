@@ -1,0 +1,202 @@
+"""The square of the image that the network sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import Frames, Tracker
+from napari_sam2.tracking.masks import MaskRecord, Renderer
+from napari_sam2.tracking.windows import (
+    BORDER,
+    Extent,
+    Window,
+    WindowGrid,
+    join_extents,
+    mask_extent,
+    move_logits,
+)
+
+from .tiny import build_tiny_model
+
+SHAPE = (600, 900)
+extents = st.builds(
+    lambda y, x, h, w: (float(y), float(x), float(min(y + h, 600)), float(min(x + w, 900))),
+    st.integers(0, 599),
+    st.integers(0, 899),
+    st.integers(1, 600),
+    st.integers(1, 900),
+)
+
+
+def grid(mode: str = "auto", shape: tuple[int, int] = SHAPE) -> WindowGrid:
+    return WindowGrid(shape, 64, mode)
+
+
+@given(extent=extents)
+def test_window_holds_its_object_and_is_kept_for_it(extent: Extent) -> None:
+    windows = grid()
+    window = windows.choose(extent)
+    assert window.contains(extent)
+    assert windows.choose(extent, window) == window or window.contains(extent)
+
+
+@given(extent=extents)
+def test_whole_mode_knows_one_window(extent: Extent) -> None:
+    assert grid("whole").choose(extent) == Window(0, 0, *SHAPE)
+
+
+def test_small_object_is_seen_at_the_resolution_of_the_image() -> None:
+    window = grid().choose((300, 400, 312, 410))
+    assert (window.height, window.width) == (64, 64)
+
+
+def test_large_object_is_seen_in_a_window_of_twice_its_size() -> None:
+    window = grid().choose((200, 200, 300, 280))
+    assert 160 <= window.height == window.width <= 260
+
+
+def test_object_as_large_as_the_image_is_seen_in_the_whole_image() -> None:
+    assert grid().choose((0, 0, 590, 890)) == Window(0, 0, *SHAPE)
+
+
+def test_image_of_the_size_of_the_input_has_no_smaller_windows() -> None:
+    assert grid(shape=(64, 64)).choose((10, 10, 14, 14)) == Window(0, 0, 64, 64)
+
+
+def test_neighbours_share_a_window() -> None:
+    windows = grid()
+    assert windows.choose((300, 400, 310, 410)) == windows.choose((304, 396, 314, 406))
+
+
+def test_object_keeps_its_window_until_it_nears_the_border() -> None:
+    windows = grid()
+    window = windows.choose((300, 400, 310, 410))
+    seen = [windows.choose((300, x, 310, x + 10), window) for x in range(400, 500)]
+    left = [x for x, other in zip(range(400, 500), seen, strict=True) if other != window]
+    assert window.x0 + window.width - (left[0] + 10) < BORDER * 64 <= window.x0 + 64 - (left[0] + 9)
+
+
+def test_object_that_is_not_seen_keeps_its_window() -> None:
+    window = Window(64, 64, 64, 64)
+    assert grid().choose(None, window) == window
+
+
+def test_unknown_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="auto or whole"):
+        grid("best")
+
+
+def test_crop_goes_on_past_the_border_with_its_last_pixels() -> None:
+    image = np.arange(12).reshape(3, 4)
+    crop = Window(-1, 2, 5, 4).crop(image)
+    np.testing.assert_array_equal(crop[0], [2, 3, 3, 3])
+    np.testing.assert_array_equal(crop[:, 0], [2, 2, 6, 10, 10])
+
+
+def test_crop_inside_is_no_copy() -> None:
+    image = np.zeros((30, 40))
+    assert np.shares_memory(Window(2, 3, 8, 8).crop(image), image)
+
+
+@given(dy=st.integers(-3, 3), dx=st.integers(-3, 3))
+def test_logits_move_by_whole_cells(dy: int, dx: int) -> None:
+    logits = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
+    moved = move_logits(logits, Window(0, 0, 64, 64), Window(4 * dy, 4 * dx, 64, 64))
+    expected = np.roll(logits, (-dy, -dx), (0, 1))
+    kept = (slice(3, -3),) * 2
+    np.testing.assert_allclose(moved[kept], expected[kept], atol=1e-6)
+
+
+def test_logits_of_another_scale_are_at_the_same_place_in_the_image() -> None:
+    shape, size = (128, 128), 32
+    rows, columns = np.mgrid[:size, :size]
+    logits = (6 - np.hypot(rows - 12, columns - 18)).astype(np.float32)
+    source, target = Window(0, 0, 128, 128), Window(10, 30, 96, 96)
+    masks = [
+        Renderer(size, shape, clean=False).mask(
+            MaskRecord((0, 0), crop, 0.0, size, 1.0, 3.0, np.zeros(4, np.float32), None, window)
+        )
+        for crop, window in ((logits, source), (move_logits(logits, source, target), target))
+    ]
+    union, overlap = (masks[0] | masks[1]).sum(), (masks[0] & masks[1]).sum()
+    assert overlap / union > 0.97
+
+
+def test_extents_of_masks() -> None:
+    mask = np.zeros((20, 30), bool)
+    assert mask_extent(mask) is None
+    mask[3:7, 10:12] = True
+    assert mask_extent(mask) == (3, 10, 7, 12)
+    assert join_extents(None, (1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert join_extents((0, 5, 2, 9), (1, 2, 3, 4)) == (0, 2, 3, 9)
+
+
+# the whole way, with a network that has windows
+
+
+@pytest.fixture
+def seeing() -> Sam2:
+    model = build_tiny_model(draws=True)
+    model.config = replace(model.config, windows="auto")
+    return model
+
+
+def movie() -> np.ndarray:
+    """A bright square that walks across a field of three inputs a side."""
+    frames = np.random.default_rng(0).integers(0, 40, (8, 192, 192)).astype(np.uint8)
+    for t, frame in enumerate(frames):
+        frame[90:102, 40 + 12 * t : 52 + 12 * t] = 220
+    return frames
+
+
+def painted(t: int) -> np.ndarray:
+    return movie()[t] > 100
+
+
+def test_object_that_walks_is_followed_by_its_window(seeing: Sam2) -> None:
+    tracker = Tracker(seeing, Frames(movie()))
+    for t in range(8):
+        tracker.add_mask(t, 1, painted(t))
+        np.testing.assert_array_equal(tracker.result(t, 1).masks[0], painted(t))
+    windows = [tracker.snapshot(1).records[t].window for t in range(8)]
+    assert len(set(windows)) > 1
+    assert all(w.contains(mask_extent(painted(t))) for t, w in enumerate(windows))
+
+
+def test_memories_are_seen_through_the_window_of_now(seeing: Sam2) -> None:
+    """A pass that starts on the far side must not depend on what the caches hold."""
+    masks = []
+    for memory_bytes in (2**24, 0):
+        tracker = Tracker(seeing, Frames(movie()), memory_bytes=memory_bytes, cache_bytes=2**24)
+        tracker.add_mask(0, 1, painted(0))
+        tracker.add_mask(7, 1, painted(7))
+        masks.append([result.masks for result in tracker.propagate()])
+    np.testing.assert_array_equal(masks[0], masks[1])
+
+
+def test_objects_far_apart_are_tracked_as_if_alone(seeing: Sam2) -> None:
+    together = Tracker(seeing, Frames(movie()))
+    far = np.zeros((192, 192), bool)
+    far[8:20, 150:162] = True
+    together.add_mask(0, 1, painted(0))
+    together.add_mask(0, 2, far)
+    alone = Tracker(seeing, Frames(movie()))
+    alone.add_mask(0, 2, far)
+    both = list(together.propagate(stop=4))
+    one = list(alone.propagate(stop=4))
+    for result, expected in zip(both, one, strict=True):
+        np.testing.assert_array_equal(result.masks[1], expected.masks[0])
+
+
+def test_click_on_a_small_thing_is_answered_through_a_small_window(seeing: Sam2) -> None:
+    tracker = Tracker(seeing, Frames(movie()))
+    tracker.add_box(0, 1, (88, 38, 104, 54))
+    record = tracker.snapshot(1).records[0]
+    assert record.window.height < 192
+    assert record.window.contains((88, 38, 104, 54))
