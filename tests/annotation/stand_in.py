@@ -41,6 +41,31 @@ class State:
     def cleared(self) -> State:
         return State({}, self.frames, {})
 
+    def renamed(self, object_id: int) -> State:
+        records = {t: _renamed(cell, object_id) for t, cell in self.records.items()}
+        return replace(self, records=records)
+
+    def anchored(self, t: int, object_id: int, mask: np.ndarray) -> State:
+        prompt = Prompt(t, object_id, mask=mask)
+        cell = Cell(mask, self.records[t].logit, self.records[t], prompt)
+        return replace(self, records={**self.records, t: cell})
+
+    def united(self, other: State, object_id: int, masks: Mapping[int, np.ndarray]) -> State:
+        mine, moved = self.renamed(object_id), other.renamed(object_id)
+        state = State(
+            {**moved.records, **mine.records}, self.frames, {**moved.locked, **mine.locked}
+        )
+        for t in mine.records.keys() & moved.records.keys():
+            one, two = mine.records[t], moved.records[t]
+            if t in masks:
+                joined = replace(one, mask=one.mask | two.mask, base=None, prompt=None)
+                state = replace(state, records={**state.records, t: joined})
+                if one.prompt or two.prompt:
+                    state = state.anchored(t, object_id, masks[t])
+            elif two.mask.any() and not one.mask.any():
+                state = replace(state, records={**state.records, t: two})
+        return state
+
     @property
     def prompted(self) -> dict[int, Prompt]:
         return {t: cell.prompt for t, cell in self.records.items() if cell.prompt is not None}
@@ -333,6 +358,12 @@ class StandInTracker:
         if not ((array >= -0.5) & (array <= np.array(self.shape[1:]) - 0.5)).all():
             raise ValueError(f"points must be inside the image {self.shape[1:]}; got {points}")
         return array
+
+
+def _renamed(cell: Cell, object_id: int) -> Cell:
+    if cell.prompt is None:
+        return cell
+    return replace(cell, prompt=replace(cell.prompt, object_id=object_id))
 
 
 def _noise(*key: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -125,6 +125,27 @@ def pack_logits(
     outside = logits.size - crop.size
     floor = float((logits.sum(dtype=np.float64) - crop.sum(dtype=np.float64)) / max(outside, 1))
     return (int(y0), int(x0)), crop.astype(np.float16), floor if outside else 0.0
+
+
+def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
+    """The mask that covers what either covers, in the larger of their windows.
+
+    Scores are those of the worse and pointers those of the larger mask.
+    """
+    window = max(one.window, other.window, key=lambda w: w.height * w.width)
+    logits = np.maximum(one.logits_in(window), other.logits_in(window))
+    corner, crop, floor = pack_logits(logits, exact=False)
+    larger = max(one, other, key=lambda record: int((record.crop > 0).sum()))
+    return replace(
+        larger,
+        corner=corner,
+        crop=crop,
+        floor=floor,
+        window=window,
+        painted=None,
+        predicted_iou=min(one.predicted_iou, other.predicted_iou),
+        occlusion_score=max(one.occlusion_score, other.occlusion_score),
+    )
 
 
 @dataclass(frozen=True, eq=False)

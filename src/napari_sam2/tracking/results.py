@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.masks import MaskRecord, join_records
 from napari_sam2.tracking.prompts import Prompt
 
 
@@ -28,6 +29,9 @@ class FrameResult:
         (B,) float32, what the model thinks of its masks, 0..1.
     occlusion_score : ndarray
         (B,) float32 logits; below 0 the object is not visible and its mask empty.
+    problem : str or None
+        Why the frame was passed over, if it cannot be read; there are no objects in the result
+        then.
     """
 
     t: int
@@ -35,6 +39,7 @@ class FrameResult:
     masks: NDArray[np.bool_]
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
+    problem: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,3 +85,75 @@ class ObjectState:
     def cleared(self) -> ObjectState:
         """Nothing, on the same frames."""
         return replace(self, records={}, prompted={}, locked={})
+
+    def renamed(self, object_id: int) -> ObjectState:
+        """The same of another object."""
+        prompted = {
+            t: replace(entry, prompt=replace(entry.prompt, object_id=object_id))
+            for t, entry in self.prompted.items()
+        }
+        return replace(self, prompted=prompted)
+
+    def anchored(self, t: int, object_id: int, mask: NDArray[np.bool_]) -> ObjectState:
+        """With the mask of one frame as a person would have painted it; runs no model.
+
+        Parameters
+        ----------
+        t : int
+            Frame, which has a mask.
+        object_id : int
+            The object.
+        mask : ndarray
+            (Y, X) its pixels.
+        """
+        record = self.records[t]
+        painted = replace(record, direction=None, painted=mask)
+        entry = PromptedFrame(Prompt(t, object_id, mask=mask), record, ((-1, painted),))
+        return replace(
+            self,
+            records={**self.records, t: painted},
+            prompted={**self.prompted, t: entry},
+        )
+
+    def united(
+        self, other: ObjectState, object_id: int, masks: Mapping[int, NDArray[np.bool_]]
+    ) -> ObjectState:
+        """The masks of both, and on frames of both the pixels of either.
+
+        Parameters
+        ----------
+        other : ObjectState
+            Of the same frames; none of them locked where both have a mask.
+        object_id : int
+            The object that they become.
+        masks : mapping of int to ndarray
+            (Y, X) pixels of either, by frame, wherever both have a mask.
+        """
+        moved, mine = other.renamed(object_id), self.renamed(object_id)
+        state = ObjectState(
+            self.frames,
+            {**moved.records, **mine.records},
+            {**moved.prompted, **mine.prompted},
+            {**moved.locked, **mine.locked},
+        )
+        for t in mine.records.keys() & moved.records.keys():
+            if t in masks:
+                joined = join_records(mine.records[t], moved.records[t])
+                state = replace(state, records={**state.records, t: joined})
+                if t in state.prompted:
+                    state = state.anchored(t, object_id, masks[t])
+            elif moved.records[t].is_visible and not mine.records[t].is_visible:
+                state = state.taking(t, moved)
+        return state
+
+    def taking(self, t: int, other: ObjectState) -> ObjectState:
+        """With one frame as another state has it."""
+        parts = []
+        for mine, theirs in (
+            (self.records, other.records),
+            (self.prompted, other.prompted),
+            (self.locked, other.locked),
+        ):
+            kept: dict[int, Any] = {k: v for k, v in mine.items() if k != t}
+            parts.append(kept | ({t: theirs[t]} if t in theirs else {}))
+        return ObjectState(self.frames, *parts)
