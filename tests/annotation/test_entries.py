@@ -28,7 +28,7 @@ CHANGE_NOTHING = {
     "timeline",
     "total_steps",
 }
-TOLD_OTHERWISE = {"propagate", "grouped"}  # by the frames that come, and as folded groups
+TOLD_OTHERWISE = {"fold", "grouped", "propagate"}  # by the frames that come, and as folded groups
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class AnnotationMachine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 3))
     def open_with_two_objects(self, seed: int) -> None:
         self.tracker = self.make_tracker(seed)
-        self.annotation = Annotation(self.tracker)
+        self.annotation = self.make_annotation()
         self.given_ids: set[int] = set()
         self.past: list[dict[str, Any]] = []
         self.future: list[dict[str, Any]] = []
@@ -40,6 +40,9 @@ class AnnotationMachine(RuleBasedStateMachine):
 
     def make_tracker(self, seed: int) -> Any:
         return StandInTracker(seed=seed)
+
+    def make_annotation(self) -> Annotation:
+        return Annotation(self.tracker)
 
     def did(self, steps: int = 1) -> None:
         """Remember that something was done, and that it is a step of its own if `steps` says so."""

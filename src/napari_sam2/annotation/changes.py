@@ -141,6 +141,12 @@ class Document:
         self._journal.fold(start, text)
         self.events.history_changed.emit()
 
+    def fold(self, count: int, text: str) -> None:
+        """Make the last `count` undo steps one step."""
+        self._seal()
+        self._journal.fold(max(0, len(self._journal.done) - count), text)
+        self.events.history_changed.emit()
+
     def follow_journal(self, listener: Listener | None) -> None:
         """Let a listener know all that happens from now on; None ends it.
 

@@ -32,16 +32,16 @@ class Recorded(Entry):
 
 @dataclass(frozen=True, eq=False)
 class Undone(Entry):
-    """The last group done was taken back."""
+    """The last group done was taken back; None where the reader has it already."""
 
-    group: Group
+    group: Group | None
 
 
 @dataclass(frozen=True, eq=False)
 class Redone(Entry):
-    """The last group undone was done again."""
+    """The last group undone was done again; None where the reader has it already."""
 
-    group: Group
+    group: Group | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,16 @@ class Advanced(Entry):
 
     t: int
     states: Mapping[int, ObjectState | None]
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects."""
+        return tuple(self.states)
+
+
+@dataclass(frozen=True, eq=False)
+class Ended(Entry):
+    """The propagation that began last is over; its group is what it has written since."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,6 +64,13 @@ class Journal:
             self._undone.clear()
             self.tell(Forgotten())
 
+    def assume(self, done: Group | None = None, undone: Group | None = None) -> None:
+        """Put a group below all others: it was done, or taken back, before the rest is told."""
+        if done is not None:
+            self._done.insert(0, done)
+        if undone is not None:
+            self._undone.insert(0, undone)
+
     def step_back(self) -> None:
         """Move the last group done to those undone."""
         self._undone.append(self._done.pop())

@@ -1,0 +1,140 @@
+"""A document as it was: from what is kept of it, and from what its journal told afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
+from napari_sam2.annotation.entries import (
+    Advanced,
+    Began,
+    Called,
+    Ended,
+    Entry,
+    Folded,
+    Forgotten,
+    Recorded,
+    Redone,
+    Undone,
+)
+from napari_sam2.annotation.propagation import OpenPropagation
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.changes import Document
+    from napari_sam2.annotation.content import Content
+
+
+def properties(document: Document) -> Iterator[Action]:
+    """The actions that give objects what the tracker does not know of them."""
+    content = document._content
+    for object_id, known in sorted(content.objects.items()):
+        yield SetObject(object_id, None, known)
+    for object_id, frames in sorted(content.reviewed.items()):
+        yield SetReviewed(object_id, frozenset(), frames)
+
+
+def largest_id(document: Document) -> int:
+    """Largest object id that the document ever had."""
+    return document._content.largest_id
+
+
+class Recovery:
+    """Brings a document to where another one was, without running the model.
+
+    Parameters
+    ----------
+    document : Document
+        With a tracker that holds the masks that were kept. Nobody listens to it yet.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._content: Content = document._content
+        self._journal = document._journal
+        self._run: OpenPropagation | None = None
+
+    def put(self, actions: Iterable[Action], largest_id: int) -> None:
+        """Set the properties that were kept, as no step of the history."""
+        for action in actions:
+            action.apply(self._content)
+        self._content.largest_id = max(self._content.largest_id, largest_id)
+        self._content.labels = self._content.labels_for(self._content.largest_id)
+
+    @singledispatchmethod
+    def repeat(self, entry: Entry) -> None:
+        """Do what an entry tells.
+
+        Raises
+        ------
+        TypeError
+            If nothing is known of such entries.
+        """
+        raise TypeError(f"unknown entry {type(entry).__name__}")
+
+    def finish(self) -> None:
+        """Make an undo step of a propagation that was under way at the end."""
+        group = None if self._run is None else self._run.group()
+        self._run = None
+        if group is not None:
+            self._journal.record(group)
+
+    @repeat.register
+    def _(self, entry: Recorded) -> None:
+        self._run = None
+        self._apply(_known(entry.group))
+        self._journal.record(_known(entry.group))
+
+    @repeat.register
+    def _(self, entry: Undone) -> None:
+        if self._journal.next_undo is None:
+            self._journal.assume(done=_known(entry.group))
+        self._apply(_known(self._journal.next_undo).inverse())
+        self._journal.step_back()
+
+    @repeat.register
+    def _(self, entry: Redone) -> None:
+        if self._journal.next_redo is None:
+            self._journal.assume(undone=_known(entry.group))
+        self._apply(_known(self._journal.next_redo))
+        self._journal.step_forward()
+
+    @repeat.register
+    def _(self, entry: Forgotten) -> None:
+        self._journal.forget_undone()
+
+    @repeat.register
+    def _(self, entry: Folded) -> None:
+        self._journal.fold(len(self._journal.done) - entry.count, entry.text)
+
+    @repeat.register
+    def _(self, entry: Began) -> None:
+        self._run = OpenPropagation(self._content, entry.request)
+
+    @repeat.register
+    def _(self, entry: Ended) -> None:
+        self.finish()
+
+    @repeat.register
+    def _(self, entry: Advanced) -> None:
+        for object_id, state in entry.states.items():
+            self._content.restore(object_id, state)
+        if self._run is not None:
+            self._run.add(entry)
+        for withdrawal in self._content.withdrawals(self._content.compose((entry.t,))):
+            withdrawal.apply(self._content)
+
+    @repeat.register
+    def _(self, entry: Called) -> None:
+        """Told by its groups already."""
+
+    def _apply(self, group: Group) -> None:
+        group.apply(self._content)
+        self._content.labels = self._content.labels_for(self._content.largest_id)
+        self._content.compose(group.touched.frames)
+
+
+def _known(group: Group | None) -> Group:
+    if group is None:
+        raise ValueError("the journal tells of a step that was never done")
+    return group
