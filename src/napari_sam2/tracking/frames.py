@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,25 @@ SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 HUGE = 1e300  # the range between two such limits is a float64 still
+RETRY_WAITS_S = (0.1, 0.2, 0.4)  # before a drive that does not answer is asked again
+
+
+class DamagedFrame(ValueError):
+    """A frame that is there but cannot be decoded; asking again does not help."""
+
+
+class FrameOutOfReach(OSError):
+    """A frame whose file does not answer; it may later.
+
+    Attributes
+    ----------
+    t : int
+        The frame.
+    """
+
+    def __init__(self, t: int, reason: str) -> None:
+        super().__init__(reason)
+        self.t = t
 
 
 class ArrayLike(Protocol):
@@ -97,6 +117,10 @@ class Frames:
         ------
         ValueError
             If there is no such frame.
+        DamagedFrame
+            If the frame cannot be decoded.
+        FrameOutOfReach
+            If its file does not answer, asked several times within a second.
         """
         if not 0 <= t < len(self):
             raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
@@ -111,7 +135,29 @@ class Frames:
         return np.repeat(scaled[..., None], 3, axis=-1)
 
     def _raw(self, t: int) -> NDArray[Any]:
-        return np.asarray(self._data[...] if self._is_single else self._data[t])
+        """A frame as it is stored."""
+        for wait_s in RETRY_WAITS_S:
+            try:
+                return self._decoded(t)
+            except OSError:  # a network drive may be away for a moment
+                time.sleep(wait_s)
+        try:
+            return self._decoded(t)
+        except OSError as error:
+            raise FrameOutOfReach(t, str(error) or f"frame {t} cannot be reached") from error
+
+    def _decoded(self, t: int) -> NDArray[Any]:
+        try:
+            pixels = np.asarray(self._data[...] if self._is_single else self._data[t])
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # each library has errors of its own for damaged data
+            raise DamagedFrame(f"frame {t} cannot be read: {error}") from error
+        if pixels.shape[:2] != self.shape[1:]:
+            raise DamagedFrame(
+                f"frame {t} has the shape {pixels.shape}; expected {self.shape[1:]} in (y, x)"
+            )
+        return pixels
 
     def _full_range(self) -> tuple[float, float]:
         dtype = np.dtype(self._data.dtype)
@@ -122,11 +168,10 @@ class Frames:
     def _percentiles(self) -> tuple[float, float]:
         """Robust range of some frames, each thinned out to some pixels."""
         count = min(len(self), SAMPLED_FRAMES)
-        samples = []
-        for t in np.linspace(0, len(self) - 1, count).round().astype(int):
-            pixels = self._raw(int(t)).ravel()
-            pixels = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(np.float64)
-            samples.append(pixels[np.isfinite(pixels)])
+        chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
+        samples = [pixels for t in chosen if (pixels := self._sample(int(t))) is not None]
+        if not samples:
+            self._raw(0)  # tells what is wrong with it
         values = np.concatenate(samples).clip(-HUGE, HUGE)
         if not values.size:
             raise ValueError("the image has no finite values in the frames looked at")
@@ -134,6 +179,15 @@ class Frames:
         if low == high:  # few pixels stand out from one level: they are no outliers
             low, high = values.min(), values.max()
         return float(low), float(high)
+
+    def _sample(self, t: int) -> NDArray[np.float64] | None:
+        """Some finite pixels of a frame; None if it is damaged."""
+        try:
+            pixels = self._raw(t).ravel()
+        except DamagedFrame:
+            return None
+        pixels = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(np.float64)
+        return pixels[np.isfinite(pixels)]
 
 
 def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import frames as frames_module
 from napari_sam2.tracking.engine import Engine, Job
-from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.frames import DamagedFrame, Frames
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Region, Renderer, compose
 from napari_sam2.tracking.memory_bank import recall
@@ -399,7 +399,8 @@ class Tracker:
         Yields
         ------
         FrameResult
-            Of all objects that are tracked on the frame.
+            Of all objects that are tracked on the frame. A frame that is damaged is passed over:
+            its result has a `problem`, and no masks but those that are fixed.
 
         Raises
         ------
@@ -445,7 +446,17 @@ class Tracker:
         for step in steps:
             active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
-                yield self._advance(step, active)
+                try:
+                    result = self._advance(step, active)
+                except DamagedFrame as error:
+                    result = self._passed_over(step.t, active, str(error))
+                yield result
+
+    def _passed_over(self, t: int, object_ids: list[int], problem: str) -> FrameResult:
+        """What there is of a frame that cannot be read: masks that somebody fixed."""
+        fixed = [k for k in object_ids if self._masklets[k].is_fixed(t)]
+        found = [(k, self._masklets[k].records[t]) for k in fixed]
+        return replace(self._result(t, found), problem=problem)
 
     def _is_active(self, object_id: int, t: int) -> bool:
         """Whether an object still takes part in a propagation that comes to frame `t`."""
