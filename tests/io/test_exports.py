@@ -8,7 +8,8 @@ import pytest
 
 from napari_sam2.cli import main
 from napari_sam2.cli.export import Format
-from napari_sam2.io.exports import FORMATS, format_of, open_tracked
+from napari_sam2.io.exports import open_tracked, write_export
+from napari_sam2.io.formats import FORMATS, format_of
 from napari_sam2.io.tiff import write_images, write_labels
 from napari_sam2.io.tracked import TrackedLabels
 from tests.families import SCALE, family, image
@@ -19,7 +20,7 @@ def test_each_format_is_written_under_its_own_suffixes(tmp_path: Path, name: str
     for suffix in FORMATS[name].suffixes:
         path = tmp_path / f"Zellen größer 细胞{suffix}"
         assert format_of(path).name == name
-        FORMATS[name].write(path, family(channels={"a": image()}))
+        write_export(path, family(channels={"a": image()}))
         assert path.exists()
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
@@ -28,14 +29,14 @@ def test_each_format_is_written_under_its_own_suffixes(tmp_path: Path, name: str
 def test_a_single_image_can_be_written_too(tmp_path: Path, name: str) -> None:
     tracked = TrackedLabels(family().labels[0], channels={"a": image()[0]})
     path = tmp_path / f"one{FORMATS[name].suffixes[0]}"
-    FORMATS[name].write(path, tracked)
+    write_export(path, tracked)
     assert path.exists()
 
 
 @pytest.mark.parametrize("name", ["tiff", "ome", "geff"])
 def test_labels_come_back_with_their_scale(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"cells{FORMATS[name].suffixes[0]}"
-    FORMATS[name].write(path, family())
+    write_export(path, family())
     back = open_tracked(path)
     np.testing.assert_array_equal(np.asarray(back.labels), family().labels)
     assert back.scale == SCALE
@@ -48,7 +49,7 @@ def test_a_name_without_format_is_told() -> None:
 
 def test_an_overlay_needs_an_image(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs the image"):
-        FORMATS["overlay"].write(tmp_path / "a.gif", family())
+        write_export(tmp_path / "a.gif", family())
 
 
 def test_the_shell_knows_the_same_formats() -> None:

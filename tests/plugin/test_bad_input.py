@@ -77,7 +77,7 @@ def export_to(desk, path, monkeypatch):
 
 def test_an_export_into_a_missing_folder_is_told(clicked, notifications, monkeypatch, tmp_path):
     export_to(clicked, tmp_path / "nowhere" / "cells.tif", monkeypatch)
-    assert "were not written" in notifications.only()
+    assert "was not written" in notifications.only()
 
 
 def test_a_full_disk_leaves_the_old_file(clicked, notifications, monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What can be written; the names of `napari_sam2.io.exports.FORMATS`."""
+    """What can be written; the names of `napari_sam2.io.formats.FORMATS`."""
 
     tiff = "tiff"
     ome = "ome"
@@ -67,14 +67,16 @@ def export(
     if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
         raise UsageError(f"{output} is what is read; give another name to write to")
 
-    from napari_sam2.io.exports import FORMATS, format_of, open_tracked
+    from napari_sam2.io.exports import open_tracked, write_export
+    from napari_sam2.io.formats import FORMATS, format_of
 
     try:
         chosen = FORMATS[format] if format is not None else format_of(output)
     except ValueError as error:
         raise UsageError(f"{error}; or say --format") from error
     tracked = _with_images(open_tracked(labels), image or [])
-    chosen.write(output, replace(tracked, scale=_scale(tracked.scale, pixel_size, unit, interval)))
+    scale = _scale(tracked.scale, pixel_size, unit, interval)
+    write_export(output, replace(tracked, scale=scale), chosen)
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
 
 

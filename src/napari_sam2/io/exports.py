@@ -1,14 +1,14 @@
-"""All formats that results can be written in, with their names in the shell and the window."""
+"""Write a result in any format, and open the labels of any."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.io.coco import write_coco
 from napari_sam2.io.ctc import open_ctc, track_table, write_ctc
+from napari_sam2.io.formats import ExportFormat, format_of
 from napari_sam2.io.geff import graph_of, open_geff, write_geff
 from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movies import open_movie
@@ -18,26 +18,27 @@ from napari_sam2.io.tiff import write_labels
 from napari_sam2.io.tracked import TrackedLabels
 
 
-@dataclass(frozen=True)
-class ExportFormat:
-    """One way to write a result.
+def write_export(
+    path: str | os.PathLike[str], tracked: TrackedLabels, format: ExportFormat | None = None
+) -> None:
+    """Write a result, complete or not at all.
 
     Parameters
     ----------
-    name : str
-        On the command line.
-    title : str
-        In the window.
-    suffixes : tuple of str
-        Ends of names that stand for it; the first one is proposed.
-    write : callable
-        Writes a file or folder, complete or not at all.
-    """
+    path : path
+        File or folder to write; an earlier one of the same kind is replaced.
+    tracked : TrackedLabels
+    format : ExportFormat, optional
+        Default: the one that the name stands for.
 
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
-    write: Callable[[Path, TrackedLabels], None]
+    Raises
+    ------
+    ValueError
+        If the name stands for no format, or the format cannot hold the result.
+    OSError
+        If it cannot be written; an old one is left as it was.
+    """
+    _WRITERS[(format or format_of(path)).name](Path(path), tracked)
 
 
 def _write_tiff(path: Path, tracked: TrackedLabels) -> None:
@@ -56,43 +57,17 @@ def _write_overlay(path: Path, tracked: TrackedLabels) -> None:
     write_animation(path, movie if stack is tracked.labels else movie[None], stack)
 
 
-FORMATS = {
-    choice.name: choice
-    for choice in (
-        ExportFormat("tiff", "Labels", (".sam2.tif", ".tif", ".tiff"), _write_tiff),
-        ExportFormat("ome", "Labels, OME", (".ome.tif", ".ome.tiff"), _write_ome_tiff),
-        ExportFormat("ctc", "Cell Tracking Challenge, a folder", (".ctc",), write_ctc),
-        ExportFormat("geff", "Tracks and labels, GEFF", (".geff.zarr",), write_geff),
-        ExportFormat("csv", "Measurements", (".csv",), write_measurements),
-        ExportFormat("trackmate", "Spots for TrackMate", (".trackmate.csv",), write_trackmate),
-        ExportFormat(
-            "track-edit", "Nodes for napari-track-edit", (".track-edit.csv",), write_track_edit
-        ),
-        ExportFormat("coco", "COCO", (".coco.json", ".json"), write_coco),
-        ExportFormat("overlay", "Overlay film", (".mp4", ".gif"), _write_overlay),
-    )
+_WRITERS: dict[str, Callable[[Path, TrackedLabels], None]] = {
+    "tiff": _write_tiff,
+    "ome": _write_ome_tiff,
+    "ctc": write_ctc,
+    "geff": write_geff,
+    "csv": write_measurements,
+    "trackmate": write_trackmate,
+    "track-edit": write_track_edit,
+    "coco": write_coco,
+    "overlay": _write_overlay,
 }
-
-
-def format_of(path: str | os.PathLike[str]) -> ExportFormat:
-    """The format that the name of a file stands for; the longest suffix counts.
-
-    Raises
-    ------
-    ValueError
-        If it stands for none.
-    """
-    name = Path(path).name.lower()
-    found = [
-        (len(suffix), choice)
-        for choice in FORMATS.values()
-        for suffix in choice.suffixes
-        if name.endswith(suffix)
-    ]
-    if not found:
-        known = ", ".join(choice.suffixes[0] for choice in FORMATS.values())
-        raise ValueError(f"{Path(path).name} stands for no format; expected one of {known}")
-    return max(found, key=lambda pair: pair[0])[1]
 
 
 def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:

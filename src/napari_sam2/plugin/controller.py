@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.activity import ActivityBar
 from napari_sam2.plugin.export import start_export
-from napari_sam2.plugin.images import stack_shape
+from napari_sam2.plugin.images import data_of, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.mailbox import Mailbox
 from napari_sam2.plugin.messages import (
@@ -380,12 +380,31 @@ class Controller(QObject):
         return any(session.is_tracking for session in self._sessions.values())
 
     def export(self, path: Path) -> None:
-        """Write the labels of the chosen image to a TIFF, in the background."""
+        """Write the labels of the chosen image in the format of the name, in the background."""
         session = self.session
         if session is not None and session.labels is not None and self.exporting is None:
             self.exporting = path
-            start_export(session.number, session.image, session.labels, path, self._mailbox.post)
+            start_export(
+                session.number,
+                self._images_like(session.image),
+                session.labels,
+                session.objects,
+                path,
+                self._mailbox.post,
+            )
             self.changed.emit()
+
+    def _images_like(self, image: Image) -> list[Image]:
+        """The image, and after it all others of its shape."""
+        others = [
+            layer
+            for layer in self.layer_list
+            if isinstance(layer, Image)
+            and layer is not image
+            and data_of(layer).shape[: image.ndim] == data_of(image).shape[: image.ndim]
+            and layer.ndim == image.ndim
+        ]
+        return [image, *others]
 
     # Reports
 
@@ -448,7 +467,7 @@ class Controller(QObject):
     def _take_export(self, report: ExportEnded) -> None:
         self.exporting = None
         if report.error is not None:
-            show_error(f"the labels were not written to {report.path}: {report.error}")
+            show_error(f"the result was not written to {report.path}: {report.error}")
         else:
             show_info(f"{report.path.name} written to {report.path.parent}")
 

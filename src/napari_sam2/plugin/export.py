@@ -1,22 +1,29 @@
-"""Labels into a file, in the background."""
+"""A result into a file, in the background."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.images import image_scale
+from napari_sam2.plugin.images import data_of, image_scale
 from napari_sam2.plugin.messages import ExportEnded, Report
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_sam2.annotation import AnnotatedObject
+
 
 def start_export(
-    number: int, image: Image, labels: NDArray[Any], path: Path, post: Callable[[Report], None]
+    number: int,
+    images: list[Image],
+    labels: NDArray[Any],
+    objects: Mapping[int, AnnotatedObject],
+    path: Path,
+    post: Callable[[Report], None],
 ) -> None:
     """Write labels as they are now, with the scale of their image; returns at once.
 
@@ -24,21 +31,31 @@ def start_export(
     ----------
     number : int
         Names the image in the report.
-    image : Image
-        Gives scale and units.
+    images : list of Image
+        The image, which gives scale and units, and others of the same shape; all are measured.
     labels : (T, Y, X) or (Y, X) array of integers
+    objects : mapping of int to AnnotatedObject
+        Give names and mothers.
     path : Path
-        File to write; an existing one is replaced when the new one is complete.
+        File or folder to write, in the format that its name stands for; an existing one is replaced
+        when the new one is complete.
     post : callable
         Gets an `ExportEnded`, in another thread.
     """
-    scale, units = tuple(image.scale), tuple(str(unit) for unit in image.units)
+    first = images[0]
+    scale, units = tuple(first.scale), tuple(str(unit) for unit in first.units)
+    channels = {image.name: data_of(image) for image in images}
+    parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
+    names = {k: known.name for k, known in objects.items() if known.name}
 
     def export() -> None:
-        from napari_sam2.io.tiff import write_labels
+        from napari_sam2.io.exports import write_export
+        from napari_sam2.io.tracked import TrackedLabels
 
         try:
-            write_labels(path, labels.copy(), image_scale(scale, units))
+            known_scale = image_scale(scale, units)
+            tracked = TrackedLabels(labels.copy(), parents, names, known_scale, channels)
+            write_export(path, tracked)
         except Exception as error:  # the border of the thread
             post(ExportEnded(number, path, str(error) or type(error).__name__))
         else:

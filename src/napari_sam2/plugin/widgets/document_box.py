@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
+from napari_sam2.io.formats import FORMATS, ExportFormat, stem_of
 from napari_sam2.plugin.widgets.form import SPACING, button
 
 EXPORT_SUFFIX = ".sam2.tif"  # our reader takes files of this name, with their scale
@@ -30,7 +31,8 @@ class DocumentBox(QWidget):
         self.undo = button("Undo")
         self.redo = button("Redo")
         self.export = button(
-            "Export labels…", "Write the labels to a TIFF that Fiji and napari read"
+            "Export…",
+            "Write labels, tracks, measurements or a film for other tools: the name decides",
         )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -53,14 +55,27 @@ class DocumentBox(QWidget):
     def show_export(self, can_export: bool, is_exporting: bool) -> None:
         """Whether labels can be written, or are being written."""
         self.export.setEnabled(can_export and not is_exporting)
-        self.export.setText("Exporting…" if is_exporting else "Export labels…")
+        self.export.setText("Exporting…" if is_exporting else "Export…")
 
 
 def ask_path(parent: QWidget, proposal: str) -> Path | None:
-    """Let the user name the file to write; asks before one is overwritten."""
-    dialog = QFileDialog(parent, "Export labels", proposal, "TIFF (*.tif *.tiff)")
+    """Let the user choose a format and name the file to write; asks before one is overwritten."""
+    filters = {_filter_text(choice): choice for choice in FORMATS.values()}
+    dialog = QFileDialog(parent, "Export", proposal, ";;".join(filters))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setDefaultSuffix(EXPORT_SUFFIX.removeprefix("."))
+
+    def take_format(text: str) -> None:
+        suffix = filters[text].suffixes[0]
+        dialog.setDefaultSuffix(suffix.removeprefix("."))
+        (path, *_) = dialog.selectedFiles() or [proposal]
+        dialog.selectFile(f"{stem_of(Path(path).name)}{suffix}")
+
+    dialog.filterSelected.connect(take_format)
     if not dialog.exec():
         return None
     return Path(dialog.selectedFiles()[0])
+
+
+def _filter_text(choice: ExportFormat) -> str:
+    return f"{choice.title} ({' '.join(f'*{suffix}' for suffix in choice.suffixes)})"

@@ -1,0 +1,64 @@
+"""Names of the formats that results can be written in; loads nothing that writes them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """One way to write a result.
+
+    Parameters
+    ----------
+    name : str
+        On the command line.
+    title : str
+        In the window.
+    suffixes : tuple of str
+        Ends of names that stand for it; the first one is proposed.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+
+
+_ALL = (
+    ExportFormat("tiff", "Labels as TIFF", (".sam2.tif", ".sam2.tiff", ".tif", ".tiff")),
+    ExportFormat("ome", "Labels as OME-TIFF", (".ome.tif", ".ome.tiff")),
+    ExportFormat("ctc", "Folder of the Cell Tracking Challenge", (".ctc",)),
+    ExportFormat("geff", "Tracks and labels as GEFF", (".geff.zarr",)),
+    ExportFormat("csv", "Measurements", (".csv",)),
+    ExportFormat("trackmate", "Spots for TrackMate", (".trackmate.csv",)),
+    ExportFormat("track-edit", "Nodes for napari-track-edit", (".track-edit.csv",)),
+    ExportFormat("coco", "Masks as COCO", (".coco.json", ".json")),
+    ExportFormat("overlay", "Film of the outlines", (".mp4", ".gif")),
+)
+FORMATS = {choice.name: choice for choice in _ALL}
+
+
+def format_of(path: str | os.PathLike[str]) -> ExportFormat:
+    """The format that the name of a file stands for; the longest suffix counts.
+
+    Raises
+    ------
+    ValueError
+        If it stands for none.
+    """
+    name = Path(path).name
+    found = [(len(name) - len(stem_of(name, choice)), choice) for choice in _ALL]
+    length, best = max(found, key=lambda pair: pair[0])
+    if not length:
+        known = ", ".join(choice.suffixes[0] for choice in _ALL)
+        raise ValueError(f"{name} stands for no format; expected one of {known}")
+    return best
+
+
+def stem_of(name: str, *formats: ExportFormat) -> str:
+    """The name without the longest suffix of the formats, of all of them by default."""
+    suffixes = [suffix for choice in formats or _ALL for suffix in choice.suffixes]
+    ends = [suffix for suffix in suffixes if name.lower().endswith(suffix)]
+    return name[: len(name) - max(map(len, ends), default=0)]
