@@ -29,6 +29,10 @@ class Cell:
     base: Cell | None = None
     prompt: Prompt | None = None
 
+    @property
+    def is_visible(self) -> bool:
+        return bool(self.mask.any())
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -47,7 +51,8 @@ class State:
 
     def anchored(self, t: int, object_id: int, mask: np.ndarray) -> State:
         prompt = Prompt(t, object_id, mask=mask)
-        cell = Cell(mask, self.records[t].logit, self.records[t], prompt)
+        old = self.records[t]
+        cell = Cell(mask, old.logit, old.base if old.prompt else old, prompt)
         return replace(self, records={**self.records, t: cell})
 
     def united(self, other: State, object_id: int, masks: Mapping[int, np.ndarray]) -> State:
@@ -77,6 +82,14 @@ def disc_centres(shape: tuple[int, int, int] = SHAPE, count: int = 4, seed: int 
     start = rng.uniform([6, 6], [shape[1] - 6, shape[2] - 6], (1, count, 2))
     steps = rng.normal(0, 1.5, (shape[0] - 1, count, 2))
     return np.concatenate([start, start + np.cumsum(steps, axis=0)])
+
+
+def calm_tracker() -> StandInTracker:
+    """A world of four discs that never touch."""
+    tracker = StandInTracker()
+    start = np.array([[6.0, 6.0], [6.0, 22.0], [17.0, 6.0], [17.0, 22.0]])
+    tracker.centres = start + 0.5 * np.arange(SHAPE[0])[:, None, None]
+    return tracker
 
 
 class StandInTracker:

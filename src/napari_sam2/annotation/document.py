@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from napari_sam2.annotation.lineage import Lineage
+from napari_sam2.annotation.adoption import Adoption
 from napari_sam2.annotation.masklets import Masklets
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.review import Review
-from napari_sam2.annotation.roster import Roster
+from napari_sam2.annotation.surgery import Surgery
 
 
-class Annotation(Roster, Prompting, Masklets, Review, Lineage):
+class Annotation(Prompting, Masklets, Review, Surgery, Adoption):
     """Objects, their prompts, labels and scores for one stack, with undo over everything.
 
     It drives a tracker, which nobody else may change from then on, and is used from one thread.

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
-from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.roster import Roster
 
 
-class Lineage(Document):
+class Lineage(Roster):
     """Mothers and daughters: no daughter has a mask before its birth, no mother after her end."""
 
     @journaled
@@ -45,7 +45,7 @@ class Lineage(Document):
             mother = changes.get(parent, self._known(parent))
             if object_id in self._ancestors(parent):
                 raise ValueError(f"object {parent} descends from object {object_id} itself")
-            birth = self._first_frame(object_id)
+            birth = min(self._visible_frames(object_id), default=None)
             self._check_ended(parent, birth)
             changes[object_id] = replace(child, parent=parent, birth=birth)
             if birth is not None:
@@ -75,22 +75,17 @@ class Lineage(Document):
             yield object_id
             object_id = self._known(object_id).parent
 
-    def _mask_frames(self, object_id: int) -> list[int]:
-        """Frames on which the tracker has anything of an object, in order."""
-        state = self._content.state(object_id)
-        return [] if state is None else sorted({*state.records, *state.locked})
-
-    def _first_frame(self, object_id: int) -> int | None:
-        """First frame on which an object has a mask that is not empty."""
-        self._content.measures.update(self._content.labels)
-        frames = np.flatnonzero(self._content.measures.trace(object_id).area)
-        return int(frames[0]) if len(frames) else None
+    def _visible_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object has pixels in the labels."""
+        content = self._content
+        content.stale |= content.measures.update(content.labels)
+        return frozenset(np.flatnonzero(content.measures.trace(object_id).area).tolist())
 
     def _check_ended(self, mother: int, birth: int | None) -> None:
         """Raise a ValueError if a mother has masks from the birth of her daughter on."""
         if birth is None:
             return
-        left = [t for t in self._mask_frames(mother) if t >= birth]
+        left = [t for t in self._visible_frames(mother) if t >= birth]
         if birth == 0 or left:
             raise ValueError(
                 f"object {mother} must end before frame {birth}, where its daughter begins: "

@@ -111,16 +111,16 @@ def find_doubts(
     if not len(visible):
         return doubts
     judged = (trace.area > 0) & ~is_fixed
-    doubts[judged & (predicted_iou < LOWEST_IOU)] |= Doubt.LOW_IOU
-    doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= Doubt.OCCLUDED
-    doubts[visible[_area_jumps(trace.area[visible])]] |= Doubt.JUMP_AREA
-    doubts[visible[_place_jumps(trace, visible)]] |= Doubt.JUMP_PLACE
-    doubts[visible[_low_overlaps(trace, visible)]] |= Doubt.LOW_OVERLAP
+    doubts[judged & (predicted_iou < LOWEST_IOU)] |= np.uint8(Doubt.LOW_IOU)
+    doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= np.uint8(Doubt.OCCLUDED)
+    doubts[visible[_area_jumps(trace.area[visible])]] |= np.uint8(Doubt.JUMP_AREA)
+    doubts[visible[_place_jumps(trace, visible)]] |= np.uint8(Doubt.JUMP_PLACE)
+    doubts[visible[_low_overlaps(trace, visible)]] |= np.uint8(Doubt.LOW_OVERLAP)
     followed = visible[1:][np.diff(visible) == 1]
     arrived = followed[trace.on_border[followed] & ~trace.on_border[followed - 1]]
-    doubts[arrived] |= Doubt.TOUCHES_BORDER
+    doubts[arrived] |= np.uint8(Doubt.TOUCHES_BORDER)
     last = visible[(visible + 1 < len(doubts)) & ~trace.on_border[visible]]
-    doubts[last[is_lost[last + 1]] + 1] |= Doubt.IS_GONE
+    doubts[last[is_lost[last + 1]] + 1] |= np.uint8(Doubt.IS_GONE)
     return doubts
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.masks import MaskRecord, paint_record
 from napari_sam2.tracking.results import ObjectState, PromptedFrame
 
 T = TypeVar("T")
@@ -53,8 +53,8 @@ class Masklet:
         """
         record = self.locked[t] = self.records.get(t)
         if record is not None:
-            painted = record.painted if seen is None else seen
-            self.records[t] = replace(record, direction=None, painted=painted)
+            kept = replace(record, direction=None) if seen is None else paint_record(record, seen)
+            self.records[t] = kept
 
     def unlock(self, t: int) -> None:
         """Bring a locked frame back to what it was."""

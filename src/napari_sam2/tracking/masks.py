@@ -127,6 +127,13 @@ def pack_logits(
     return (int(y0), int(x0)), crop.astype(np.float16), floor if outside else 0.0
 
 
+def paint_record(record: MaskRecord, mask: NDArray[np.bool_]) -> MaskRecord:
+    """A record whose mask is the (Y, X) one that a person painted, or found right."""
+    logits = _painted_logits(mask, record.window, record.size)
+    corner, crop, floor = pack_logits(logits, exact=False)
+    return replace(record, corner=corner, crop=crop, floor=floor, painted=mask, direction=None)
+
+
 def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
     """The mask that covers what either covers, in the larger of their windows.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.tracking.masks import MaskRecord, join_records
+from napari_sam2.tracking.masks import MaskRecord, join_records, paint_record
 from napari_sam2.tracking.prompts import Prompt
 
 
@@ -30,8 +30,7 @@ class FrameResult:
     occlusion_score : ndarray
         (B,) float32 logits; below 0 the object is not visible and its mask empty.
     problem : str or None
-        Why the frame was passed over, if it cannot be read; there are no objects in the result
-        then.
+        Why the frame was passed over, if it cannot be read.
     """
 
     t: int
@@ -107,8 +106,9 @@ class ObjectState:
             (Y, X) its pixels.
         """
         record = self.records[t]
-        painted = replace(record, direction=None, painted=mask)
-        entry = PromptedFrame(Prompt(t, object_id, mask=mask), record, ((-1, painted),))
+        before = self.prompted[t].before if t in self.prompted else record
+        painted = paint_record(record, mask)
+        entry = PromptedFrame(Prompt(t, object_id, mask=mask), before, ((-1, painted),))
         return replace(
             self,
             records={**self.records, t: painted},

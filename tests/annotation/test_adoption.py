@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.annotation import Annotation
+
+from .helpers import click, seen
+from .stand_in import SHAPE, StandInTracker
+
+
+def two_squares() -> np.ndarray:
+    """(Y, X) labels 3 and 7."""
+    labels = np.zeros(SHAPE[1:], np.uint16)
+    labels[2:8, 2:8] = 3
+    labels[12:18, 20:28] = 7
+    return labels
+
+
+def test_labels_of_a_frame_become_objects_with_the_same_ids(annotation: Annotation) -> None:
+    assert annotation.adopt_labels(two_squares(), 2) == (3, 7)
+    assert np.array_equal(annotation.labels[2], two_squares())
+    assert {(p.t, p.object_id) for p in annotation.prompts()} == {(2, 3), (2, 7)}
+
+
+def test_labels_of_all_frames_become_masklets(annotation: Annotation) -> None:
+    labels = np.stack([two_squares()] * SHAPE[0])
+    labels[0, labels[0] == 7] = 0
+    annotation.adopt_labels(labels)
+    assert np.array_equal(annotation.labels, labels)
+    list(annotation.propagate())
+    assert np.array_equal(annotation.labels, labels)
+
+
+def test_id_that_is_taken_is_replaced(annotation: Annotation, tracker: StandInTracker) -> None:
+    click(annotation, tracker, 3)
+    assert annotation.adopt_labels(two_squares(), 2) == (8, 7)
+
+
+def test_adoption_is_one_step(annotation: Annotation) -> None:
+    before = seen(annotation)
+    annotation.adopt_labels(two_squares(), 2)
+    annotation.undo()
+    assert seen(annotation) == before
+
+
+def test_nothing_is_adopted_of_empty_labels(annotation: Annotation) -> None:
+    assert annotation.adopt_labels(np.zeros(SHAPE, int)) == ()
+    assert not annotation.can_undo
+
+
+@pytest.mark.parametrize(
+    ("labels", "t", "error", "match"),
+    [
+        (np.zeros((3, 3), int), 0, ValueError, "labels must be"),
+        (np.zeros(SHAPE[1:], int), None, ValueError, "with their frame"),
+        (np.zeros(SHAPE, int), 1, ValueError, "labels must be"),
+        (np.zeros(SHAPE[1:], int), 99, ValueError, "frame must be"),
+        (np.full(SHAPE[1:], -1), 0, ValueError, "between 0 and"),
+        (np.zeros(SHAPE[1:]), 0, TypeError, "integers"),
+    ],
+)
+def test_bad_labels_are_refused(
+    annotation: Annotation, labels: np.ndarray, t: int | None, error: type, match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        annotation.adopt_labels(labels, t)
+    assert not annotation.objects
+
+
+def test_failed_adoption_leaves_nothing(annotation: Annotation, tracker: StandInTracker) -> None:
+    before = seen(annotation)
+    add_mask = tracker.add_mask
+
+    def fail_on_the_second(t: int, object_id: int, mask: np.ndarray) -> None:
+        if object_id == 7:
+            raise RuntimeError("out of memory")
+        add_mask(t, object_id, mask)
+
+    tracker.add_mask = fail_on_the_second  # type: ignore[method-assign, assignment]
+    with pytest.raises(RuntimeError, match="memory"):
+        annotation.adopt_labels(two_squares(), 2)
+    assert seen(annotation) == before
+    assert tracker.object_ids == ()

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.annotation import Annotation, Status
+
+from .helpers import click, mask, seen
+from .stand_in import StandInTracker, calm_tracker
+
+
+@pytest.fixture
+def tracker() -> StandInTracker:
+    return calm_tracker()
+
+
+@pytest.fixture
+def tracked(annotation: Annotation, tracker: StandInTracker) -> Annotation:
+    """Two objects, tracked over all frames."""
+    for object_id in (1, 2):
+        click(annotation, tracker, object_id)
+    list(annotation.propagate())
+    return annotation
+
+
+def shift_truth(tracker: StandInTracker) -> None:
+    """What the model would find now is not what it found before."""
+    tracker.centres = tracker.centres + 3.0
+
+
+def test_status_is_set_and_undone(tracked: Annotation) -> None:
+    tracked.set_status(1, Status.REJECTED)
+    assert tracked.objects[1].status is Status.REJECTED
+    tracked.undo()
+    assert tracked.objects[1].status is Status.DRAFT
+
+
+def test_unknown_status_is_refused(tracked: Annotation) -> None:
+    with pytest.raises(ValueError, match="perfect"):
+        tracked.set_status(1, "perfect")  # type: ignore[arg-type]
+
+
+def test_locked_frame_is_never_written_by_the_model(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    tracked.lock(1, [2])
+    before = mask(tracked, 2, 1).copy()
+    other = mask(tracked, 3, 1).copy()
+    shift_truth(tracker)
+    list(tracked.propagate(direction="both"))
+    assert np.array_equal(mask(tracked, 2, 1), before)
+    assert not np.array_equal(mask(tracked, 3, 1), other)
+
+
+def test_lock_of_all_frames_takes_those_with_a_mask(tracked: Annotation) -> None:
+    tracked.clear_masks(1, [3])
+    tracked.lock(1)
+    assert tracked.locked_frames(1) == {0, 1, 2, 4}
+    tracked.unlock(1)
+    assert tracked.locked_frames(1) == frozenset()
+
+
+def test_frame_without_a_mask_stays_empty_when_locked(tracked: Annotation) -> None:
+    tracked.clear_masks(1, [3])
+    tracked.lock(1, [3])
+    list(tracked.propagate())
+    assert not mask(tracked, 3, 1).any()
+
+
+def test_lock_changes_no_pixel(tracked: Annotation, tracker: StandInTracker) -> None:
+    everything = np.ones(tracked.shape[1:], bool)
+    tracked.add_mask(1, 2, everything)
+    tracked.add_mask(1, 3, mask(tracked, 0, 1))
+    before = tracked.labels.copy()
+    tracked.lock(2, [1])
+    tracked.lock(1, [1, 2])
+    assert np.array_equal(tracked.labels, before)
+
+
+def test_locked_object_loses_no_pixel_to_a_painted_one(tracked: Annotation) -> None:
+    tracked.lock(1, [2])
+    before = mask(tracked, 2, 1).copy()
+    tracked.add_mask(2, 2, np.ones(tracked.shape[1:], bool))
+    assert np.array_equal(mask(tracked, 2, 1), before)
+    tracked.unlock(1, [2])
+    assert not mask(tracked, 2, 1).any()
+
+
+@pytest.mark.parametrize("change", ["click", "paint", "clear"])
+def test_prompt_on_a_locked_frame_is_refused(
+    tracked: Annotation, tracker: StandInTracker, change: str
+) -> None:
+    tracked.lock(1, [0])
+    before = seen(tracked)
+    with pytest.raises(ValueError, match="locked on frame 0"):
+        if change == "click":
+            click(tracked, tracker, 1)
+        elif change == "paint":
+            tracked.add_mask(0, 1, np.ones(tracked.shape[1:], bool))
+        else:
+            tracked.clear_prompts(0, 1)
+    assert seen(tracked) == before
+
+
+def test_locks_stop_a_propagation_that_goes_until_locked(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    tracked.lock(1, [3])
+    tracked.lock(2, [1])
+    frames = {1: [], 2: []}
+    assert tracked.total_steps(until_locked=True) == 3
+    for result in tracked.propagate(until_locked=True):
+        for object_id in result.object_ids:
+            frames[object_id].append(result.t)
+    assert frames == {1: [0, 1, 2], 2: [0]}
+
+
+def test_propagation_from_a_lock_goes_to_the_next_one(tracked: Annotation) -> None:
+    tracked.lock(1, [1, 2, 4])
+    results = tracked.propagate(1, direction="forward", object_ids=[1], until_locked=True)
+    assert [result.t for result in results] == [1, 2, 3]
+
+
+def test_object_that_is_only_locked_can_be_tracked_from_there(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    tracked.lock(1, [2])
+    tracked.clear_prompts(0, 1)
+    tracked.clear_masks(1, [3, 4])
+    list(tracked.propagate(object_ids=[1]))
+    assert mask(tracked, 4, 1).any()
+
+
+def test_accepted_frames_are_remembered(tracked: Annotation) -> None:
+    tracked.accept(1, [0, 2])
+    tracked.unaccept(1, [0])
+    assert tracked.reviewed_frames(1) == {2}
+    assert tracked.timeline(1).is_reviewed.tolist() == [False, False, True, False, False]
+    tracked.undo()
+    assert tracked.reviewed_frames(1) == {0, 2}
+
+
+def test_changed_mask_is_no_longer_accepted(tracked: Annotation) -> None:
+    tracked.accept(1, [1, 2])
+    tracked.add_mask(2, 1, np.ones(tracked.shape[1:], bool))
+    assert tracked.reviewed_frames(1) == {1}
+    tracked.undo()
+    assert tracked.reviewed_frames(1) == {1, 2}
+    tracked.redo()
+    assert tracked.reviewed_frames(1) == {1}
+
+
+def test_mask_that_another_object_cuts_is_no_longer_accepted(tracked: Annotation) -> None:
+    tracked.accept(1, [2])
+    tracked.add_mask(2, 2, np.ones(tracked.shape[1:], bool))
+    assert tracked.reviewed_frames(1) == frozenset()
+
+
+def test_propagation_keeps_accepted_what_it_does_not_change(tracked: Annotation) -> None:
+    tracked.accept(1, range(5))
+    list(tracked.propagate())
+    assert tracked.reviewed_frames(1) == set(range(5))
+
+
+def test_propagation_withdraws_what_it_changes(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    tracked.accept(1, range(5))
+    before = seen(tracked)
+    shift_truth(tracker)
+    told: list[int] = []
+    tracked.events.review_changed.connect(told.append)
+    list(tracked.propagate())
+    assert tracked.reviewed_frames(1) == {0}
+    assert set(told) == {1}
+    tracked.undo()
+    assert tracked.reviewed_frames(1) == set(range(5))
+    assert seen(tracked) == before
+
+
+def test_cleared_frames_have_neither_mask_nor_prompt(tracked: Annotation) -> None:
+    tracked.lock(1, [1])
+    tracked.clear_masks(1, [0, 1, 2])
+    assert [bool(mask(tracked, t, 1).any()) for t in range(5)] == [False, True, False, True, True]
+    assert tracked.prompt(0, 1) is None
+
+
+@pytest.mark.parametrize("method", ["lock", "unlock", "accept", "unaccept", "clear_masks"])
+def test_bad_frames_and_objects_are_refused(tracked: Annotation, method: str) -> None:
+    before = seen(tracked)
+    call = getattr(tracked, method)
+    for arguments in ((1, [9]), (1, [-1]), (7, [0])):
+        with pytest.raises(ValueError):
+            call(*arguments)
+    with pytest.raises(TypeError):
+        call(1, [1.5])
+    assert seen(tracked) == before
+
+
+def test_timeline_tells_what_is_there(tracked: Annotation) -> None:
+    tracked.clear_masks(1, [4])
+    tracked.lock(1, [1])
+    timeline = tracked.timeline(1)
+    assert timeline.has_mask.tolist() == [True, True, True, True, False]
+    assert timeline.is_prompted.tolist() == [True, False, False, False, False]
+    assert timeline.is_locked.tolist() == [False, True, False, False, False]
+    assert np.isnan(timeline.quality).tolist() == [False, False, False, False, True]
+
+
+def test_timeline_is_made_anew_only_after_a_change(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    first, other = tracked.timeline(1), tracked.timeline(2)
+    assert tracked.timeline(1) is first
+    tracked.accept(1, [1])
+    assert tracked.timeline(1) is not first
+    assert tracked.timeline(2) is other
+
+
+def test_locks_and_reviews_are_told(tracked: Annotation) -> None:
+    told: list[int] = []
+    tracked.events.review_changed.connect(told.append)
+    tracked.lock(1, [1])
+    tracked.accept(2, [1])
+    tracked.undo()
+    assert told == [1, 2, 2]
+
+
+def test_actions_of_a_review_are_described(tracked: Annotation) -> None:
+    tracked.lock(1, [2, 1])
+    tracked.accept(2, [3])
+    tracked.clear_masks(1, [4])
+    lock, review, clear = (group.describe() for group in tracked.history[-3:])
+    assert lock["actions"] == [{"action": "lock", "object": 1, "frames": [1, 2]}]
+    assert review["actions"][0]["accepted"] == [3]
+    assert clear == {"action": "clear masks", "object": 1, "frames": [4]}
