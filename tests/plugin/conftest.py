@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ import pytest
 from napari_sam2.plugin.panel import SamPanel
 
 from . import hands, world
+
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # napari would compile for 10 s to draw a rectangle
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _light_garbage(_one_torch_thread: None) -> None:
+    """Look away from what stays for good: napari collects garbage with every layer that goes."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass
@@ -44,24 +54,29 @@ class Desk:
 
     def go_to(self, t: int) -> None:
         self.viewer.dims.set_current_step(0, t)
-        self.qtbot.wait(20)
+        self.breathe()
+
+    def breathe(self) -> None:
+        """Let the window do what it has put off until the hand is still."""
+        self.qtbot.wait(1)
 
     def click(self, t: int, y: float, x: float, by: Callable[..., None] = hands.click) -> None:
         """Click on a pixel of the image on frame `t`; a single image has no other."""
         if self.points.ndim == 3:
             self.go_to(t)
         by(self.viewer, self.points, (t, y, x)[-self.points.ndim :])
-        self.qtbot.wait(20)
+        self.breathe()
 
     def press(self, key, *modifier) -> None:
         hands.press(self.viewer, key, *modifier)
 
     def settle(self) -> None:
-        """Wait until every edit has its answer and nothing is being tracked."""
+        """Wait until every edit has its answer, nothing is being tracked, and all is shown."""
         self.qtbot.waitUntil(
             lambda: not self.session.is_waiting and not self.session.is_tracking, timeout=60000
         )
-        self.qtbot.wait(50)
+        self.breathe()
+        self.qtbot.waitUntil(lambda: not self.panel.is_behind)
 
     def prompt(self, t: int, object_id: int = 1):
         """What the document was last heard to hold."""
@@ -96,8 +111,8 @@ def open_desk(make_napari_viewer, qtbot) -> Iterator[Callable[..., Desk]]:
         desks.append(desk)
         if panel.controller.session is not None:
             qtbot.waitUntil(lambda: panel.controller.session.is_open, timeout=20000)
-            desk.viewer.dims.set_current_step(0, 0)
-            qtbot.wait(50)
+            desk.go_to(0)
+            qtbot.waitUntil(lambda: not panel.is_behind)
         return desk
 
     yield open_desk
@@ -130,10 +145,3 @@ def notifications(monkeypatch) -> Notifications:
     for name in ("show_error", "show_warning", "show_info"):
         monkeypatch.setattr(f"napari_sam2.plugin.controller.{name}", told.messages.append)
     return told
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Try tests of real windows again: on a busy machine an event may come too late for them."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.flaky(reruns=2))

@@ -1,10 +1,18 @@
-"""What a user does with mouse and keyboard."""
+"""What a user does with mouse and keyboard.
+
+The events go straight to the canvas. The pointer of the screen stays where it is: moving it makes
+the screen send events of its own, which come late on a busy machine, in the middle of what follows.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+NOTHING, PLAIN = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
 
 
 def canvas_of(viewer):
@@ -25,21 +33,16 @@ def place_on_canvas(viewer, layer, coordinates) -> QPoint:
     )
 
 
-def click(
-    viewer,
-    layer,
-    coordinates,
-    button=Qt.MouseButton.LeftButton,
-    modifier=Qt.KeyboardModifier.NoModifier,
-) -> None:
+def click(viewer, layer, coordinates, button=LEFT, modifier=PLAIN) -> None:
     """Click on a place given in data coordinates of a layer."""
     at = place_on_canvas(viewer, layer, coordinates)
-    QTest.mouseMove(canvas_of(viewer), at)
-    QTest.mouseClick(canvas_of(viewer), button, modifier, at)
+    move(viewer, at)
+    press_button(viewer, at, button, modifier)
+    release_button(viewer, at, button, modifier)
 
 
 def right_click(viewer, layer, coordinates) -> None:
-    click(viewer, layer, coordinates, button=Qt.MouseButton.RightButton)
+    click(viewer, layer, coordinates, button=RIGHT)
 
 
 def alt_click(viewer, layer, coordinates) -> None:
@@ -50,23 +53,40 @@ def ctrl_click(viewer, layer, coordinates) -> None:
     click(viewer, layer, coordinates, modifier=Qt.KeyboardModifier.ControlModifier)
 
 
-def drag(viewer, layer, start, end) -> None:
-    """Press at one place and release at another."""
-    canvas = canvas_of(viewer)
-    places = [
-        place_on_canvas(viewer, layer, np.add(start, np.subtract(end, start) * part))
-        for part in (0, 0.5, 1, 1)  # the last one twice: a busy machine may drop a move
-    ]
-    QTest.mouseMove(canvas, places[0])
-    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[0])
-    for place in places[1:]:
-        QTest.mouseMove(canvas, place)
-        QTest.qWait(50)
-    QTest.mouseRelease(
-        canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[-1]
-    )
+def drag(viewer, layer, *way) -> None:
+    """Press at the first place, pass by the others and release at the last."""
+    places = [place_on_canvas(viewer, layer, coordinates) for coordinates in way]
+    middle = (places[0] + places[1]) / 2
+    move(viewer, places[0])
+    press_button(viewer, places[0])
+    for place in (middle, *places[1:]):
+        QTest.qWait(1)  # napari moves a shape by what it has drawn
+        move(viewer, place, LEFT)
+    release_button(viewer, places[-1])
 
 
-def press(viewer, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+def move(viewer, at, held=NOTHING) -> None:
+    """Move to a place of the canvas, with a button held down or not."""
+    canvas_of(viewer)._last_time = 0.0  # vispy drops moves that come within 10 ms of another
+    _send(viewer, QEvent.Type.MouseMove, at, NOTHING, held)
+
+
+def press_button(viewer, at, button=LEFT, modifier=PLAIN) -> None:
+    """Press a mouse button."""
+    _send(viewer, QEvent.Type.MouseButtonPress, at, button, button, modifier)
+
+
+def release_button(viewer, at, button=LEFT, modifier=PLAIN) -> None:
+    """Release a mouse button."""
+    _send(viewer, QEvent.Type.MouseButtonRelease, at, button, NOTHING, modifier)
+
+
+def press(viewer, key, modifier=PLAIN) -> None:
     """Press a key over the canvas."""
     QTest.keyClick(canvas_of(viewer), key, modifier)
+
+
+def _send(viewer, kind, at, button, held, modifier=PLAIN) -> None:
+    canvas = canvas_of(viewer)
+    here, on_screen = QPointF(at), QPointF(canvas.mapToGlobal(at))
+    QApplication.sendEvent(canvas, QMouseEvent(kind, here, on_screen, button, held, modifier))

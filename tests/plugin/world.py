@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -12,7 +12,11 @@ from scipy import ndimage
 from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.engine import OpenedImage
 from napari_sam2.plugin.messages import ImageSource, ModelChoice
-from napari_sam2.tracking import FrameResult, Prompt
+from napari_sam2.tracking import FrameResult, ObjectState, Prompt
+from napari_sam2.tracking.masklet import Masklet, put
+from napari_sam2.tracking.masks import Direction
+from napari_sam2.tracking.plan import Step, plan_steps
+from napari_sam2.tracking.results import PromptedFrame
 
 FRAMES, SIDE = 8, 64
 STARTS = ((20.0, 16.0), (44.0, 20.0))  # (y, x) of the discs on frame 0
@@ -39,16 +43,12 @@ def movie(frames: int = FRAMES) -> np.ndarray:
     return np.array(stack, dtype=np.uint16)
 
 
-@dataclass
-class Masklet:
-    """What the tracker of this world knows of one object."""
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """A mask as the tracker of this world keeps it: (Y, X) bool, and the pass that wrote it."""
 
-    prompted: dict[int, Prompt] = field(default_factory=dict)
-    records: dict[int, np.ndarray] = field(default_factory=dict)  # masks
-    bases: dict[int, np.ndarray] = field(default_factory=dict)  # masks from before the prompts
-
-    def copy(self) -> Masklet:
-        return Masklet(dict(self.prompted), dict(self.records), dict(self.bases))
+    painted: np.ndarray
+    direction: Direction | None
 
 
 class ThresholdTracker:
@@ -66,6 +66,7 @@ class ThresholdTracker:
         self._bright = stack > 1000
         self._on_step = on_step
         self._masklets: dict[int, Masklet] = {}
+        self._spans: dict[int, range] = {}
         self._cached: set[int] = set()
         self.shape = stack.shape
 
@@ -74,10 +75,12 @@ class ThresholdTracker:
         return tuple(self._masklets)
 
     def prompts(self) -> tuple[Prompt, ...]:
-        return tuple(p for masklet in self._masklets.values() for p in masklet.prompted.values())
+        entries = (e for masklet in self._masklets.values() for e in masklet.prompted.values())
+        return tuple(entry.prompt for entry in entries)
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
-        return self._masklets[object_id].prompted.get(t)
+        entry = self._masklets[object_id].prompted.get(t)
+        return entry.prompt if entry else None
 
     def add_points(self, t: int, object_id: int, points, labels) -> FrameResult:
         frames, height, width = self.shape
@@ -95,67 +98,72 @@ class ThresholdTracker:
         return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
 
     def set_prompt(self, prompt: Prompt) -> FrameResult:
-        masklet = self._masklets.setdefault(prompt.object_id, Masklet())
-        if prompt.t not in masklet.prompted and prompt.t in masklet.records:
-            masklet.bases[prompt.t] = masklet.records[prompt.t]
-        masklet.prompted[prompt.t] = prompt
-        masklet.records[prompt.t] = self._segment(prompt, masklet.bases.get(prompt.t))
-        return self.result(prompt.t, prompt.object_id)
+        t, masklet = prompt.t, self._masklets.setdefault(prompt.object_id, Masklet())
+        old = masklet.prompted.get(t)
+        before = old.before if old else masklet.records.get(t)
+        mask = self._segment(prompt, None if before is None else before.painted)
+        masklet.prompted[t] = PromptedFrame(prompt, before)
+        masklet.records[t] = Spot(mask, None)
+        return self.result(t, prompt.object_id)
 
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
         masklet = self._masklets[object_id]
-        masklet.prompted.pop(t)
-        base = masklet.bases.pop(t, None)
-        if base is None:
-            masklet.records.pop(t)
-        else:
-            masklet.records[t] = base
+        put(masklet.records, t, masklet.prompted.pop(t).before)
         if not masklet.records:
             del self._masklets[object_id]
             return None
         return self.result(t, object_id)
 
     def propagate(
-        self, start=None, stop=None, direction="forward", object_ids=None
+        self, start=None, stop=None, direction="forward", object_ids=None, *, until_locked=False
     ) -> Iterator[FrameResult]:
-        chosen = tuple(object_ids or self.object_ids)
-        return self._steps(self._order(start, stop, direction, chosen), chosen)
+        return self._steps(self._plan(start, stop, direction, object_ids, until_locked))
 
-    def total_steps(self, start=None, stop=None, direction="forward", object_ids=None) -> int:
-        return len(self._order(start, stop, direction, tuple(object_ids or self.object_ids)))
+    def total_steps(
+        self, start=None, stop=None, direction="forward", object_ids=None, *, until_locked=False
+    ) -> int:
+        return len(self._plan(start, stop, direction, object_ids, until_locked))
 
     def labels(self, t: int, winners=()) -> np.ndarray:
         frame = np.zeros(self.shape[1:], np.int32)
-        for object_id, masklet in self._masklets.items():
+        for object_id, masklet in sorted(self._masklets.items(), key=lambda item: _rank(item, t)):
             if t in masklet.records:
-                frame[masklet.records[t] & (frame == 0)] = object_id
+                frame[masklet.records[t].painted] = object_id
         return frame
 
     def result(self, t: int, object_id: int) -> FrameResult | None:
         masklet = self._masklets.get(object_id)
-        if masklet is None or t not in masklet.records:
-            return None
-        scores = np.ones(1, np.float32)
-        return FrameResult(t, (object_id,), masklet.records[t][None], scores, scores)
+        return (
+            None if masklet is None or t not in masklet.records else self._results(t, (object_id,))
+        )
 
-    def snapshot(self, object_id: int, frames=None) -> Masklet:
-        masklet = self._masklets[object_id].copy()
-        for part in (masklet.prompted, masklet.records, masklet.bases):
-            for t in set(part) - set(range(self.shape[0]) if frames is None else frames):
-                del part[t]
-        masklet.span = None if frames is None else tuple(frames)
-        return masklet
+    def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
+        return (1.0, 1.0) if t in self._masklets[object_id].records else None
 
-    def restore(self, object_id: int, state: Masklet | None) -> None:
+    def lock(self, object_id: int, frames, labels=None) -> None:
+        masklet = self._masklets[object_id]
+        for t in set(frames) - masklet.locked.keys():
+            masklet.lock(t)
+
+    def unlock(self, object_id: int, frames) -> None:
+        masklet = self._masklets[object_id]
+        for t in masklet.locked.keys() & set(frames):
+            masklet.unlock(t)
+
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        return frozenset(self._masklets[object_id].locked)
+
+    def set_span(self, object_id: int, span: range | None) -> None:
+        put(self._spans, object_id, span)
+
+    def snapshot(self, object_id: int, frames=None) -> ObjectState:
+        return self._masklets[object_id].snapshot(frames)
+
+    def restore(self, object_id: int, state: ObjectState | None) -> None:
         if state is None:
             del self._masklets[object_id]
-            return
-        mine = self._masklets.setdefault(object_id, Masklet())
-        for name in ("prompted", "records", "bases"):
-            part, kept = getattr(mine, name), getattr(state, name)
-            for t in range(self.shape[0]) if state.span is None else state.span:
-                part.pop(t, None)
-            part.update(kept)
+        else:
+            self._masklets.setdefault(object_id, Masklet()).restore(state)
 
     def remove_object(self, object_id: int) -> None:
         del self._masklets[object_id]
@@ -167,36 +175,33 @@ class ThresholdTracker:
         return t in self._cached
 
     def _prompt_at(self, t: int, object_id: int) -> Prompt:
-        masklet = self._masklets.get(object_id, Masklet())
-        return masklet.prompted.get(t) or empty_prompt(t, object_id)
+        entry = self._masklets.get(object_id, Masklet()).prompted.get(t)
+        return entry.prompt if entry else empty_prompt(t, object_id)
 
-    def _order(self, start, stop, direction, object_ids) -> list[tuple[int, int]]:
-        """Frames in the order of a propagation, each with the one it comes from."""
-        start, stop = start or 0, self.shape[0] if stop is None else stop
-        first = min(min(self._masklets[object_id].prompted) for object_id in object_ids)
-        ahead = [(t, t - 1) for t in range(first, stop)] if direction != "backward" else []
-        last = first - 1 if direction == "both" else first
-        back = [(t, t + 1) for t in range(last, start - 1, -1)] if direction != "forward" else []
-        return [(t, source) for t, source in ahead + back if start <= t < stop]
+    def _plan(self, start, stop, direction, object_ids, until_locked) -> list[Step]:
+        frames = range(start or 0, self.shape[0] if stop is None else stop)
+        masklets = {key: self._masklets[key] for key in object_ids or self.object_ids}
+        return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
 
-    def _steps(
-        self, order: list[tuple[int, int]], object_ids: tuple[int, ...]
-    ) -> Iterator[FrameResult]:
-        for t, source in order:
-            self._on_step(t)
-            for object_id in object_ids:
-                self._carry(self._masklets[object_id], t, source)
-            masks = np.array([self._masklets[object_id].records[t] for object_id in object_ids])
-            scores = np.ones(len(object_ids), np.float32)
-            yield FrameResult(t, object_ids, masks, scores, scores)
+    def _steps(self, steps: list[Step]) -> Iterator[FrameResult]:
+        for step in steps:
+            self._on_step(step.t)
+            for object_id in step.object_ids:
+                self._carry(self._masklets[object_id], step)
+            yield self._results(step.t, step.object_ids)
 
-    def _carry(self, masklet: Masklet, t: int, source: int) -> None:
-        if t in masklet.prompted:
+    def _carry(self, masklet: Masklet, step: Step) -> None:
+        if masklet.is_fixed(step.t):
             return
-        previous = masklet.records.get(source, np.zeros(self.shape[1:], bool))
-        spots, _ = ndimage.label(self._bright[t])
-        hit = np.unique(spots[previous & (spots > 0)])
-        masklet.records[t] = np.isin(spots, hit[hit > 0])
+        source = masklet.records.get(step.t + (-1 if step.direction == "forward" else 1))
+        spots, _ = ndimage.label(self._bright[step.t])
+        hit = np.unique(spots[source.painted & (spots > 0)]) if source else np.array([0])
+        masklet.records[step.t] = Spot(np.isin(spots, hit[hit > 0]), step.direction)
+
+    def _results(self, t: int, object_ids: tuple[int, ...]) -> FrameResult:
+        masks = np.array([self._masklets[object_id].records[t].painted for object_id in object_ids])
+        scores = np.ones(len(object_ids), np.float32)
+        return FrameResult(t, object_ids, masks, scores, scores)
 
     def _segment(self, prompt: Prompt, base: np.ndarray | None) -> np.ndarray:
         mask = np.zeros(self.shape[1:], bool) if base is None else base.copy()
@@ -213,6 +218,14 @@ class ThresholdTracker:
             else:
                 mask &= (rows - y) ** 2 + (columns - x) ** 2 > 9
         return mask
+
+
+def _rank(item: tuple[int, Masklet], t: int) -> tuple[bool, bool, bool, int]:
+    """Whose pixels are whose: the last one drawn wins."""
+    object_id, masklet = item
+    entry = masklet.prompted.get(t)
+    is_painted = entry is not None and entry.prompt.mask is not None
+    return t in masklet.locked, is_painted, entry is not None, -object_id
 
 
 def empty_prompt(t: int, object_id: int) -> Prompt:

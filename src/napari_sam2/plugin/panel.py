@@ -74,7 +74,7 @@ class SamPanel(QWidget):
     def _connect(self) -> None:
         controller = self.controller
         self._render_timer.timeout.connect(self._render)
-        controller.changed.connect(self._render_timer.start)
+        controller.changed.connect(self._render_soon)
         self.image.picked.connect(controller.choose_image)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
@@ -155,14 +155,14 @@ class SamPanel(QWidget):
             layer.events.name.connect(self._on_name)
             if self.controller.image is None:
                 QTimer.singleShot(0, self._take_image)  # once napari has selected the new layer
-        self._render_timer.start()
+        self._render_soon()
 
     def _take_image(self) -> None:
         if self.controller.image is None and not self.controller.is_closed:
             self.controller.choose_image(self._first_image())
 
     def _on_name(self, event: Any) -> None:
-        self._render_timer.start()
+        self._render_soon()
 
     def _track(self) -> None:
         self.controller.track(self.track.direction, self.track.frame_limit)
@@ -177,16 +177,16 @@ class SamPanel(QWidget):
     def _choose_model(self, name: str) -> None:
         if self._agrees_to_recompute():
             self.controller.models.choose(name)
-        self._render_timer.start()
+        self._render_soon()
 
     def _choose_device(self, device: str) -> None:
         if self._agrees_to_recompute():
             self.controller.models.choose_device(device)
-        self._render_timer.start()
+        self._render_soon()
 
     def _download(self) -> None:
         self.controller.models.start_download()
-        self._render_timer.start()
+        self._render_soon()
 
     def _agrees_to_recompute(self) -> bool:
         if not self.controller.has_prompts:
@@ -220,6 +220,16 @@ class SamPanel(QWidget):
             self.controller.activate_clicks()
 
     # Showing
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has changed that is not shown yet."""
+        return bool(self._render_timer.isActive())
+
+    def _render_soon(self) -> None:
+        """Show the state once for all changes of a moment, however closely others follow."""
+        if not self._render_timer.isActive() and not self.controller.is_closed:
+            self._render_timer.start()
 
     def _render(self) -> None:
         """Show the state of the controller."""
