@@ -52,6 +52,11 @@ class Journal:
         """The group that a redo does again."""
         return self._undone[-1] if self._undone else None
 
+    @property
+    def undone_count(self) -> int:
+        """How many groups can be done again."""
+        return len(self._undone)
+
     def record(self, group: Group) -> None:
         """Remember a group that was just done; what was undone before is forgotten."""
         self._done.append(group)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.entries import (
@@ -24,6 +24,7 @@ from napari_sam2.annotation.propagation import OpenPropagation
 if TYPE_CHECKING:
     from napari_sam2.annotation.changes import Document
     from napari_sam2.annotation.content import Content
+    from napari_sam2.tracking import ObjectState
 
 
 def properties(document: Document) -> Iterator[Action]:
@@ -38,6 +39,22 @@ def properties(document: Document) -> Iterator[Action]:
 def largest_id(document: Document) -> int:
     """Largest object id that the document ever had."""
     return document._content.largest_id
+
+
+def kept_states(document: Document) -> dict[int, ObjectState]:
+    """Prompts, masks and locks of each object, in the order of the tracker."""
+    tracker = document._content.tracker
+    return {object_id: tracker.snapshot(object_id) for object_id in tracker.object_ids}
+
+
+def kept_settings(document: Document) -> dict[str, Any]:
+    """How the tracker is set up."""
+    return document._content.tracker.settings
+
+
+def history_lengths(document: Document) -> tuple[int, int]:
+    """How many steps are done, and how many can be done again."""
+    return len(document._journal.done), document._journal.undone_count
 
 
 class Recovery:

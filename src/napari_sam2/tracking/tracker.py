@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,6 @@ from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, ch
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents, mask_extent
 
-CLOSER_LOOKS = 3  # windows tried after the first one for an object of unknown size
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
 
@@ -91,6 +90,7 @@ class Tracker:
         )
         self._renderer = Renderer(model.config.low_res_size, self._frames.shape[1:], clean=clean)
         self._max_prompted_frames = max_prompted_frames
+        self._windows = mode
         self._masklets: dict[int, Masklet] = {}
         self._spans: dict[int, range] = {}
         self._drawn: dict[MaskRecord, Region] = {}
@@ -103,6 +103,15 @@ class Tracker:
     def model(self) -> Sam2:
         """The network."""
         return self._engine.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keywords of this tracker that its masks depend on."""
+        return {
+            "max_prompted_frames": self._max_prompted_frames,
+            "clean": self._renderer.clean,
+            "windows": self._windows,
+        }
 
     @property
     def frames(self) -> Frames:
@@ -315,27 +324,25 @@ class Tracker:
         before: MaskRecord | None,
         masklet: Masklet,
     ) -> MaskRecord:
-        """Mask after one round, first where the object is supposed to be.
+        """Mask after one round, in a window that suits what is known of the object.
 
-        Where only clicks tell of it, nobody knows its size: then the first mask tells, and it is
-        done again in a window that suits it.
+        Where only clicks tell of it nobody knows its size: it is looked at from near and from far,
+        and the most convincing mask is done again in a window that suits it.
         """
-        grid = self._engine.grid
+        grid, given = self._engine.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
-        window = grid.choose(
-            join_extents(known, prompt.extent(number)) if known else None,
-            previous and previous.window,
-        )
-        record = self._decode(prompt, number, previous, before, masklet, window)
         if known is not None:
+            window = grid.choose(join_extents(known, given), previous and previous.window)
+            return self._decode(prompt, number, previous, before, masklet, window)
+        looks = [
+            self._decode(prompt, number, previous, before, masklet, window)
+            for window in grid.looks(given)
+        ]
+        record = most_convincing(looks, [self._renderer.region(look) for look in looks])
+        window = grid.choose(join_extents(record.extent, given), record.window)
+        if window == record.window:
             return record
-        for _ in range(CLOSER_LOOKS):
-            nearer = grid.choose(join_extents(record.extent, prompt.extent(number)), window)
-            if nearer == window:
-                break
-            window = nearer
-            record = self._decode(prompt, number, record, before, masklet, window)
-        return record
+        return self._decode(prompt, number, record, before, masklet, window)
 
     def _decode(
         self,

@@ -41,20 +41,24 @@ class RecordPool:
         self._by_number: dict[int, MaskRecord] = {}
         self._numbers: dict[int, int] = {}  # by id(); the records above keep the ids valid
 
-    def __len__(self) -> int:
-        return len(self._by_number)
+    def numbers(self) -> set[int]:
+        """All numbers that were given."""
+        return set(self._by_number)
 
-    def number(self, record: MaskRecord) -> int | None:
-        """Number of a record, None if it has none yet."""
-        return self._numbers.get(id(record))
-
-    def add(self, record: MaskRecord, number: int | None = None) -> int:
-        """Give a record a number: the next one, or the one that it was read with."""
-        number = self.next_number if number is None else number
-        self.next_number = max(self.next_number, number + 1)
-        self._by_number[number] = record
-        self._numbers[id(record)] = number
+    def number(self, record: MaskRecord) -> int:
+        """Number of a record, the next one if it has none yet."""
+        number = self._numbers.get(id(record))
+        if number is None:
+            number = self.next_number
+            self.put(number, record)
         return number
+
+    def put(self, number: int, record: MaskRecord) -> None:
+        """Give a record that was read its number; the first one of a number stays."""
+        self.next_number = max(self.next_number, number + 1)
+        if number not in self._by_number:
+            self._by_number[number] = record
+            self._numbers[id(record)] = number
 
     def record(self, number: int) -> MaskRecord:
         """The record of a number.
@@ -70,15 +74,34 @@ class RecordPool:
             raise SessionError(f"mask record {number} is missing") from None
 
 
-def pack(value: Any, pool: RecordPool) -> bytes:
-    """A value as compressed bytes; records that the pool does not know are written with it."""
-    writer = _Writer(pool)
+def pack(value: Any, pool: RecordPool, written: set[int] | None = None) -> bytes:
+    """A value as compressed bytes.
+
+    Parameters
+    ----------
+    value : object
+        Plain values, arrays, dataclasses of ours, and tuples, sets and mappings of them.
+    pool : RecordPool
+        Numbers its records.
+    written : set of int, optional
+        Numbers of the records that the reader has; gets those that are written now. By default all
+        are written.
+
+    Raises
+    ------
+    TypeError
+        If there is anything else in it.
+    """
+    writer = _Writer(pool, written or set())
     tree = {"value": writer.tree(value), "records": writer.new_records()}
     blobs = [_blob(array) for array in writer.arrays]
     tree["arrays"] = [[array.dtype.str, list(array.shape)] for array in writer.arrays]
     text = json.dumps(tree, separators=(",", ":")).encode()
     body = b"".join([text, *blobs])
-    return zlib.compress(_HEAD.pack(len(text), zlib.crc32(body)) + body, level=1)
+    packed = zlib.compress(_HEAD.pack(len(text), zlib.crc32(body)) + body, level=1)
+    if written is not None:
+        written.update(writer.new_numbers)
+    return packed
 
 
 def unpack(data: bytes, hint: Any, pool: RecordPool) -> Any:
@@ -121,7 +144,7 @@ def _unpack(data: bytes, hint: Any, pool: RecordPool) -> Any:
     for number, fields in tree["records"]:
         if type(number) is not int or number < 1:
             raise SessionError(f"a mask record is numbered {number!r}")
-        pool.add(checked_record(reader.dataclass(fields, MaskRecord)), number)
+        pool.put(number, checked_record(reader.dataclass(fields, MaskRecord)))
     return reader.value(tree["value"], hint)
 
 
@@ -139,14 +162,16 @@ def _decompress(data: bytes) -> bytes:
 class _Writer:
     """Turns values into what JSON can hold; arrays and new records are gathered."""
 
-    def __init__(self, pool: RecordPool) -> None:
+    def __init__(self, pool: RecordPool, written: set[int]) -> None:
         self.arrays: list[NDArray[Any]] = []
         self._places: dict[int, int] = {}  # of arrays that several records share, by id()
         self._pool = pool
+        self._written = written
         self._new: list[tuple[int, MaskRecord]] = []
+        self.new_numbers: set[int] = set()
 
     def new_records(self) -> list[Any]:
-        """Number and fields of each record that the pool did not know."""
+        """Number and fields of each record that the reader does not have."""
         return [[number, self._fields(record)] for number, record in self._new]
 
     def tree(self, value: Any) -> Any:
@@ -191,8 +216,8 @@ class _Writer:
 
     def _number(self, record: MaskRecord) -> int:
         number = self._pool.number(record)
-        if number is None:
-            number = self._pool.add(record)
+        if number not in self._written and number not in self.new_numbers:
+            self.new_numbers.add(number)
             self._new.append((number, record))
         return number
 

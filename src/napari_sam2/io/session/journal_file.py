@@ -34,13 +34,15 @@ class JournalContent:
     torn_bytes: int
 
 
-def read_journal(path: Path) -> JournalContent:
+def read_journal(path: Path, end: int | None = None) -> JournalContent:
     """Read all pieces up to the first one that is torn or damaged.
 
     Parameters
     ----------
     path : Path
         The file.
+    end : int, optional
+        Where it ends in truth.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def read_journal(path: Path) -> JournalContent:
     OSError
         If it cannot be read.
     """
-    data = memoryview(path.read_bytes())
+    data = memoryview(path.read_bytes())[:end]
     if bytes(data[: len(TITLE)]) != TITLE[: len(data)]:
         raise SessionError(f"{path.name} is no journal of napari-sam2")
     pieces: list[bytes] = []
@@ -82,6 +84,8 @@ class JournalFile:
     ----------
     path : Path
         Made if it is not there; what is torn at its end is cut off.
+    end : int, optional
+        Where it ends in truth; what follows is cut off too.
 
     Raises
     ------
@@ -91,16 +95,25 @@ class JournalFile:
         If it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, end: int | None = None) -> None:
         self.path = path
-        exists = path.exists()
-        end = read_journal(path).good_bytes if exists else 0
+        good = read_journal(path).good_bytes if path.exists() else 0
+        end = good if end is None else min(good, end)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        os.ftruncate(self._file, end)
-        os.lseek(self._file, end, os.SEEK_SET)
         self._end = end
         self._unwritten = bytearray(TITLE[end:])
-        self._write()
+        try:
+            os.ftruncate(self._file, end)
+            os.lseek(self._file, end, os.SEEK_SET)
+            self._write()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in the file."""
+        return self._end
 
     @property
     def unwritten_bytes(self) -> int:

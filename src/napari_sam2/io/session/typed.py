@@ -25,15 +25,18 @@ _NAMES_OF_HINTS = (Any, Callable, Iterable, Iterator, Mapping, Sequence)
 
 @cache
 def known_types() -> dict[str, type]:
-    """The dataclasses of prompts, masks, actions and journal entries by name."""
-    found: dict[str, type] = {}
+    """The dataclasses of prompts, masks, actions, journal entries and files, by name."""
+    names = ["napari_sam2.io.session.parts"]
     for package in (napari_sam2.tracking, napari_sam2.annotation):
-        for info in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{package.__name__}.{info.name}")
-            for name, value in vars(module).items():
-                is_own = getattr(value, "__module__", None) == module.__name__
-                if is_own and isinstance(value, type) and dataclasses.is_dataclass(value):
-                    found[name] = value
+        names += [
+            f"{package.__name__}.{info.name}" for info in pkgutil.iter_modules(package.__path__)
+        ]
+    found: dict[str, type] = {}
+    for module in map(importlib.import_module, names):
+        for name, value in vars(module).items():
+            is_own = getattr(value, "__module__", None) == module.__name__
+            if is_own and isinstance(value, type) and dataclasses.is_dataclass(value):
+                found[name] = value
     return found
 
 
