@@ -30,5 +30,7 @@ def seen(annotation: Annotation) -> dict[str, Any]:
         "labels": annotation.labels.tolist(),
         "objects": annotation.objects,
         "prompts": sorted(map(repr, map(describe_prompt, annotation.prompts()))),
+        "locked": {key: annotation.locked_frames(key) for key in ids},
+        "reviewed": {key: annotation.reviewed_frames(key) for key in ids},
         "scores": {(t, key): annotation.score(t, key) for t in frames for key in ids},
     }

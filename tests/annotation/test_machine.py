@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from napari_sam2.annotation import Annotation
+from napari_sam2.annotation import Annotation, Status
+from napari_sam2.annotation.measures import Measures
+from napari_sam2.annotation.review import make_timeline
 from napari_sam2.tracking import FrameResult
 
 from .helpers import seen
@@ -19,6 +23,10 @@ from .stand_in import SHAPE, StandInTracker, disc_centres
 frames = st.integers(0, SHAPE[0] - 1)
 ids = st.integers(1, 4)
 points = st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(0, SHAPE[2] - 1))
+reviews = st.sampled_from(["lock", "unlock", "accept", "unaccept", "clear_masks"])
+operations = st.sampled_from(
+    ["split_object", "divide_object", "swap_objects", "merge_objects", "set_parent"]
+)
 directions = st.sampled_from(["forward", "backward", "both"])
 
 
@@ -52,27 +60,34 @@ class AnnotationMachine(RuleBasedStateMachine):
             self.is_open = False
         self.now = seen(self.annotation)
 
+    def attempt(self, change: Callable[..., Any], *args: Any, moves_locks: bool = False) -> None:
+        """Do what may be refused, or make no difference."""
+        steps, locked = len(self.annotation.history), self.locked_masks()
+        with contextlib.suppress(ValueError):
+            change(*args)
+        self.did(len(self.annotation.history) - steps)
+        if not moves_locks:
+            left = self.locked_masks()
+            assert all(left[place] == locked[place] for place in left.keys() & locked.keys())
+
     # Rules
 
     @rule(t=frames, object_id=ids, point=points, sign=st.integers(0, 1), tracked=st.integers(0, 2))
     def click(self, t: int, object_id: int, point: Any, sign: int, tracked: int) -> None:
         """A click, often one that a running propagation has to wait for."""
         self.track_on("both", tracked)
-        self.annotation.add_points(t, object_id, [point], [sign])
-        self.did()
+        self.attempt(self.annotation.add_points, t, object_id, [point], [sign])
 
     @rule(t=frames, object_id=ids, corner=points, other=points)
     def box(self, t: int, object_id: int, corner: tuple[int, int], other: tuple[int, int]) -> None:
         (y0, y1), (x0, x1) = sorted([corner[0], other[0]]), sorted([corner[1], other[1]])
-        self.annotation.add_box(t, object_id, (y0, x0, y1 + 1, x1 + 1))
-        self.did()
+        self.attempt(self.annotation.add_box, t, object_id, (y0, x0, y1 + 1, x1 + 1))
 
     @rule(t=frames, object_id=ids, corner=points)
     def paint(self, t: int, object_id: int, corner: tuple[int, int]) -> None:
         mask = np.zeros(SHAPE[1:], bool)
         mask[corner[0] :, corner[1] :] = True
-        self.annotation.add_mask(t, object_id, mask)
-        self.did()
+        self.attempt(self.annotation.add_mask, t, object_id, mask)
 
     @rule()
     def add_object(self) -> None:
@@ -86,10 +101,9 @@ class AnnotationMachine(RuleBasedStateMachine):
         prompt = data.draw(st.sampled_from(sorted(self.annotation.prompts(), key=_place)))
         if len(prompt.points):
             index = data.draw(st.integers(0, len(prompt.points) - 1))
-            self.annotation.remove_point(prompt.t, prompt.object_id, index)
+            self.attempt(self.annotation.remove_point, prompt.t, prompt.object_id, index)
         else:
-            self.annotation.clear_prompts(prompt.t, prompt.object_id)
-        self.did()
+            self.attempt(self.annotation.clear_prompts, prompt.t, prompt.object_id)
 
     @precondition(lambda self: self.annotation.objects)
     @rule(data=st.data())
@@ -99,11 +113,44 @@ class AnnotationMachine(RuleBasedStateMachine):
         assert not (self.annotation.labels == object_id).any()
         self.did()
 
-    @rule(direction=directions, count=st.integers(1, 9), start=frames)
-    def propagate(self, direction: str, count: int, start: int) -> None:
+    @rule(object_id=ids, chosen=st.sets(frames), what=reviews)
+    def review(self, object_id: int, chosen: set[int], what: str) -> None:
+        self.attempt(getattr(self.annotation, what), object_id, chosen)
+
+    @rule(object_id=ids, is_locking=st.booleans())
+    def lock_or_unlock_all(self, object_id: int, is_locking: bool) -> None:
+        change = self.annotation.lock if is_locking else self.annotation.unlock
+        self.attempt(change, object_id)
+
+    @rule(object_id=ids, status=st.sampled_from(Status))
+    def set_status(self, object_id: int, status: Status) -> None:
+        self.attempt(self.annotation.set_status, object_id, status)
+
+    @rule(data=st.data(), t=frames, what=operations)
+    def operate(self, data: st.DataObject, t: int, what: str) -> None:
+        """Cut, join, exchange or relate objects."""
+        known = st.sampled_from(sorted(self.annotation.objects) or [1])
+        one, other = data.draw(known), data.draw(known)
+        arguments: dict[str, tuple[int | None, ...]] = {
+            "split_object": (one, t),
+            "divide_object": (one, t),
+            "swap_objects": (one, other, t),
+            "merge_objects": (one, other),
+            "set_parent": (one, None if t == 0 else other),
+        }
+        self.attempt(getattr(self.annotation, what), *arguments[what], moves_locks=True)
+
+    @rule(t=frames, corner=points, label=ids)
+    def adopt(self, t: int, corner: tuple[int, int], label: int) -> None:
+        labels = np.zeros(SHAPE[1:], int)
+        labels[corner[0] :, corner[1] :] = label
+        self.attempt(self.annotation.adopt_labels, labels, t)
+
+    @rule(direction=directions, count=st.integers(1, 9), start=frames, until_locked=st.booleans())
+    def propagate(self, direction: str, count: int, start: int, until_locked: bool) -> None:
         """Ends by itself if `count` is large, else closed early."""
         approved = self.approved_masks()
-        results = self.annotation.propagate(start, None, direction)
+        results = self.annotation.propagate(start, None, direction, until_locked=until_locked)
         written = [result.t for _, result in zip(range(count), results, strict=False)]
         results.close()
         assert self.approved_masks() == approved
@@ -147,6 +194,8 @@ class AnnotationMachine(RuleBasedStateMachine):
 
     @rule(object_id=ids, t=frames, point=points, is_wrong=st.booleans())
     def group(self, object_id: int, t: int, point: tuple[int, int], is_wrong: bool) -> None:
+        if not (self.is_writable(t, object_id) and self.is_writable(t, 4)):
+            return
         try:
             with self.annotation.grouped("both"):
                 self.annotation.add_points(t, object_id, [point], [1])
@@ -175,6 +224,14 @@ class AnnotationMachine(RuleBasedStateMachine):
                 self.now = self.future.pop()
                 self.nothing_runs()
 
+    def is_writable(self, t: int, object_id: int) -> bool:
+        known = self.annotation.objects.get(object_id)
+        if known is None:
+            return True
+        span = known.span(SHAPE[0])
+        is_locked = t in self.annotation.locked_frames(object_id)
+        return not is_locked and (span is None or t in span)
+
     def nothing_runs(self) -> None:
         assert list(self.running or ()) == []
         self.running, self.is_open = None, False
@@ -182,11 +239,21 @@ class AnnotationMachine(RuleBasedStateMachine):
     # Invariants
 
     def approved_masks(self) -> dict[tuple[int, int], list[list[bool]]]:
-        """What is seen of every object on the frames on which it has a prompt."""
+        """What is seen of every object on the frames on which it is prompted or locked."""
         labels = self.annotation.labels
-        return {
+        prompted = {
             _place(prompt): (labels[prompt.t] == prompt.object_id).tolist()
             for prompt in self.annotation.prompts()
+        }
+        return prompted | self.locked_masks()
+
+    def locked_masks(self) -> dict[tuple[int, int], list[list[bool]]]:
+        """What is seen of every object on the frames on which it is locked."""
+        labels = self.annotation.labels
+        return {
+            (t, object_id): (labels[t] == object_id).tolist()
+            for object_id in self.annotation.objects
+            for t in self.annotation.locked_frames(object_id)
         }
 
     @invariant()
@@ -197,6 +264,36 @@ class AnnotationMachine(RuleBasedStateMachine):
     def labels_are_what_the_tracker_composes(self) -> None:
         for t, labels in enumerate(self.annotation.labels):
             assert np.array_equal(labels, self.tracker.labels(t))
+
+    @invariant()
+    def nobody_is_seen_outside_of_a_life(self) -> None:
+        for object_id, known in self.annotation.objects.items():
+            frames = np.flatnonzero((self.annotation.labels == object_id).any(axis=(1, 2)))
+            assert set(frames.tolist()) <= set(known.span(SHAPE[0]) or range(SHAPE[0]))
+
+    @invariant()
+    def families_are_consistent(self) -> None:
+        objects = self.annotation.objects
+        for known in objects.values():
+            if known.parent is not None and known.birth is not None:
+                end = objects[known.parent].end
+                assert end is not None
+                assert end < known.birth
+
+    @invariant()
+    def timelines_are_what_they_would_be_from_scratch(self) -> None:
+        content = self.annotation._content
+        kept = content.measures
+        timelines = {key: self.annotation.timeline(key) for key in self.annotation.objects}
+        content.measures = Measures(SHAPE[0])
+        content.measures.mark(range(SHAPE[0]))
+        content.measures.update(content.labels)
+        for key, timeline in timelines.items():
+            for one, other in zip(
+                astuple(timeline), astuple(make_timeline(content, key)), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
+        content.measures = kept
 
     @invariant()
     def labels_have_no_stray_ids(self) -> None:
@@ -220,4 +317,4 @@ def _place(prompt: Any) -> tuple[int, int]:
 
 
 TestAnnotationMachine = AnnotationMachine.TestCase
-TestAnnotationMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnnotationMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
