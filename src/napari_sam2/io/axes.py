@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_LARGEST_FRAME = 2**31  # pixels; a file that names more is damaged
 _STACKING_AXES = (
     "TZIQ"  # time, depth, image sequence, unknown: any of them may be the one frames are stacked on
 )
@@ -54,7 +55,7 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     Raises
     ------
     ValueError
-        If there are several channels, both time and depth, or no plane.
+        If there are several channels, both time and depth, or no plane, or one that is too large.
     """
     if len(axes) != len(shape):
         raise ValueError(f"{source} names axes {axes!r} for the shape {shape}")
@@ -63,6 +64,8 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     }
     if not {"Y", "X"} <= found.keys():
         raise ValueError(f"{source} has axes {axes!r}; expected a movie of 2D images, (T, Y, X)")
+    if found["Y"] * found["X"] > _LARGEST_FRAME:
+        raise ValueError(f"{source} is said to have frames of {found['Y']} x {found['X']} pixels")
     if 0 in shape:
         raise ValueError(f"{source} is empty: axes {axes!r} have lengths {shape}")
     channels = found.pop("S", 0)

@@ -9,6 +9,7 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_sam2.io.axes import MovieAxes, resolve_axes
 from napari_sam2.io.movie import Movie, lazy_stack
@@ -77,7 +78,7 @@ def read_image(file: Path) -> NDArray[Any]:
         raise FileNotFoundError(f"there is no file {file}")
     try:
         image: NDArray[Any] = iio.imread(file, plugin="pillow")
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file.name} cannot be read as an image: {error}") from error
     _plane_axes(image, file.name)
     return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw
 
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.movie import ArrayLike
+from napari_sam2.io.video import is_complete_video
 
 _GOLDEN_RATIO = (
     5**0.5 - 1
@@ -122,6 +124,8 @@ def write_animation(
     ------
     ValueError
         If the name ends with neither .gif nor .mp4, or labels and movie differ in shape.
+    OSError
+        If the film cannot be written; an old file is left as it was.
     """
     style = style or OverlayStyle()
     suffix = Path(path).suffix.lower()
@@ -151,6 +155,8 @@ def _write_mp4(path: Path, frames: Iterator[NDArray[np.uint8]], rate: float) -> 
     with writer:
         for frame in frames:
             writer.append_data(_even(frame))
+    if not is_complete_video(path):  # imageio passes over what ffmpeg complains of
+        raise OSError(errno.ENOSPC, "the film could not be written to its end: is the disk full?")
 
 
 def _even(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

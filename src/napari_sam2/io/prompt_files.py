@@ -216,6 +216,8 @@ def _mask(value: Any, shape: tuple[int, int, int], folder: Path) -> NDArray[np.b
             raise ValueError(f"a mask is one of {', '.join(FRAME_SUFFIXES)}; got {value!r}")
         mask: NDArray[np.bool_] = read_image(folder / value) != 0
     elif isinstance(value, dict):
+        if value.get("size") != list(shape[1:]):  # before there is memory for it
+            raise ValueError(f"the mask has the size {value.get('size')}; expected {shape[1:]}")
         mask = decode_rle(value)
     else:
         raise ValueError(f"mask must be the path of an image or run lengths; got {value!r}")

@@ -125,6 +125,15 @@ def _lazy(decode: BlockDecoder, shape: tuple[int, ...]) -> da.Array:
     return lazy_stack(BlockReader(decode, shape).frame, shape, np.dtype(np.uint8))
 
 
+def is_complete_video(file: Path) -> bool:
+    """Whether the table of frames is there, which an MP4 gets last, and a frame can be decoded."""
+    try:
+        _ffmpeg(file, ["-frames:v", "1", "-f", "null", "-"])
+    except ValueError:
+        return False
+    return True
+
+
 def _ffmpeg(file: Path, options: list[str]) -> subprocess.CompletedProcess[bytes]:
     """Run ffmpeg on the first video stream of a file, every stored frame once.
 
