@@ -91,8 +91,8 @@ class Sam2Config:
         The single mask is kept even where it is unstable; official networks then fall back to the
         best guess.
     windows : str
-        How a frame is shown unless told otherwise: `whole`, or `auto` for a square about each object
-        that suits its size (ours only; official networks see 1024 pixels).
+        How a frame is shown unless told otherwise: `whole`, or `auto` for a square about each
+        object that suits its size (ours only; official networks see 1024 pixels).
     memory_scale, memory_bias : float
         Mask probabilities are scaled and shifted by these before they are memorized.
     """

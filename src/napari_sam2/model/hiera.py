@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from napari_sam2.model.config import EncoderConfig
 from napari_sam2.model.layers import MLP, merge_heads, split_heads
+from napari_sam2.model.products import Linear
 
 
 def split_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
@@ -60,8 +61,8 @@ class WindowAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.pools = pools
-        self.qkv = nn.Linear(width, 3 * out_width)
-        self.proj = nn.Linear(out_width, out_width)
+        self.qkv = Linear(width, 3 * out_width)
+        self.proj = Linear(out_width, out_width)
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).chunk(3, dim=-1)
@@ -95,8 +96,8 @@ class HieraBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = WindowAttention(width, out_width, heads, pools=pools)
         self.norm2 = nn.LayerNorm(out_width, eps=1e-6)
-        self.mlp = MLP(out_width, 4 * out_width, out_width, activation=F.gelu)
-        self.proj = nn.Linear(width, out_width) if width != out_width else None
+        self.mlp = MLP(out_width, 4 * out_width, out_width, activation="gelu")
+        self.proj = Linear(width, out_width) if width != out_width else None
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm1(x)
@@ -150,6 +151,7 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, side, side))
         self.blocks = nn.ModuleList(_blocks(config))
         self.stage_ends = frozenset(end - 1 for end in accumulate(config.stages))
+        self._position: tuple[tuple[object, ...], Tensor] | None = None
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Features of the four stages.
@@ -177,12 +179,28 @@ class Hiera(nn.Module):
         """Global embedding stretched over the map plus the embedding within a window.
 
         The map is (1, height, width, C); sizes that are not multiples of the window get the cut
-        tiling.
+        tiling. It is kept for the next image while the network does not learn.
         """
+        if torch.is_grad_enabled():
+            return self._stretched(height, width)
+        parts = (self.pos_embed, self.pos_embed_window)
+        key = (height, width, *(_state(x) for x in parts))
+        if self._position is None or self._position[0] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._position = (key, self._stretched(height, width))
+        return self._position[1]
+
+    def _stretched(self, height: int, width: int) -> Tensor:
         stretched = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
         tiled = self.pos_embed_window.tile(1, 1, -(-height // side), -(-width // side))
         return (stretched + tiled[:, :, :height, :width]).permute(0, 2, 3, 1)
+
+
+def _state(weight: Tensor) -> tuple[object, ...]:
+    """Differs once a weight was written to or moved."""
+    version = None if weight.is_inference() else weight._version
+    return weight.data_ptr(), version, weight.dtype, weight.device
 
 
 def _blocks(config: EncoderConfig) -> list[HieraBlock]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from napari_sam2.model.products import Activation, Linear
 
 
 class LayerNorm2d(nn.Module):
@@ -32,18 +33,18 @@ class MLP(nn.Module):
     ----------
     widths : int
         Channels before the first layer, between layers and after the last one.
-    activation : callable
+    activation : str
         Applied after every layer but the last.
     """
 
-    def __init__(self, *widths: int, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
+    def __init__(self, *widths: int, activation: Activation = "relu") -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(widths))
-        self.activation = activation
+        self.layers = nn.ModuleList(Linear(n, m) for n, m in pairwise(widths))
+        self.activation: Activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
-            x = self.activation(layer(x))
+            x = layer(x, self.activation)
         return self.layers[-1](x)  # type: ignore[no-any-return]
 
 
@@ -77,10 +78,10 @@ class Attention(nn.Module):
         super().__init__()
         key_width = key_width or width
         self.heads = heads
-        self.q_proj = nn.Linear(width, inner)
-        self.k_proj = nn.Linear(key_width, inner)
-        self.v_proj = nn.Linear(key_width, inner)
-        self.out_proj = nn.Linear(inner, width)
+        self.q_proj = Linear(width, inner)
+        self.k_proj = Linear(key_width, inner)
+        self.v_proj = Linear(key_width, inner)
+        self.out_proj = Linear(inner, width)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         q = split_heads(self.q_proj(query), self.heads)

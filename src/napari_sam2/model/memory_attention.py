@@ -8,6 +8,11 @@ from torch.nn import functional as F
 
 from napari_sam2.model.layers import Attention, merge_heads, split_heads
 from napari_sam2.model.position import rotate
+from napari_sam2.model.products import (
+    Linear,
+    attend_to_narrow_values,
+    can_attend_to_narrow_values,
+)
 
 
 class RotaryAttention(Attention):
@@ -42,6 +47,9 @@ class RotaryAttention(Attention):
         k = split_heads(self.k_proj(key), self.heads)
         placed = k.shape[2] - num_unplaced
         k = torch.cat([rotate(k[:, :, :placed], table), k[:, :, placed:]], dim=2)
+        if self.heads == 1 and value.shape[-1] < k.shape[-1] and can_attend_to_narrow_values(q):
+            attended = attend_to_narrow_values(q[:, 0], k[:, 0], value)
+            return self.out_proj(self.v_proj(attended))  # type: ignore[no-any-return]
         v = split_heads(self.v_proj(value), self.heads)
         q = q.expand(k.shape[0], -1, -1, -1)
         return self.out_proj(merge_heads(F.scaled_dot_product_attention(q, k, v)))  # type: ignore[no-any-return]
@@ -54,8 +62,8 @@ class MemoryAttentionLayer(nn.Module):
         super().__init__()
         self.self_attn = RotaryAttention(width, 1, width)
         self.cross_attn_image = RotaryAttention(width, 1, width, key_width=memory_dim)
-        self.linear1 = nn.Linear(width, mlp_dim)
-        self.linear2 = nn.Linear(mlp_dim, width)
+        self.linear1 = Linear(width, mlp_dim)
+        self.linear2 = Linear(mlp_dim, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
@@ -68,7 +76,7 @@ class MemoryAttentionLayer(nn.Module):
         x = x + self.cross_attn_image.forward_rotary(
             self.norm2(x), memory + memory_code, memory, table, num_unplaced
         )
-        return x + self.linear2(F.relu(self.linear1(self.norm3(x))))  # type: ignore[no-any-return]
+        return x + self.linear2(self.linear1(self.norm3(x), "relu"))  # type: ignore[no-any-return]
 
 
 class MemoryAttention(nn.Module):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from napari_sam2.model.layers import LayerNorm2d
+from napari_sam2.model.products import Linear, pointwise
 
 
 class MaskDownsampler(nn.Module):
@@ -26,7 +29,11 @@ class MaskDownsampler(nn.Module):
         self.encoder = nn.Sequential(*layers)
 
     def forward(self, mask: Tensor) -> Tensor:
-        return self.encoder(mask)  # type: ignore[no-any-return]
+        *strided, last = self.encoder
+        x = mask.contiguous(memory_format=torch.channels_last)
+        for layer in strided:
+            x = layer(x)
+        return pointwise(cast(nn.Conv2d, last), x)
 
 
 class ConvNextBlock(nn.Module):
@@ -36,14 +43,13 @@ class ConvNextBlock(nn.Module):
         super().__init__()
         self.dwconv = nn.Conv2d(width, width, kernel_size=7, padding=3, groups=width)
         self.norm = LayerNorm2d(width)
-        self.pwconv1 = nn.Linear(width, 4 * width)
-        self.act = nn.GELU()
-        self.pwconv2 = nn.Linear(4 * width, width)
+        self.pwconv1 = Linear(width, 4 * width)
+        self.pwconv2 = Linear(4 * width, width)
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
-        y = self.gamma * self.pwconv2(self.act(self.pwconv1(y)))
+        y = self.gamma * self.pwconv2(self.pwconv1(y, "gelu"))
         return x + y.permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
@@ -93,5 +99,5 @@ class MemoryEncoder(nn.Module):
         Tensor
             (B, memory_dim, H, W).
         """
-        fused = self.fuser(self.pix_feat_proj(features) + self.mask_downsampler(mask))
-        return self.out_proj(fused)  # type: ignore[no-any-return]
+        fused = self.fuser(pointwise(self.pix_feat_proj, features) + self.mask_downsampler(mask))
+        return pointwise(self.out_proj, fused)

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from napari_sam2.model.config import EncoderConfig
 from napari_sam2.model.hiera import Hiera
+from napari_sam2.model.products import pointwise
 
 
 class Lateral(nn.Module):
@@ -17,7 +18,7 @@ class Lateral(nn.Module):
         self.conv = nn.Conv2d(width, out_width, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)  # type: ignore[no-any-return]
+        return pointwise(self.conv, x)
 
 
 class Neck(nn.Module):

@@ -29,6 +29,7 @@ from napari_sam2.model.memory_attention import MemoryAttention
 from napari_sam2.model.memory_encoder import MemoryEncoder
 from napari_sam2.model.neck import ImageEncoder
 from napari_sam2.model.position import rotary_table, sine_map, sine_vector
+from napari_sam2.model.products import pointwise
 from napari_sam2.model.prompt_encoder import NOT_A_POINT, PromptEncoder, draw_prompts, fade
 
 NO_OBJECT_LOGIT = -1024.0
@@ -68,7 +69,7 @@ class FrameFeatures:
         if len(self.stride16) == 1:
             return [self]
         maps = (self.stride16, self.stride8, self.stride4)
-        parts = zip(*(x.split(1) for x in maps), strict=True)
+        parts = zip(*(torch.tensor_split(x, len(x)) for x in maps), strict=True)
         return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
 
     @property
@@ -220,8 +221,8 @@ class Sam2(nn.Module):
         stride4, stride8, stride16 = self.image_encoder(image)
         return FrameFeatures(
             stride16=stride16,
-            stride8=self.sam_mask_decoder.conv_s1(stride8),
-            stride4=self.sam_mask_decoder.conv_s0(stride4),
+            stride8=pointwise(self.sam_mask_decoder.conv_s1, stride8),
+            stride4=pointwise(self.sam_mask_decoder.conv_s0, stride4),
         )
 
     def without_memory(self, features: FrameFeatures) -> Tensor:

@@ -1,0 +1,129 @@
+"""Matrix products, by the quickest kernel that gives the same numbers.
+
+While the network learns, and on a GPU, these are PyTorch's own. A CPU that only predicts gains by
+oneDNN, which is quicker than the default library on many processors and applies the activation
+while the product is still in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Activation = Literal["none", "relu", "gelu"]
+
+QUERIES, KEYS = 512, 1024  # scores of one block fit a core's cache; found by trial
+_HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not in every build
+
+
+def _is_predicting_on_cpu(x: Tensor) -> bool:
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "none") -> Tensor:
+    """A linear layer and what comes after it.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., C).
+    weight, bias : Tensor
+        (C', C) and (C',) or None.
+    after : str
+        Activation.
+
+    Returns
+    -------
+    Tensor
+        (..., C'); bfloat16 under autocast.
+    """
+    if _HAS_ONEDNN and _is_predicting_on_cpu(x) and x.numel():
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+            x, weight = x.to(dtype), weight.to(dtype)
+            bias = None if bias is None else bias.to(dtype)
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, after, [], "none")  # type: ignore[no-any-return]
+    y = F.linear(x, weight, bias)
+    if after == "none":
+        return y
+    return F.relu(y) if after == "relu" else F.gelu(y)
+
+
+class Linear(nn.Linear):
+    """`torch.nn.Linear` by `linear`."""
+
+    def forward(self, x: Tensor, after: Activation = "none") -> Tensor:
+        return linear(x, self.weight, self.bias, after)
+
+
+def pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1 x 1 convolution as a linear layer: (B, C, H, W) -> (B, C', H, W), channels last."""
+    y = linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias)
+    return y.permute(0, 3, 1, 2)
+
+
+def can_attend_to_narrow_values(query: Tensor) -> bool:
+    """Whether `attend_to_narrow_values` pays, and no gradients are needed."""
+    return _is_predicting_on_cpu(query)
+
+
+def attend_to_narrow_values(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention whose values have fewer channels than its keys.
+
+    Parameters
+    ----------
+    query : Tensor
+        (B or 1, N, C).
+    key : Tensor
+        (B, K, C).
+    value : Tensor
+        (B, K, D).
+
+    Returns
+    -------
+    Tensor
+        (B, N, D), equal to attention over projected values if it is projected now, since the
+        weights of a query sum to one.
+
+    Notes
+    -----
+    Softmax block by block of keys with a running maximum: no more than a block of scores exists.
+    """
+    query = query * (query.shape[-1] ** -0.5 * 1.4426950408889634)  # base 2: its power is quicker
+    query = query.expand(key.shape[0], -1, -1)
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    if query.shape[1] * key.shape[1] <= QUERIES * KEYS:
+        scores = torch.bmm(query, key.transpose(1, 2)).float()
+        return torch.bmm(torch.softmax(scores * 0.6931471805599453, -1).to(value.dtype), value)
+    out = [_attend(*one) for one in zip(query, key, value, strict=True)]
+    return torch.stack(out)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(N, C), (K, C), (K, D) -> (N, D)."""
+    ones = value.new_ones(value.shape[0], 1)
+    columns = torch.cat([value, ones], dim=1).T  # the last one sums the weights
+    blocks = [
+        (key[start : start + KEYS], columns[:, start : start + KEYS].contiguous())
+        for start in range(0, key.shape[0], KEYS)
+    ]
+    starts = range(0, query.shape[0], QUERIES)
+    return torch.cat([_attend_rows(query[i : i + QUERIES], blocks) for i in starts])
+
+
+def _attend_rows(query: Tensor, blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Of some queries; `blocks` are keys (k, C) with values and ones (D + 1, k)."""
+    highest = query.new_full((query.shape[0], 1), -torch.inf, dtype=torch.float32)
+    total = torch.zeros((), dtype=torch.float32)
+    for keys, values in blocks:
+        scores = linear(query, keys, None).float()
+        new = torch.maximum(highest, scores.amax(dim=1, keepdim=True))
+        weights = scores.sub_(new).exp2_().to(values.dtype)
+        total = total * (highest - new).exp2_() + linear(weights, values, None)
+        highest = new
+    return (total[:, :-1] / total[:, -1:]).to(query.dtype)

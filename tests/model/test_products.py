@@ -1,0 +1,62 @@
+"""Quick products give the numbers of PyTorch's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from napari_sam2.model import products
+from napari_sam2.model.products import Linear, attend_to_narrow_values, linear, pointwise
+
+TOLERANCE = 1e-5
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("after", ["none", "relu", "gelu"])
+def test_linear_layer_and_activation(after: products.Activation) -> None:
+    x, layer = random(2, 3, 5, 8), Linear(8, 6)
+    expected = F.linear(x, layer.weight, layer.bias)
+    expected = {"none": lambda y: y, "relu": F.relu, "gelu": F.gelu}[after](expected)
+    with torch.inference_mode():
+        found = layer(x, after)
+    assert torch.allclose(found, expected, atol=TOLERANCE)
+    assert torch.allclose(layer(x, after), expected, atol=TOLERANCE)
+
+
+def test_gradients_flow_while_the_network_learns() -> None:
+    layer = Linear(8, 6)
+    layer(random(3, 8), "gelu").sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.abs().sum() > 0
+
+
+def test_nothing_in_nothing_out() -> None:
+    with torch.inference_mode():
+        assert linear(random(2, 0, 8), random(6, 8), random(6)).shape == (2, 0, 6)
+
+
+def test_pointwise_is_a_convolution() -> None:
+    conv, x = torch.nn.Conv2d(8, 6, kernel_size=1), random(2, 8, 5, 7)
+    with torch.inference_mode():
+        assert torch.allclose(pointwise(conv, x), conv(x), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("tokens", [(1, 40), (700, 2100), (513, 1025)])
+def test_attention_to_narrow_values(tokens: tuple[int, int]) -> None:
+    """Small ones are one batch, large ones come block by block; both are plain attention."""
+    queries, keys = tokens
+    q, k, v = 3 * random(1, queries, 32), random(2, keys, 32, seed=1), random(2, keys, 8, seed=2)
+    expected = F.scaled_dot_product_attention(q.expand(2, -1, -1), k, v)
+    with torch.inference_mode():
+        assert torch.allclose(attend_to_narrow_values(q, k, v), expected, atol=TOLERANCE)
+
+
+def test_scores_of_any_size_stay_finite() -> None:
+    q, k, v = 300 * random(1, 600, 32), random(1, 1500, 32, seed=1), random(1, 1500, 8, seed=2)
+    with torch.inference_mode():
+        found = attend_to_narrow_values(q, k, v)
+    assert torch.allclose(found, F.scaled_dot_product_attention(q, k, v), atol=1e-3)
