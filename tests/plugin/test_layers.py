@@ -166,10 +166,6 @@ def test_ids_beyond_16_bit_replace_the_labels(desk):
     assert len(desk.points.data) == 1
 
 
-def test_painting_on_the_labels_is_not_possible(desk):
-    assert not desk.labels.editable
-
-
 def test_the_model_sees_the_contrast_that_the_user_set(open_desk):
     desk = open_desk(movie())
     assert desk.engine.sources[-1].contrast_limits is None

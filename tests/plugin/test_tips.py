@@ -23,6 +23,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
         (READY, "Click a cell."),
         (replace(READY, is_prompt_layer_active=False), "Clicks move the view"),
+        (replace(READY, is_prompt_layer_active=False, is_brush_active=True), "A stroke corrects"),
         (replace(READY, has_objects=True, object_id=2), "Click the cell that becomes object 2"),
         (CLICKED, "Right-click takes away"),
         (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),

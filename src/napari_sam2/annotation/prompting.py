@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
@@ -121,6 +121,16 @@ class Prompting(Document):
         return self._change_prompt(
             "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
         )
+
+    def repair_labels(self, frames: Iterable[int]) -> None:
+        """Write the labels of some frames anew, after somebody else has written into them.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            Frames on which every pixel becomes what the masks say.
+        """
+        self._content.compose(frames)
 
     @journaled
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:

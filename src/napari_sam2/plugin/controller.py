@@ -32,11 +32,13 @@ from napari_sam2.plugin.messages import (
     LookAt,
     ModelLoaded,
     OpenImage,
+    PaintLabels,
     Redo,
     RemoveObject,
     Report,
     SetBox,
     SetOutline,
+    Stroke,
     Track,
     TrackAdvanced,
     TrackEnded,
@@ -340,6 +342,12 @@ class Controller(QObject):
         self._thread.send(edit)
         self.changed.emit()
 
+    def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
+        """The user painted or erased on the Labels layer."""
+        self._sessions[number].painted()
+        self._thread.send(PaintLabels(number, strokes))
+        self.changed.emit()
+
     def on_pick(self, number: int, object_id: int) -> None:
         """The user picked an object by its mask."""
         self._sessions[number].choose(object_id, self._sessions[number].sign)
@@ -447,6 +455,8 @@ class Controller(QObject):
         command = answer.command
         if isinstance(command, Edit) and command.image in self._sessions:
             self._sessions[command.image].answered(command)
+        elif isinstance(command, PaintLabels) and command.image in self._sessions:
+            self._sessions[command.image].paint_answered(command)
         for change in answer.changes:
             self._take(change)
         if isinstance(command, OpenImage) and command.image in self._sessions:

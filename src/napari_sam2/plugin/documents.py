@@ -25,6 +25,7 @@ from napari_sam2.plugin.messages import (
     MovePoints,
     ObjectsChanged,
     Outline,
+    PaintLabels,
     PromptShown,
     Redo,
     RemoveObject,
@@ -39,6 +40,7 @@ from napari_sam2.plugin.messages import (
     Undo,
 )
 from napari_sam2.plugin.outlines import rasterise
+from napari_sam2.plugin.painting import paint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,6 +230,10 @@ class OpenDocument:
     def _(self, command: ClearPrompts) -> None:
         if self.annotation.prompt(command.t, command.object_id) is not None:
             self.annotation.clear_prompts(command.t, command.object_id)
+
+    @perform.register
+    def _(self, command: PaintLabels) -> None:
+        paint(self.annotation, command.strokes)
 
     @perform.register
     def _(self, command: RemoveObject) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from napari.layers import Labels, Points, Shapes
 
+from napari_sam2.plugin.brush_prompts import TOOLS, BrushPrompts
 from napari_sam2.plugin.colours import Colour, object_palette
 from napari_sam2.plugin.images import stack_shape
-from napari_sam2.plugin.messages import INCLUDE, Edit
+from napari_sam2.plugin.messages import INCLUDE, Edit, Stroke
 from napari_sam2.plugin.point_prompts import PointPrompts
 from napari_sam2.plugin.shape_prompts import ShapePrompts
 
@@ -36,6 +37,9 @@ class Listener(Protocol):
 
     def on_edit(self, edit: Edit) -> None:
         """A prompt was added, moved or removed."""
+
+    def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
+        """The labels of an image were painted on."""
 
     def on_pick(self, number: int, object_id: int) -> None:
         """An object was picked on the image of this number."""
@@ -81,6 +85,8 @@ class ImageLayers:
         self._current = (1, INCLUDE)
         self._colours = object_palette()
         self.labels: Labels | None = None
+        self.brush: BrushPrompts | None = None
+        self._is_behind = False  # what the brush covers is not drawn anew
         self.points: PointPrompts | None = None
         self.shapes: ShapePrompts | None = None
         for name in GEOMETRY:
@@ -108,6 +114,10 @@ class ImageLayers:
         modes = [str(prompts.layer.mode) for prompts in self._prompts() if prompts.layer is layer]
         return bool(modes) and modes[0] not in PASSIVE_MODES
 
+    def takes_strokes(self, layer: Any) -> bool:
+        """Whether the brush paints while a layer is the active one."""
+        return layer is not None and layer is self.labels and str(layer.mode) in TOOLS
+
     def missing(self) -> list[str]:
         """Which of the layers are not there."""
         present = {
@@ -134,6 +144,7 @@ class ImageLayers:
         """Add the layer for labels once there are labels to show."""
         if self.labels is None and self.labels_data is not None:
             self.labels = self._make_labels(self.labels_data)
+            self.brush = self._make_brush(self.labels)
             layers.insert(self._place(layers), self.labels)
 
     def activate(self, layers: LayerList) -> None:
@@ -145,6 +156,7 @@ class ImageLayers:
     def forget(self, layer: object) -> bool:
         """Note that a layer was deleted; returns whether it was one of these."""
         if self.labels is layer:
+            self._let_labels_go()
             self.labels = None
         elif self.shapes is not None and self.shapes.layer is layer:
             self._let_go(self.shapes)
@@ -167,8 +179,14 @@ class ImageLayers:
         for prompts in self._prompts():
             self._let_go(prompts)
         if self.labels is not None:
+            self._let_labels_go()
+
+    def _let_labels_go(self) -> None:
+        if self.labels is not None and self.brush is not None:
+            self.labels.events.mode.disconnect(self._listener.on_mode)
             self.labels.events.colormap.disconnect(self._recolour)
-            self.labels.editable = True
+            self.brush.detach()
+            self.brush = None
 
     def _let_go(self, prompts: PointPrompts | ShapePrompts) -> None:
         prompts.layer.events.mode.disconnect(self._listener.on_mode)
@@ -226,9 +244,18 @@ class ImageLayers:
             colormap=self._colours,
             **self._geometry(),
         )
-        layer.editable = False  # the document writes it; a stroke would be lost with the next mask
+        layer.events.mode.connect(self._listener.on_mode)
         layer.events.colormap.connect(self._recolour)
         return layer
+
+    def _make_brush(self, layer: Labels) -> BrushPrompts:
+        number, listener = self._number, self._listener
+        return BrushPrompts(
+            layer,
+            on_strokes=lambda strokes: listener.on_paint(number, strokes),
+            on_label=lambda label: listener.on_pick(number, label),
+            on_release=self._catch_up,
+        )
 
     def _geometry(self) -> dict[str, Any]:
         return {name: getattr(self.image, name) for name in GEOMETRY}
@@ -264,9 +291,14 @@ class ImageLayers:
             prompts.recolour()
 
     def refresh(self) -> None:
-        """Draw the labels anew."""
-        if self.labels is not None:
+        """Draw the labels anew, once the brush is lifted."""
+        self._is_behind = self.brush is not None and self.brush.is_painting
+        if self.labels is not None and not self._is_behind:
             self.labels.refresh(extent=False)
+
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            self.refresh()
 
     def show_prompts(self, prompts: Mapping[Any, PromptShown], held: Collection[Any]) -> None:
         """Show the prompts of the document; those of `held` places wait for an answer."""
@@ -282,8 +314,8 @@ class ImageLayers:
             self.points.set_current(object_id, sign)
         if self.shapes is not None:
             self.shapes.set_current(object_id)
-        if self.labels is not None and object_id <= np.iinfo(self.labels.data.dtype).max:
-            self.labels.selected_label = object_id
+        if self.brush is not None:
+            self.brush.set_current(object_id)
 
 
 def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:

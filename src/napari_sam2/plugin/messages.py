@@ -174,6 +174,33 @@ class ClearPrompts(Edit):
 
 
 @dataclass(frozen=True, eq=False)
+class Stroke:
+    """Pixels of one frame that a brush has painted.
+
+    Parameters
+    ----------
+    t : int
+        Frame.
+    rows, columns : (N,) integers
+        Where.
+    values : (N,) integers
+        Object ids; 0 is erased.
+    """
+
+    t: int
+    rows: NDArray[np.integer[Any]]
+    columns: NDArray[np.integer[Any]]
+    values: NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class PaintLabels(ImageCommand):
+    """Take what was painted into the labels as masks that the user gives."""
+
+    strokes: tuple[Stroke, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class RemoveObject(ImageCommand):
     """Delete an object with its prompts and masks."""
 

@@ -295,6 +295,7 @@ class SamPanel(QWidget):
             is_prompt_layer_active=session.layers.takes_prompts(
                 controller.layer_list.selection.active
             ),
+            is_brush_active=session.layers.takes_strokes(controller.layer_list.selection.active),
             is_sign_exclude=session.sign == EXCLUDE,
             object_id=session.current_object,
             has_objects=session.has_prompts(),

@@ -18,6 +18,7 @@ from napari_sam2.plugin.messages import (
     ImageSource,
     LabelsReady,
     ObjectsChanged,
+    PaintLabels,
     PromptShown,
     TrackAdvanced,
     TrackEnded,
@@ -118,6 +119,7 @@ class ImageSession:
         self.progress: RunProgress | None = None
         self._next_id = 1
         self._pending: Counter[Place] = Counter()  # edits without an answer yet
+        self._strokes = 0  # of the brush, without an answer yet
         self._changed_frames: set[int] = set()
 
     @property
@@ -133,7 +135,7 @@ class ImageSession:
     @property
     def is_waiting(self) -> bool:
         """Whether an edit has no answer yet."""
-        return bool(self._pending)
+        return bool(self._pending or self._strokes)
 
     @property
     def object_ids(self) -> list[int]:
@@ -144,7 +146,8 @@ class ImageSession:
     def has_prompts(self, object_id: int | None = None) -> bool:
         """Whether anything was given, at all or for one object."""
         places = {*self.prompts, *self._pending}
-        return any(object_id in (None, other) for _, other in places)
+        is_painted = object_id is None and self._strokes > 0
+        return is_painted or any(object_id in (None, other) for _, other in places)
 
     def next_object(self) -> int:
         """The id for the next new object; the current one if it is still empty."""
@@ -171,6 +174,16 @@ class ImageSession:
         """The answer to an edit has come."""
         self._pending[edit.t, edit.object_id] -= 1
         self._pending += Counter()  # drops places with nothing pending
+        self.is_tracked = False
+
+    def painted(self) -> None:
+        """A stroke of the brush is on its way."""
+        self._strokes += 1
+
+    def paint_answered(self, command: PaintLabels) -> None:
+        """A stroke has become masks, or was refused: the layer shows what the document says."""
+        self._strokes -= 1
+        self._changed_frames.update(stroke.t for stroke in command.strokes)
         self.is_tracked = False
 
     # Reports

@@ -25,6 +25,8 @@ class Situation:
         Whether there is more than one frame.
     is_prompt_layer_active : bool
         Whether clicks are prompts.
+    is_brush_active : bool
+        Whether the brush paints.
     is_sign_exclude : bool
         Whether the next click excludes.
     object_id : int
@@ -48,6 +50,7 @@ class Situation:
     missing_layers: tuple[str, ...] = ()
     is_stack: bool = True
     is_prompt_layer_active: bool = True
+    is_brush_active: bool = False
     is_sign_exclude: bool = False
     object_id: int = 1
     has_objects: bool = False
@@ -98,6 +101,8 @@ def _obstacle(now: Situation) -> str | None:
 def _step(now: Situation) -> str:
     if now.is_tracking:
         return "Tracking. Esc stops and keeps what is done; clicks are answered meanwhile."
+    if now.is_brush_active:
+        return f"A stroke corrects object {now.object_id} on this frame, and the model keeps it."
     if not now.is_prompt_layer_active:
         return "Clicks move the view or go to another layer now."
     if now.is_sign_exclude:
