@@ -26,10 +26,10 @@ def begin(model: Sam2, world: World) -> Annotation:
     return annotation
 
 
-def save(path: Path, annotation: Annotation, world: World, **origin: Any) -> SessionFolder:
+def save(folder: Path, annotation: Annotation, world: World, **origin: Any) -> SessionFolder:
     tracker = annotation._content.tracker
     about = subject_of(tracker, world.images, ImageOrigin("movie", **origin), "tiny")
-    return SessionFolder.create(path, annotation, about)
+    return SessionFolder.create(folder, annotation, about)
 
 
 def reopen(path: Path, model: Sam2, world: World, **options: Any) -> SessionFolder:

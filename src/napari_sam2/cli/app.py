@@ -15,6 +15,7 @@ from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.evaluate import evaluate
 from napari_sam2.cli.export import export
 from napari_sam2.cli.models import models
+from napari_sam2.cli.replay import replay
 from napari_sam2.cli.score import score
 from napari_sam2.cli.track import track
 from napari_sam2.cli.window import open_window
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(track)
+app.command()(replay)
 app.command()(evaluate)
 app.command()(score)
 app.command()(export)

@@ -145,7 +145,7 @@ class SessionFolder:
             if is_new:
                 shutil.rmtree(path, ignore_errors=True)
             raise
-        annotation.follow_journal(folder._keep)
+        annotation.follow_journal(folder.keep)
         return folder
 
     @classmethod
@@ -200,7 +200,7 @@ class SessionFolder:
         self._slimmer = Slimmer(*history_lengths(loaded.annotation))
         self.unsaved_since = loaded.unsaved_since
         self._journal = JournalFile(inside(self.path, manifest.journal))
-        self.annotation.follow_journal(self._keep)
+        self.annotation.follow_journal(self.keep)
 
     # Keeping what happens
 
@@ -209,8 +209,8 @@ class SessionFolder:
         """All that was done to the annotation since it was begun."""
         return (*self._past, *self._deeds)
 
-    def _keep(self, entries: Sequence[Entry]) -> None:
-        """Write entries of the journal; called in the thread of the annotation."""
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Write what the journal tells; the listener of the annotation."""
         assert self._journal is not None
         try:
             batch = Batch(time.time(), self._slimmer.slim(entries))

@@ -100,6 +100,7 @@ class Settings(Part):
     max_prompted_frames: Length = 8
     clean: bool = True
     windows: Literal["auto", "whole"] | None = None
+    area_guard: bool = True
 
 
 class Manifest(Part):

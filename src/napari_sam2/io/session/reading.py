@@ -153,6 +153,23 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
     )
 
 
+def read_deeds(folder: Path, manifest: Manifest) -> tuple[Deed, ...]:
+    """All that was done to a saved annotation, with what is not saved yet.
+
+    Raises
+    ------
+    SessionError
+        If a file is missing, damaged or makes no sense.
+    """
+    pool = RecordPool(manifest.next_number)
+    for chunk in manifest.chunks:  # the journal names records that are there
+        read_stored(folder, chunk, Masks, pool)
+    history = History()
+    batches = _read_batches(folder, manifest, pool)
+    new = (deed for batch in batches for deed in history.deeds(batch))
+    return (*_read_deeds(folder, manifest), *new)
+
+
 _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 
 

@@ -1,0 +1,87 @@
+"""``napari-sam2 replay``: do again what a person did, with the same model or another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.options import DeviceOption, OverwriteOption, load
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.io.session.images import FoundImage
+    from napari_sam2.io.session.manifest import Manifest
+    from napari_sam2.model import Sam2
+
+
+def replay(
+    saved: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NAME.sam2", exists=True, file_okay=False, help="A saved annotation."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Another model; by default the one that was used."),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(exists=True, help="Where the image is, if it was moved.")
+    ] = None,
+    device: DeviceOption = "auto",
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Repeat all clicks and tracking of a saved annotation, and write the labels."""
+    if output.suffix.lower() not in (".tif", ".tiff"):
+        raise UsageError(f"labels are written as .tif; got {output.name}")
+    check_outputs([output], overwrite)
+
+    from napari_sam2.io.session.images import ImageMovedError, find_image
+    from napari_sam2.io.session.manifest import read_manifest
+    from napari_sam2.io.tiff import write_labels
+
+    manifest = read_manifest(saved)
+    try:
+        found = find_image(saved, manifest, image)
+    except ImageMovedError as error:
+        raise UsageError(f"{error} with --image") from error
+    network = load(model or manifest.model.name, device)
+    annotation = _empty(manifest, network, found)
+    done = _repeat(saved, manifest, annotation)
+    write_labels(output, annotation.labels, found.movie.scale)
+    typer.echo(
+        f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "
+        f"{done} steps repeated with {network.config.name} on {network.device}"
+    )
+
+
+def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
+    """An annotation in which nothing was done; another model sees through its own windows."""
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.io.session.reading import is_same_model
+    from napari_sam2.tracking import Frames, Tracker
+
+    settings = manifest.settings.model_dump()
+    if not is_same_model(manifest, network):
+        typer.echo("another model than the one that was used: the labels will differ", err=True)
+        settings["windows"] = None
+    limits = manifest.image.contrast_limits
+    frames = Frames(found.data, contrast_limits=limits, rgb=manifest.image.rgb)
+    return Annotation(Tracker(network, frames, **settings))
+
+
+def _repeat(saved: Path, manifest: Manifest, annotation: Annotation) -> int:
+    from napari_sam2.cli.run import progress_bar
+    from napari_sam2.io.session.history import repeat
+    from napari_sam2.io.session.reading import read_deeds
+
+    deeds = read_deeds(saved, manifest)
+    with progress_bar() as bar:
+        task = bar.add_task("replay", total=len(deeds), rate="")
+        for done in repeat(deeds, annotation):
+            bar.update(task, completed=done)
+    return len(deeds)
