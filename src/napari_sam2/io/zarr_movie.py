@@ -82,11 +82,12 @@ def _array_of_multiscales(
         array = group[dataset["path"]]
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
         letters = "".join(axis["name"].upper() for axis in axes)
-    except (KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"{source} is no complete OME-Zarr image: {error!r} is missing") from error
+        scale = _ome_scale(axes, dataset)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{source} is no complete OME-Zarr image: {dataset['path']} is no array")
-    return array, letters, _ome_scale(axes, dataset)
+    return array, letters, scale
 
 
 def _ome_scale(axes: list[dict[str, Any]], dataset: Mapping[str, Any]) -> ImageScale:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_sam2.model.config import PRESETS, Sam2Config
+from napari_sam2.model.config import PRESETS, Precision, Sam2Config
 from napari_sam2.model.registry import EMBEDDED, checkpoint_path
 from napari_sam2.model.sam2 import Sam2
 
 StateDict = dict[str, Tensor]
 
 
-def load_model(name: str | Path = "cells", device: str | torch.device = "auto") -> Sam2:
+def load_model(
+    name: str | Path = "cells",
+    device: str | torch.device = "auto",
+    *,
+    precision: Precision = "exact",
+    image_size: int | None = None,
+) -> Sam2:
     """A network ready for inference.
 
     Parameters
@@ -26,6 +33,12 @@ def load_model(name: str | Path = "cells", device: str | torch.device = "auto") 
         or the path of a `.pt` or `.safetensors` file, whose size is told from its weights.
     device : str or torch.device
         `auto` takes CUDA, then MPS, then the CPU.
+    precision : str
+        `exact`, or `fast` for bfloat16 products on a CPU that has them.
+    image_size : int, optional
+        Side of the input in pixels where it is not what the network was made for (1024 for the
+        official ones): 512 is several times faster and sees half the detail. Position tables are
+        interpolated.
 
     Returns
     -------
@@ -37,7 +50,7 @@ def load_model(name: str | Path = "cells", device: str | torch.device = "auto") 
     FileNotFoundError
         If the file is missing or the official checkpoint has not been downloaded.
     ValueError
-        If the file is no SAM 2 checkpoint or the device is unknown.
+        If the file is no SAM 2 checkpoint, or device, precision or image size are unknown.
     """
     target = resolve_device(device)
     if str(name) in PRESETS:
@@ -47,6 +60,7 @@ def load_model(name: str | Path = "cells", device: str | torch.device = "auto") 
     else:
         state = read_state(Path(name))
         config = recognise(state)
+    config = replace(config, precision=precision, image_size=image_size or config.image_size)
     return build_model(config, state).to(target)
 
 
@@ -99,6 +113,10 @@ def read_state(path: Path) -> StateDict:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
+    if _is_compressed(path):
+        raise ValueError(
+            f"{path.name} is compressed, as no checkpoint is: it could grow to any size"
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -114,6 +132,20 @@ def read_state(path: Path) -> StateDict:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{path.name} holds no SAM 2 weights: expected a dict of tensors")
     return state
+
+
+def _is_compressed(path: Path) -> bool:
+    """Whether a ZIP file has parts that grow when they are read; PyTorch only stores them."""
+    if not is_zipfile(path):
+        return False
+    try:
+        with ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return False  # PyTorch tells what is wrong with it
+    return any(part.compress_type != ZIP_STORED for part in parts) or (
+        sum(part.file_size for part in parts) > path.stat().st_size
+    )
 
 
 def recognise(state: StateDict) -> Sam2Config:
