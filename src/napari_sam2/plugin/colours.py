@@ -6,10 +6,10 @@ import colorsys
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,16 @@ def object_palette() -> CyclicLabelColormap:
         (*colorsys.hsv_to_rgb(hue, *shade), 1.0) for hue, shade in zip(hues, shades, strict=True)
     ]
     return CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), *bright]), background_value=0)
+
+
+def palette_without(
+    hidden: Collection[int], object_ids: Collection[int], colour_of: Callable[[int], Colour]
+) -> DirectLabelColormap:
+    """Label colours with which some objects are not seen; `colour_of` gives those of the others."""
+    colours: dict[int | None, Colour] = {
+        object_id: colour_of(object_id) for object_id in object_ids if object_id not in hidden
+    }
+    return DirectLabelColormap(color_dict={**colours, None: (0.0, 0.0, 0.0, 0.0)})
 
 
 def sign_colour(sign: str, is_current: bool = True) -> Colour:

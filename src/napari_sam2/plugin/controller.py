@@ -46,6 +46,8 @@ from napari_sam2.plugin.messages import (
     Undo,
 )
 from napari_sam2.plugin.models import Models
+from napari_sam2.plugin.review import Review
+from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.session import ImageSession, RunProgress
 from napari_sam2.plugin.worker import InferenceThread
 
@@ -82,6 +84,7 @@ class Controller(QObject):
         self._mailbox = Mailbox(self)
         self._thread = InferenceThread(engine, self._mailbox.post)
         self.models = Models(engine, self._thread.send, self._mailbox.post)
+        self.review = Review(lambda: (self.session, self.frame), self._thread.send)
         self._sessions: dict[int, ImageSession] = {}
         self._last_number = 0
         self._activity = ActivityBar()
@@ -282,12 +285,31 @@ class Controller(QObject):
         """The frame of the chosen image that the viewer shows."""
         return 0 if self.session is None else self.session.frame(self.viewer.dims.point)
 
+    def go_to(self, t: int, object_id: int = 0) -> None:
+        """Show a frame of the chosen image, and choose an object; 0 keeps the current one."""
+        session = self.session
+        if session is None:
+            return
+        if object_id:
+            self.choose_object(object_id)
+        if session.image.ndim == 3:
+            axis = self.viewer.dims.ndim - 3
+            place = session.image.data_to_world((t, 0, 0))[0]
+            self.viewer.dims.set_point(axis, place)
+
     # Objects and clicks
 
     def choose_object(self, object_id: int) -> None:
         """The next click is for this object."""
         if self.session is not None:
             self.session.choose(object_id, self.session.sign)
+            self.changed.emit()
+
+    def set_shown(self, object_id: int, is_shown: bool) -> None:
+        """Let the Labels layer show an object, or hide it."""
+        if self.session is not None:
+            self.session.set_shown(object_id, is_shown)
+            self.session.show(None)
             self.changed.emit()
 
     def next_object(self) -> None:
@@ -376,6 +398,16 @@ class Controller(QObject):
         session.progress = RunProgress()
         start, stop = span(self.frame, direction, frames)
         self._thread.send(Track(session.number, direction, start, stop))
+        self.changed.emit()
+
+    def track_range(self, object_id: int, frames: range) -> None:
+        """Carry one object through some frames only."""
+        session = self.session
+        if session is None or session.is_tracking or not session.has_prompts(object_id):
+            return
+        session.progress = RunProgress()
+        start, stop = frames.start, frames.stop
+        self._thread.send(Track(session.number, "both", start, stop, (object_id,)))
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -483,7 +515,12 @@ class Controller(QObject):
 
     def _take_image_report(self, session: ImageSession, report: ImageReport) -> None:
         session.take(report)
-        if isinstance(report, TrackStarted):
+        if isinstance(report, PlaceFound):
+            if session is self.session:
+                self.go_to(report.t, report.object_id)
+        elif isinstance(report, NothingDoubtful):
+            show_info("no doubtful frame is left to review")
+        elif isinstance(report, TrackStarted):
             self._activity.begin(report.total)
         elif isinstance(report, TrackAdvanced):
             self._activity.advance(report.done)

@@ -41,6 +41,9 @@ from napari_sam2.plugin.messages import (
 )
 from napari_sam2.plugin.outlines import rasterise
 from napari_sam2.plugin.painting import paint
+from napari_sam2.plugin.review_commands import review
+from napari_sam2.plugin.review_messages import LockFrames, Restructure, ReviewCommand
+from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,6 +112,7 @@ class OpenDocument:
         self._run: Run | None = None
         self._tracked: dict[int, list[Reach]] = {}  # by object, since its prompts last changed
         self.outlines = dict(outlines or {})
+        self.timelines = TimelineFeed(image, self.annotation, self._tell)
         self._connect()
 
     # What is told
@@ -120,9 +124,11 @@ class OpenDocument:
         events.objects_changed.connect(lambda: self._tell(self._objects()))
         events.history_changed.connect(lambda: self._tell(self._history()))
         events.labels_replaced.connect(lambda: self._tell(self._labels()))
+        events.connect(lambda _: self.timelines.mark())
 
     def everything(self) -> tuple[Report, ...]:
-        """The whole state, for a window that knows nothing yet."""
+        """The whole state, for a window that knows nothing yet; timelines come by themselves."""
+        self.timelines.forget()
         prompts = (self._prompt(prompt.t, prompt.object_id) for prompt in self.annotation.prompts())
         return (ImageOpened(self.image), self._labels(), self._objects(), *prompts, self._history())
 
@@ -241,6 +247,16 @@ class OpenDocument:
         self.annotation.remove_object(command.object_id)
 
     @perform.register
+    def _(self, command: ReviewCommand) -> None:
+        if isinstance(command, Restructure):
+            self.cancel()
+            self._tracked.clear()
+        elif isinstance(command, LockFrames):
+            self._tracked.pop(command.object_id, None)
+        for report in review(command, self.annotation):
+            self._tell(report)
+
+    @perform.register
     def _(self, command: Undo) -> None:
         self.cancel()
         self._tracked.clear()
@@ -259,7 +275,7 @@ class OpenDocument:
         if not self.annotation.prompts():
             raise ValueError("nothing to track yet: click a cell first")
         reach = self._reach(command)
-        object_ids = self._to_track(reach)
+        object_ids = command.object_ids or self._to_track(reach)
         span = (reach.start, reach.stop, reach.direction, object_ids)
         total = self.annotation.total_steps(*span)
         self._run = Run(iter(self.annotation.propagate(*span)), reach, object_ids, total)

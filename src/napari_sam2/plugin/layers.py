@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_sam2.plugin.brush_prompts import TOOLS, BrushPrompts
-from napari_sam2.plugin.colours import Colour, object_palette
+from napari_sam2.plugin.colours import Colour, object_palette, palette_without
 from napari_sam2.plugin.images import stack_shape
 from napari_sam2.plugin.messages import INCLUDE, Edit, Stroke
 from napari_sam2.plugin.point_prompts import PointPrompts
@@ -83,7 +83,11 @@ class ImageLayers:
         self._listener = listener
         self.labels_data: NDArray[Any] | None = None
         self._current = (1, INCLUDE)
-        self._colours = object_palette()
+        self.colours: Any = object_palette()
+        self._hidden: frozenset[int] = frozenset()
+        self._known: frozenset[int] = frozenset()
+        self._is_colouring = False
+        self._colour_cache: dict[int, Colour] = {}
         self.labels: Labels | None = None
         self.brush: BrushPrompts | None = None
         self._is_behind = False  # what the brush covers is not drawn anew
@@ -241,7 +245,7 @@ class ImageLayers:
             data,
             name=f"SAM 2 labels{self._suffix}",
             opacity=0.5,
-            colormap=self._colours,
+            colormap=self._shown_colours(),
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)
@@ -271,10 +275,11 @@ class ImageLayers:
     # What is shown
 
     def colour_of(self, object_id: int) -> Colour:
-        """Colour of an object on the Labels layer."""
-        colours = self._colours if self.labels is None else self.labels.colormap
-        red, green, blue, alpha = np.asarray(colours.map(object_id)).reshape(4).tolist()
-        return red, green, blue, alpha
+        """Colour of an object on the Labels layer, shown or hidden."""
+        if object_id not in self._colour_cache:
+            red, green, blue, alpha = np.asarray(self.colours.map(object_id)).reshape(4).tolist()
+            self._colour_cache[object_id] = (red, green, blue, alpha)
+        return self._colour_cache[object_id]
 
     def show_labels(self, labels: NDArray[Any]) -> None:
         """Show an array, (T, Y, X), without copying it."""
@@ -286,7 +291,32 @@ class ImageLayers:
         if self.labels is not None:
             self.labels.data = data
 
+    def hide(self, hidden: Collection[int], object_ids: Collection[int]) -> None:
+        """Leave some of the objects out of the picture; the labels themselves stay as they are."""
+        known = frozenset(object_ids) if hidden else frozenset()  # else all have their colours
+        if (frozenset(hidden), known) != (self._hidden, self._known):
+            self._hidden, self._known = frozenset(hidden), known
+            self._colour()
+
+    def _shown_colours(self) -> Any:
+        if not self._hidden:
+            return self.colours
+        return palette_without(self._hidden, self._known, self.colour_of)
+
+    def _colour(self) -> None:
+        if self.labels is not None:
+            self._is_colouring = True
+            try:
+                self.labels.colormap = self._shown_colours()
+            finally:
+                self._is_colouring = False
+
     def _recolour(self, event: Any = None) -> None:
+        if not self._is_colouring and self.labels is not None:
+            self.colours = self.labels.colormap  # the user took others
+            self._colour_cache.clear()
+            if self._hidden:
+                self._colour()
         for prompts in self._prompts():
             prompts.recolour()
 

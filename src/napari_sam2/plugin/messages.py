@@ -219,11 +219,12 @@ class Redo(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Track(ImageCommand):
-    """Carry the objects to the other frames, in frames [start, stop)."""
+    """Carry objects to the other frames, in frames [start, stop); None is all that need it."""
 
     direction: Direction = "both"
     start: int | None = None
     stop: int | None = None
+    object_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from napari_sam2.plugin.controller import Controller
 from napari_sam2.plugin.engine import Sam2Engine
 from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
+from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.tips import Situation, action, tip
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.form import SPACING
@@ -50,12 +51,15 @@ class SamPanel(QWidget):
         self.model = ModelBox()
         self.object = ObjectBox()
         self.track = TrackBox()
+        self.review = ReviewWidgets(self.controller, self)
         self.document = DocumentBox()
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
-        self._escape = KeyBindings({"Escape": self.controller.cancel})  # only while tracking
+        self._escape = KeyBindings(  # only while tracking
+            {"Escape": self.controller.cancel}, takes_all=True
+        )
         self._lay_out()
         self._connect()
         self.controller.choose_image(self._first_image())
@@ -66,10 +70,13 @@ class SamPanel(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.image)
         layout.addWidget(self.model)
-        for part in (self.status, self.object, self.track, self.document):
+        for part in (self.status, self.object, self.track, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
-        layout.addStretch()
+        layout.addSpacing(2 * SPACING)
+        layout.addWidget(self.review.table, stretch=1)
+        layout.addSpacing(2 * SPACING)
+        layout.addWidget(self.document)
 
     def _connect(self) -> None:
         controller = self.controller
@@ -105,6 +112,7 @@ class SamPanel(QWidget):
             "Shift-C": controller.clear_frame,
             "Control-Z": controller.undo,
             "Control-Shift-Z": controller.redo,
+            **self.review.key_actions(),
         }
 
     # Closing
@@ -115,6 +123,7 @@ class SamPanel(QWidget):
             if self.parent() is not None:
                 self._was_docked = True
             elif self._was_docked and not self.controller.is_closed:
+                self.review.show_lanes(False)
                 prompt_layers = self.controller.prompt_layers()
                 self.shut_down()
                 self.controller.remove(prompt_layers)
@@ -242,6 +251,7 @@ class SamPanel(QWidget):
         is_usable = session is not None
         for widget in (self.object, self.track, self.document):
             widget.setEnabled(is_usable)
+        self.review.render()
         if session is None:
             self.track.show_run(None, can_track=False)
             return

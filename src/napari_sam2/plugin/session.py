@@ -24,6 +24,8 @@ from napari_sam2.plugin.messages import (
     TrackEnded,
     TrackStarted,
 )
+from napari_sam2.plugin.review_messages import TimelineChanged
+from napari_sam2.plugin.timelines import Summary, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.quality import Timeline
     from napari_sam2.plugin.layers import ImageLayers
     from napari_sam2.plugin.point_prompts import Place
 
@@ -119,6 +122,10 @@ class ImageSession:
         self.progress: RunProgress | None = None
         self._next_id = 1
         self._pending: Counter[Place] = Counter()  # edits without an answer yet
+        self.timelines: dict[int, Timeline] = {}
+        self.summaries: dict[int, Summary] = {}
+        self.hidden: set[int] = set()  # objects that the Labels layer does not show
+        self.revision = 0  # counts changes of objects, timelines and what is hidden
         self._strokes = 0  # of the brush, without an answer yet
         self._changed_frames: set[int] = set()
 
@@ -164,6 +171,44 @@ class ImageSession:
         self.current_object, self.sign = object_id, sign
         self.layers.set_current(object_id, sign)
 
+    # Review
+
+    @property
+    def frames(self) -> int:
+        """Length of the stack."""
+        return self._shape[0]
+
+    def can_accept(self, t: int) -> bool:
+        """Whether there is anything of the current object to accept on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.has_mask[t] or timeline.doubts[t])
+
+    def is_accepted(self, t: int) -> bool:
+        """Whether the current object is accepted on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.is_reviewed[t])
+
+    def is_locked(self, t: int) -> bool:
+        """Whether the current object is locked on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.is_locked[t])
+
+    def can_lock(self, t: int) -> bool:
+        """Whether the current object can be locked, or unlocked, on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.has_mask[t] or timeline.is_locked[t])
+
+    @property
+    def review_progress(self) -> tuple[int, int]:
+        """Doubtful frames that are accepted, and all of them."""
+        counted = self.summaries.values()
+        return sum(one.reviewed for one in counted), sum(one.doubtful for one in counted)
+
+    def set_shown(self, object_id: int, is_shown: bool) -> None:
+        """Let the Labels layer show an object, or hide it."""
+        self.hidden = self.hidden - {object_id} if is_shown else self.hidden | {object_id}
+        self.revision += 1
+
     # Edits on their way
 
     def sent(self, edit: Edit) -> None:
@@ -193,6 +238,9 @@ class ImageSession:
         if isinstance(report, ImageOpened):
             self.is_open = True
             self.prompts.clear()
+            self.timelines.clear()
+            self.summaries.clear()
+            self.revision += 1
         elif isinstance(report, LabelsReady):
             self.layers.show_labels(report.labels)
         elif isinstance(report, FrameChanged):
@@ -200,11 +248,22 @@ class ImageSession:
         elif isinstance(report, PromptShown):
             self._take_prompt(report)
         elif isinstance(report, ObjectsChanged):
-            self.objects, self._next_id = report.objects, report.next_id
+            self._take_objects(report)
+        elif isinstance(report, TimelineChanged):
+            self.timelines[report.object_id] = report.timeline
+            self.summaries[report.object_id] = summarise(report.timeline)
+            self.revision += 1
         elif isinstance(report, HistoryChanged):
             self.undo_text, self.redo_text = report.undo_text, report.redo_text
         else:
             self._take_run(report)
+
+    def _take_objects(self, report: ObjectsChanged) -> None:
+        self.objects, self._next_id = report.objects, report.next_id
+        for object_id in self.timelines.keys() - self.objects.keys():
+            del self.timelines[object_id], self.summaries[object_id]
+        self.hidden &= self.objects.keys()
+        self.revision += 1
 
     def _take_run(self, report: ImageReport) -> None:
         if isinstance(report, TrackStarted):
@@ -225,6 +284,7 @@ class ImageSession:
     def show(self, shown_frame: int | None) -> None:
         """Bring the layers in line with what was reported; all frames are shown if None."""
         self.layers.show_prompts(self.prompts, set(self._pending))
+        self.layers.hide(self.hidden, self.object_ids)
         if self._changed_frames and (shown_frame is None or shown_frame in self._changed_frames):
             self.layers.refresh()
         self._changed_frames.clear()

@@ -105,6 +105,8 @@ class InferenceThread(threading.Thread):
         command = self._next_command()
         if command is not None:
             self._answer(command)
+        elif (changed := self._document_with_news()) is not None:
+            self._tell_timeline(changed)
         elif (tracking := self._tracking_document()) is not None:
             self._advance(tracking)
         elif self._waiting_tracks:
@@ -118,11 +120,18 @@ class InferenceThread(threading.Thread):
             return self._inbox.popleft() if self._inbox and not self._is_closing else None
 
     def _has_work(self) -> bool:
-        return bool(self._ahead or self._waiting_tracks or self._tracking_document())
+        is_busy = self._ahead or self._waiting_tracks or self._tracking_document()
+        return bool(is_busy or self._document_with_news())
 
     def _tracking_document(self) -> OpenDocument | None:
         tracking = (document for document in self._documents.values() if document.is_tracking)
         return next(tracking, None)
+
+    def _document_with_news(self) -> OpenDocument | None:
+        """A document with a timeline that the window should hear of now."""
+        documents = self._documents.values()
+        changed = (one for one in documents if one.timelines.is_due(one.is_tracking))
+        return next(changed, None)
 
     def _answer(self, command: Command) -> None:
         if isinstance(command, ImageCommand) and self._model is None:
@@ -225,6 +234,12 @@ class InferenceThread(threading.Thread):
             _log("tracking failed", error)
             document.fail()
             self._report(Failed(_explain(error)))
+
+    def _tell_timeline(self, document: OpenDocument) -> None:
+        try:
+            document.timelines.tell_one()
+        except Exception as error:  # nobody asked for it, and the next change tells it again
+            _log("a timeline could not be made", error)
 
     def _look_at(self, command: LookAt) -> None:
         self._ahead.clear()

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Signal
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam2.plugin.timelines import sequence_text
 from napari_sam2.plugin.widgets.form import SPACING, button
@@ -23,12 +31,15 @@ class LanesBox(QWidget):
         The user wants that done to a `LaneRange`.
     lock_asked(object, bool)
         The user wants a `LaneRange` locked, or unlocked.
+    closed()
+        The dock that the lanes were in is gone.
     """
 
     clear_asked = Signal(object)
     accept_asked = Signal(object)
     track_asked = Signal(object)
     lock_asked = Signal(object, bool)
+    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +56,17 @@ class LanesBox(QWidget):
         self._lay_out()
         self._connect()
         self._on_range()
+
+    @property
+    def is_docked(self) -> bool:
+        """Whether the lanes are in a dock."""
+        return isinstance(self.parent(), QDockWidget)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when the dock is closed: napari takes the widget out without closing it."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.closed.emit()
+        return bool(super().event(event))
 
     @property
     def actions_on_range(self) -> tuple[QPushButton, ...]:

@@ -64,10 +64,19 @@ class ReviewBox(QWidget):
         for widget in (self.previous, self.next):
             widget.setEnabled(reviewed < doubtful)
 
-    def show_place(self, has_mask: bool, is_accepted: bool, is_locked: bool) -> None:
+    def show_place(
+        self,
+        *,
+        can_accept: bool,
+        is_accepted: bool,
+        can_lock: bool,
+        is_locked: bool,
+        can_divide: bool,
+    ) -> None:
         """Say what the buttons would do to the current object on the shown frame."""
-        for widget in (self.accept, self.lock, self.divide):
-            widget.setEnabled(has_mask)
+        self.accept.setEnabled(can_accept)
+        self.lock.setEnabled(can_lock)
+        self.divide.setEnabled(can_divide)
         self.accept.setText("Accepted (C)" if is_accepted else "Accept (C)")
         self.lock.setText("Unlock (L)" if is_locked else "Lock (L)")
 
