@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
+from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.masks import MaskRecord, Renderer
 from napari_sam2.tracking.windows import (
     BORDER,
@@ -200,3 +201,38 @@ def test_click_on_a_small_thing_is_answered_through_a_small_window(seeing: Sam2)
     record = tracker.snapshot(1).records[0]
     assert record.window.height < 192
     assert record.window.contains((88, 38, 104, 54))
+
+
+def test_looks_go_from_near_to_far() -> None:
+    windows = grid().looks((300, 400, 300, 400))
+    assert [w.width for w in windows] == [64, 128, 256, 512, 900]
+    assert all(w.contains((300, 400, 300, 400)) for w in windows)
+    assert grid("whole").looks((300, 400, 300, 400)) == [Window(0, 0, *SHAPE)]
+
+
+def look(side: int, disc: float, predicted_iou: float) -> MaskRecord:
+    """A disc of that radius in the middle of a window of that side, in an image of 512."""
+    rows, columns = np.mgrid[:32, :32]
+    logits = disc * 32 / side - np.hypot(rows - 15.5, columns - 15.5)
+    corner = 256 - side // 2
+    window = Window(corner, corner, side, side)
+    pointer = np.zeros(4, np.float32)
+    crop = logits.astype(np.float32)
+    return MaskRecord((0, 0), crop, 0.0, 32, predicted_iou, 3.0, pointer, None, window)
+
+
+@pytest.mark.parametrize(
+    ("discs", "ious", "best"),
+    [
+        ((20, 20, 60), (0.5, 0.5, 0.5), 0),  # found again from farther away
+        ((8, 40, 41), (0.5, 0.5, 0.5), 2),  # a part of it from near, all of it from farther
+        ((20, 40, 80), (0.1, 0.1, 0.9), 2),  # none agrees with another: the network's own opinion
+    ],
+)
+def test_most_convincing_mask(discs: tuple[float, ...], ious: tuple[float, ...], best: int) -> None:
+    looks = [
+        look(128 << i, disc, iou) for i, (disc, iou) in enumerate(zip(discs, ious, strict=True))
+    ]
+    renderer = Renderer(32, (512, 512), clean=False)
+    regions = [renderer.region(each) for each in looks]
+    assert most_convincing(looks, regions) is looks[best]

@@ -13,7 +13,9 @@ from torch import Tensor
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import frames as frames_module
 from napari_sam2.tracking.engine import Engine, Job
+from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.frames import DamagedFrame, Frames
+from napari_sam2.tracking.guard import as_lost, spills_over
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Region, Renderer, compose
 from napari_sam2.tracking.memory_bank import recall
@@ -53,6 +55,9 @@ class Tracker:
         `whole`: the network always sees the whole frame. `auto`: it sees a square about each object
         that suits its size, at most at the resolution of the image. Default: what the model was
         made for.
+    area_guard : bool
+        An object whose mask suddenly covers several times its usual area counts as lost on that
+        frame, and nothing is written.
 
     Raises
     ------
@@ -75,6 +80,7 @@ class Tracker:
         memory_bytes: int = 512 * 1024**2,
         object_batch: int = 16,
         windows: WindowMode | None = None,
+        area_guard: bool = True,
     ) -> None:
         if max_prompted_frames < 1 or object_batch < 1:
             raise ValueError("max_prompted_frames and object_batch must be at least 1")
@@ -90,6 +96,7 @@ class Tracker:
         )
         self._renderer = Renderer(model.config.low_res_size, self._frames.shape[1:], clean=clean)
         self._max_prompted_frames = max_prompted_frames
+        self._area_guard = area_guard
         self._windows = mode
         self._masklets: dict[int, Masklet] = {}
         self._spans: dict[int, range] = {}
@@ -111,6 +118,7 @@ class Tracker:
             "max_prompted_frames": self._max_prompted_frames,
             "clean": self._renderer.clean,
             "windows": self._windows,
+            "area_guard": self._area_guard,
         }
 
     @property
@@ -479,11 +487,19 @@ class Tracker:
         jobs = [self._job(t, self._masklets[k], direction) for k in moving]
         if jobs:
             records = self._engine.track(t, jobs, direction)
+            if self._area_guard:
+                records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
             self._engine.memorize(t, records)
             for object_id, record in zip(moving, records, strict=True):
                 self._masklets[object_id].records[t] = record
             self._embedding = None
         return self._result(t, [(k, self._masklets[k].records[t]) for k in object_ids])
+
+    def _guarded(self, record: MaskRecord, job: Job) -> MaskRecord:
+        """The record, or that of a lost object if its mask spills over."""
+        if not spills_over(record, job.records, job.recall):
+            return record
+        return as_lost(record, self.model.no_obj_ptr.detach().float().cpu().numpy()[0])
 
     def _job(self, t: int, masklet: Masklet, direction: Direction) -> Job:
         config = self.model.config

@@ -25,6 +25,7 @@ SIDES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
 WANTED = 2.4  # sides of an object that its window should span
 TIGHT, WIDE = 1.6, 5.0  # a window is kept while it spans between these many sides of its object
 BORDER = 1 / 16  # of the side: an object that comes nearer to the border gets another window
+STEP_BACK = 1.9  # from one look at something of unknown size to the next
 SMALL = 1 / 4  # of the side: objects up to this size fit the coarse grid
 
 
@@ -123,6 +124,28 @@ class WindowGrid:
             if window.contains(extent):
                 return window
         return self.whole
+
+    def looks(self, extent: Extent | None) -> list[Window]:
+        """Windows for something of unknown size at a place, from the nearest to the farthest.
+
+        Parameters
+        ----------
+        extent : tuple of float or None
+            What was clicked.
+
+        Returns
+        -------
+        list of Window
+            Each shows about twice as much as the one before; the last one is the whole image.
+        """
+        windows: list[Window] = []
+        for side in self._sides:
+            if extent is None or (windows and side < STEP_BACK * windows[-1].width):
+                continue
+            window = self._on_grid(side, extent, side)
+            if window.contains(extent):
+                windows.append(window)
+        return [*windows, self.whole]
 
     def _still_fits(self, window: Window, extent: Extent, length: float) -> bool:
         side = max(window.height, window.width)
