@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError
-from napari_sam2.cli.options import OverwriteOption
+from napari_sam2.cli.options import OverwriteOption, load
 
 if TYPE_CHECKING:
     from napari_sam2.io.scale import ImageScale
@@ -37,7 +37,7 @@ def export(
         typer.Argument(
             metavar="LABELS",
             exists=True,
-            help="TIFF, zarr, folder of images or of the Cell Tracking Challenge, or GEFF.",
+            help="TIFF, zarr, folder of images or of the Cell Tracking Challenge, GEFF, NAME.sam2.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
@@ -67,17 +67,56 @@ def export(
     if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
         raise UsageError(f"{output} is what is read; give another name to write to")
 
-    from napari_sam2.io.exports import open_tracked, write_export
+    from napari_sam2.io.exports import write_export
     from napari_sam2.io.formats import FORMATS, format_of
 
     try:
         chosen = FORMATS[format] if format is not None else format_of(output)
     except ValueError as error:
         raise UsageError(f"{error}; or say --format") from error
-    tracked = _with_images(open_tracked(labels), image or [])
+    tracked = _opened(labels, image or [])
     scale = _scale(tracked.scale, pixel_size, unit, interval)
     write_export(output, replace(tracked, scale=scale), chosen)
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
+
+
+def _opened(path: Path, images: list[Path]) -> TrackedLabels:
+    from napari_sam2.io.exports import open_tracked
+    from napari_sam2.io.session.manifest import MANIFEST
+
+    if (path / MANIFEST).is_file():
+        return _of_session(path, images)
+    return _with_images(open_tracked(path), images)
+
+
+def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
+    """The labels of a saved annotation with its image, names and mothers; no frame is computed."""
+    from napari_sam2.io.session.images import ImageMovedError, find_image
+    from napari_sam2.io.session.manifest import read_manifest
+    from napari_sam2.io.session.reading import load as read_session
+    from napari_sam2.io.session.reading import make_tracker
+    from napari_sam2.io.tracked import TrackedLabels
+
+    manifest = read_manifest(saved)
+    try:
+        found = find_image(saved, manifest, images[0] if images else None)
+    except ImageMovedError as error:
+        raise UsageError(f"{error} with --image") from error
+    network = load(manifest.model.name, "cpu")  # masks are kept as the network made them
+    annotation = read_session(
+        saved, manifest, make_tracker(manifest, network, found.data)
+    ).annotation
+    objects = annotation.objects
+    is_single = len(manifest.image.axes.replace("C", "")) == 2
+    tracked = TrackedLabels(
+        annotation.labels[0] if is_single else annotation.labels,
+        {k: known.parent for k, known in objects.items() if known.parent is not None},
+        {k: known.name for k, known in objects.items() if known.name},
+        found.movie.scale,
+        {manifest.image.name: found.data},
+    )
+    others = _with_images(tracked, images[1:])
+    return replace(tracked, channels={**tracked.channels, **others.channels})
 
 
 def _with_images(tracked: TrackedLabels, paths: list[Path]) -> TrackedLabels:
