@@ -50,6 +50,10 @@ class Spot:
     painted: np.ndarray
     direction: Direction | None
 
+    @property
+    def is_visible(self) -> bool:
+        return bool(self.painted.any())
+
 
 class ThresholdTracker:
     """Segments by brightness: a click takes the spot it falls on, spots are followed by overlap.
