@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from napari_sam2.model import products
-from napari_sam2.model.products import Linear, attend_to_narrow_values, linear, pointwise
+from napari_sam2.model.products import Linear, attend_by_blocks, linear, pointwise
 
 TOLERANCE = 1e-5
 
@@ -52,11 +52,11 @@ def test_attention_to_narrow_values(tokens: tuple[int, int]) -> None:
     q, k, v = 3 * random(1, queries, 32), random(2, keys, 32, seed=1), random(2, keys, 8, seed=2)
     expected = F.scaled_dot_product_attention(q.expand(2, -1, -1), k, v)
     with torch.inference_mode():
-        assert torch.allclose(attend_to_narrow_values(q, k, v), expected, atol=TOLERANCE)
+        assert torch.allclose(attend_by_blocks(q, k, v), expected, atol=TOLERANCE)
 
 
 def test_scores_of_any_size_stay_finite() -> None:
     q, k, v = 300 * random(1, 600, 32), random(1, 1500, 32, seed=1), random(1, 1500, 8, seed=2)
     with torch.inference_mode():
-        found = attend_to_narrow_values(q, k, v)
+        found = attend_by_blocks(q, k, v)
     assert torch.allclose(found, F.scaled_dot_product_attention(q, k, v), atol=1e-3)

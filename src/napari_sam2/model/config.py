@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+Precision = Literal["exact", "fast"]
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -93,6 +95,9 @@ class Sam2Config:
     windows : str
         How a frame is shown unless told otherwise: `whole`, or `auto` for a square about each
         object that suits its size (ours only; official networks see 1024 pixels).
+    precision : str
+        `exact`: float32 on a CPU. `fast`: bfloat16 products on a CPU that has them, which moves
+        masks by little (docs/performance.md); a GPU computes in bfloat16 in any case.
     memory_scale, memory_bias : float
         Mask probabilities are scaled and shifted by these before they are memorized.
     """
@@ -117,12 +122,15 @@ class Sam2Config:
     min_guess_points: int = 0
     steady_single_mask: bool = False
     windows: Literal["auto", "whole"] = "whole"
+    precision: Precision = "exact"
     memory_scale: float = 20.0
     memory_bias: float = -10.0
 
     def __post_init__(self) -> None:
         if self.image_size % 32 or self.image_size <= 0:
             raise ValueError(f"image_size must be a positive multiple of 32; got {self.image_size}")
+        if self.precision not in ("exact", "fast"):
+            raise ValueError(f"precision must be exact or fast; got {self.precision!r}")
         if self.d_model % self.memory_dim:
             raise ValueError(
                 f"d_model must be a multiple of memory_dim; "

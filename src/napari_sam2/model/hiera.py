@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from napari_sam2.model.config import EncoderConfig
 from napari_sam2.model.layers import MLP, merge_heads, split_heads
-from napari_sam2.model.products import Linear
+from napari_sam2.model.products import Linear, attention
 
 
 def split_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
@@ -70,7 +70,7 @@ class WindowAttention(nn.Module):
             q = pool(q)
         height, width = q.shape[1:3]
         q, k, v = (split_heads(part.flatten(1, 2), self.heads) for part in (q, k, v))
-        x = merge_heads(F.scaled_dot_product_attention(q, k, v))
+        x = merge_heads(attention(q, k, v))
         return self.proj(x.reshape(x.shape[0], height, width, -1))  # type: ignore[no-any-return]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_sam2.model.layers import Attention, merge_heads, split_heads
 from napari_sam2.model.position import rotate
 from napari_sam2.model.products import (
     Linear,
-    attend_to_narrow_values,
-    can_attend_to_narrow_values,
+    attend_by_blocks,
+    attention,
+    can_attend_by_blocks,
 )
 
 
@@ -47,12 +47,12 @@ class RotaryAttention(Attention):
         k = split_heads(self.k_proj(key), self.heads)
         placed = k.shape[2] - num_unplaced
         k = torch.cat([rotate(k[:, :, :placed], table), k[:, :, placed:]], dim=2)
-        if self.heads == 1 and value.shape[-1] < k.shape[-1] and can_attend_to_narrow_values(q):
-            attended = attend_to_narrow_values(q[:, 0], k[:, 0], value)
+        if self.heads == 1 and value.shape[-1] < k.shape[-1] and can_attend_by_blocks(q):
+            attended = attend_by_blocks(q[:, 0], k[:, 0], value)
             return self.out_proj(self.v_proj(attended))  # type: ignore[no-any-return]
         v = split_heads(self.v_proj(value), self.heads)
         q = q.expand(k.shape[0], -1, -1, -1)
-        return self.out_proj(merge_heads(F.scaled_dot_product_attention(q, k, v)))  # type: ignore[no-any-return]
+        return self.out_proj(merge_heads(attention(q, k, v)))  # type: ignore[no-any-return]
 
 
 class MemoryAttentionLayer(nn.Module):

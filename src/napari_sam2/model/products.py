@@ -65,13 +65,29 @@ def pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return y.permute(0, 3, 1, 2)
 
 
-def can_attend_to_narrow_values(query: Tensor) -> bool:
-    """Whether `attend_to_narrow_values` pays, and no gradients are needed."""
+def has_quick_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; emulated, it is slower than float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of (B, heads, N, C) queries to (B, heads, K, C) keys and values.
+
+    On a CPU in bfloat16, PyTorch's own kernel is slower than the products it consists of.
+    """
+    if _is_predicting_on_cpu(query) and torch.is_autocast_enabled("cpu"):
+        parts = (x.flatten(0, 1) for x in (query, key, value))
+        return attend_by_blocks(*parts).reshape(*query.shape[:3], value.shape[-1])
+    return F.scaled_dot_product_attention(query, key, value)
+
+
+def can_attend_by_blocks(query: Tensor) -> bool:
+    """Whether `attend_by_blocks` pays where values are narrow, and no gradients are needed."""
     return _is_predicting_on_cpu(query)
 
 
-def attend_to_narrow_values(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention whose values have fewer channels than its keys.
+def attend_by_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention on a CPU, whose values may have fewer channels than its keys.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
+from napari_sam2.model.products import has_quick_bfloat16
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
 from napari_sam2.tracking.features import FeatureCache, View
@@ -28,11 +29,13 @@ Records = Mapping[int, MaskRecord]
 
 
 @contextmanager
-def inference(device: torch.device) -> Iterator[None]:
+def inference(model: Sam2) -> Iterator[None]:
     """No gradients, and bfloat16 products where the device gains by them."""
+    device = model.device.type
+    is_fast = device == "cpu" and model.config.precision == "fast" and has_quick_bfloat16()
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+        torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or is_fast),
     ):
         yield
 
@@ -114,7 +117,7 @@ class Engine:
     ) -> list[FrameFeatures]:
         crops = [np.ascontiguousarray(window.crop(image)) for window in windows]
         device = self.model.device
-        with inference(device):
+        with inference(self.model):
             inputs = [
                 self.model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(device))
                 for crop in crops
@@ -151,7 +154,7 @@ class Engine:
         windows = [job.window for job in jobs]
         features = self._features(t, windows)
         conditioned = self.condition(t, jobs)
-        with inference(self.model.device):
+        with inference(self.model):
             decoded = self.model.decode(conditioned, features, self._tracking_prompts(jobs))
         return self._records(decoded, direction, windows)
 
@@ -183,7 +186,7 @@ class Engine:
             for column, k in enumerate(job.recall.pointer_frames):
                 pointers[row, column] = job.records[k].pointer
         distances = np.array([job.recall.distances for job in jobs], np.float32) / span
-        with inference(device):
+        with inference(self.model):
             memory = self.model.gather_memory(
                 torch.stack(maps).float(),
                 torch.tensor([job.recall.slots for job in jobs], device=device),
@@ -225,7 +228,7 @@ class Engine:
         logits = torch.from_numpy(np.stack([r.logits_in(window) for r, window in pairs])[:, None])
         scores = torch.tensor([[record.occlusion_score] for record in records])
         prompted = torch.tensor([record.is_prompted for record in records])
-        with inference(device):
+        with inference(self.model):
             memory = self.model.memorize(
                 features, logits.to(device), scores.to(device), prompted.to(device)
             )
@@ -241,7 +244,7 @@ class Engine:
         size, device = self.model.config.image_size, self.model.device
         features = self.features[t, window]
         pixels = torch.from_numpy(cut_mask(mask, window))[None, None].to(device)
-        with inference(device):
+        with inference(self.model):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
             decoded = self.model.adopt_mask(features, (share >= 0.5).float())
             if mask.any() and not (decoded.mask_logits > 0).any():
@@ -282,7 +285,7 @@ class Engine:
             logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
         prompts = PromptTensors(points.to(device), labels.to(device), logits)
         features = self.features[prompt.t, window]
-        with inference(device):
+        with inference(self.model):
             decoded = self.model.decode(
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             )
@@ -291,7 +294,7 @@ class Engine:
     def unconditioned(self, t: int, window: Window) -> Tensor:
         """(1, C, H, W) embedding of a frame that is prompted first."""
         features = self.features[t, window]
-        with inference(self.model.device):
+        with inference(self.model):
             return self.model.without_memory(features)
 
     def _points(self, prompt: Prompt, number: int, window: Window) -> tuple[Tensor, Tensor]:
