@@ -80,49 +80,61 @@ class Measures:
         set of int
             Objects whose traces may have changed.
         """
-        concerned = {t + lag for t in self._marked for lag in range(3) if t + lag < self._length}
         changed: set[int] = set()
-        for t in sorted(concerned):
+        for t in sorted(self._marked):
             changed.update(self._measure(labels, t))
         self._marked.clear()
         return changed
 
     def _measure(self, labels: NDArray[Any], t: int) -> set[int]:
-        """Measure one frame; the objects that are or were there."""
+        """Measure one frame, and what its neighbours share with it; the objects on it."""
         frame = labels[t]
         places = np.flatnonzero(frame)
         ids = frame.ravel()[places]
         rows, columns = np.divmod(places, frame.shape[1])
         present, index = _ranked(ids)
         count = len(present)
-        area = np.bincount(index, minlength=count)
-        y = np.bincount(index, rows, count) / area
-        x = np.bincount(index, columns, count) / area
-        edges = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
-        on_border = np.isin(present, edges)
-        shared = [
-            np.bincount(index[labels[t - lag].ravel()[places] == ids], minlength=count)
-            if t >= lag
-            else np.zeros(count)
-            for lag in (1, 2)
-        ]
-        gone = np.setdiff1d(self._present[t], present)
-        for object_id in gone.tolist():
-            self._write(object_id, t, 0, 0, 0, False, 0, 0)
-        self._present[t] = present
-        columns_of = (area, y, x, on_border, *shared)
-        for object_id, *values in zip(
-            present.tolist(), *(column.tolist() for column in columns_of), strict=True
-        ):
-            self._write(object_id, t, *values)
-        return {*gone.tolist(), *present.tolist()}
 
-    def _write(self, object_id: int, t: int, *values: float) -> None:
-        trace = self._traces.get(object_id)
-        if trace is None:
-            trace = self._traces[object_id] = Trace.empty(self._length)
-        trace.area[t], trace.y[t], trace.x[t], trace.on_border[t] = values[:4]
-        trace.shared_1[t], trace.shared_2[t] = values[4:]
+        def shared_with(other: int) -> NDArray[np.int64]:
+            if not 0 <= other < self._length:
+                return np.zeros(count, np.int64)
+            return np.bincount(index[labels[other].ravel()[places] == ids], minlength=count)
+
+        area = np.bincount(index, minlength=count)
+        edges = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
+        values: dict[str, tuple[int, NDArray[Any]]] = {
+            "area": (t, area),
+            "y": (t, np.bincount(index, rows, count) / area),
+            "x": (t, np.bincount(index, columns, count) / area),
+            "on_border": (t, np.isin(present, edges)),
+            "shared_1": (t, shared_with(t - 1)),
+            "shared_2": (t, shared_with(t - 2)),
+        }
+        self._write(t, present, values)
+        for lag, name in ((1, "shared_1"), (2, "shared_2")):
+            later = t + lag
+            if later < self._length and later not in self._marked:
+                self._write(t, present, {name: (later, shared_with(later))})
+        on_frame = {*self._present[t].tolist(), *present.tolist()}
+        self._present[t] = present
+        return on_frame
+
+    def _write(
+        self,
+        t: int,
+        present: NDArray[np.int64],
+        values: dict[str, tuple[int, NDArray[Any]]],
+    ) -> None:
+        """Set values of the objects that are on frame `t`, and zeros of those that were."""
+        ids = present.tolist()
+        gone = set(self._present[t].tolist()).difference(ids)
+        for object_id in {*ids, *gone} - self._traces.keys():
+            self._traces[object_id] = Trace.empty(self._length)
+        for name, (at, column) in values.items():
+            for object_id, value in zip(ids, column.tolist(), strict=True):
+                getattr(self._traces[object_id], name)[at] = value
+            for object_id in gone:
+                getattr(self._traces[object_id], name)[at] = 0
 
 
 def _ranked(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
