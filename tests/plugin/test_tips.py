@@ -29,6 +29,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),
         (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
         (replace(CLICKED, is_tracked=True), "Check the frames"),
+        (replace(CLICKED, is_tracked=True, unreviewed=3), "] goes to the most doubtful"),
         (replace(CLICKED, is_stack=False), "Right-click takes away. N for the next cell; export"),
         (replace(CLICKED, contrast_differs=True), "The model still sees"),
     ],

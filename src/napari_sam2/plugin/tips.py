@@ -35,6 +35,8 @@ class Situation:
         Whether there are prompts at all, and for the current object.
     is_tracking, is_tracked : bool
         Whether tracking is under way, or done since the last change.
+    unreviewed : int
+        Doubtful frames that nobody has accepted yet.
     contrast_differs : bool
         Whether the model sees another contrast than the user.
     """
@@ -57,6 +59,7 @@ class Situation:
     has_object: bool = False
     is_tracking: bool = False
     is_tracked: bool = False
+    unreviewed: int = 0
     contrast_differs: bool = False
 
 
@@ -113,6 +116,8 @@ def _step(now: Situation) -> str:
         return "Click a cell."
     if not now.has_object:
         return f"Click the cell that becomes object {now.object_id}."
+    if now.is_tracked and now.unreviewed:
+        return "] goes to the most doubtful frame: click to correct it, or accept it (C)."
     if now.is_tracked:
         return "Check the frames. Ctrl+click a wrong mask, click to correct it, then track again."
     if not now.is_stack:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
@@ -29,6 +29,7 @@ from napari_sam2.plugin.widgets.lane_paint import (
 if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline
 
+LANES_AT_FIRST = 7
 CLICK_SLACK = 3  # pixels that a hand may move in a click
 ZOOM_STEP = 1.25
 EMPTY = "Click a cell: every object gets a lane here.\nTrack (K) fills it."
@@ -344,6 +345,10 @@ class LanesView(QAbstractScrollArea):
         event.accept()
 
     # Size, theme, tool tips
+
+    def sizeHint(self) -> QSize:
+        """Room for a handful of lanes."""
+        return QSize(480, RULER + LANES_AT_FIRST * ROW)
 
     def resizeEvent(self, event: Any) -> None:
         """Keep all frames in view until the user zooms."""

@@ -223,12 +223,12 @@ class _View(QTableView):
         header.setHighlightSections(False)
         of_text = self.fontMetrics().horizontalAdvance
         widths = {
-            Column.SHOWN: 24,
-            Column.OBJECT: of_text("000") + 28,
-            Column.FRAMES: of_text("000–000") + 10,
-            Column.PROMPTS: of_text("000") + 10,
-            Column.DOUBTFUL: of_text("000") + 10,
-            Column.STATUS: of_text("reviewed") + 14,
+            Column.SHOWN: 22,
+            Column.OBJECT: of_text("00") + 28,
+            Column.FRAMES: of_text("00–000") + 6,
+            Column.PROMPTS: of_text("00") + 8,
+            Column.DOUBTFUL: of_text("00") + 8,
+            Column.STATUS: of_text("reviewed") + 8,
         }
         for column, width in widths.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

@@ -27,8 +27,10 @@ class ReviewBox(QWidget):
         super().__init__(parent)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.previous = button("‹ [", "The doubtful frame before")
-        self.next = button("Doubtful ]", "The most doubtful frame that nobody has accepted yet")
+        self.previous = button("‹ ([)", "Back to a more doubtful frame")
+        self.next = button(
+            "Next doubtful (])", "The most doubtful frame that nobody has accepted yet comes first"
+        )
         self.accept = button("Accept (C)", "The current object is right on the shown frame")
         self.lock = button(
             "Lock (L)", "Tracking never changes the current object on the shown frame"
