@@ -58,8 +58,10 @@ def test_every_key_is_ours_on_viewer_and_clicks(keys):
 
 @pytest.mark.parametrize(
     ("layer", "key"),
-    [(Shapes(ndim=3), "L"), (Shapes(ndim=3), "D"), (Shapes(ndim=3), "T")]
-    + [(Labels(np.zeros((4, 4), int)), "L")],
+    [
+        *((Shapes(ndim=3), key) for key in ("L", "D", "T")),
+        (Labels(np.zeros((4, 4), int)), "L"),
+    ],
 )
 def test_tools_of_napari_keep_their_keys(keys, layer, key):
     keys.bind([layer])
