@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import singledispatchmethod
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from napari_sam2.plugin.messages import (
     EXCLUDE,
     AddPoint,
     ClearPrompts,
-    Direction,
+    Failed,
     FrameChanged,
     HistoryChanged,
     ImageCommand,
@@ -43,6 +43,7 @@ from napari_sam2.plugin.outlines import rasterise
 from napari_sam2.plugin.painting import paint
 from napari_sam2.plugin.review_commands import review
 from napari_sam2.plugin.review_messages import LockFrames, Restructure, ReviewCommand
+from napari_sam2.plugin.runs import Part, Pause, Reach, Run, pause_before
 from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:
@@ -51,31 +52,6 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.engine import OpenedImage
     from napari_sam2.plugin.messages import Position
     from napari_sam2.tracking import FrameResult, Prompt
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far objects are carried: a direction, and frames [start, stop)."""
-
-    direction: Direction
-    start: int
-    stop: int
-
-    def covers(self, other: Reach) -> bool:
-        """Whether nothing is left to do for `other` once this is done."""
-        has_direction = self.direction in ("both", other.direction)
-        return has_direction and self.start <= other.start and self.stop >= other.stop
-
-
-@dataclass
-class Run:
-    """A propagation on its way."""
-
-    steps: Iterator[FrameResult]
-    reach: Reach
-    object_ids: tuple[int, ...]
-    total: int
-    done: int = 0
 
 
 class OpenDocument:
@@ -110,6 +86,7 @@ class OpenDocument:
         self._report = report
         self._collected: list[Report] | None = None
         self._run: Run | None = None
+        self._pause: Pause | None = None
         self._tracked: dict[int, list[Reach]] = {}  # by object, since its prompts last changed
         self.outlines = dict(outlines or {})
         self.timelines = TimelineFeed(image, self.annotation, self._tell)
@@ -149,7 +126,7 @@ class OpenDocument:
             self._collected.append(report)
 
     def _on_prompts_changed(self, t: int, object_id: int) -> None:
-        self._tracked.pop(object_id, None)
+        self._forget_runs(object_id)
         self._tell(self._prompt(t, object_id))
 
     def _labels(self) -> Report:
@@ -250,22 +227,22 @@ class OpenDocument:
     def _(self, command: ReviewCommand) -> None:
         if isinstance(command, Restructure):
             self.cancel()
-            self._tracked.clear()
+            self._forget_runs()
         elif isinstance(command, LockFrames):
-            self._tracked.pop(command.object_id, None)
+            self._forget_runs(command.object_id)
         for report in review(command, self.annotation):
             self._tell(report)
 
     @perform.register
     def _(self, command: Undo) -> None:
         self.cancel()
-        self._tracked.clear()
+        self._forget_runs()
         self.annotation.undo()
 
     @perform.register
     def _(self, command: Redo) -> None:
         self.cancel()
-        self._tracked.clear()
+        self._forget_runs()
         self.annotation.redo()
 
     @perform.register
@@ -276,10 +253,28 @@ class OpenDocument:
             raise ValueError("nothing to track yet: click a cell first")
         reach = self._reach(command)
         object_ids = command.object_ids or self._to_track(reach)
-        span = (reach.start, reach.stop, reach.direction, object_ids)
-        total = self.annotation.total_steps(*span)
-        self._run = Run(iter(self.annotation.propagate(*span)), reach, object_ids, total)
+        whole = Part(reach, object_ids)
+        parts, self._pause = self._parts(whole), None
+        total = sum(self.annotation.total_steps(*part.arguments) for part in parts)
+        self._run = Run(self._steps(parts), whole, total)
         self._tell(TrackStarted(self.image, total))
+
+    def _parts(self, whole: Part) -> tuple[Part, ...]:
+        """All that was asked for, or what a pause left of the same."""
+        pause = self._pause
+        return pause.parts if pause is not None and pause.whole == whole else (whole,)
+
+    def _steps(self, parts: tuple[Part, ...]) -> Iterator[FrameResult]:
+        for part in parts:
+            yield from self.annotation.propagate(*part.arguments)
+
+    def _forget_runs(self, object_id: int | None = None) -> None:
+        """Let an object, or all, be tracked from the beginning."""
+        self._pause = None
+        if object_id is None:
+            self._tracked.clear()
+        else:
+            self._tracked.pop(object_id, None)
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None
@@ -322,7 +317,7 @@ class OpenDocument:
         if result is None:
             self._end("finished")
             return
-        run.done += 1
+        run.took(result)
         self._tell(TrackAdvanced(self.image, run.done, result.t))
 
     def cancel(self) -> None:
@@ -330,10 +325,26 @@ class OpenDocument:
         if self._run is not None:
             self._end("cancelled")
 
-    def fail(self) -> None:
-        """Give up a run that raised."""
-        if self._run is not None:
+    def fail(self, error: Exception) -> str:
+        """Give up a run that raised, or pause it; returns what the user can do, if anything."""
+        from napari_sam2.tracking import FrameOutOfReach  # brings torch, which is here by now
+
+        run = self._run
+        if run is None:
+            return ""
+        if not isinstance(error, FrameOutOfReach):
             self._end("failed")
+            return ""
+        self._end("paused")
+        self._pause = pause_before(error.t, run, self._firsts(run.whole.object_ids))
+        return f" · paused before frame {error.t}: press Track to go on from there"
+
+    def _firsts(self, object_ids: tuple[int, ...]) -> dict[int, int]:
+        """The first frame that was prompted, for each object."""
+        firsts: dict[int, int] = {}
+        for prompt in self.annotation.prompts():
+            firsts.setdefault(prompt.object_id, prompt.t)  # they come in the order of the frames
+        return {k: t for k, t in firsts.items() if k in object_ids}
 
     def _end(self, reason: Any) -> None:
         run, self._run = self._run, None
@@ -342,9 +353,12 @@ class OpenDocument:
         if close is not None:
             close()
         if reason == "finished":
-            for object_id in run.object_ids:
-                self._tracked.setdefault(object_id, []).append(run.reach)
+            for object_id in run.whole.object_ids:
+                self._tracked.setdefault(object_id, []).append(run.whole.reach)
         self._tell(TrackEnded(self.image, run.done, run.total, reason))
+        if run.passed_over:
+            frames = ", ".join(map(str, sorted(set(run.passed_over))))
+            self._tell(Failed(f"damaged frames were passed over: {frames}"))
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:

@@ -336,7 +336,7 @@ class TrackEnded(ImageReport):
 
     done: int
     total: int
-    reason: Literal["finished", "cancelled", "failed"]
+    reason: Literal["finished", "cancelled", "failed", "paused"]
 
 
 @dataclass(frozen=True, eq=False)

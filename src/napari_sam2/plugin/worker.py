@@ -232,8 +232,8 @@ class InferenceThread(threading.Thread):
             document.advance()
         except Exception as error:
             _log("tracking failed", error)
-            document.fail()
-            self._report(Failed(_explain(error)))
+            advice = document.fail(error)
+            self._report(Failed(_explain(error) + advice))
 
     def _tell_timeline(self, document: OpenDocument) -> None:
         try:

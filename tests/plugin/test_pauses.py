@@ -1,0 +1,115 @@
+"""A drive that goes while tracking: the results stay, and the run goes on where it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.plugin.documents import OpenDocument
+from napari_sam2.plugin.messages import AddPoint, Failed, ImageSource, Track, TrackEnded, Undo
+from napari_sam2.plugin.runs import Part, Reach, Run, pause_before
+from napari_sam2.tracking import FrameOutOfReach
+
+from .world import FRAMES, ThresholdEngine, disc, disc_centre, movie
+
+
+class Drive:
+    """An engine on a drive that can be pulled out, and a document on it."""
+
+    def __init__(self) -> None:
+        self.gone: set[int] = set()
+        self.read: list[int] = []
+        engine = ThresholdEngine()
+        engine._on_step = self._read
+        source = ImageSource(movie())
+        self.told: list = []
+        opened = engine.open_image("near", source)
+        self.document = OpenDocument(1, source, opened, self.told.append)
+
+    def _read(self, t: int) -> None:
+        if t in self.gone:
+            raise FrameOutOfReach(t, "the network drive is gone")
+        self.read.append(t)
+
+    def click(self, t: int, object_id: int = 1) -> None:
+        self.document.perform(AddPoint(1, t, object_id, disc_centre(object_id - 1, t)))
+
+    def track(self, direction: str = "both") -> str:
+        """Track to the end or to a fault; returns what the user is advised."""
+        self.read.clear()
+        self.document.perform(Track(1, direction))
+        while self.document.is_tracking:
+            try:
+                self.document.advance()
+            except OSError as error:
+                return self.document.fail(error)
+        return ""
+
+    @property
+    def labelled(self) -> list[int]:
+        return [t for t, frame in enumerate(self.document.annotation.labels) if frame.any()]
+
+
+@pytest.fixture
+def drive() -> Drive:
+    return Drive()
+
+
+def test_a_run_pauses_where_the_drive_went_and_goes_on_from_there(drive: Drive) -> None:
+    drive.click(0)
+    drive.gone = {3, 4, 5}
+    advice = drive.track("forward")
+    assert "press Track to go on" in advice
+    assert [r.reason for r in drive.told if isinstance(r, TrackEnded)] == ["paused"]
+    assert drive.labelled == [0, 1, 2]
+    drive.gone.clear()
+    drive.track("forward")
+    assert drive.read == [3, 4, 5, 6, 7]
+    assert np.array_equal(drive.document.annotation.labels[7] == 1, disc(0, 7))
+
+
+@pytest.mark.parametrize(("gone", "rest"), [(6, [6, 7, 2, 1, 0]), (1, [1, 0])])
+def test_both_ways_go_on_in_the_way_that_was_left(drive: Drive, gone: int, rest: list[int]) -> None:
+    drive.click(3)
+    drive.gone = {gone}
+    drive.track()
+    drive.gone.clear()
+    drive.track()
+    assert drive.read == rest
+    assert drive.labelled == list(range(FRAMES))
+
+
+def test_a_change_in_between_lets_it_begin_anew(drive: Drive) -> None:
+    drive.click(0)
+    drive.gone = {5}
+    drive.track("forward")
+    drive.gone.clear()
+    drive.document.perform(Undo(1))
+    drive.track("forward")
+    assert drive.read == list(range(FRAMES))
+
+
+def test_objects_of_different_first_frames_are_all_carried_back() -> None:
+    run = Run(iter(()), Part(Reach("both", 0, 9), (1, 2, 3)), 9, last=6)
+    parts = pause_before(7, run, {1: 2, 2: 5, 3: 0}).parts
+    assert [part.arguments for part in parts] == [
+        (7, 9, "forward", (1, 2, 3)),
+        (0, 2, "both", (1,)),
+        (0, 5, "both", (2,)),
+    ]
+
+
+def test_damaged_frames_are_named_at_the_end(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    drive.click(0)
+    run = drive.document.annotation.propagate
+
+    def damaged(*arguments):
+        for result in run(*arguments):
+            yield replace(result, problem="torn") if result.t in (2, 5) else result
+
+    monkeypatch.setattr(drive.document.annotation, "propagate", damaged)
+    drive.track("forward")
+    (failed,) = [report for report in drive.told if isinstance(report, Failed)]
+    assert failed.error == "damaged frames were passed over: 2, 5"
