@@ -52,9 +52,9 @@ def test_whole_mode_knows_one_window(extent: Extent) -> None:
     assert grid("whole").choose(extent) == Window(0, 0, *SHAPE)
 
 
-def test_small_object_is_seen_at_the_resolution_of_the_image() -> None:
-    window = grid().choose((300, 400, 312, 410))
-    assert (window.height, window.width) == (64, 64)
+def test_small_object_is_enlarged_but_not_more_than_twice() -> None:
+    window = grid().choose((300, 400, 306, 405))
+    assert (window.height, window.width) == (32, 32)
 
 
 def test_large_object_is_seen_in_a_window_of_twice_its_size() -> None:
@@ -66,21 +66,22 @@ def test_object_as_large_as_the_image_is_seen_in_the_whole_image() -> None:
     assert grid().choose((0, 0, 590, 890)) == Window(0, 0, *SHAPE)
 
 
-def test_image_of_the_size_of_the_input_has_no_smaller_windows() -> None:
-    assert grid(shape=(64, 64)).choose((10, 10, 14, 14)) == Window(0, 0, 64, 64)
+def test_tiny_image_has_no_smaller_windows() -> None:
+    assert grid(shape=(36, 36)).choose((10, 10, 14, 14)) == Window(0, 0, 36, 36)
 
 
 def test_neighbours_share_a_window() -> None:
     windows = grid()
-    assert windows.choose((300, 400, 310, 410)) == windows.choose((304, 396, 314, 406))
+    assert windows.choose((300, 400, 305, 405)) == windows.choose((303, 402, 308, 407))
 
 
 def test_object_keeps_its_window_until_it_nears_the_border() -> None:
     windows = grid()
-    window = windows.choose((300, 400, 310, 410))
-    seen = [windows.choose((300, x, 310, x + 10), window) for x in range(400, 500)]
+    window = windows.choose((300, 400, 324, 424))
+    seen = [windows.choose((300, x, 324, x + 24), window) for x in range(400, 500)]
     left = [x for x, other in zip(range(400, 500), seen, strict=True) if other != window]
-    assert window.x0 + window.width - (left[0] + 10) < BORDER * 64 <= window.x0 + 64 - (left[0] + 9)
+    assert window.width == 64
+    assert window.x0 + 64 - (left[0] + 24) < BORDER * 64 <= window.x0 + 64 - (left[0] + 23)
 
 
 def test_object_that_is_not_seen_keeps_its_window() -> None:
@@ -205,7 +206,7 @@ def test_click_on_a_small_thing_is_answered_through_a_small_window(seeing: Sam2)
 
 def test_looks_go_from_near_to_far() -> None:
     windows = grid().looks((300, 400, 300, 400))
-    assert [w.width for w in windows] == [64, 128, 256, 512, 900]
+    assert [w.width for w in windows] == [32, 64, 128, 256, 512, 900]
     assert all(w.contains((300, 400, 300, 400)) for w in windows)
     assert grid("whole").looks((300, 400, 300, 400)) == [Window(0, 0, *SHAPE)]
 

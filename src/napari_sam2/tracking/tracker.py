@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import frames as frames_module
+from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.engine import Engine, Job
 from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.frames import DamagedFrame, Frames
@@ -46,14 +48,18 @@ class Tracker:
     clean : bool
         Fill small holes and remove specks.
     cache_bytes : int
-        Budget of the features kept, in bytes.
+        Budget of the features kept in memory, in bytes.
+    disk_bytes : int
+        Budget of the features kept on the disk when memory has no room for them; 0 keeps none.
+    cache_folder : Path, optional
+        Where they are put until the tracker is gone. Default: the user's cache folder.
     memory_bytes : int
         Budget of encoded memories kept, in bytes; those that are gone are made again.
     object_batch : int
         Most objects in one run of the network.
     windows : str, optional
         `whole`: the network always sees the whole frame. `auto`: it sees a square about each object
-        that suits its size, at most at the resolution of the image. Default: what the model was
+        that suits its size, small objects enlarged up to twice. Default: what the model was
         made for.
     area_guard : bool
         An object whose mask suddenly covers several times its usual area counts as lost on that
@@ -77,6 +83,8 @@ class Tracker:
         max_prompted_frames: int = 8,
         clean: bool = True,
         cache_bytes: int = 2 * 1024**3,
+        disk_bytes: int = 8 * 1024**3,
+        cache_folder: Path | None = None,
         memory_bytes: int = 512 * 1024**2,
         object_batch: int = 16,
         windows: WindowMode | None = None,
@@ -93,6 +101,7 @@ class Tracker:
             cache_bytes=cache_bytes,
             memory_bytes=memory_bytes,
             object_batch=object_batch,
+            disk=DiskCache(disk_bytes, cache_folder),
         )
         self._renderer = Renderer(model.config.low_res_size, self._frames.shape[1:], clean=clean)
         self._max_prompted_frames = max_prompted_frames
@@ -315,7 +324,9 @@ class Tracker:
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
         if prompt.mask is not None and not rounds:
-            window = self._engine.grid.choose(mask_extent(prompt.mask), before and before.window)
+            window = self._engine.grid.choose(
+                mask_extent(prompt.mask), before.window if before else None
+            )
             rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask, window))]
         for number in prompt.round_numbers():
             if rounds and number <= rounds[-1][0]:
@@ -340,7 +351,7 @@ class Tracker:
         grid, given = self._engine.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
         if known is not None:
-            window = grid.choose(join_extents(known, given), previous and previous.window)
+            window = grid.choose(join_extents(known, given), previous.window if previous else None)
             return self._decode(prompt, number, previous, before, masklet, window)
         looks = [
             self._decode(prompt, number, previous, before, masklet, window)

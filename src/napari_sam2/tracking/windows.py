@@ -20,7 +20,7 @@ WindowMode = Literal["auto", "whole"]
 Extent = tuple[float, float, float, float]
 """(y0, x0, y1, x1) edges of a rectangle in pixels."""
 
-SIDES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
+SIDES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
 """Sides of windows as multiples of the network's input."""
 WANTED = 2.4  # sides of an object that its window should span
 TIGHT, WIDE = 1.6, 5.0  # a window is kept while it spans between these many sides of its object
@@ -84,7 +84,7 @@ class WindowGrid:
         Side of the network's input in pixels.
     mode : str
         `whole`: always the whole image, squashed to the square. `auto`: as large as suits the
-        object, at most at the resolution of the image.
+        object, small ones enlarged up to twice.
 
     Raises
     ------
