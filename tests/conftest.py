@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from secrets import token_hex
 
 import pytest
 
@@ -21,3 +22,12 @@ def _one_torch_thread() -> None:
 def _own_napari_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the settings that a window saves when it closes away from those of the person."""
     os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _own_data_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep work that is not saved away from that of the person, and from that of other tests."""
+    folder = tmp_path_factory.getbasetemp() / "data" / token_hex(8)
+    monkeypatch.setenv("NAPARI_SAM2_DATA", str(folder))

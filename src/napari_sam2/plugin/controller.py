@@ -48,6 +48,8 @@ from napari_sam2.plugin.messages import (
 from napari_sam2.plugin.models import Models
 from napari_sam2.plugin.review import Review
 from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
+from napari_sam2.plugin.saving import Saving
+from napari_sam2.plugin.saving_messages import SavedListed, SavingChanged
 from napari_sam2.plugin.session import ImageSession, RunProgress
 from napari_sam2.plugin.worker import InferenceThread
 
@@ -93,6 +95,7 @@ class Controller(QObject):
         self.session: ImageSession | None = None  # of the chosen image
         self.problem: str | None = None  # why the chosen image has no session
         self.exporting: Path | None = None
+        self.saving = Saving(lambda: self.session, self._thread.send)
         self.is_closed = False
 
         self._connect()
@@ -111,6 +114,7 @@ class Controller(QObject):
         atexit.register(self._thread.close)  # where the program ends without closing its windows
         self._thread.start()
         self.models.ask()
+        self.saving.ask()
 
     def close(self) -> None:
         """End the thread, undo every connection, leave the layers as ordinary ones."""
@@ -186,6 +190,11 @@ class Controller(QObject):
     def _open(self, session: ImageSession) -> None:
         session.problem = None
         self._thread.send(OpenImage(session.number, session.renew_source()))
+
+    def reopen(self, session: ImageSession) -> None:
+        """Open the document of an image anew, with the saved annotation that it names."""
+        self._open(session)
+        self.changed.emit()
 
     def restore_layers(self, session: ImageSession | None = None) -> None:
         """Add those layers of an image that are not there."""
@@ -478,6 +487,8 @@ class Controller(QObject):
         elif isinstance(report, DownloadEnded):
             if report.error is not None:
                 show_error(report.error)
+        elif isinstance(report, SavedListed):
+            self.saving.take(report)
         elif isinstance(report, ExportEnded):
             self._take_export(report)
         elif isinstance(report, ImageReport) and report.image in self._sessions:
@@ -514,6 +525,9 @@ class Controller(QObject):
             show_info(f"{report.path.name} written to {report.path.parent}")
 
     def _take_image_report(self, session: ImageSession, report: ImageReport) -> None:
+        problem = report.state.problem if isinstance(report, SavingChanged) else None
+        if problem not in (None, session.saving.problem):
+            show_warning(problem)
         session.take(report)
         if isinstance(report, PlaceFound):
             if session is self.session:

@@ -44,6 +44,7 @@ from napari_sam2.plugin.painting import paint
 from napari_sam2.plugin.review_commands import review
 from napari_sam2.plugin.review_messages import LockFrames, Restructure, ReviewCommand
 from napari_sam2.plugin.runs import Part, Pause, Reach, Run, pause_before
+from napari_sam2.plugin.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class OpenDocument:
         self.source = source
         self.annotation = opened.annotation
         self.tracker = opened.tracker
+        self.autosave = opened.autosave
         self._report = report
         self._collected: list[Report] | None = None
         self._run: Run | None = None
@@ -101,6 +103,8 @@ class OpenDocument:
         events.objects_changed.connect(lambda: self._tell(self._objects()))
         events.history_changed.connect(lambda: self._tell(self._history()))
         events.labels_replaced.connect(lambda: self._tell(self._labels()))
+        if self.autosave is not None:
+            self.autosave.on_change = lambda state: self._tell(SavingChanged(self.image, state))
         events.connect(lambda _: self.timelines.mark())
 
     def everything(self) -> tuple[Report, ...]:
@@ -148,6 +152,9 @@ class OpenDocument:
         if prompt is not None and prompt.mask is not None:
             outline = self.outlines.get(_digest(prompt.mask))
         return PromptShown(self.image, t, object_id, prompt, outline)
+
+    def _saving(self) -> tuple[Report, ...]:
+        return () if self.autosave is None else (SavingChanged(self.image, self.autosave.state),)
 
     # What is done
 
@@ -246,6 +253,12 @@ class OpenDocument:
         self.annotation.redo()
 
     @perform.register
+    def _(self, command: SaveDocument) -> None:
+        if self.autosave is None:
+            raise ValueError("annotations of this engine cannot be saved")
+        self.autosave.save(command.path)
+
+    @perform.register
     def _(self, command: Track) -> None:
         if self._run is not None:
             raise ValueError("tracking is already under way")
@@ -319,6 +332,17 @@ class OpenDocument:
             return
         run.took(result)
         self._tell(TrackAdvanced(self.image, run.done, result.t))
+
+    def close(self) -> None:
+        """Stop, and leave what is not saved to the next time."""
+        self.cancel()
+        if self.autosave is not None:
+            self.autosave.close()
+
+    def hand_over(self, successor: OpenDocument) -> None:
+        """Let another document of the same image take the place of this one on disk."""
+        if self.autosave is not None and successor.autosave is not None:
+            self.autosave.hand_over(successor.autosave)
 
     def cancel(self) -> None:
         """Stop the run, if there is one; what is done stays."""

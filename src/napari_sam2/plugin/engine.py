@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2.annotation import Annotation
+    from napari_sam2.plugin.autosave import Autosave
     from napari_sam2.plugin.messages import ImageSource
 
     Progress = Callable[[int, int], None]
@@ -38,10 +39,11 @@ class Lookahead(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OpenedImage:
-    """An image made ready: the document, and the tracker that it drives."""
+    """An image made ready: the document, the tracker that it drives, and what keeps it on disk."""
 
     tracker: Lookahead
     annotation: Annotation
+    autosave: Autosave | None = None
 
 
 class EngineFactory(Protocol):
@@ -101,13 +103,19 @@ class Sam2Engine:
         return model, str(model.device)
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
-        """A tracker on the stack and an empty annotation."""
+        """A tracker on the stack, and an empty annotation or the saved one that is asked for."""
         from napari_sam2.annotation import Annotation
+        from napari_sam2.plugin.autosave import Autosave
         from napari_sam2.tracking import Frames, Tracker
+
+        if source.session is not None:
+            tracker, autosave = Autosave.reopen(model, source)
+            return OpenedImage(tracker, autosave.annotation, autosave)
 
         frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
         tracker = Tracker(model, frames)
-        return OpenedImage(tracker, Annotation(tracker))
+        annotation = Annotation(tracker)
+        return OpenedImage(tracker, annotation, Autosave(tracker, annotation, source))
 
     def download(self, name: str, progress: Progress) -> None:
         """Fetch an official checkpoint into the cache of the user."""

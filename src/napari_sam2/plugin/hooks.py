@@ -42,6 +42,40 @@ def read_labels_layer(path: str) -> list[LayerData]:
     return [(labels, {"name": name, **layer_scale(scale, labels.ndim)}, "labels")]
 
 
+def get_session_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """The reader for a saved annotation, None for every other folder.
+
+    Parameters
+    ----------
+    path : str or list of str
+        What the user opens; one annotation at a time.
+    """
+    from pathlib import Path
+
+    from napari_sam2.io.session.manifest import MANIFEST
+
+    if not isinstance(path, str) or not (Path(path) / MANIFEST).is_file():
+        return None
+    return read_session_layer
+
+
+def read_session_layer(path: str) -> list[LayerData]:
+    """The image of a saved annotation; the panel, which is shown, goes on with the rest.
+
+    Raises
+    ------
+    ValueError
+        If the annotation is damaged, or its image is another one.
+    OSError
+        If the image is not there and the user does not say where it is.
+    """
+    from napari_sam2.plugin.reopening import opened_image, show_panel
+
+    layer = opened_image(path)
+    show_panel()
+    return [layer]
+
+
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as TIFF with the scale and units of the layer.
 

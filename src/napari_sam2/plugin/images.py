@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.io.scale import ImageScale
 
+SESSION = "napari-sam2 annotation"  # in the metadata of a layer: the saved annotation to open
+IMAGE_PATH = "napari-sam2 image"  # and where the image itself is
 _SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
 
 
@@ -54,7 +56,16 @@ def image_source(layer: Image) -> ImageSource:
     if not layer.rgb and has_user_contrast(layer):
         low, high = layer.contrast_limits
         limits = (float(low), float(high))
-    return ImageSource(data_of(layer), bool(layer.rgb), limits)
+    path = layer.metadata.get(IMAGE_PATH) or layer.source.path
+    return ImageSource(
+        data_of(layer),
+        bool(layer.rgb),
+        limits,
+        layer.name,
+        None if path is None else str(path),
+        image_scale(layer.scale, [str(unit) for unit in layer.units]),
+        layer.metadata.get(SESSION),
+    )
 
 
 def image_scale(scale: Sequence[float], units: Sequence[str]) -> ImageScale:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.io.scale import ImageScale
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
@@ -39,11 +40,23 @@ class ImageSource:
         Whether the last axis is colour.
     contrast_limits : (float, float), optional
         Black and white as the user has set them; None leaves them to robust percentiles.
+    name : str
+        As the user knows it.
+    path : str, optional
+        The file that it came from.
+    scale : ImageScale, optional
+        Size of a pixel and time between frames.
+    session : str, optional
+        The saved annotation to go on with.
     """
 
     data: Any
     rgb: bool = False
     contrast_limits: tuple[float, float] | None = None
+    name: str = ""
+    path: str | None = None
+    scale: ImageScale | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True)

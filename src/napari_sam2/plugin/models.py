@@ -127,6 +127,8 @@ class Models:
                 self.choose(self.choices[0].name)
         elif isinstance(report, ModelLoaded):
             self.loaded = report
+            if not self._loads:  # a saved annotation asked for it
+                self.wanted = report.name
         elif isinstance(report, DownloadAdvanced):
             self.download = report
         elif isinstance(report, DownloadEnded):

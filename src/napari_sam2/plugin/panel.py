@@ -11,9 +11,11 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.controller import Controller
 from napari_sam2.plugin.engine import Sam2Engine
+from napari_sam2.plugin.images import SESSION
 from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
+from napari_sam2.plugin.saving_widgets import SavingWidgets
 from napari_sam2.plugin.tips import Situation, action, tip
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.form import SPACING
@@ -53,6 +55,7 @@ class SamPanel(QWidget):
         self.track = TrackBox()
         self.review = ReviewWidgets(self.controller, self)
         self.document = DocumentBox()
+        self.saving = SavingWidgets(self.controller, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
@@ -68,6 +71,7 @@ class SamPanel(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setSpacing(SPACING)
+        layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)
         layout.addWidget(self.model)
         for part in (self.status, self.object, self.track, self.review.box):
@@ -77,6 +81,7 @@ class SamPanel(QWidget):
         layout.addWidget(self.review.table, stretch=1)
         layout.addSpacing(2 * SPACING)
         layout.addWidget(self.document)
+        layout.addWidget(self.saving.box)
 
     def _connect(self) -> None:
         controller = self.controller
@@ -162,13 +167,20 @@ class SamPanel(QWidget):
         layer = event.value
         if event.type == "inserted" and isinstance(layer, Image):
             layer.events.name.connect(self._on_name)
-            if self.controller.image is None:
+            if SESSION in layer.metadata:
+                QTimer.singleShot(0, lambda: self._take_saved(layer))
+            elif self.controller.image is None:
                 QTimer.singleShot(0, self._take_image)  # once napari has selected the new layer
         self._render_soon()
 
     def _take_image(self) -> None:
         if self.controller.image is None and not self.controller.is_closed:
             self.controller.choose_image(self._first_image())
+
+    def _take_saved(self, layer: Image) -> None:
+        """Work on the image of a saved annotation that was opened."""
+        if layer in self.controller.layer_list and not self.controller.is_closed:
+            self.controller.choose_image(layer)
 
     def _on_name(self, event: Any) -> None:
         self._render_soon()
@@ -252,6 +264,7 @@ class SamPanel(QWidget):
         for widget in (self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
+        self.saving.render()
         if session is None:
             self.track.show_run(None, can_track=False)
             return

@@ -25,6 +25,7 @@ from napari_sam2.plugin.messages import (
     TrackStarted,
 )
 from napari_sam2.plugin.review_messages import TimelineChanged
+from napari_sam2.plugin.saving_messages import SavingChanged, SavingState
 from napari_sam2.plugin.timelines import Summary, summarise
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class ImageSession:
         self.undo_text: str | None = None
         self.redo_text: str | None = None
         self.progress: RunProgress | None = None
+        self.saving = SavingState()
         self._next_id = 1
         self._pending: Counter[Place] = Counter()  # edits without an answer yet
         self.timelines: dict[int, Timeline] = {}
@@ -245,6 +247,8 @@ class ImageSession:
             self.layers.show_labels(report.labels)
         elif isinstance(report, FrameChanged):
             self._changed_frames.add(report.t)
+        elif isinstance(report, SavingChanged):
+            self.saving = report.state
         elif isinstance(report, PromptShown):
             self._take_prompt(report)
         elif isinstance(report, ObjectsChanged):

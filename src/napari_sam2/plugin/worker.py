@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.documents import OpenDocument
@@ -25,11 +26,13 @@ from napari_sam2.plugin.messages import (
     Track,
     TrackEnded,
 )
+from napari_sam2.plugin.saving import saved_list, wanted_model
+from napari_sam2.plugin.saving_messages import DiscardUnsaved, ListSaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.plugin.engine import EngineFactory
+    from napari_sam2.plugin.engine import EngineFactory, OpenedImage
     from napari_sam2.plugin.messages import ImageSource
 
 logger = logging.getLogger(__name__)
@@ -66,6 +69,7 @@ class InferenceThread(threading.Thread):
         self._waiting_for_model: list[ImageCommand] = []
         self._waiting_tracks: deque[Track] = deque()
         self._ahead: deque[LookAt] = deque()
+        self._loaded_as: LoadModel | None = None
 
     # Called in any thread
 
@@ -96,7 +100,7 @@ class InferenceThread(threading.Thread):
         while not self._is_closing:
             self._step()
         for document in self._documents.values():
-            document.cancel()
+            document.close()
         self._documents.clear()
         self._model = None
 
@@ -162,7 +166,10 @@ class InferenceThread(threading.Thread):
         elif isinstance(command, OpenImage):
             return self._open_image(command)
         elif isinstance(command, CloseImage):
-            self._documents.pop(command.image, None)
+            if (document := self._documents.pop(command.image, None)) is not None:
+                document.close()
+        elif isinstance(command, ListSaved | DiscardUnsaved):
+            return (saved_list(command),)
         elif isinstance(command, ImageCommand):
             document = self._document(command)
             with document.collecting() as changes:
@@ -184,10 +191,13 @@ class InferenceThread(threading.Thread):
     def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
         self._cancel()
         model, device = self._engine.load_model(command.name, command.device)
+        self._loaded_as = command
         moved = {
             image: self._moved(document, model, document.source)
             for image, document in self._documents.items()
         }
+        for image, document in self._documents.items():
+            document.hand_over(moved[image])
         self._model, self._documents = model, moved
         with self._wake:
             self._inbox.extendleft(reversed(self._waiting_for_model))
@@ -197,7 +207,7 @@ class InferenceThread(threading.Thread):
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
         """The same objects and prompts, computed with another model or contrast."""
-        opened = self._engine.open_image(model, source)
+        opened = self._open(model, replace(source, session=None))
         for prompt in document.annotation.prompts():
             opened.annotation.set_prompt(prompt)
         for object_id, properties in document.annotation.objects.items():
@@ -209,14 +219,39 @@ class InferenceThread(threading.Thread):
 
     def _open_image(self, command: OpenImage) -> tuple[Report, ...]:
         before = self._documents.get(command.image)
-        if before is None:
-            opened = self._engine.open_image(self._model, command.source)
+        loaded: tuple[Report, ...] = ()
+        if before is None or (command.source.session is not None and not before.annotation.objects):
+            loaded = self._load_model_for(command.source)
+            opened = self._open(self._model, command.source)
             document = OpenDocument(command.image, command.source, opened, self._report)
+            if before is not None:
+                before.close()
         else:
             before.cancel()
             document = self._moved(before, self._model, command.source)
+            before.hand_over(document)
         self._documents[command.image] = document
-        return document.everything()
+        return (*loaded, *document.everything())
+
+    def _open(self, model: Any, source: ImageSource) -> OpenedImage:
+        opened = self._engine.open_image(model, source)
+        if opened.autosave is not None and self._loaded_as is not None:
+            opened.autosave.model_name = self._loaded_as.name
+        return opened
+
+    def _load_model_for(self, source: ImageSource) -> tuple[Report, ...]:
+        """Load the model of a saved annotation, if it is another one and nothing depends on it."""
+        if source.session is None or self._loaded_as is None:
+            return ()
+        name = wanted_model(source.session, self._model)
+        if name is None:
+            return ()
+        if any(document.annotation.objects for document in self._documents.values()):
+            raise ValueError(
+                f"this annotation was made with the model “{name}”, the other open images with "
+                "another one: close them first"
+            )
+        return self._load_model(LoadModel(name, self._loaded_as.device))
 
     def _cancel(self) -> None:
         early = [command for command in self._waiting_for_model if isinstance(command, Track)]

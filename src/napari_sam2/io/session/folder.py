@@ -109,7 +109,13 @@ class SessionFolder:
 
     @classmethod
     def create(
-        cls, path: Path, annotation: Annotation, subject: Subject, deeds: Sequence[Deed] = ()
+        cls,
+        path: Path,
+        annotation: Annotation,
+        subject: Subject,
+        deeds: Sequence[Deed] = (),
+        *,
+        news: Sequence[Entry] = (),
     ) -> SessionFolder:
         """Save an annotation where it was not saved before, and keep it there from now on.
 
@@ -123,6 +129,9 @@ class SessionFolder:
             What it is about.
         deeds : sequence of Deed
             What was done so far.
+        news : sequence of Entry
+            What the journal told of the very first change of the annotation, which has just been
+            made: then nothing counts as saved yet.
 
         Raises
         ------
@@ -138,7 +147,11 @@ class SessionFolder:
             folder = cls(path, lock, annotation, subject)
             folder._generation = last_generation(path)
             folder._deeds = list(deeds)
-            folder.save()
+            if news:
+                folder._save(Properties((), (), 0), {})
+                folder.keep(news)
+            else:
+                folder.save()
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -246,11 +259,18 @@ class SessionFolder:
         OSError
             If it cannot be written; the state that was saved before stays, and the journal goes on.
         """
+        states = kept_states(self.annotation)
+        known = Properties(
+            tuple(states), tuple(properties(self.annotation)), largest_id(self.annotation)
+        )
+        self._save(known, states)
+
+    def _save(self, known: Properties, states: States) -> None:
         generation, journal = self._generation + 1, None
         try:
-            chunks = self._write_chunks(generation)
+            chunks = self._write_chunks(generation, states)
             history = self._write_history(generation)
-            manifest = self._manifest(generation, chunks, history)
+            manifest = self._manifest(generation, known, chunks, history)
             journal = self._begin_journal(manifest)
             sync_folder(self.path)
             write_manifest(self.path, manifest)
@@ -276,23 +296,25 @@ class SessionFolder:
         self._tell(None)
         remove_others(self.path, manifest)
 
-    def _write_chunks(self, generation: int) -> dict[int, tuple[Chunk, States]]:
+    def _write_chunks(
+        self, generation: int, states: States
+    ) -> dict[int, tuple[Chunk, States]]:
         """Write the ranges of frames on which anything changed."""
         parts: dict[int, dict[int, ObjectState]] = {}
-        for object_id, state in kept_states(self.annotation).items():
+        for object_id, state in states.items():
             for number, part in split_state(state, FRAMES_PER_CHUNK).items():
                 parts.setdefault(number, {})[object_id] = part
         chunks: dict[int, tuple[Chunk, States]] = {}
-        for number, states in sorted(parts.items()):
+        for number, some in sorted(parts.items()):
             before = self._chunks.get(number)
-            if before is not None and are_same(before[1], states):
+            if before is not None and are_same(before[1], some):
                 chunks[number] = before
             else:
                 start = number * FRAMES_PER_CHUNK
                 name = f"masks/{start:06d}-{generation}.bin"
-                entry = write_stored(self.path, name, pack(Masks(states), self._pool))
+                entry = write_stored(self.path, name, pack(Masks(some), self._pool))
                 chunk = Chunk(**entry, start=start, stop=start + FRAMES_PER_CHUNK)
-                chunks[number] = (chunk, states)
+                chunks[number] = (chunk, some)
         return chunks
 
     def _write_history(self, generation: int) -> tuple[str, int]:
@@ -310,15 +332,11 @@ class SessionFolder:
     def _manifest(
         self,
         generation: int,
+        known: Properties,
         chunks: Mapping[int, tuple[Chunk, States]],
         history: tuple[str, int],
     ) -> Manifest:
         """What is saved now; writes the properties of the objects on the way."""
-        known = Properties(
-            tuple(kept_states(self.annotation)),
-            tuple(properties(self.annotation)),
-            largest_id(self.annotation),
-        )
         stored = write_stored(self.path, f"properties-{generation}.bin", pack(known, self._pool))
         return Manifest(
             program=f"napari-sam2 {__version__}",

@@ -1,0 +1,150 @@
+"""Save, save as, open and recent; and the offer to restore what was not saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam2.plugin.widgets.form import SPACING, button
+
+SUFFIX = ".sam2"
+
+
+class SaveBox(QWidget):
+    """Buttons for the document on disk, and where it is.
+
+    Signals
+    -------
+    save_asked(), save_as_asked(), open_asked()
+        The user pressed a button or chose an entry.
+    recent_chosen(str)
+        The user chose a saved annotation from the list.
+    """
+
+    save_asked = Signal()
+    save_as_asked = Signal()
+    open_asked = Signal()
+    recent_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.save = button("Save", "Save clicks, masks and reviews, to go on with them later")
+        self.more = QToolButton()
+        self.more.setText("⋯")
+        self.more.setToolTip("Save as, open, recent")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.more)
+        self.save_as = self.menu.addAction("Save as…")
+        self.open = self.menu.addAction("Open…")
+        self.recent = self.menu.addMenu("Recent")
+        self.more.setMenu(self.menu)
+        self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
+        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.save, stretch=1)
+        layout.addWidget(self.more)
+        layout.addWidget(self.state, stretch=2)
+        self._shown: tuple[str, ...] = ()
+        self.save.clicked.connect(self.save_asked)
+        self.save_as.triggered.connect(self.save_as_asked)
+        self.open.triggered.connect(self.open_asked)
+        self.recent.setEnabled(False)
+
+    def show_state(self, path: Path | None, is_saved: bool, can_save: bool) -> None:
+        """Say where the document is and whether all of it is there."""
+        self.save.setEnabled(can_save and not is_saved)
+        self.save_as.setEnabled(can_save)
+        if not can_save:
+            self.state.setText("")
+        elif path is None:
+            self.state.setText("not saved yet")
+        else:
+            self.state.setText(f"{path.name}{'' if is_saved else ' •'}")
+        kept = "Every change is kept for the case of a crash, too."
+        where = "" if path is None else f"{path}\n"
+        self.state.setToolTip(f"{where}{kept}" if can_save else "")
+
+    def show_recent(self, paths: Sequence[Path]) -> None:
+        """Fill the list of what was opened lately."""
+        names = tuple(map(str, paths))
+        if names == self._shown:
+            return
+        self._shown = names
+        self.recent.clear()
+        self.recent.setEnabled(bool(names))
+        for name in names:
+            entry = self.recent.addAction(Path(name).name)
+            entry.setToolTip(name)
+            entry.triggered.connect(lambda _=False, name=name: self.recent_chosen.emit(name))
+
+
+class RestoreOffer(QFrame):
+    """A calm line about work that was not saved, with what can be done about it.
+
+    Signals
+    -------
+    restore_asked(), discard_asked()
+        The user pressed a button.
+    """
+
+    restore_asked = Signal()
+    discard_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.restore = button("Restore")
+        self.discard = button("Discard", "Move it aside; nothing is deleted")
+        row = QHBoxLayout()
+        row.setSpacing(SPACING)
+        row.addWidget(self.restore)
+        row.addWidget(self.discard)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, SPACING)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self.text)
+        layout.addLayout(row)
+        self.restore.clicked.connect(self.restore_asked)
+        self.discard.clicked.connect(self.discard_asked)
+        self.hide()
+
+    def show_offer(self, text: str | None) -> None:
+        """Offer something; None offers nothing."""
+        self.text.setText(text or "")
+        self.setVisible(text is not None)
+
+
+def ask_where_to_save(parent: QWidget, proposal: Path) -> Path | None:
+    """Let the user name the folder to save to; asks before one is replaced."""
+    dialog = QFileDialog(parent, "Save annotation", str(proposal), f"Annotation (*{SUFFIX})")
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)  # those enter folders of this name
+    dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
+    return Path(dialog.selectedFiles()[0]) if dialog.exec() else None
+
+
+def ask_what_to_open(parent: QWidget, folder: Path) -> Path | None:
+    """Let the user choose a saved annotation."""
+    title = f"Open annotation (a folder NAME{SUFFIX})"
+    name = QFileDialog.getExistingDirectory(parent, title, str(folder))
+    return Path(name) if name else None

@@ -1,0 +1,232 @@
+"""Save, open, recent, and what is offered after a crash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QMessageBox
+
+from napari_sam2.io.movies import open_movie
+from napari_sam2.io.session.manifest import read_manifest
+from napari_sam2.io.session.shelf import data_folder, find_unsaved
+from napari_sam2.io.tiff import write_images
+from napari_sam2.plugin.hooks import get_session_reader, movie_layer
+from tests.worlds import discs_that_cross
+
+from .real_engines import TinyEngine
+
+WORLD = discs_that_cross()
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    path = tmp_path / "Zellen in Bewegung.tif"
+    write_images(path, WORLD.images)
+    return path
+
+
+@pytest.fixture
+def desk_with(open_desk: Callable[..., Any], movie: Path) -> Callable[..., Any]:
+    """A desk with the movie opened from its file."""
+
+    def open_it(**options: Any) -> Any:
+        data, meta, _ = movie_layer(open_movie(movie))
+        return open_desk(data, engine=TinyEngine(), **{**meta, **options})
+
+    return open_it
+
+
+def click_both(desk: Any) -> None:
+    desk.click(0, *WORLD.centre(0, 1))
+    desk.settle()
+    desk.controller.next_object()
+    desk.click(0, *WORLD.centre(0, 2))
+    desk.settle()
+
+
+def save_to(desk: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_sam2.plugin.saving_widgets.ask_where_to_save", lambda *_: path)
+    desk.panel.saving.box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved, timeout=10000)
+
+
+def test_saved_work_goes_on_where_it_ended(
+    desk_with, open_desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    click_both(desk)
+    desk.track()
+    path = tmp_path / "mein Projekt.sam2"
+    save_to(desk, path, monkeypatch)
+    labels = np.array(desk.labels)
+    desk.panel.shut_down()
+    other = open_desk(engine=TinyEngine())
+    other.viewer.open(str(path), plugin="napari-sam2")
+    other.qtbot.waitUntil(lambda: other.session is not None and other.session.is_open)
+    other.settle()
+    np.testing.assert_array_equal(other.labels, labels)
+    assert other.session.objects.keys() == {1, 2}
+    assert other.prompt(0, 2) is not None
+    assert other.session.saving.is_saved
+
+
+def test_the_button_tells_whether_all_is_saved(
+    desk_with, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    box = desk.panel.saving.box
+    assert not box.save.isEnabled()
+    desk.click(0, *WORLD.centre(0, 1))
+    desk.settle()
+    desk.qtbot.waitUntil(box.save.isEnabled)
+    assert box.state.text() == "not saved yet"
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    desk.qtbot.waitUntil(lambda: box.state.text() == "a.sam2" and not box.save.isEnabled())
+    desk.click(1, *WORLD.centre(1, 1))
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: box.state.text() == "a.sam2 •" and box.save.isEnabled())
+    box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved)
+    desk.qtbot.waitUntil(lambda: [p.name for p in desk.controller.saving.recent] == ["a.sam2"])
+    assert not find_unsaved()
+
+
+def leave(desk: Any) -> None:
+    """End without saving."""
+    desk.panel.shut_down()
+    desk.qtbot.waitUntil(lambda: bool(find_unsaved()))
+
+
+def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
+    desk = desk_with()
+    click_both(desk)
+    labels = np.array(desk.labels)
+    leave(desk)
+    other = open_desk(engine=TinyEngine())
+    offer = other.panel.saving.offer
+    other.qtbot.waitUntil(offer.isVisible, timeout=10000)
+    assert offer.text.text().startswith("Unsaved work on Zellen in Bewegung.tif from ")
+    offer.restore.click()
+    other.qtbot.waitUntil(lambda: other.session is not None and bool(other.session.objects))
+    np.testing.assert_array_equal(other.labels, labels)
+    assert not offer.isVisible()
+    other.controller.undo()
+    other.qtbot.waitUntil(lambda: other.session.objects.keys() == {1})
+
+
+def test_work_on_an_image_without_a_file_is_restored_onto_it(open_desk, notifications) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    click_both(desk)
+    leave(desk)
+    other = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    offer = other.panel.saving.offer
+    other.qtbot.waitUntil(offer.isVisible, timeout=10000)
+    offer.restore.click()
+    other.qtbot.waitUntil(lambda: other.session.objects.keys() == {1, 2}, timeout=10000)
+    assert notifications.messages == []
+
+
+def test_work_is_not_restored_onto_another_image(open_desk, notifications) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    click_both(desk)
+    leave(desk)
+    other = open_desk(WORLD.images[::-1].copy(), engine=TinyEngine())
+    other.qtbot.waitUntil(other.panel.saving.offer.isVisible, timeout=10000)
+    other.panel.saving.offer.restore.click()
+    other.qtbot.waitUntil(lambda: bool(notifications.messages))
+    assert "pixels differ" in notifications.only()
+    assert find_unsaved()
+
+
+def test_discarded_work_is_moved_aside(desk_with, open_desk) -> None:
+    desk = desk_with()
+    click_both(desk)
+    leave(desk)
+    other = open_desk(engine=TinyEngine())
+    offer = other.panel.saving.offer
+    other.qtbot.waitUntil(offer.isVisible, timeout=10000)
+    offer.discard.click()
+    other.qtbot.waitUntil(lambda: not find_unsaved())
+    assert not offer.isVisible()
+    assert len(list((data_folder() / "discarded").iterdir())) == 1
+
+
+def test_another_window_is_told_so(
+    desk_with, open_desk, notifications, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    click_both(desk)
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    other = open_desk(engine=TinyEngine())
+    other.viewer.open(str(tmp_path / "a.sam2"), plugin="napari-sam2")
+    other.qtbot.waitUntil(lambda: bool(notifications.messages), timeout=10000)
+    assert "is open in this window" in notifications.only()
+
+
+def test_a_moved_image_is_asked_for(
+    desk_with, movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    click_both(desk)
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    desk.panel.shut_down()
+    moved = tmp_path / "elsewhere" / "moved.tif"
+    moved.parent.mkdir()
+    os.rename(movie, moved)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    asked: list[str] = []
+
+    def answer(parent: Any, title: str, folder: str) -> tuple[str, str]:
+        asked.append(title)
+        return str(moved), ""
+
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", answer)
+    reader = get_session_reader(str(tmp_path / "a.sam2"))
+    assert reader is not None
+    ((data, meta, kind),) = reader(str(tmp_path / "a.sam2"))
+    assert (len(asked), kind, meta["name"]) == (1, "image", movie.name)
+    np.testing.assert_array_equal(np.asarray(data), WORLD.images)
+
+
+def test_a_failed_save_is_told_and_what_was_saved_stays(
+    desk_with, notifications, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    desk.click(0, *WORLD.centre(0, 1))
+    desk.settle()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("precious")
+    monkeypatch.setattr(
+        "napari_sam2.plugin.saving_widgets.ask_where_to_save", lambda *_: tmp_path / "full"
+    )
+    desk.panel.saving.save_as()
+    desk.qtbot.waitUntil(lambda: bool(notifications.messages))
+    assert "something else" in notifications.only()
+
+
+def test_other_folders_are_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "other.sam2").mkdir()
+    assert get_session_reader(str(tmp_path / "other.sam2")) is None
+    assert get_session_reader([str(tmp_path)]) is None
+
+
+def test_another_contrast_keeps_the_work(desk_with, tmp_path, monkeypatch) -> None:
+    desk = desk_with()
+    click_both(desk)
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    before = read_manifest(tmp_path / "a.sam2")
+    desk.session.image.contrast_limits = (30, 150)
+    desk.controller.use_contrast()
+    desk.qtbot.waitUntil(lambda: not desk.session.saving.is_saved)
+    desk.settle()
+    assert read_manifest(tmp_path / "a.sam2") == before
+    desk.panel.saving.box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved)
+    assert read_manifest(tmp_path / "a.sam2").image.contrast_limits == (30, 150)
+    shutil.rmtree(tmp_path / "a.sam2", ignore_errors=True)
