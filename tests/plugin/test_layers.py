@@ -183,3 +183,15 @@ def test_a_new_contrast_is_taken_when_the_user_says_so(desk):
     desk.qtbot.waitUntil(lambda: len(desk.engine.sources) == 2)
     desk.qtbot.waitUntil(lambda: not desk.panel.status.button.isVisible())
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
+
+
+def test_clicks_can_be_taken_back_while_their_layer_is_hidden(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.points.visible = False
+    desk.controller.undo()
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: len(desk.points.data) == 1)
+    desk.points.visible = True
+    assert len(desk.points.face_color) == 1

@@ -137,7 +137,7 @@ class PointPrompts:
 
     def recolour(self) -> None:
         """Give every prompt the colours of its object and sign."""
-        with self._writing():
+        with self._writing(), self._unseen():
             self.layer.selected_data = set()
             if self._rows and len(self._rows) == len(self.layer.data):
                 object_ids = [row.object_id for row in self._rows]
@@ -145,6 +145,18 @@ class PointPrompts:
                 self.layer.face_color = object_colours(object_ids, self._current, self._colour_of)
                 self.layer.border_color = sign_colours(signs, object_ids, self._current)
             self._set_next(self._sign)
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Draw nothing while the layer is hidden: napari would draw points that are gone.
+
+        It finds out which points are in view when the layer is shown again.
+        """
+        if self.layer.visible:
+            yield
+            return
+        with self.layer.events.blocker_all():
+            yield
 
     def _set_next(self, sign: int) -> None:
         """Looks and features of the point that the next click draws."""
