@@ -72,6 +72,12 @@ class FrameFeatures:
         parts = zip(*(torch.tensor_split(x, len(x)) for x in maps), strict=True)
         return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
 
+    def to(self, device: torch.device) -> FrameFeatures:
+        """The same on a device; nothing is copied if they are there."""
+        return FrameFeatures(
+            self.stride16.to(device), self.stride8.to(device), self.stride4.to(device)
+        )
+
     @property
     def nbytes(self) -> int:
         """Bytes of the three maps."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.products import has_quick_bfloat16
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
+from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.masks import Direction, MaskRecord, cut_mask, pack_logits
@@ -26,6 +29,10 @@ from napari_sam2.tracking.windows import Window, WindowGrid
 
 ENCODE_BATCH = 8  # views of a frame in one run of the image encoder
 Records = Mapping[int, MaskRecord]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,6 +45,11 @@ def inference(model: Sam2) -> Iterator[None]:
         torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or is_fast),
     ):
         yield
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device, or this machine, had no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +90,9 @@ class Engine:
     memory_bytes : int
         Budget of encoded memories.
     object_batch : int
-        Most objects in one run of the network.
+        Most objects in one run of the network; halved when the device is short of memory.
+    disk : DiskCache, optional
+        Takes features that the budget has no room for.
     """
 
     def __init__(
@@ -90,11 +104,12 @@ class Engine:
         cache_bytes: int,
         memory_bytes: int,
         object_batch: int,
+        disk: DiskCache | None = None,
     ) -> None:
         self.model = model
         self.frames = frames
         self.grid = grid
-        self.features = FeatureCache(self._encode, cache_bytes)
+        self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self.memories = MemoryCache(memory_bytes)
         self.object_batch = object_batch
 
@@ -144,10 +159,9 @@ class Engine:
             groups[job.recall.length].append(index)
         results: dict[int, MaskRecord] = {}
         for indices in groups.values():
-            for start in range(0, len(indices), self.object_batch):
-                part = indices[start : start + self.object_batch]
-                records = self._track_batch(t, [jobs[i] for i in part], direction)
-                results.update(zip(part, records, strict=True))
+            group = [jobs[i] for i in indices]
+            records = self._in_batches(group, lambda part: self._track_batch(t, part, direction))
+            results.update(zip(indices, records, strict=True))
         return [results[index] for index in range(len(jobs))]
 
     def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
@@ -214,20 +228,14 @@ class Engine:
         They are kept in bfloat16, as in the official code: half the bytes, and equal results.
         """
         windows = windows or [record.window for record in records]
-        memories: list[Tensor] = []
-        for start in range(0, len(records), self.object_batch):
-            part = slice(start, start + self.object_batch)
-            memories += self._memorize_batch(t, records[part], windows[part])
-        return memories
-
-    def _memorize_batch(
-        self, t: int, records: Sequence[MaskRecord], windows: Sequence[Window]
-    ) -> list[Tensor]:
-        features, device = self._features(t, windows), self.model.device
         pairs = list(zip(records, windows, strict=True))
+        return self._in_batches(pairs, lambda part: self._memorize_batch(t, part))
+
+    def _memorize_batch(self, t: int, pairs: list[tuple[MaskRecord, Window]]) -> list[Tensor]:
+        features, device = self._features(t, [window for _, window in pairs]), self.model.device
         logits = torch.from_numpy(np.stack([r.logits_in(window) for r, window in pairs])[:, None])
-        scores = torch.tensor([[record.occlusion_score] for record in records])
-        prompted = torch.tensor([record.is_prompted for record in records])
+        scores = torch.tensor([[record.occlusion_score] for record, _ in pairs])
+        prompted = torch.tensor([record.is_prompted for record, _ in pairs])
         with inference(self.model):
             memory = self.model.memorize(
                 features, logits.to(device), scores.to(device), prompted.to(device)
@@ -236,6 +244,40 @@ class Engine:
         for (record, window), single in zip(pairs, memories, strict=True):
             self.memories.put(record, window, single)
         return memories
+
+    # -- memory of the device ------------------------------------------------------------------
+
+    def _in_batches(
+        self, items: Sequence[Item], work: Callable[[list[Item]], list[Result]]
+    ) -> list[Result]:
+        """Work on a few items at a time, on fewer where the device is short of memory."""
+        results: list[Result] = []
+        while len(results) < len(items):
+            part = items[len(results) : len(results) + self.object_batch]
+            try:
+                results += work(list(part))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                problem = str(error)
+            else:
+                continue
+            self._make_room(problem)  # the error is gone by now, and with it what it held
+        return results
+
+    def _make_room(self, problem: str) -> None:
+        if self.object_batch > 1:
+            self.object_batch //= 2
+            log.warning("short of memory: %d objects at a time from now on", self.object_batch)
+        elif self.features.offload():
+            log.warning("short of memory: features are kept off the device from now on")
+        else:
+            raise MemoryError(
+                f"{self.model.device} has too little memory for one object at a time: use a "
+                f"smaller model or input, or another device ({problem.splitlines()[0]})"
+            )
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     # -- prompts -------------------------------------------------------------------------------
 

@@ -5,36 +5,48 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from napari_sam2.model import FrameFeatures
-from napari_sam2.tracking.windows import Window
+import torch
 
-View = tuple[int, Window]
-"""A frame, and the window through which it is seen."""
+from napari_sam2.model import FrameFeatures
+from napari_sam2.tracking.disk_cache import DiskCache, View
+
+__all__ = ["FeatureCache", "View"]
 
 
 class FeatureCache:
-    """The least recently used features go first.
+    """The least recently used features go first: to the disk, if there is one.
 
     Parameters
     ----------
     compute : callable
         Views -> their features; those of one frame are computed together.
     budget_bytes : int
-        Largest sum of the features kept; the newest one stays in any case.
+        Largest sum of the features kept in memory; the newest one stays in any case.
+    disk : DiskCache, optional
+        Takes what memory has no room for.
+    device : torch.device, optional
+        Where features are used. Default: the CPU.
     """
 
     def __init__(
-        self, compute: Callable[[Sequence[View]], list[FrameFeatures]], budget_bytes: int
+        self,
+        compute: Callable[[Sequence[View]], list[FrameFeatures]],
+        budget_bytes: int,
+        disk: DiskCache | None = None,
+        device: torch.device | None = None,
     ) -> None:
         if budget_bytes < 0:
             raise ValueError(f"budget_bytes must not be negative; got {budget_bytes}")
         self._compute = compute
         self._budget_bytes = budget_bytes
+        self._disk = disk or DiskCache(0)
         self._kept: OrderedDict[View, FrameFeatures] = OrderedDict()
+        self._device = device or torch.device("cpu")
+        self._home = self._device  # where they are kept
         self.nbytes = 0
 
     def __contains__(self, view: View) -> bool:
-        return view in self._kept
+        return view in self._kept or view in self._disk
 
     def __getitem__(self, view: View) -> FrameFeatures:
         """Features of a view, from the cache or computed now."""
@@ -43,23 +55,47 @@ class FeatureCache:
     def load(self, views: Iterable[View]) -> dict[View, FrameFeatures]:
         """Features of some views; those that are missing are computed together."""
         wanted = list(dict.fromkeys(views))
-        missing = [view for view in wanted if view not in self._kept]
-        found = {view: self._kept[view] for view in wanted if view in self._kept}
+        found = {view: features for view in wanted if (features := self._recall(view)) is not None}
+        missing = [view for view in wanted if view not in found]
         found.update(zip(missing, self._compute(missing) if missing else [], strict=True))
-        for view in missing:
-            self._kept[view] = found[view]
-            self.nbytes += found[view].nbytes
         for view in wanted:
-            self._kept.move_to_end(view)
+            self._keep(view, found[view])
         self._shrink()
         return found
+
+    def offload(self) -> bool:
+        """From now on keep features in main memory, and copy them to the device for each use.
+
+        Returns
+        -------
+        bool
+            Whether that freed anything.
+        """
+        if self._home.type == "cpu":
+            return False
+        self._home = torch.device("cpu")
+        for view, features in self._kept.items():
+            self._kept[view] = features.to(self._home)
+        return True
 
     def clear(self) -> None:
         """Forget everything, for example when the contrast changed."""
         self._kept.clear()
+        self._disk.clear()
         self.nbytes = 0
+
+    def _recall(self, view: View) -> FrameFeatures | None:
+        features = self._kept.get(view) or self._disk.get(view)
+        return features and features.to(self._device)
+
+    def _keep(self, view: View, features: FrameFeatures) -> None:
+        if view not in self._kept:
+            self._kept[view] = features.to(self._home)
+            self.nbytes += features.nbytes
+        self._kept.move_to_end(view)
 
     def _shrink(self) -> None:
         while self.nbytes > self._budget_bytes and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
+            view, oldest = self._kept.popitem(last=False)
+            self._disk.put(view, oldest)
             self.nbytes -= oldest.nbytes
