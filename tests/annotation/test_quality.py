@@ -111,6 +111,11 @@ def test_unsure_model_is_doubted() -> None:
     assert found == {3: Doubt.LOW_IOU, 5: Doubt.OCCLUDED}
 
 
+def test_model_that_is_less_sure_than_usual_is_doubted() -> None:
+    assert doubts_of(moving_disc(), predicted_iou=at(3, 0.6, 0.9)) == {3: Doubt.LOW_IOU}
+    assert doubts_of(moving_disc(), predicted_iou=at(3, 0.6, 0.7)) == {}
+
+
 def test_scores_say_nothing_of_what_a_person_fixed() -> None:
     unsure = np.full(LENGTH, 0.1, np.float32)
     fixed = np.ones(LENGTH, bool)

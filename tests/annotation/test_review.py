@@ -234,3 +234,48 @@ def test_actions_of_a_review_are_described(tracked: Annotation) -> None:
     assert lock["actions"] == [{"action": "lock", "object": 1, "frames": [1, 2]}]
     assert review["actions"][0]["accepted"] == [3]
     assert clear == {"action": "clear masks", "object": 1, "frames": [4]}
+
+
+def doubtful(annotation: Annotation) -> list[tuple[int, int]]:
+    """Doubtful masks that nobody has accepted, the worst first, as the timelines tell them."""
+    found = []
+    for object_id in annotation.objects:
+        timeline = annotation.timeline(object_id)
+        for t in np.flatnonzero((timeline.doubts > 0) & ~timeline.is_reviewed).tolist():
+            found.append((-float(timeline.severity[t]), t, object_id))
+    return [(t, object_id) for _, t, object_id in sorted(found)]
+
+
+def walk(annotation: Annotation, backward: bool = False) -> list[tuple[int, int]]:
+    """All doubtful masks in the order in which a person is led to them."""
+    places = [annotation.next_doubtful(backward=backward)]
+    while places[-1] is not None:
+        places.append(annotation.next_doubtful(places[-1], backward))
+    return places[:-1]
+
+
+def test_worst_doubtful_mask_comes_first(tracked: Annotation) -> None:
+    expected = doubtful(tracked)
+    assert len(expected) > 2
+    assert walk(tracked) == expected
+    assert walk(tracked, backward=True) == expected[::-1]
+
+
+def test_accepted_masks_are_passed_over(tracked: Annotation) -> None:
+    first, second, *_ = doubtful(tracked)
+    tracked.accept(first[1], [first[0]])
+    assert tracked.next_doubtful() == second
+    assert tracked.next_doubtful(first) == second
+
+
+def test_corrected_mask_leads_on_to_the_worst(tracked: Annotation) -> None:
+    _, (t, object_id), *_ = doubtful(tracked)
+    tracked.add_mask(t, object_id, mask(tracked, t, object_id))
+    assert tracked.next_doubtful((t, object_id)) == doubtful(tracked)[0]
+
+
+def test_nothing_is_doubtful_without_masks(annotation: Annotation) -> None:
+    annotation.add_object()
+    assert annotation.next_doubtful() is None
+    with pytest.raises(ValueError, match="frame must be"):
+        annotation.next_doubtful((99, 1))

@@ -76,10 +76,64 @@ def track_a_little(annotation: Annotation, world: World) -> None:
     results.close()
 
 
-CHANGES = [correct, box, paint, clear, track, take_back_a_point, track_a_little, remove]
+def lock(annotation: Annotation, world: World) -> None:
+    annotation.lock(1, [2, 4])
 
 
-@pytest.mark.parametrize("change", CHANGES)
+def unlock(annotation: Annotation, world: World) -> None:
+    with annotation.grouped("lock, paint and unlock"):
+        annotation.lock(2, [3])
+        annotation.add_mask(3, 4, np.ones(world.images.shape[1:], bool))
+        annotation.unlock(2)
+
+
+def accept(annotation: Annotation, world: World) -> None:
+    annotation.accept(1, range(8))
+
+
+def clear_masks(annotation: Annotation, world: World) -> None:
+    annotation.clear_masks(2, [0, 5])
+
+
+def split(annotation: Annotation, world: World) -> None:
+    annotation.split_object(1, 6)
+
+
+def swap(annotation: Annotation, world: World) -> None:
+    annotation.swap_objects(1, 2, 5)
+
+
+def divide(annotation: Annotation, world: World) -> None:
+    annotation.divide_object(1, 5)
+
+
+def merge(annotation: Annotation, world: World) -> None:
+    annotation.merge_objects(2, 1)
+
+
+def adopt(annotation: Annotation, world: World) -> None:
+    annotation.adopt_labels(world.labels[7], 7)
+
+
+CHANGES = [
+    correct,
+    box,
+    paint,
+    lock,
+    accept,
+    clear,
+    track,
+    unlock,
+    take_back_a_point,
+    track_a_little,
+    clear_masks,
+    adopt,
+    remove,
+]
+OPERATIONS = [split, swap, divide, merge]
+
+
+@pytest.mark.parametrize("change", CHANGES + OPERATIONS)
 def test_undo_and_redo_are_exact(
     annotation: Annotation, world: World, change: Callable[[Annotation, World], None]
 ) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from napari_sam2.annotation.measures import Trace
 
 # Limits, chosen on movies of the Cell Tracking Challenge with planted errors; docs/review.md.
-LOWEST_IOU = 0.6
+LOWEST_IOU = 0.5
+IOU_SHARE = 0.75  # of the object's median: networks are sure of themselves to different degrees
 LOWEST_OCCLUSION_SCORE = 1.0  # logit: visible with a probability of 73 %
 AREA_FACTOR = 1.6
 RING = 3.5  # a ring of one pixel round an area A has about 3.5 sqrt(A) pixels
@@ -111,7 +112,9 @@ def find_doubts(
     if not len(visible):
         return doubts
     judged = (trace.area > 0) & ~is_fixed
-    doubts[judged & (predicted_iou < LOWEST_IOU)] |= np.uint8(Doubt.LOW_IOU)
+    if judged.any():
+        lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))
+        doubts[judged & (predicted_iou < lowest_iou)] |= np.uint8(Doubt.LOW_IOU)
     doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= np.uint8(Doubt.OCCLUDED)
     doubts[visible[_area_jumps(trace.area[visible])]] |= np.uint8(Doubt.JUMP_AREA)
     doubts[visible[_place_jumps(trace, visible)]] |= np.uint8(Doubt.JUMP_PLACE)

@@ -188,20 +188,28 @@ class Review(Document):
     def next_doubtful(
         self, after: tuple[int, int] | None = None, backward: bool = False
     ) -> tuple[int, int] | None:
-        """The next mask that a person should look at: the worst one that is not accepted first.
+        """The next mask that a person should look at: doubtful, not accepted, the worst first.
 
         Parameters
         ----------
         after : (t, object_id), optional
-            Go on from here; by default from the beginning.
+            Go on from this mask, which may be accepted by now. Without it, or if nothing about it
+            is doubtful any more, begin with the worst one.
         backward : bool
-            Go to the less doubtful ones' opposite: from `after` to what came before it.
+            Go from the less to the more doubtful ones, and begin with the least doubtful one.
 
         Returns
         -------
         (t, object_id) or None
-            None if there is no other.
+            None if no more is left in this direction.
+
+        Raises
+        ------
+        ValueError
+            If frame `t` is not in the stack.
         """
+        if after is not None:
+            self._content.check_frame(after[0])
         order: list[tuple[float, int, int]] = []
         here: tuple[float, int, int] | None = None
         for object_id in sorted(self._content.objects):
