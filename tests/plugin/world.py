@@ -135,6 +135,9 @@ class ThresholdTracker:
                 frame[masklet.records[t].painted] = object_id
         return frame
 
+    def relabel(self, t: int, labels: np.ndarray, object_ids) -> tuple:
+        return (slice(None), slice(None)), self.labels(t)
+
     def result(self, t: int, object_id: int) -> FrameResult | None:
         masklet = self._masklets.get(object_id)
         return (

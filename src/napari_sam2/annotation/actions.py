@@ -46,12 +46,15 @@ class Touched:
         Whether the properties of any object differ.
     review : frozenset of int
         Objects of which other frames are locked or accepted.
+    masks : frozenset of int
+        Objects whose masks may differ on the frames.
     """
 
     frames: frozenset[int] = frozenset()
     prompts: frozenset[tuple[int, int]] = frozenset()
     objects: bool = False
     review: frozenset[int] = frozenset()
+    masks: frozenset[int] = frozenset()
 
     @classmethod
     def union(cls, parts: Iterable[Touched]) -> Touched:
@@ -62,6 +65,7 @@ class Touched:
             prompts=frozenset().union(*(part.prompts for part in parts)),
             objects=any(part.objects for part in parts),
             review=frozenset().union(*(part.review for part in parts)),
+            masks=frozenset().union(*(part.masks for part in parts)),
         )
 
 
@@ -142,7 +146,8 @@ class SetPrompt:
     @property
     def touched(self) -> Touched:
         """The prompt and its frame."""
-        return Touched(frozenset({self.t}), frozenset({(self.t, self.object_id)}))
+        prompts = frozenset({(self.t, self.object_id)})
+        return Touched(frozenset({self.t}), prompts, masks=frozenset({self.object_id}))
 
     def apply(self, target: Target) -> None:
         """Bring the frame to `state_after`."""
@@ -190,7 +195,8 @@ class SetMasklet:
     @property
     def touched(self) -> Touched:
         """The frames and prompts that differ."""
-        return Touched(self.frames, frozenset((t, self.object_id) for t in self.prompted))
+        prompts = frozenset((t, self.object_id) for t in self.prompted)
+        return Touched(self.frames, prompts, masks=frozenset({self.object_id}))
 
     def apply(self, target: Target) -> None:
         """Bring the object to `after`."""
@@ -235,7 +241,8 @@ class SetLocks:
     def touched(self) -> Touched:
         """The review of the object, and the frames if labels may differ."""
         frames = self.frames if self.changes_labels else frozenset()
-        return Touched(frames, review=frozenset({self.object_id}))
+        objects = frozenset({self.object_id})
+        return Touched(frames, review=objects, masks=objects)
 
     def apply(self, target: Target) -> None:
         """Bring the frames to `after`."""

@@ -179,7 +179,8 @@ class Document:
         """Record a group that objects and tracker have already undergone, and show it."""
         is_replaced = labels is not self._content.labels
         self._content.labels = labels
-        withdrawals = self._content.withdrawals(self._content.compose(group.touched.frames))
+        outdated = self._content.compose(group.touched.frames, group.touched.masks)
+        withdrawals = self._content.withdrawals(outdated)
         for withdrawal in withdrawals:
             withdrawal.apply(self._content)
         if withdrawals:
@@ -196,7 +197,7 @@ class Document:
         """Apply a group for an undo or redo and move it in the journal."""
         self._rewinds += 1
         group.apply(self._content)
-        self._content.compose(group.touched.frames)
+        self._content.compose(group.touched.frames, group.touched.masks)
         move()
         self._announce(group.touched)
 

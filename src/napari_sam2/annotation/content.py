@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult, ObjectState, Prompt, Tracker
 
 MAX_UINT16 = 65535
+FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed anew
 
 
 class Content:
@@ -124,8 +125,17 @@ class Content:
         prompted = frozenset(state.prompted)
         return SetMasklet(object_id, state, None, frames, prompted)
 
-    def compose(self, frames: Iterable[int]) -> frozenset[tuple[int, int]]:
+    def compose(
+        self, frames: Iterable[int], object_ids: Collection[int] | None = None
+    ) -> frozenset[tuple[int, int]]:
         """Bring the labels of `frames` up to date, writing only the pixels that change.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            The frames.
+        object_ids : collection of int, optional
+            The objects whose masks differ; any by default.
 
         Returns
         -------
@@ -134,16 +144,25 @@ class Content:
         """
         outdated: set[tuple[int, int]] = set()
         for t in frames:
-            composed = self.tracker.labels(t)
-            changed = composed != self.labels[t]
+            part, composed = self._composed(t, object_ids)
+            labels = self.labels[t][part]
+            changed = composed != labels
             if changed.any():
                 accepted = [key for key, frames in self.reviewed.items() if t in frames]
                 if accepted:
-                    ids = np.unique([self.labels[t][changed], composed[changed]])
+                    ids = np.unique([labels[changed], composed[changed]])
                     outdated.update((t, key) for key in accepted if key in ids)
-                self.labels[t][changed] = composed[changed]
+                labels[changed] = composed[changed]
                 self.measures.mark((t,))
         return frozenset(outdated)
+
+    def _composed(
+        self, t: int, object_ids: Collection[int] | None
+    ) -> tuple[tuple[slice, slice], NDArray[Any]]:
+        """Labels of frame `t` where they may have changed: of all of it if many objects have."""
+        if object_ids is not None and len(object_ids) <= FEW_OBJECTS:
+            return self.tracker.relabel(t, self.labels[t], object_ids)
+        return (slice(None), slice(None)), self.tracker.labels(t)
 
     def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
         """The actions after which the masks at ``(t, object_id)`` are not accepted any more."""

@@ -129,7 +129,7 @@ class Masklets(Document):
         is_first = run.is_empty
         run.add(result)
         self._content.stale.update(result.object_ids)
-        outdated = self._content.withdrawals(self._content.compose((result.t,)))
+        outdated = self._content.withdrawals(self._content.compose((result.t,), result.object_ids))
         for withdrawal in outdated:
             withdrawal.apply(self._content)
         if is_first:

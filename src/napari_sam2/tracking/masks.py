@@ -306,6 +306,52 @@ def _without_small(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
     return keep
 
 
+def clip(region: Region, part: tuple[slice, slice]) -> Region:
+    """What lies of a mask in a part of the image, at the places that it has in the part."""
+    inner, there = [], []
+    for whole, cut in zip(region.window, part, strict=True):
+        start = max(whole.start, cut.start)
+        stop = max(min(whole.stop, cut.stop), start)
+        inner.append(slice(start - whole.start, stop - whole.start))
+        there.append(slice(start - cut.start, stop - cut.start))
+    rows, columns = inner
+    return Region((there[0], there[1]), region.logits[rows, columns], region.mask[rows, columns])
+
+
+def part_about(
+    pixels: NDArray[np.bool_], windows: Sequence[tuple[slice, slice]]
+) -> tuple[slice, slice]:
+    """The smallest part of the image with some of its (Y, X) pixels and some windows."""
+    sides = []
+    for axis in (0, 1):
+        found = np.flatnonzero(pixels.any(axis=1 - axis))
+        ends = [(window[axis].start, window[axis].stop) for window in windows]
+        ends = [(start, stop) for start, stop in ends if start < stop]
+        if len(found):
+            ends.append((int(found[0]), int(found[-1]) + 1))
+        start = min((start for start, _ in ends), default=0)
+        sides.append(slice(start, max((stop for _, stop in ends), default=start)))
+    return sides[0], sides[1]
+
+
+def may_reach(record: MaskRecord, part: tuple[slice, slice]) -> bool:
+    """Whether a mask may cover a pixel of a part of the image, told without drawing it."""
+    if record.painted is not None:
+        return True
+    if record.extent is None:
+        return False
+    y0, x0, y1, x1 = record.extent
+    rows, columns = part  # a drawn mask ends within one cell of the map beyond its extent
+    margin_y = record.window.height / record.size + 1
+    margin_x = record.window.width / record.size + 1
+    return bool(
+        y0 - margin_y < rows.stop
+        and y1 + margin_y > rows.start
+        and x0 - margin_x < columns.stop
+        and x1 + margin_x > columns.start
+    )
+
+
 def compose(shape: tuple[int, int], layers: Sequence[tuple[int, int, Region]]) -> NDArray[np.int32]:
     """Labels of a frame from masks that may overlap.
 

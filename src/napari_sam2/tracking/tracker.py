@@ -19,7 +19,16 @@ from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.frames import DamagedFrame, Frames
 from napari_sam2.tracking.guard import as_lost, spills_over
 from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.masks import Direction, MaskRecord, Region, Renderer, compose
+from napari_sam2.tracking.masks import (
+    Direction,
+    MaskRecord,
+    Region,
+    Renderer,
+    clip,
+    compose,
+    may_reach,
+    part_about,
+)
 from napari_sam2.tracking.memory_bank import recall
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
@@ -192,12 +201,47 @@ class Tracker:
         """
         self._check_frame(t)
         layers = [
-            (object_id, _rank(masklet, t, object_id in winners), region)
+            (object_id, _rank(masklet, t, object_id in winners), self._region(masklet.records[t]))
             for object_id, masklet in self._masklets.items()
             if t in masklet.records
-            for region in [self._region(masklet.records[t])]
         ]
         return compose(self._renderer.shape, layers)
+
+    def relabel(
+        self, t: int, labels: NDArray[np.integer], object_ids: Collection[int]
+    ) -> tuple[tuple[slice, slice], NDArray[np.int32]]:
+        """Labels of that part of a frame in which a change of some objects can be seen.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        labels : ndarray
+            (Y, X) its labels from before the change.
+        object_ids : collection of int
+            The objects whose masks changed; they may be unknown by now.
+
+        Returns
+        -------
+        tuple of slice
+            Rows and columns of the part.
+        ndarray
+            (h, w) int32, what `labels` gives there.
+        """
+        self._check_frame(t)
+        here = {k: m for k, m in self._masklets.items() if t in m.records}
+        drawn = [self._region(here[k].records[t]).window for k in object_ids if k in here]
+        was_there = np.zeros(labels.shape, bool)
+        for object_id in object_ids:
+            was_there |= labels == object_id
+        part = part_about(was_there, drawn)
+        layers = [
+            (k, _rank(masklet, t, False), clip(self._region(masklet.records[t]), part))
+            for k, masklet in here.items()
+            if may_reach(masklet.records[t], part)
+        ]
+        shape = (part[0].stop - part[0].start, part[1].stop - part[1].start)
+        return part, compose(shape, layers)
 
     # -- prompts -------------------------------------------------------------------------------
 
