@@ -129,6 +129,10 @@ class StandInTracker:
             raise ValueError(f"mask must be {self.shape[1:]}; got {np.shape(mask)}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_mask(mask))
 
+    def adopt_masks(self, t: int, masks: Mapping[int, Any]) -> None:
+        for object_id, mask in masks.items():
+            self.add_mask(t, object_id, mask)
+
     def set_prompt(self, prompt: Prompt) -> FrameResult:
         self._check_frame(prompt.t)
         old = self.objects.get(prompt.object_id, {}).get(prompt.t)

@@ -101,6 +101,10 @@ class ThresholdTracker:
     def add_mask(self, t: int, object_id: int, mask) -> FrameResult:
         return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
 
+    def adopt_masks(self, t: int, masks) -> None:
+        for object_id, mask in masks.items():
+            self.add_mask(t, object_id, mask)
+
     def set_prompt(self, prompt: Prompt) -> FrameResult:
         t, masklet = prompt.t, self._masklets.setdefault(prompt.object_id, Masklet())
         old = masklet.prompted.get(t)

@@ -23,6 +23,8 @@ class Adoption(Roster):
     def adopt_labels(self, labels: ArrayLike, t: int | None = None) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
+        The model sees a mask when it is needed, not now. A mask takes one byte a pixel of a frame.
+
         Parameters
         ----------
         labels : (Y, X) or (T, Y, X) integers
@@ -52,8 +54,8 @@ class Adoption(Roster):
         running = self._running()
         try:
             for frame, plane in frames.items():
-                for label in np.unique(plane[plane > 0]).tolist():
-                    tracker.add_mask(frame, ids[label], plane == label)
+                present = np.unique(plane[plane > 0]).tolist()
+                tracker.adopt_masks(frame, {ids[label]: plane == label for label in present})
         except BaseException:
             for object_id in set(ids.values()) & set(tracker.object_ids):
                 tracker.remove_object(object_id)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -112,6 +113,7 @@ class Engine:
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self.memories = MemoryCache(memory_bytes)
         self.object_batch = object_batch
+        self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
 
     def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
         """Features of views; each frame is read once."""
@@ -198,7 +200,7 @@ class Engine:
         pointers = np.zeros((len(jobs), len(jobs[0].recall.pointer_frames), width), np.float32)
         for row, job in enumerate(jobs):
             for column, k in enumerate(job.recall.pointer_frames):
-                pointers[row, column] = job.records[k].pointer
+                pointers[row, column] = self._pointer(k, job.records[k])
         distances = np.array([job.recall.distances for job in jobs], np.float32) / span
         with inference(self.model):
             memory = self.model.gather_memory(
@@ -210,6 +212,17 @@ class Engine:
             return self.model.attend(features, memory)
 
     def _maps(self, job: Job) -> Tensor:
+    def _pointer(self, t: int, record: MaskRecord) -> NDArray[np.float32]:
+        """(C,) object pointer of a mask, made now if the network has not seen the mask yet."""
+        if record.pointer.size:
+            return record.pointer
+        found = self._pointers.get(record)
+        if found is None:
+            assert record.painted is not None
+            found = self.adopt_mask(t, record.painted, record.window).pointer
+            self._pointers[record] = found
+        return found
+
         """(M, memory_dim, H, W) memories of one object, rebuilt where they are gone."""
         maps = []
         for k in job.recall.frames:

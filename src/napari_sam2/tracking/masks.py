@@ -16,6 +16,7 @@ from napari_sam2.tracking.windows import Extent, Window, move_logits
 Direction = Literal["forward", "backward"]
 KEEP_ABOVE = -6.0  # logits; below this a pixel is background beyond doubt (probability 0.25 %)
 MARGIN = 2
+PAINTED_LOGIT = 10.0
 SPECK_PIXELS = 200  # paper §E.1 "automatic masklets"
 SPECK_SHARE = 0.05  # of the object, so that small cells keep their shape
 
@@ -39,7 +40,7 @@ class MaskRecord:
     occlusion_score : float
         Logit that the object is visible.
     pointer : ndarray
-        (C,) float32 object pointer.
+        (C,) float32 object pointer; (0,) where the network has not seen the mask yet.
     direction : str or None
         The pass that wrote it; None on prompted frames.
     window : Window
@@ -134,6 +135,26 @@ def paint_record(record: MaskRecord, mask: NDArray[np.bool_]) -> MaskRecord:
     return replace(record, corner=corner, crop=crop, floor=floor, painted=mask, direction=None)
 
 
+def draw_record(mask: NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
+    """The record of a (Y, X) mask from elsewhere, which the network has not seen yet."""
+    logits = _painted_logits(mask, window, size)
+    if mask.any() and not (logits > 0).any():  # it is smaller than a cell of the map
+        logits.flat[logits.argmax()] = PAINTED_LOGIT
+    corner, crop, floor = pack_logits(logits, exact=False)
+    return MaskRecord(
+        corner=corner,
+        crop=crop,
+        floor=floor,
+        size=size,
+        predicted_iou=1.0,
+        occlusion_score=PAINTED_LOGIT if mask.any() else -PAINTED_LOGIT,
+        pointer=np.zeros(0, np.float32),
+        direction=None,
+        window=window,
+        painted=mask,
+    )
+
+
 def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
     """The mask that covers what either covers, in the larger of their windows.
 
@@ -142,7 +163,7 @@ def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
     window = max(one.window, other.window, key=lambda w: w.height * w.width)
     logits = np.maximum(one.logits_in(window), other.logits_in(window))
     corner, crop, floor = pack_logits(logits, exact=False)
-    larger = max(one, other, key=lambda record: int((record.crop > 0).sum()))
+    larger = max(one, other, key=lambda r: (r.pointer.size, int((r.crop > 0).sum())))
     return replace(
         larger,
         corner=corner,
@@ -268,7 +289,7 @@ def _painted_logits(painted: NDArray[np.bool_], window: Window, size: int) -> ND
     """(size, size) logits of +-10 from the share of each cell that is painted."""
     seen = cut_mask(painted, window)
     rows, columns = (_shares(size, length) for length in seen.shape)
-    return np.asarray(20.0 * (rows @ seen @ columns.T) - 10.0, np.float32)
+    return np.asarray(PAINTED_LOGIT * (2 * (rows @ seen @ columns.T) - 1), np.float32)
 
 
 @lru_cache(maxsize=64)

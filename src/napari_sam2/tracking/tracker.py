@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +26,7 @@ from napari_sam2.tracking.masks import (
     Renderer,
     clip,
     compose,
+    draw_record,
     may_reach,
     part_about,
 )
@@ -284,6 +285,42 @@ class Tracker:
         is not visible there, which needs an object that is prompted elsewhere.
         """
         return self._add(self._prompt_or_new(t, object_id).with_mask(mask))
+
+    def adopt_masks(self, t: int, masks: Mapping[int, ArrayLike]) -> None:
+        """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
+
+        The network sees a mask only when another frame needs it, so this takes next to no time.
+        Unknown objects are made.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        masks : mapping of int to array_like
+            (Y, X) masks, none of them empty, by object.
+
+        Raises
+        ------
+        ValueError
+            As `add_mask`, or if a mask is empty; nothing is adopted then.
+        """
+        prompts = [Prompt(check_integer(t, "frame"), k).with_mask(m) for k, m in masks.items()]
+        for prompt in prompts:
+            check_inside(prompt, self.shape)
+            if prompt.mask is None or not prompt.mask.any():
+                raise ValueError(f"the mask of object {prompt.object_id} is empty")
+        self._embedding = None
+        for prompt in prompts:
+            assert prompt.mask is not None
+            masklet = self._masklets.setdefault(prompt.object_id, Masklet())
+            entry, before = masklet.prompted.get(t), masklet.records.get(t)
+            near = before or masklet.records.get(t - 1)
+            extent = mask_extent(prompt.mask)
+            window = self._engine.grid.choose(extent, near.window if near else None)
+            record = draw_record(prompt.mask, window, self._renderer.size)
+            before = entry.before if entry else before
+            masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
+            masklet.records[t] = record
 
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:
         """Replace what was given for an object on a frame.
