@@ -112,8 +112,8 @@ class Engine:
         self.grid = grid
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self.memories = MemoryCache(memory_bytes)
-        self.object_batch = object_batch
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
+        self.object_batch = object_batch
 
     def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
         """Features of views; each frame is read once."""
@@ -211,7 +211,6 @@ class Engine:
             )
             return self.model.attend(features, memory)
 
-    def _maps(self, job: Job) -> Tensor:
     def _pointer(self, t: int, record: MaskRecord) -> NDArray[np.float32]:
         """(C,) object pointer of a mask, made now if the network has not seen the mask yet."""
         if record.pointer.size:
@@ -223,6 +222,7 @@ class Engine:
             self._pointers[record] = found
         return found
 
+    def _maps(self, job: Job) -> Tensor:
         """(M, memory_dim, H, W) memories of one object, rebuilt where they are gone."""
         maps = []
         for k in job.recall.frames:
