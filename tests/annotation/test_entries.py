@@ -23,6 +23,7 @@ CHANGE_NOTHING = {
     "next_doubtful",
     "prompt",
     "prompts",
+    "repair_labels",
     "reviewed_frames",
     "score",
     "timeline",
