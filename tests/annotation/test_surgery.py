@@ -199,6 +199,15 @@ def test_merge_keeps_granddaughters(tracked: Annotation) -> None:
     assert {tracked.objects[key].parent for key in granddaughters} == {1}
 
 
+def test_nothing_of_a_merged_object_is_left(tracked: Annotation) -> None:
+    tracked.clear_masks(2, [3])
+    tracked.accept(2, [3])
+    tracked.merge_objects(1, 2)
+    tracked.add_object(2)
+    assert tracked.reviewed_frames(2) == frozenset()
+    assert not tracked.timeline(2).has_mask.any()
+
+
 def test_lives_that_do_not_fit_are_not_merged(tracked: Annotation) -> None:
     new = tracked.split_object(2, 3)
     tracked.divide_object(1, 2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_sam2.annotation.actions import Operation, SetMasklet, SetObject
+from napari_sam2.annotation.actions import Operation, SetMasklet, SetObject, SetReviewed
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.lineage import Lineage
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
@@ -280,8 +280,14 @@ class Surgery(Lineage):
             for key, after in objects.items()
             if known.get(key) != after
         ]
-        largest = max(objects, default=0)
-        self._perform(Operation(text, (*properties, *masklets), data), largest)
+        reviewed = self._content.reviewed
+        withdrawals = [
+            SetReviewed(key, reviewed[key], frozenset())
+            for key, after in objects.items()
+            if after is None and key in reviewed
+        ]
+        actions = (*withdrawals, *properties, *masklets)
+        self._perform(Operation(text, actions, data), max(objects, default=0))
 
 
 def two_pieces(
