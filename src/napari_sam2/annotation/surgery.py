@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_sam2.annotation.actions import Operation, SetMasklet, SetObject, SetReviewed
+from napari_sam2.annotation.actions import (
+    Action,
+    Operation,
+    SetMasklet,
+    SetObject,
+    SetReviewed,
+)
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.lineage import Lineage
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
@@ -286,7 +292,7 @@ class Surgery(Lineage):
             for key, after in objects.items()
             if after is None and key in reviewed
         ]
-        actions = (*withdrawals, *properties, *masklets)
+        actions: tuple[Action, ...] = (*withdrawals, *properties, *masklets)
         self._perform(Operation(text, actions, data), max(objects, default=0))
 
 
