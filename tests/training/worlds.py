@@ -32,3 +32,14 @@ class Discs:
             labels[t][(y - 20) ** 2 + (x - 20 - 2 * t) ** 2 < 80] = 1
             labels[t][(y - 44) ** 2 + (x - 44 + 2 * t) ** 2 < 120] = 2
         return (40 + 150 * (labels > 0)).astype(np.uint8), labels
+
+
+class Dots:
+    """Nine squares that stand still."""
+
+    def draw(self, rng, frames):
+        labels = np.zeros((frames, 64, 64), np.uint16)
+        for number in range(9):
+            row, column = divmod(number, 3)
+            labels[:, 20 * row + 4 : 20 * row + 14, 20 * column + 4 : 20 * column + 14] = number + 1
+        return (40 + 150 * (labels > 0)).astype(np.uint8), labels

@@ -18,6 +18,7 @@ from napari_sam2.cli.models import models
 from napari_sam2.cli.replay import replay
 from napari_sam2.cli.score import score
 from napari_sam2.cli.track import track
+from napari_sam2.cli.train import train
 from napari_sam2.cli.window import open_window
 
 _INTERRUPTED = 130  # what the parser makes of Ctrl+C
@@ -36,6 +37,7 @@ app.command()(replay)
 app.command()(evaluate)
 app.command()(score)
 app.command()(export)
+app.command()(train)
 app.command("open")(open_window)
 app.add_typer(models, name="models")
 

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Schedule = Literal["flat", "cosine", "inverse_sqrt"]
+
+STRICT = {"extra": "forbid", "strict": True}
+"""How pydantic reads these classes from a file: nothing unknown, no "3" for 3."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the named loss terms (§D.2.2 "Losses and optimization").
+
+    The paper's ratio is 20:1:1:1 for focal, dice, IoU and occlusion, `LossWeights.paper()`. From
+    scratch on small cells the focal term leaves nearly all weight on the background, so `balanced`
+    (cross-entropy that gives the neighbourhood of the object most of the weight) carries the first
+    stages, and `dense` teaches the encoder where cells are, where they end and where their middle
+    is.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+
+    balanced: float = 1.0
+    focal: float = 0.0
+    dice: float = 1.0
+    iou: float = 1.0
+    occlusion: float = 1.0
+    dense: float = 1.0
+
+    @classmethod
+    def paper(cls) -> LossWeights:
+        """20:1:1:1, and nothing else."""
+        return cls(balanced=0.0, focal=20.0, dense=0.0)
 
 
 @dataclass(frozen=True)
@@ -25,7 +59,15 @@ class Stage:
         Most corrective clicks on an image and on a prompted frame of a clip (paper: 7).
     learning_rate : float
         Peak of the stage.
+    prompted_frames : int
+        Most frames of a clip with a prompt, 1 or 2, the first one included (paper: 2).
+    freeze_encoder : bool
+        The image encoder does not learn, as where the paper tunes on 16 frames.
+    losses : LossWeights or None
+        In place of those of the run.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     steps: int
     images_share: float = 0.5
@@ -37,24 +79,24 @@ class Stage:
     image_clicks: int = 2
     clip_clicks: int = 1
     learning_rate: float = 4e-4
+    prompted_frames: int = 2
+    freeze_encoder: bool = False
+    losses: LossWeights | None = None
 
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the named loss terms (§D.2.2 "Losses and optimization").
-
-    The paper's ratio is 20:1:1:1 for focal, dice, IoU and occlusion. From scratch on small cells
-    the focal term leaves nearly all weight on the background, so `balanced` (cross-entropy that
-    gives the neighbourhood of the object most of the weight) carries the first stages, and `dense`
-    teaches the encoder where cells are, where they end and where their middle is.
-    """
-
-    balanced: float = 1.0
-    focal: float = 0.0
-    dice: float = 1.0
-    iou: float = 1.0
-    occlusion: float = 1.0
-    dense: float = 1.0
+    def __post_init__(self) -> None:
+        for name in ("steps", "images", "objects", "clips", "clip_objects", "frames"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if min(self.image_clicks, self.clip_clicks) < 0:
+            raise ValueError("image_clicks and clip_clicks must not be negative")
+        if not 0 <= self.images_share <= 1:
+            raise ValueError(f"images_share must be in 0..1; got {self.images_share}")
+        if self.images_share < 1 and self.frames < 2:
+            raise ValueError("clips need at least 2 frames; single images are images_share = 1.0")
+        if self.prompted_frames not in (1, 2):
+            raise ValueError(f"prompted_frames must be 1 or 2; got {self.prompted_frames}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
 
 
 @dataclass(frozen=True)
@@ -83,7 +125,18 @@ class TrainingConfig:
         Decay of the running average of weights that is saved for inference.
     seed : int
         Of weights and batches.
+    layer_decay : float
+        Each block of the image encoder learns slower by this factor than the one after it (Table
+        12: 0.8 to 0.925); 1 for none.
+    encoder_rate : float
+        Learning rate of the image encoder as a share of that of the rest (Table 12: 0.2).
+    schedule : str
+        `flat`, `cosine`: falls to nothing over all steps, or `inverse_sqrt` after the warm-up.
+    precision : str
+        `bfloat16` products, `float32`, or `auto`: bfloat16 on CUDA.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     preset: str = "cells"
     data: tuple[str, ...] = ()
@@ -96,6 +149,19 @@ class TrainingConfig:
     cooldown: float = 0.2
     average: float = 0.999
     seed: int = 0
+    layer_decay: float = 1.0
+    encoder_rate: float = 1.0
+    schedule: Schedule = "flat"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("layer_decay", "encoder_rate"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0..1 and not 0; got {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average must be at least 0 and less than 1; got {self.average}")
+        if self.seed < 0 or self.warmup < 0 or self.cooldown < 0:
+            raise ValueError("seed, warmup and cooldown must not be negative")
 
     @property
     def steps(self) -> int:
@@ -110,8 +176,20 @@ class TrainingConfig:
             step -= stage.steps
         return self.stages[-1]
 
+    def losses_at(self, step: int) -> LossWeights:
+        """Weights of the loss terms of a step."""
+        return self.stage_at(step).losses or self.losses
+
     def learning_rate(self, step: int) -> float:
-        """Learning rate of a step: warm-up, the stage's own, cool-down."""
+        """Learning rate of a step: warm-up, the stage's own by the schedule, cool-down."""
         rise = min(1.0, (step + 1) / max(self.warmup, 1))
         left = (self.steps - step) / max(self.cooldown * self.steps, 1.0)
-        return self.stage_at(step).learning_rate * rise * max(0.05, min(1.0, left))
+        rate = self.stage_at(step).learning_rate * self._share(step)
+        return rate * rise * max(0.05, min(1.0, left))
+
+    def _share(self, step: int) -> float:
+        if self.schedule == "cosine":
+            return 0.5 + 0.5 * math.cos(math.pi * min(step / max(self.steps, 1), 1.0))
+        if self.schedule == "inverse_sqrt":
+            return min(1.0, math.sqrt(max(self.warmup, 1) / (step + 1)))
+        return 1.0

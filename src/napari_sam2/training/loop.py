@@ -1,171 +1,44 @@
-"""The training loop: a step, a checkpoint, a run (paper §D.2)."""
+"""The training loop: a step, an epoch, a run, and its checkpoints (paper §D.2)."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import os
+import math
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from napari_sam2.model.config import PRESETS, Sam2Config
-from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD, Sam2
-from napari_sam2.training.config import Stage, TrainingConfig
-from napari_sam2.training.data import sample_objects
-from napari_sam2.training.dense import DenseHead, dense_target
-from napari_sam2.training.simulate import Batch, Script, simulate
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training.batches import ClipSource, batches, make_batch
+from napari_sam2.training.checkpoints import BEST, Run, averaged, export, resume, save, start
+from napari_sam2.training.config import TrainingConfig
+from napari_sam2.training.logs import LOG, VALIDATION, append_figures, draw_curve
+from napari_sam2.training.optimizer import set_learning_rate
+from napari_sam2.training.simulate import Batch, Outcome, Script, simulate
 
-FIRST_PROMPTS = ("mask", "click", "box")
+__all__ = [
+    "ClipSource",
+    "Run",
+    "averaged",
+    "batches",
+    "epoch",
+    "export",
+    "make_batch",
+    "resume",
+    "save",
+    "start",
+    "train",
+    "train_step",
+]
 
-
-class ClipSource(Protocol):
-    """What batches are drawn from."""
-
-    def draw(self, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images (T, Y, X) uint8 and labels (T, Y, X) of a random clip."""
-        ...
-
-
-@dataclass
-class Run:
-    """Everything that changes while training."""
-
-    model: Sam2
-    average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    dense_head: DenseHead
-    step: int = 0
-    seconds: float = 0.0
+Figures = dict[str, float]
 
 
-def start(config: TrainingConfig, device: str = "cpu", network: Sam2Config | None = None) -> Run:
-    """A fresh run: random weights, and an optimizer.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The run.
-    device : str
-        Where it runs.
-    network : Sam2Config, optional
-        Default: the preset that the configuration names.
-
-    Returns
-    -------
-    Run
-    """
-    torch.manual_seed(config.seed)
-    model = Sam2(network or PRESETS[config.preset])
-    initialise(model)
-    model.to(device)
-    dense_head = DenseHead(model.config).to(device)
-    parameters = [*model.parameters(), *dense_head.parameters()]
-    decayed = [p for p in parameters if p.ndim > 1]
-    plain = [p for p in parameters if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate(0),
-        betas=(0.9, 0.98),
-    )
-    average = {key: value.clone() for key, value in model.state_dict().items()}
-    return Run(model, average, optimizer, dense_head)
-
-
-def initialise(model: Sam2) -> None:
-    """Start values that let every part learn from the first step.
-
-    The occlusion head starts on "visible", the layer scales of the memory encoder and the position
-    embeddings start well above zero.
-    """
-    scores = model.sam_mask_decoder.pred_obj_score_head
-    with torch.no_grad():
-        dict(scores.named_parameters())[f"layers.{len(scores.layers) - 1}.bias"].fill_(3.0)
-    trunk = model.image_encoder.trunk
-    for embedding in (trunk.pos_embed, trunk.pos_embed_window):
-        nn.init.trunc_normal_(embedding, std=0.02)
-    with torch.no_grad():
-        for name, parameter in model.memory_encoder.fuser.named_parameters():
-            if name.endswith("gamma"):
-                parameter.fill_(0.1)
-
-
-def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[Batch, Script]:
-    """The batch of a step; a pure function of the seed and the step."""
-    rng = np.random.default_rng([config.seed, step])
-    stage = config.stage_at(step)
-    is_image = rng.random() < stage.images_share
-    count = stage.images if is_image else stage.clips
-    objects = stage.objects if is_image else stage.clip_objects
-    frames = 1 if is_image else stage.frames
-    images: list[np.ndarray] = []
-    dense: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    clip: list[int] = []
-    while len(images) < count:
-        pictures, labels = source.draw(rng, frames)
-        chosen = sample_objects(labels, objects, rng)
-        if not chosen:
-            continue
-        clip += [len(images)] * len(chosen)
-        targets += [labels == k for k in chosen]
-        images.append(pictures)
-        dense += [dense_target(frame) for frame in labels]
-    batch = Batch(
-        as_input(np.stack(images)),
-        torch.from_numpy(np.stack(targets)).float(),
-        torch.tensor(clip),
-        torch.from_numpy(np.stack(dense)),
-    )
-    return batch, draw_script(stage, frames, rng)
-
-
-def draw_script(stage: Stage, frames: int, rng: np.random.Generator) -> Script:
-    """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images."""
-    if frames == 1:
-        first = rng.choice(FIRST_PROMPTS, p=[0.0, 0.6, 0.4])
-        return Script(first, int(rng.integers(0, stage.image_clicks + 1)))
-    first = rng.choice(FIRST_PROMPTS, p=[0.5, 0.25, 0.25])
-    corrected = int(rng.integers(1, frames)) if rng.random() < 0.5 else None
-    return Script(first, int(rng.integers(0, stage.clip_clicks + 1)), corrected)
-
-
-def as_input(images: np.ndarray) -> Tensor:
-    """(V, T, Y, X) uint8 -> (V, T, 3, Y, X) float32 as the encoder wants it."""
-    grey = torch.from_numpy(images).float()[:, :, None] / 255
-    mean = torch.tensor(PIXEL_MEAN)[:, None, None]
-    std = torch.tensor(PIXEL_STD)[:, None, None]
-    return (grey - mean) / std
-
-
-def batches(
-    source: ClipSource, config: TrainingConfig, first: int = 0, ahead: int = 6
-) -> Iterator[tuple[Batch, Script]]:
-    """Batches from a step on, without end, prepared ahead in a thread of their own."""
-    steps = itertools.count(first)
-    with ThreadPoolExecutor(1) as pool:
-        queue = deque(pool.submit(make_batch, source, config, next(steps)) for _ in range(ahead))
-        try:
-            while True:
-                yield queue.popleft().result()
-                queue.append(pool.submit(make_batch, source, config, next(steps)))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -> dict[str, float]:
+def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -> Figures:
     """One optimizer step.
 
     Parameters
@@ -184,17 +57,19 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
     dict of str to float
         Loss terms, gradient norm and IoUs by kind of mask.
     """
-    generator = torch.Generator(device=batch.images.device).manual_seed(
-        config.seed * 1_000_003 + run.step
-    )
-    for group in run.optimizer.param_groups:
-        group["lr"] = config.learning_rate(run.step)
-    outcome = simulate(run.model, batch, script, config.losses, generator)
-    dense = torch.zeros(())
-    if batch.dense is not None and outcome.features is not None:
-        dense = run.dense_head(outcome.features, batch.dense)
-    masks = torch.stack([terms.total(config.losses) for terms in outcome.losses]).mean()
-    loss = masks + config.losses.dense * dense
+    device = batch.images.device
+    generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + run.step)
+    is_frozen = config.stage_at(run.step).freeze_encoder
+    run.model.image_encoder.requires_grad_(not is_frozen)
+    set_learning_rate(run.optimizer, config.learning_rate(run.step))
+    weights = config.losses_at(run.step)
+    with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
+        outcome = simulate(run.model, batch, script, weights, generator)
+        dense = torch.zeros((), device=device)
+        if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
+            dense = run.dense_head(outcome.features, batch.dense)
+    masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
+    loss = masks + weights.dense * dense
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
@@ -202,13 +77,20 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
         run.optimizer.step()
     run.step += 1
     update_average(run, config.average)
-    figures = {"loss": float(loss.detach()), "norm": float(norm)}
-    figures["loss_dense"] = float(dense.detach())
+    return {"loss": float(loss.detach()), "norm": float(norm), **_figures(outcome, dense)}
+
+
+def _figures(outcome: Outcome, dense: Tensor) -> Figures:
+    figures = {"loss_dense": float(dense.detach())}
     for name in ("balanced", "focal", "dice", "iou", "occlusion"):
         values = [getattr(terms, name).detach().mean() for terms in outcome.losses]
         figures[f"loss_{name}"] = float(torch.stack(values).mean())
-    figures.update({f"iou_{k}": float(np.mean(v)) for k, v in outcome.ious.items()})
-    return figures
+    return {**figures, **{f"iou_{k}": float(np.mean(v)) for k, v in outcome.ious.items()}}
+
+
+def uses_bfloat16(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether products are in bfloat16; losses and weights are in float32 all the same."""
+    return config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
 
 
 @torch.no_grad()
@@ -219,42 +101,42 @@ def update_average(run: Run, decay: float) -> None:
         run.average[key].lerp_(value, 1 - decay)
 
 
-def save(run: Run, config: TrainingConfig, folder: Path) -> None:
-    """Write what a later `resume` needs, and the averaged weights as fp16 safetensors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "model": run.model.state_dict(),
-        "average": run.average,
-        "dense_head": run.dense_head.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "step": run.step,
-        "seconds": run.seconds,
-    }
-    torch.save(state, folder / "run.pt.tmp")
-    os.replace(folder / "run.pt.tmp", folder / "run.pt")
-    export(run, folder / f"{config.preset}.safetensors")
+def epoch(
+    run: Run,
+    config: TrainingConfig,
+    batches: Iterator[tuple[Batch, Script]],
+    until: int,
+    should_stop: Callable[[], bool],
+    after_step: Callable[[Figures], None],
+) -> bool:
+    """The steps up to the next validation.
 
+    Parameters
+    ----------
+    run : Run
+        Changed in place.
+    config : TrainingConfig
+        The run's plan.
+    batches : iterator
+        From `run.step` on.
+    until : int
+        Step before which it ends.
+    should_stop : callable
+        Asked before each step.
+    after_step : callable
+        Takes the figures of each step.
 
-def export(run: Run, path: Path) -> None:
-    """Averaged weights in half precision, as `load_model` takes them."""
-    half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(half, temporary, metadata={"preset": run.model.config.name, "step": str(run.step)})
-    os.replace(temporary, path)
-
-
-def resume(
-    config: TrainingConfig, folder: Path, device: str = "cpu", network: Sam2Config | None = None
-) -> Run:
-    """A run as `save` left it; arguments as for `start`."""
-    state: dict[str, Any] = torch.load(folder / "run.pt", map_location=device, weights_only=True)
-    run = start(config, device, network)
-    run.model.load_state_dict(state["model"])
-    run.dense_head.load_state_dict(state["dense_head"])
-    run.average = state["average"]
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.step, run.seconds = state["step"], state["seconds"]
-    return run
+    Returns
+    -------
+    bool
+        Whether all steps were made.
+    """
+    while run.step < until:
+        if should_stop():
+            return False
+        batch, script = next(batches)
+        after_step(train_step(run, config, batch.to(run.model.device), script))
+    return True
 
 
 def train(
@@ -263,12 +145,16 @@ def train(
     batches: Iterator[tuple[Batch, Script]],
     folder: Path,
     *,
-    minutes: float = float("inf"),
+    minutes: float = math.inf,
     save_every_s: float = 180,
     log_every: int = 50,
     report: Callable[[str], None] = print,
+    validate: Callable[[Sam2], Figures] | None = None,
+    validate_every: int = 500,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int, int], None] = lambda step, steps: None,
 ) -> None:
-    """Train until all steps are done or the time is up.
+    """Train until all steps are done, the time is up, or someone wants to stop.
 
     Parameters
     ----------
@@ -279,7 +165,7 @@ def train(
     batches : iterator
         From `run.step` on.
     folder : Path
-        Where checkpoints and `log.csv` go.
+        Where checkpoints, tables and the curve go.
     minutes : float
         Time box.
     save_every_s : float
@@ -288,42 +174,94 @@ def train(
         Steps between lines of the log.
     report : callable
         Takes each line of the log as text.
+    validate : callable, optional
+        Figures of a network, among them their ``mean``; the network with the highest one is kept
+        as `best.safetensors`.
+    validate_every : int
+        Steps of an epoch.
+    should_stop : callable
+        Asked before each step.
+    on_step : callable
+        Told after each step how many are done, and of how many.
     """
-    begin = saved = last = time.monotonic()
-    figures: dict[str, list[float]] = defaultdict(list)
-    device = run.model.device
-    for batch, script in batches:
-        if run.step >= config.steps or time.monotonic() - begin > minutes * 60:
+    deadline = time.monotonic() + minutes * 60
+    keeper = _Keeper(run, config, folder, save_every_s, log_every, report)
+
+    def is_over() -> bool:
+        return should_stop() or time.monotonic() > deadline
+
+    def after_step(figures: Figures) -> None:
+        keeper.note(figures)
+        on_step(run.step, config.steps)
+
+    while run.step < config.steps:
+        until = min((run.step // validate_every + 1) * validate_every, config.steps)
+        keeper.restart_clock()
+        if not epoch(run, config, batches, until, is_over, after_step):
             break
-        for name, value in train_step(run, config, batch.to(device), script).items():
-            figures[name].append(value)
+        if validate is not None:
+            keeper.judge(validate(averaged(run)))
+    keeper.close()
+
+
+class _Keeper:
+    """Writes tables and checkpoints of a run when it is time to."""
+
+    def __init__(
+        self,
+        run: Run,
+        config: TrainingConfig,
+        folder: Path,
+        save_every_s: float,
+        log_every: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self.run, self.config, self.folder = run, config, folder
+        self.save_every_s, self.log_every, self.report = save_every_s, log_every, report
+        self.figures: dict[str, list[float]] = defaultdict(list)
+        self.saved = time.monotonic()
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
+        """Count seconds of training from now on."""
+        self.last = time.monotonic()
+
+    def note(self, figures: Figures) -> None:
+        """After each step: log and save where they are due."""
+        for name, value in figures.items():
+            self.figures[name].append(value)
         now = time.monotonic()
-        run.seconds += now - last
-        last = now
-        if run.step % log_every == 0:
-            report(log(run, config, figures, folder))
-            figures.clear()
-        if now - saved > save_every_s:
-            save(run, config, folder)
-            saved = now
-    save(run, config, folder)
+        self.run.seconds += now - self.last
+        self.last = now
+        if self.run.step % self.log_every == 0:
+            self._write(LOG, self.figures)
+            self.figures.clear()
+        if now - self.saved > self.save_every_s:
+            self._save()
 
+    def judge(self, figures: Figures) -> None:
+        """After a validation: keep the network if it is the best one so far."""
+        self._write(VALIDATION, {name: [value] for name, value in figures.items()}, "validation ")
+        if figures["mean"] > self.run.best:
+            self.run.best = figures["mean"]
+            export(self.run, self.folder / BEST)
+        self._save()
+        draw_curve(self.folder)
 
-def log(run: Run, config: TrainingConfig, figures: dict[str, list[float]], folder: Path) -> str:
-    """Append a line for each figure to `log.csv`; give them as one line of text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    means = {name: float(np.nanmean(values)) for name, values in sorted(figures.items())}
-    path = folder / "log.csv"
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["step", "seconds", "learning_rate", "figure", "mean", "count"])
-        rate = config.learning_rate(run.step)
-        for name, mean in means.items():
-            count = len(figures[name])
-            writer.writerow(
-                [run.step, round(run.seconds), f"{rate:.2e}", name, f"{mean:.4f}", count]
-            )
-    parts = " ".join(f"{name}={mean:.3f}" for name, mean in means.items())
-    return f"step {run.step} {run.seconds / 60:.1f} min {parts}"
+    def close(self) -> None:
+        """At the end: what is not written yet."""
+        if self.figures:
+            self._write(LOG, self.figures)
+        self._save()
+        draw_curve(self.folder)
+
+    def _save(self) -> None:
+        save(self.run, self.config, self.folder)
+        self.saved = time.monotonic()
+
+    def _write(self, table: str, figures: dict[str, list[float]], prefix: str = "") -> None:
+        run = self.run
+        rate = self.config.learning_rate(run.step)
+        means = append_figures(self.folder / table, run.step, run.seconds, rate, figures)
+        text = " ".join(f"{name}={mean:.3f}" for name, mean in means.items())
+        self.report(f"{prefix}step {run.step} {run.seconds / 60:.1f} min {text}")

@@ -62,7 +62,7 @@ def frame_losses(
     -------
     Terms
     """
-    target = target[:, None]
+    masks, predicted_iou, target = masks.float(), predicted_iou.float(), target[:, None]
     is_visible = target.flatten(1).sum(1) > 0  # (B,)
     balanced, focal, dice = (f(masks, target) for f in (balanced_loss, focal_loss, dice_loss))
     mask_loss = weights.balanced * balanced + weights.focal * focal + weights.dice * dice
@@ -74,8 +74,12 @@ def frame_losses(
         focal=focal.gather(1, best)[:, 0] * keep,
         dice=dice.gather(1, best)[:, 0] * keep,
         iou=iou_error * keep,
-        occlusion=F.binary_cross_entropy_with_logits(occlusion_score[:, 0], keep, reduction="none"),
+        occlusion=_occlusion_loss(occlusion_score.float(), keep),
     )
+
+
+def _occlusion_loss(score: Tensor, keep: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(score[:, 0], keep, reduction="none")
 
 
 def balanced_loss(masks: Tensor, target: Tensor, margin: int = 9) -> Tensor:

@@ -1,0 +1,104 @@
+"""Batches of a training run: each a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
+from napari_sam2.training.config import Stage, TrainingConfig
+from napari_sam2.training.data import sample_objects
+from napari_sam2.training.dense import dense_target
+from napari_sam2.training.simulate import Batch, Script
+
+FIRST_PROMPTS = ("mask", "click", "box")
+EMPTY_DRAWS = 200  # clips without an object, one after the other, that are too many
+
+
+class ClipSource(Protocol):
+    """What batches are drawn from."""
+
+    def draw(self, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images (T, Y, X) uint8 and labels (T, Y, X) of a random clip."""
+        ...
+
+
+def batches(
+    source: ClipSource, config: TrainingConfig, first: int = 0, ahead: int = 6
+) -> Generator[tuple[Batch, Script], None, None]:
+    """Batches from a step on, without end, prepared ahead in a thread of their own."""
+    steps = itertools.count(first)
+    with ThreadPoolExecutor(1) as pool:
+        queue = deque(pool.submit(make_batch, source, config, next(steps)) for _ in range(ahead))
+        try:
+            while True:
+                yield queue.popleft().result()
+                queue.append(pool.submit(make_batch, source, config, next(steps)))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[Batch, Script]:
+    """The batch of a step; a pure function of the seed and the step.
+
+    Raises
+    ------
+    ValueError
+        If the source gives clip after clip without an object to prompt.
+    """
+    rng = np.random.default_rng([config.seed, step])
+    stage = config.stage_at(step)
+    is_image = rng.random() < stage.images_share
+    count = stage.images if is_image else stage.clips
+    objects = stage.objects if is_image else stage.clip_objects
+    frames = 1 if is_image else stage.frames
+    images: list[np.ndarray] = []
+    dense: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    clip: list[int] = []
+    empty = 0
+    while len(images) < count:
+        pictures, labels = source.draw(rng, frames)
+        chosen = sample_objects(labels, objects, rng)
+        if not chosen:
+            empty += 1
+            if empty == EMPTY_DRAWS:
+                raise ValueError(f"{EMPTY_DRAWS} clips in a row hold no object of 24 pixels")
+            continue
+        clip += [len(images)] * len(chosen)
+        targets += [labels == k for k in chosen]
+        images.append(pictures)
+        dense += [dense_target(frame) for frame in labels]
+    batch = Batch(
+        as_input(np.stack(images)),
+        torch.from_numpy(np.stack(targets)).float(),
+        torch.tensor(clip),
+        torch.from_numpy(np.stack(dense)),
+    )
+    return batch, draw_script(stage, frames, rng)
+
+
+def draw_script(stage: Stage, frames: int, rng: np.random.Generator) -> Script:
+    """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images."""
+    if frames == 1:
+        first = rng.choice(FIRST_PROMPTS, p=[0.0, 0.6, 0.4])
+        return Script(first, int(rng.integers(0, stage.image_clicks + 1)))
+    first = rng.choice(FIRST_PROMPTS, p=[0.5, 0.25, 0.25])
+    corrected = int(rng.integers(1, frames)) if rng.random() < 0.5 else None
+    clicks = int(rng.integers(0, stage.clip_clicks + 1))
+    return Script(first, clicks, corrected if stage.prompted_frames == 2 else None)
+
+
+def as_input(images: np.ndarray) -> Tensor:
+    """(V, T, Y, X) uint8 -> (V, T, 3, Y, X) float32 as the encoder wants it."""
+    grey = torch.from_numpy(images).float()[:, :, None] / 255
+    mean = torch.tensor(PIXEL_MEAN)[:, None, None]
+    std = torch.tensor(PIXEL_STD)[:, None, None]
+    return (grey - mean) / std

@@ -1,0 +1,151 @@
+"""The state of a training run: how it begins, is kept, and goes on."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from napari_sam2.model.checkpoint import StateDict, build_model
+from napari_sam2.model.config import PRESETS, Sam2Config
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training.config import TrainingConfig
+from napari_sam2.training.dense import DenseHead
+from napari_sam2.training.logs import LOG, VALIDATION, forget_later
+from napari_sam2.training.optimizer import make_optimizer
+
+CHECKPOINT, BEST = "run.pt", "best.safetensors"
+
+
+@dataclass
+class Run:
+    """Everything that changes while training.
+
+    Attributes
+    ----------
+    best : float
+        Highest mean of a validation so far.
+    """
+
+    model: Sam2
+    average: dict[str, Tensor]
+    optimizer: torch.optim.Optimizer
+    dense_head: DenseHead
+    step: int = 0
+    seconds: float = 0.0
+    best: float = -math.inf
+
+
+def start(
+    config: TrainingConfig,
+    device: str = "cpu",
+    network: Sam2Config | None = None,
+    weights: StateDict | None = None,
+) -> Run:
+    """A fresh run: a network, and an optimizer.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The run.
+    device : str
+        Where it runs.
+    network : Sam2Config, optional
+        Default: the preset that the configuration names.
+    weights : dict of str to Tensor, optional
+        To start from; random by default.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    RuntimeError
+        If the weights are of another network.
+    """
+    torch.manual_seed(config.seed)
+    model = Sam2(network or PRESETS[config.preset])
+    initialise(model)
+    if weights is not None:
+        model.load_state_dict(weights)
+    model.to(device)
+    dense_head = DenseHead(model.config).to(device)
+    optimizer = make_optimizer(model, dense_head.parameters(), config)
+    average = {key: value.clone() for key, value in model.state_dict().items()}
+    return Run(model, average, optimizer, dense_head)
+
+
+def initialise(model: Sam2) -> None:
+    """Start values that let every part learn from the first step.
+
+    The occlusion head starts on "visible", the layer scales of the memory encoder and the position
+    embeddings start well above zero.
+    """
+    scores = model.sam_mask_decoder.pred_obj_score_head
+    with torch.no_grad():
+        dict(scores.named_parameters())[f"layers.{len(scores.layers) - 1}.bias"].fill_(3.0)
+    trunk = model.image_encoder.trunk
+    for embedding in (trunk.pos_embed, trunk.pos_embed_window):
+        nn.init.trunc_normal_(embedding, std=0.02)
+    with torch.no_grad():
+        for name, parameter in model.memory_encoder.fuser.named_parameters():
+            if name.endswith("gamma"):
+                parameter.fill_(0.1)
+
+
+def averaged(run: Run) -> Sam2:
+    """A network with the averaged weights, ready for inference."""
+    return build_model(run.model.config, run.average).to(run.model.device)
+
+
+def save(run: Run, config: TrainingConfig, folder: Path) -> None:
+    """Write what a later `resume` needs, and the averaged weights as fp16 safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "model": run.model.state_dict(),
+        "average": run.average,
+        "dense_head": run.dense_head.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "step": run.step,
+        "seconds": run.seconds,
+        "best": run.best,
+    }
+    temporary = folder / f"{CHECKPOINT}.tmp"
+    torch.save(state, temporary)
+    os.replace(temporary, folder / CHECKPOINT)
+    export(run, folder / f"{config.preset}.safetensors")
+
+
+def export(run: Run, path: Path) -> None:
+    """Averaged weights in half precision, as `load_model` takes them."""
+    half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(half, temporary, metadata={"preset": run.model.config.name, "step": str(run.step)})
+    os.replace(temporary, path)
+
+
+def resume(
+    config: TrainingConfig, folder: Path, device: str = "cpu", network: Sam2Config | None = None
+) -> Run:
+    """A run as `save` left it; arguments as for `start`.
+
+    Lines of the tables that were written after that are removed: they will come again.
+    """
+    state: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=device, weights_only=True)
+    run = start(config, device, network)
+    run.model.load_state_dict(state["model"])
+    run.dense_head.load_state_dict(state["dense_head"])
+    run.average = state["average"]
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.step, run.seconds = state["step"], state["seconds"]
+    run.best = state.get("best", -math.inf)
+    for name in (LOG, VALIDATION):
+        forget_later(folder / name, run.step)
+    return run
