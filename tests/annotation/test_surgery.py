@@ -285,3 +285,32 @@ def test_operations_are_described(
     assert change.__name__ in tracked.history[-1].describe()["action"]
     inverse = tracked.history[-1].inverse().describe()
     assert inverse["action"].startswith("take back")
+
+
+def test_masks_beyond_the_life_of_an_object_are_not_merged_into_it(tracked: Annotation) -> None:
+    empty = tracked.add_object()
+    later = tracked.split_object(1, 2)
+    tracked.set_parent(later, empty)
+    with pytest.raises(ValueError, match="do not fit together"):
+        tracked.merge_objects(2, empty)
+
+
+def test_object_that_is_divided_is_not_swapped_later(tracked: Annotation) -> None:
+    tracked.divide_object(1, 2)
+    with pytest.raises(ValueError, match="divided before frame 4"):
+        tracked.swap_objects(1, 2, 4)
+
+
+def test_mother_without_daughters_may_live_on(tracked: Annotation, tracker: StandInTracker) -> None:
+    daughters = tracked.divide_object(1, 2)
+    tracked.remove_object(daughters[0])
+    assert tracked.objects[1].end == 1
+    tracked.remove_object(daughters[1])
+    assert tracked.objects[1].end is None
+    click(tracked, tracker, 1, t=3)
+
+
+def test_orphans_may_be_tracked_back(tracked: Annotation) -> None:
+    one, two = tracked.divide_object(1, 2)
+    tracked.remove_object(1)
+    assert [tracked.objects[key].birth for key in (one, two)] == [None, None]

@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.entries import journaled
-from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.roster import Roster
 
 
@@ -56,18 +55,6 @@ class Lineage(Roster):
         )
         verb = "unlink" if parent is None else "link"
         self._perform(Group(f"{verb} object {object_id}", actions))
-
-    def _without_parent(self, child: AnnotatedObject) -> Iterator[tuple[int, AnnotatedObject]]:
-        """What a daughter and her mother are when they have nothing to do with each other."""
-        yield child.object_id, replace(child, parent=None, birth=None)
-        if child.parent is not None:
-            siblings = [k for k in self._daughters(child.parent) if k != child.object_id]
-            births = [b for k in siblings if (b := self._known(k).birth) is not None]
-            end = min(births) - 1 if births else None
-            yield child.parent, replace(self._known(child.parent), end=end)
-
-    def _daughters(self, object_id: int) -> list[int]:
-        return [k for k, other in self._content.objects.items() if other.parent == object_id]
 
     def _ancestors(self, object_id: int | None) -> Iterator[int]:
         """An object, its mother, her mother..."""

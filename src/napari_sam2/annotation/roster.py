@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import SupportsIndex
 
@@ -64,10 +65,10 @@ class Roster(Document):
         properties = self._known(object_id)
         object_id = properties.object_id
         actions: list[Action] = [SetObject(object_id, properties, None)]
-        for child in self._content.objects.values():
-            if child.parent == object_id:
-                orphan = replace(child, parent=None)
-                actions.append(SetObject(child.object_id, child, orphan))
+        relatives = {k: v for k, v in self._without_parent(properties) if k != object_id}
+        for child in map(self._known, self._daughters(object_id)):
+            relatives[child.object_id] = replace(child, parent=None, birth=None)
+        actions += [SetObject(k, self._known(k), after) for k, after in relatives.items()]
         if object_id in self._content.tracker.object_ids:
             actions.append(self._content.removal(object_id))
         if reviewed := self._content.reviewed.get(object_id):
@@ -112,6 +113,18 @@ class Roster(Document):
         if after != before:
             change = SetObject(object_id, before, after)
             self._perform(Group(f"{verb} object {object_id}", (change,)))
+
+    def _without_parent(self, child: AnnotatedObject) -> Iterator[tuple[int, AnnotatedObject]]:
+        """What a daughter and her mother are when they have nothing to do with each other."""
+        yield child.object_id, replace(child, parent=None, birth=None)
+        if child.parent is not None:
+            siblings = [k for k in self._daughters(child.parent) if k != child.object_id]
+            births = [b for k in siblings if (b := self._known(k).birth) is not None]
+            end = min(births) - 1 if births else None
+            yield child.parent, replace(self._known(child.parent), end=end)
+
+    def _daughters(self, object_id: int) -> list[int]:
+        return [k for k, other in self._content.objects.items() if other.parent == object_id]
 
 
 def _checked_name(name: str) -> str:

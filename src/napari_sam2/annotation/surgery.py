@@ -86,8 +86,8 @@ class Surgery(Lineage):
         Raises
         ------
         ValueError
-            If there is no such object or frame, both are one, one is born after it, or neither has
-            a mask from there on.
+            If there is no such object or frame, both are one, one is born later or divided before,
+            or neither has a mask from there on.
         """
         one, two = self._known(object_id), self._known(other)
         t = self._checked_cut(t)
@@ -96,6 +96,8 @@ class Surgery(Lineage):
         for known in (one, two):
             if known.birth is not None and known.birth > t:
                 raise ValueError(f"object {known.object_id} is not born yet on frame {t}")
+            if known.end is not None and known.end < t - 1:
+                raise ValueError(f"object {known.object_id} is divided before frame {t}")
         late_one, late_two = self._state_from(object_id, t), self._state_from(other, t)
         if not self._has_mask(late_one) and not self._has_mask(late_two):
             raise ValueError(f"neither object {object_id} nor {other} has a mask from frame {t} on")
@@ -231,7 +233,15 @@ class Surgery(Lineage):
         for child in self._daughters(other):
             if child not in objects:
                 objects[child] = replace(self._known(child), parent=keep)
-        objects[keep] = replace(kept, parent=early.parent, birth=early.birth, end=late.end)
+        joined = replace(kept, parent=early.parent, birth=early.birth, end=late.end)
+        span = joined.span(self.shape[0])
+        for t in sorted(self._visible_frames(keep) | self._visible_frames(other)):
+            if span is not None and t not in span:
+                raise ValueError(
+                    f"objects {keep} and {other} do not fit together: one of them has a mask on "
+                    f"frame {t}, beyond the life of the other"
+                )
+        objects[keep] = joined
         objects[other] = None
         return objects
 
