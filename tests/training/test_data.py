@@ -240,3 +240,40 @@ def test_sampled_objects_are_large_enough_on_the_first_frame():
 def test_dataset_needs_weighted_folders(folders):
     with pytest.raises(ValueError, match="positive weight"):
         ClipDataset(folders)
+
+
+@pytest.fixture
+def large_movie(tmp_path):
+    """One disc of 200 pixels across that stays in the middle of 500 x 700 pixels, 16 bits."""
+    y, x = np.ogrid[:500, :700]
+    labels = np.stack([((y - 250) ** 2 + (x - 350) ** 2 < 100**2).astype(np.uint16)] * 3)
+    images = (1000 + 20000 * labels).astype(np.uint16)
+    return write_pairs(tmp_path / "large", {"movie.tif": (images, labels)})
+
+
+def test_objects_of_large_movies_get_usual_sizes(large_movie):
+    dataset = ClipDataset({large_movie: 1.0}, shape=(128, 128))
+    rng = np.random.default_rng(0)
+    clips = [dataset.draw(rng, 2) for _ in range(12)]
+    sizes = [np.sqrt((labels[0] > 0).sum() * 4 / np.pi) for _, labels in clips]
+    assert {images.shape for images, _ in clips} == {(2, 128, 128)}
+    assert min(sizes) > 60  # as far as it is shrunk
+    assert max(sizes) < 125
+    assert np.ptp(sizes) > 20
+
+
+def test_view_shows_picture_and_labels_at_the_same_place(large_movie):
+    dataset = ClipDataset({large_movie: 1.0}, shape=(128, 128))
+    for seed in range(6):
+        images, labels = dataset.draw(np.random.default_rng(seed), 1)
+        inside, outside = np.median(images[labels > 0]), np.median(images[labels == 0])
+        middle = abs(images - inside) < abs(images.astype(float) - outside)
+        assert np.mean(middle != (labels > 0)) < 0.05
+
+
+def test_movie_smaller_than_the_view_is_enlarged(tmp_path):
+    image, labels = disc_still(40)
+    labels[10:20, 10:20] = 1
+    movie = {"movie.tif": (np.stack([image] * 2), np.stack([labels] * 2))}
+    dataset = ClipDataset({write_pairs(tmp_path / "small", movie): 1.0}, shape=(64, 64))
+    assert dataset.draw(np.random.default_rng(0), 2)[1].shape == (2, 64, 64)

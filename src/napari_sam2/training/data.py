@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from .packs import Shard, read_shards, write_pack
 from .stills import Still, find_stills, held_out, warp_clip
+from .views import choose_view, resize_images, resize_labels
 
 __all__ = ["ClipDataset", "augment", "held_out", "sample_objects", "warp_clip", "write_pack"]
 
@@ -30,7 +32,8 @@ class ClipDataset:
         the same names, each a still (Y, X) or a movie (T, Y, X), in colour or not, or ``raw.tif``
         and ``labels.tif``, which are stacks of unrelated stills.
     shape : (int, int)
-        Size (Y, X) of what `draw` returns; larger clips are cropped.
+        Size (Y, X) of what `draw` returns. Of a clip of another size a part is taken and brought
+        to it, so that a random object is 12 to 120 pixels across.
 
     Raises
     ------
@@ -66,7 +69,8 @@ class ClipDataset:
         images : (T, Y, X) or (T, Y, X, 3) uint8
         labels : (T, Y, X) uint16
         """
-        return self._items[index].read()
+        images, labels = self._items[index].open()
+        return self._items[index].to_bytes(images), labels.astype(np.uint16)
 
     def sampler(self, seed: int) -> Iterator[int]:
         """Indices without end, folders by weight; the same seed gives the same indices."""
@@ -92,16 +96,23 @@ class ClipDataset:
         """
         if frames < 1:
             raise ValueError(f"frames must be at least 1; got {frames}")
-        images, labels = self[self._choose(rng)]
-        if len(images) == 1 and labels.any():
+        index = self._choose(rng)
+        stored, truth = self._items[index].open()
+        if len(stored) == 1 and truth.any():
+            images, labels = self[index]
             clip = warp_clip(images[0], labels[0], frames, self.shape, rng)
             return augment(clip.images, clip.labels, rng)
-        times = _choose_times(len(images), frames, rng)
-        rows, columns = _choose_window(labels[times[0]], self.shape, rng)
-        images, labels = images[times][:, rows, columns], labels[times][:, rows, columns]
+        times = _choose_times(len(stored), frames, rng)
+        view = (slice(None), slice(None))
+        if stored.shape[1:3] != self.shape:
+            view = choose_view(np.asarray(truth[times[0]]), self.shape, rng)
+        images = self._items[index].to_bytes(stored[times][:, *view])
+        labels = truth[times][:, *view].astype(np.uint16)
         if images.ndim == 4:
             images = _mix_colours(images, rng)
-        return augment(_fill(images, self.shape), _fill(labels, self.shape), rng)
+        if images.shape[1:] != self.shape:
+            images, labels = resize_images(images, self.shape), resize_labels(labels, self.shape)
+        return augment(images, labels, rng)
 
     def _choose(self, rng: np.random.Generator) -> int:
         group = self._groups[rng.choice(len(self._groups), p=self._chances)]
@@ -159,7 +170,13 @@ def augment(images: Images, labels: Labels, rng: np.random.Generator) -> tuple[I
 
 
 class _Item(Protocol):
-    def read(self) -> tuple[Images, Labels]: ...
+    def open(self) -> tuple[NDArray, NDArray]:
+        """Images (T, Y, X[, 3]) and labels (T, Y, X) as they are stored, lazily where possible."""
+        ...
+
+    def to_bytes(self, images: NDArray) -> Images:
+        """Some of the images in 8 bits."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -167,16 +184,18 @@ class _PackedClip:
     shard: Shard
     number: int
 
-    def read(self) -> tuple[Images, Labels]:
-        labels = self.shard.labels[self.number].astype(np.uint16)
-        return np.asarray(self.shard.images[self.number]), labels
+    def open(self) -> tuple[NDArray, NDArray]:
+        return self.shard.images[self.number], self.shard.labels[self.number]
+
+    def to_bytes(self, images: NDArray) -> Images:
+        return np.asarray(images)
 
 
 @dataclass(frozen=True)
 class _TiffPair:
     still: Still
 
-    def read(self) -> tuple[Images, Labels]:
+    def open(self) -> tuple[NDArray, NDArray]:
         image = _open_tiff(self.still.image, self.still.page)
         labels = _open_tiff(self.still.labels, self.still.page)
         if image.shape[: labels.ndim] != labels.shape or labels.ndim not in (2, 3):
@@ -184,9 +203,24 @@ class _TiffPair:
                 f"{self.still.image} {image.shape} and its labels {labels.shape} do not fit: "
                 "expected (Y, X) or (T, Y, X), and colour last"
             )
-        if labels.ndim == 2:
-            image, labels = image[None], labels[None]
-        return _to_bytes(image), labels.astype(np.uint16)
+        return (image[None], labels[None]) if labels.ndim == 2 else (image, labels)
+
+    def to_bytes(self, images: NDArray) -> Images:
+        if images.dtype == np.uint8:
+            return np.asarray(images, np.uint8)
+        low, high = _limits(self.still)
+        scaled = (images.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+        return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=4096)
+def _limits(still: Still) -> tuple[float, float]:
+    """Darkest and brightest value of a picture or movie, but for a few pixels of a thousand."""
+    image = _open_tiff(still.image, still.page)
+    if image.ndim > 2:
+        image = image[:: max(len(image) // 8, 1)]
+    low, high = np.percentile(image.astype(np.float32), (0.1, 99.9))
+    return float(low), float(high)
 
 
 def _open_folder(folder: Path) -> list[_Item]:
@@ -208,15 +242,6 @@ def _open_tiff(path: Path, page: int | None) -> NDArray[np.generic]:
         return np.asarray(tifffile.imread(path))
 
 
-def _to_bytes(image: NDArray[np.generic]) -> Images:
-    if image.dtype == np.uint8:
-        return np.asarray(image, np.uint8)
-    some = image[:: max(len(image) // 8, 1)].astype(np.float32)
-    low, high = np.percentile(some, (0.1, 99.9))
-    scaled = (image.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
-
-
 def _choose_times(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Frame numbers, sometimes every other one; to and fro if the clip is too short."""
     step = 2 if length > 2 * frames and rng.uniform() < 0.3 else 1
@@ -224,25 +249,6 @@ def _choose_times(length: int, frames: int, rng: np.random.Generator) -> NDArray
     period = max(2 * (length - 1), 1)
     places = (start + step * np.arange(frames)) % period
     return np.asarray(np.where(places < length, places, period - places))
-
-
-def _choose_window(
-    labels: NDArray[np.integer], shape: tuple[int, int], rng: np.random.Generator
-) -> tuple[slice, slice]:
-    """A window that shows part of a random object if there is one."""
-    room = np.maximum(np.array(labels.shape) - shape, 0)
-    corner = rng.integers(0, room + 1)
-    if room.any() and labels.any():
-        inside = np.argwhere(labels == rng.choice(np.unique(labels)[1:]))
-        seen = inside[rng.integers(len(inside))]
-        corner = np.clip(seen - rng.integers(0, shape), 0, room)
-    return slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1])
-
-
-def _fill(stack: NDArray, shape: tuple[int, int]) -> NDArray:
-    """Add a border of zeros to a clip that is too small."""
-    missing = [max(wanted - size, 0) for wanted, size in zip(shape, stack.shape[1:], strict=True)]
-    return np.pad(stack, ((0, 0), (0, missing[0]), (0, missing[1]))) if any(missing) else stack
 
 
 def _mix_colours(images: Images, rng: np.random.Generator) -> Images:
