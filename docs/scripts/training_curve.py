@@ -3,13 +3,14 @@
 python docs/scripts/training_curve.py docs/images/training.png RUN/log.csv [RUN/log.csv ...]
 """
 
-import csv
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+
+from napari_sam2.training.logs import read_figures
 
 KINDS = {
     "iou_box": "box",
@@ -25,11 +26,10 @@ def read(paths: list[str]) -> tuple[dict[str, list[tuple[int, float]]], list[int
     figures: dict[str, list[tuple[int, float]]] = defaultdict(list)
     ends, begin = [], 0
     for path in paths:
-        with Path(path).open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            figures[row["figure"]].append((begin + int(row["step"]), float(row["mean"])))
-        begin += max(int(row["step"]) for row in rows)
+        found = read_figures(Path(path))
+        for name, points in found.items():
+            figures[name] += [(begin + step, mean) for step, mean in points]
+        begin += max(step for points in found.values() for step, _ in points)
         ends.append(begin)
     return figures, ends
 

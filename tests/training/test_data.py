@@ -1,5 +1,6 @@
 """Packs, stills as movies, and the dataset that mixes them."""
 
+import runpy
 from itertools import islice
 from pathlib import Path
 
@@ -277,3 +278,18 @@ def test_movie_smaller_than_the_view_is_enlarged(tmp_path):
     movie = {"movie.tif": (np.stack([image] * 2), np.stack([labels] * 2))}
     dataset = ClipDataset({write_pairs(tmp_path / "small", movie): 1.0}, shape=(64, 64))
     assert dataset.draw(np.random.default_rng(0), 2)[1].shape == (2, 64, 64)
+
+
+def test_example_writes_packs_without_a_common_still(tmp_path):
+    folder = write_pairs(tmp_path / "set", {f"{name}.tif": disc_still() for name in "abcd"})
+    example = Path(__file__).parents[2] / "examples" / "train_cells.py"
+    packs = runpy.run_path(str(example))["packs"]
+    packs(tmp_path / "packs", [folder], clips=2, keep_out=1, checks=1)
+    sources = {
+        name: set(read_shards(tmp_path / "packs" / name)[0].sources)
+        for name in ("synthetic", "real", "validation")
+    }
+    assert len(sources["synthetic"]) == 2
+    assert not sources["real"] & sources["validation"]
+    measured = f"set/{held_out([f'{name}.tif' for name in 'abcd'], 1)[0]}"
+    assert measured not in sources["real"] | sources["validation"]

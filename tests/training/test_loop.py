@@ -148,7 +148,7 @@ def test_time_box_stops_before_the_first_step(tmp_path):
 def test_best_network_of_the_validations_is_kept(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny-test", TINY)
     config = replace(CONFIG, stages=(replace(QUICK, steps=3),))
-    scores, seen = iter([0.2, 0.9, 0.4]), []
+    scores, seen = iter([0.1, 0.2, 0.9, 0.4]), []
 
     def validate(model: Sam2) -> dict[str, float]:
         seen.append(model.sam_mask_decoder.mask_tokens.weight.clone())
@@ -157,11 +157,24 @@ def test_best_network_of_the_validations_is_kept(tmp_path, monkeypatch):
     run = begin(config)
     train(run, config, tmp_path, validate=validate, validate_every=1)
     best = load_model(tmp_path / "best.safetensors", "cpu")
-    assert torch.allclose(best.sam_mask_decoder.mask_tokens.weight, seen[1], atol=1e-3)
-    assert not torch.allclose(seen[2], seen[1], atol=1e-3)
+    assert torch.allclose(best.sam_mask_decoder.mask_tokens.weight, seen[2], atol=1e-3)
+    assert not torch.allclose(seen[3], seen[2], atol=1e-3)
     assert run.best == loop.resume(config, tmp_path, network=TINY).best == 0.9
-    assert read_figures(tmp_path / "validation.csv")["mean"] == [(1, 0.2), (2, 0.9), (3, 0.4)]
+    assert read_figures(tmp_path / "validation.csv")["mean"] == list(
+        enumerate([0.1, 0.2, 0.9, 0.4])
+    )
     assert (tmp_path / "curve.png").stat().st_size > 1000
+
+
+def test_beginning_is_kept_where_training_makes_it_worse(tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny-test", TINY)
+    config = replace(CONFIG, stages=(replace(QUICK, steps=1),))
+    scores = iter([0.9, 0.2])
+    run = begin(config)
+    weights = run.model.sam_mask_decoder.mask_tokens.weight.clone()
+    train(run, config, tmp_path, validate=lambda model: {"mean": next(scores)})
+    best = load_model(tmp_path / "best.safetensors", "cpu")
+    assert torch.allclose(best.sam_mask_decoder.mask_tokens.weight, weights, atol=1e-3)
 
 
 def test_frozen_encoder_stays_and_the_rest_learns():

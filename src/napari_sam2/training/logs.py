@@ -82,18 +82,17 @@ def draw_curve(folder: Path) -> None:
     from matplotlib.figure import Figure
 
     training, validation = read_figures(folder / LOG), read_figures(folder / VALIDATION)
-    chart = Figure(figsize=(10, 3.6), layout="constrained")
-    panels = (
-        ("loss", {name: p for name, p in training.items() if name.startswith("loss")}, None),
-        ("IoU in training", {k: p for k, p in training.items() if k.startswith("iou_")}, (0, 1)),
-        ("IoU in validation", validation, (0, 1)),
-    )
-    for axes, (title, points, limits) in zip(chart.subplots(1, 3), panels, strict=True):
-        for name, curve in points.items():
-            axes.plot(*_smooth(curve, 1 if points is validation else WINDOW), ".-", label=name)
-        axes.set(xlabel="step", title=title, **({"ylim": limits} if limits else {}))
-        if points:
-            axes.legend(frameon=False, fontsize=6)
+    losses = {name: points for name, points in training.items() if name.startswith("loss")}
+    ious = {k: points for k, points in training.items() if k.startswith("iou_") and "+" not in k}
+    panels = [("loss", losses, WINDOW), ("IoU in training", ious, WINDOW)]
+    panels += [("IoU in validation", validation, 1)] if validation else []
+    chart = Figure(figsize=(4 * len(panels), 3.6), layout="constrained")
+    for axes, (title, curves, window) in zip(chart.subplots(1, len(panels)), panels, strict=True):
+        for name, points in curves.items():
+            axes.plot(*_smooth(points, window), ".-", label=name, linewidth=1, markersize=3)
+        axes.set(xlabel="step", title=title, ylim=(0, None if title == "loss" else 1))
+        if curves:
+            axes.legend(frameon=False, fontsize=7, ncols=2)
     with atomic_path(folder / CURVE) as temporary:
         chart.savefig(temporary, format="png", dpi=110)
 

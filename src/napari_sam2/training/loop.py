@@ -176,7 +176,7 @@ def train(
         Takes each line of the log as text.
     validate : callable, optional
         Figures of a network, among them their ``mean``; the network with the highest one is kept
-        as `best.safetensors`.
+        as `best.safetensors`. The first one is of the network that training begins with.
     validate_every : int
         Steps of an epoch.
     should_stop : callable
@@ -194,6 +194,8 @@ def train(
         keeper.note(figures)
         on_step(run.step, config.steps)
 
+    if validate is not None and run.step == 0 and not is_over():
+        keeper.judge(validate(averaged(run)))  # what training has to be better than
     while run.step < config.steps:
         until = min((run.step // validate_every + 1) * validate_every, config.steps)
         keeper.restart_clock()
