@@ -126,12 +126,13 @@ class TrainingConfig:
     seed : int
         Of weights and batches.
     layer_decay : float
-        Each block of the image encoder learns slower by this factor than the one after it (Table
-        12: 0.8 to 0.925); 1 for none.
+        Each block of the image encoder learns slower by this factor than the one after it
+        (§D.2.1); 1 for none.
     encoder_rate : float
-        Learning rate of the image encoder as a share of that of the rest (Table 12: 0.2).
+        Learning rate of the image encoder as a share of that of the rest.
     schedule : str
-        `flat`, `cosine`: falls to nothing over all steps, or `inverse_sqrt` after the warm-up.
+        `flat`, `cosine`: falls to nothing over all steps, or `inverse_sqrt` after the warm-up
+        (§D.2.1).
     precision : str
         `bfloat16` products, `float32`, or `auto`: bfloat16 on CUDA.
     """
