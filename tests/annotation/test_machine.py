@@ -155,6 +155,7 @@ class AnnotationMachine(RuleBasedStateMachine):
         results.close()
         assert self.approved_masks() == approved
         self.did(len(written))
+        self.is_open = False  # what another propagation writes later is a step of its own
 
     @precondition(lambda self: isinstance(self.tracker, StandInTracker))
     @rule(t=frames)
@@ -168,6 +169,7 @@ class AnnotationMachine(RuleBasedStateMachine):
             pass
         self.tracker.fail_on = None
         self.did(len(written))
+        self.is_open = False
 
     @rule(direction=directions, count=st.integers(1, 3))
     def track_on(self, direction: str, count: int) -> None:
