@@ -31,3 +31,10 @@ def _own_data_folder(
     """Keep work that is not saved away from that of the person, and from that of other tests."""
     folder = tmp_path_factory.getbasetemp() / "data" / token_hex(8)
     monkeypatch.setenv("NAPARI_SAM2_DATA", str(folder))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of windows share a screen: where tests run side by side, these are one row."""
+    for item in items:
+        if "plugin" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("windows"))

@@ -28,6 +28,7 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from napari_sam2.plugin.panel import SamPanel
+from napari_sam2.plugin.widgets.lanes_view import LaneRange
 
 SIZE = (1180, 780)
 DOCK_WIDTH = 320
@@ -65,6 +66,8 @@ def main(folder: Path) -> None:
     take(viewer, folder / "corrected.png")
     user.press(Qt.Key.Key_K)
     user.settle()
+    user.review()
+    take(viewer, folder / "review.png")
     with tempfile.TemporaryDirectory() as place:
         panel.controller.export(Path(place) / "cells.sam2.tif")  # what the button does
         wait_until(lambda: panel.controller.exporting is None)
@@ -123,6 +126,23 @@ class User:
             self._canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at
         )
         self.settle()
+
+    def review(self) -> None:
+        """Name, lock, accept and divide, go to a doubtful frame, and select a stretch of a lane."""
+        review, lanes = self.panel.controller.review, self.panel.review.lanes
+        review.rename(1, "mother")
+        review.lock(2, range(8, 14), True)
+        review.set_status([3], "reviewed")
+        self.go_to(22)
+        self.panel.controller.choose_object(1)
+        self.press(Qt.Key.Key_D)
+        settle(0.5)
+        self.press(Qt.Key.Key_BracketRight)
+        settle(0.3)
+        self.press(Qt.Key.Key_C)
+        self.press(Qt.Key.Key_BracketRight)
+        lanes.view.select(LaneRange(3, range(15, 21)))
+        settle(0.5)
 
     def press(self, key: Any) -> None:
         """Press a key over the canvas."""

@@ -17,11 +17,18 @@ from napari_sam2.io.session.manifest import read_manifest
 from napari_sam2.io.session.shelf import data_folder, find_unsaved
 from napari_sam2.io.tiff import write_images
 from napari_sam2.plugin.hooks import get_session_reader, movie_layer
+from napari_sam2.plugin.images import IMAGE_PATH
 from tests.worlds import discs_that_cross
 
 from .real_engines import TinyEngine
 
 WORLD = discs_that_cross()
+
+
+@pytest.fixture(autouse=True)
+def _no_question_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dialog that nobody expects fails the test instead of waiting for ever."""
+    monkeypatch.setattr(QMessageBox, "question", lambda *told: pytest.fail(str(told)))
 
 
 @pytest.fixture
@@ -37,6 +44,7 @@ def desk_with(open_desk: Callable[..., Any], movie: Path) -> Callable[..., Any]:
 
     def open_it(**options: Any) -> Any:
         data, meta, _ = movie_layer(open_movie(movie))
+        meta["metadata"] = {IMAGE_PATH: str(movie)}
         return open_desk(data, engine=TinyEngine(), **{**meta, **options})
 
     return open_it

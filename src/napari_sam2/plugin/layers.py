@@ -120,7 +120,8 @@ class ImageLayers:
 
     def takes_strokes(self, layer: Any) -> bool:
         """Whether the brush paints while a layer is the active one."""
-        return layer is not None and layer is self.labels and str(layer.mode) in TOOLS
+        labels = self.labels
+        return labels is not None and layer is labels and str(labels.mode) in TOOLS
 
     def missing(self) -> list[str]:
         """Which of the layers are not there."""

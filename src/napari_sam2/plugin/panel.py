@@ -310,6 +310,7 @@ class SamPanel(QWidget):
         }
         if session is None:
             return Situation(**common)
+        reviewed, doubtful = session.review_progress
         return Situation(
             **common,
             is_open=session.is_open,
@@ -325,5 +326,6 @@ class SamPanel(QWidget):
             has_object=session.has_prompts(session.current_object),
             is_tracking=session.is_tracking,
             is_tracked=session.is_tracked,
+            unreviewed=doubtful - reviewed,
             contrast_differs=session.is_open and session.contrast_differs(),
         )

@@ -111,7 +111,7 @@ class Frames:
         Returns
         -------
         ndarray
-            (Y, X, 3) float32 in 0..1; NaN becomes 0.
+            (Y, X, 3) float32 in 0..1, not to be written to; NaN becomes 0.
 
         Raises
         ------
@@ -127,12 +127,16 @@ class Frames:
         low, high = self.contrast_limits
         pixels = self._raw(t)
         # 32 bits and more may have a small range far from 0, which float32 would round away
-        pixels = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
-        share = np.clip((pixels - low) / (high - low or 1.0), 0, 1)
-        scaled = np.nan_to_num(share, nan=0.0).astype(np.float32)
+        precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
+        share: NDArray[Any] = pixels.astype(precision)
+        np.subtract(share, low, out=share)  # in place: a frame may have gigabytes
+        np.divide(share, high - low or 1.0, out=share)
+        np.clip(share, 0, 1, out=share)
+        np.nan_to_num(share, copy=False, nan=0.0)
+        scaled = share.astype(np.float32, copy=False)
         if self.is_rgb:
             return scaled[..., :3]
-        return np.repeat(scaled[..., None], 3, axis=-1)
+        return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
 
     def _raw(self, t: int) -> NDArray[Any]:
         """A frame as it is stored."""
@@ -186,8 +190,10 @@ class Frames:
             pixels = self._raw(t).ravel()
         except DamagedFrame:
             return None
-        pixels = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(np.float64)
-        return pixels[np.isfinite(pixels)]
+        some: NDArray[np.float64] = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(
+            np.float64
+        )
+        return np.asarray(some[np.isfinite(some)])
 
 
 def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:

@@ -296,9 +296,7 @@ class SessionFolder:
         self._tell(None)
         remove_others(self.path, manifest)
 
-    def _write_chunks(
-        self, generation: int, states: States
-    ) -> dict[int, tuple[Chunk, States]]:
+    def _write_chunks(self, generation: int, states: States) -> dict[int, tuple[Chunk, States]]:
         """Write the ranges of frames on which anything changed."""
         parts: dict[int, dict[int, ObjectState]] = {}
         for object_id, state in states.items():

@@ -1,0 +1,213 @@
+"""The review in the real viewer: keys, table and lanes reach the document, and what comes back."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_sam2.plugin.widgets.lanes_view import LaneRange
+
+from .world import FRAMES, disc, disc_centre, movie
+
+SHOWN = Qt.ItemDataRole.CheckStateRole
+
+
+@pytest.fixture
+def tracked(desk):
+    """Both discs, tracked through all frames; disc 1 vanishes from frame 5 on."""
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.track()
+    desk.settle()
+    wait(desk, lambda: len(desk.session.timelines) == 2 and has_masks(desk, FRAMES))
+    return desk
+
+
+def wait(desk, is_true) -> None:
+    desk.qtbot.waitUntil(lambda: is_true() and not desk.panel.is_behind, timeout=10000)
+
+
+def has_masks(desk, frames: int, object_id: int = 1) -> bool:
+    timeline = desk.session.timelines.get(object_id)
+    return timeline is not None and int(timeline.has_mask.sum()) == frames
+
+
+def rows(desk):
+    return {row.object_id: row for row in desk.panel.review._rows}
+
+
+def lanes(desk):
+    return desk.panel.review.lanes
+
+
+def test_lanes_open_with_the_first_run_and_follow_it(tracked):
+    assert lanes(tracked).is_docked
+    assert tracked.panel.review.box.lanes.isChecked()
+    assert lanes(tracked).view.axis.frames == FRAMES
+    assert set(lanes(tracked).view._lanes) == {1, 2}
+
+
+def test_table_counts_frames_and_prompts(tracked):
+    summary = rows(tracked)[1].summary
+    assert (summary.first, summary.last, summary.prompts) == (0, FRAMES - 1, 1)
+
+
+def test_click_in_a_lane_goes_to_frame_and_object(tracked):
+    lanes(tracked).view.jumped.emit(5, 1)
+    wait(tracked, lambda: tracked.panel.review.table.selected() == [1])
+    assert tracked.controller.frame == 5
+    assert tracked.session.current_object == 1
+    assert tracked.labels.selected_label == 1
+
+
+def test_selecting_in_the_table_selects_everywhere(tracked):
+    table = tracked.panel.review.table
+    table.view.selectRow(0)
+    assert tracked.session.current_object == 1
+    assert tracked.labels.selected_label == 1
+    wait(tracked, lambda: lanes(tracked).view._current == 1)
+
+
+def test_lock_key_locks_and_unlocks_the_frame(tracked):
+    tracked.go_to(3)
+    tracked.press(Qt.Key.Key_L)
+    wait(tracked, lambda: tracked.session.is_locked(3))
+    assert tracked.session.undo_text == "lock object 2 on frame 3"
+    assert tracked.panel.review.box.lock.text() == "Unlock (L)"
+    tracked.press(Qt.Key.Key_L)
+    wait(tracked, lambda: not tracked.session.is_locked(3))
+
+
+def test_accept_key_accepts_and_undo_takes_it_back(tracked):
+    tracked.go_to(2)
+    tracked.press(Qt.Key.Key_C)
+    wait(tracked, lambda: tracked.session.is_accepted(2))
+    assert tracked.panel.review.box.accept.text() == "Accepted (C)"
+    tracked.controller.undo()
+    wait(tracked, lambda: not tracked.session.is_accepted(2))
+
+
+def test_clearing_a_range_of_a_lane_is_undone(tracked):
+    lanes(tracked).view.select(LaneRange(1, range(2, 5)))
+    lanes(tracked).clear.click()
+    wait(tracked, lambda: has_masks(tracked, FRAMES - 3))
+    assert not (tracked.labels.data[2:5] == 1).any()
+    assert (tracked.labels.data[2:5] == 2).any()
+    tracked.controller.undo()
+    wait(tracked, lambda: has_masks(tracked, FRAMES))
+    assert np.array_equal(tracked.labels.data[3] == 1, disc(0, 3))
+
+
+def test_tracking_a_range_writes_only_there(tracked):
+    lanes(tracked).view.select(LaneRange(1, range(1, FRAMES)))
+    lanes(tracked).clear.click()
+    wait(tracked, lambda: has_masks(tracked, 1))
+    lanes(tracked).view.select(LaneRange(1, range(1, 4)))
+    with tracked.qtbot.waitSignal(tracked.controller.tracking_ended, timeout=20000):
+        lanes(tracked).track.click()
+    wait(tracked, lambda: has_masks(tracked, 4))
+    assert tracked.session.timelines[1].has_mask.tolist() == [True] * 4 + [False] * (FRAMES - 4)
+
+
+def test_locking_a_range_by_its_button(tracked):
+    lanes(tracked).view.select(LaneRange(2, range(3, 6)))
+    lanes(tracked).lock.click()
+    wait(tracked, lambda: tracked.session.timelines[2].is_locked.sum() == 3)
+
+
+def test_divide_makes_daughters_below_their_mother(tracked):
+    tracked.controller.choose_object(1)
+    tracked.go_to(4)
+    tracked.press(Qt.Key.Key_D)
+    wait(tracked, lambda: len(tracked.session.objects) == 4)
+    parents = [one.parent for one in tracked.session.objects.values()]
+    assert parents.count(1) == 2
+    assert tracked.session.objects[tracked.session.current_object].parent == 1
+    order = [heading.object_id for heading in lanes(tracked).view._headings]
+    assert order == [1, 3, 4, 2]
+    assert not (tracked.labels.data[4:] == 1).any()
+
+
+def test_split_swap_and_merge_by_the_buttons_of_the_table(tracked):
+    table = tracked.panel.review.table
+    tracked.controller.choose_object(1)
+    tracked.go_to(4)
+    wait(tracked, lambda: table.selected() == [1])
+    table.split.click()
+    wait(tracked, lambda: 3 in tracked.session.objects)
+    assert np.array_equal(tracked.labels.data[5] == 3, disc(0, 5))
+    table.swap_asked.emit(1, 3)
+    wait(tracked, lambda: (tracked.labels.data[5] == 1).any())
+    assert not (tracked.labels.data[5] == 3).any()
+    table.merge_asked.emit([2, 1])
+    wait(tracked, lambda: 1 not in tracked.session.objects)
+    assert tracked.session.undo_text == "merge objects 2, 1"
+
+
+def test_deleting_two_objects_is_one_step(tracked):
+    tracked.panel.review.table.removal_asked.emit([1, 2])
+    wait(tracked, lambda: not tracked.session.objects)
+    assert not tracked.labels.data.any()
+    tracked.controller.undo()
+    wait(tracked, lambda: len(tracked.session.objects) == 2)
+
+
+def test_name_and_status_are_set_and_undone(tracked):
+    table = tracked.panel.review.table
+    table.renamed.emit(1, "anna")
+    table.status_chosen.emit(1, "reviewed")
+    wait(tracked, lambda: rows(tracked)[1].status == "reviewed")
+    assert rows(tracked)[1].name == "anna"
+    tracked.controller.undo()
+    wait(tracked, lambda: rows(tracked)[1].status == "draft")
+
+
+def test_a_hidden_object_is_only_not_seen(tracked):
+    before = tracked.labels.data.copy()
+    colour = tracked.session.layers.colour_of(2)
+    tracked.panel.review.table.shown_chosen.emit(1, False)
+    assert tracked.labels.colormap.map(1)[-1] == 0
+    assert np.allclose(tracked.labels.colormap.map(2), colour)
+    assert np.array_equal(tracked.labels.data, before)
+    wait(tracked, lambda: not rows(tracked)[1].is_shown)
+    tracked.panel.review.table.shown_chosen.emit(1, True)
+    assert tracked.labels.colormap.map(1)[-1] == 1
+
+
+@pytest.mark.parametrize("key", ["]", "["])
+def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
+    images = movie(frames=8)
+    images[4] = np.where(disc(0, 4) | disc(0, 5) | disc(0, 6) | disc(0, 7), 4000, 300)
+    desk = open_desk(images)
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.track()
+    box = desk.panel.review.box
+    wait(desk, lambda: desk.session.review_progress[1] > 0)
+    (box.next if key == "]" else box.previous).click()
+    wait(desk, lambda: desk.controller.frame == 4)
+    assert box.progress.format().startswith("0 of")
+    for _ in range(desk.session.review_progress[1]):
+        desk.press(Qt.Key.Key_C)
+        desk.qtbot.waitUntil(lambda: desk.session.is_accepted(desk.controller.frame))
+        desk.press(Qt.Key.Key_BracketRight)
+        desk.qtbot.wait(20)
+    done, doubtful = desk.session.review_progress
+    assert box.progress.format() == f"{done} of {doubtful} doubtful frames reviewed"
+
+
+def test_closing_the_lanes_keeps_them_for_the_next_time(tracked):
+    box = tracked.panel.review.box
+    lanes(tracked).parent().destroyOnClose()
+    wait(tracked, lambda: not lanes(tracked).is_docked)
+    assert not box.lanes.isChecked()
+    box.lanes.click()
+    assert lanes(tracked).is_docked
+    assert lanes(tracked).view._lanes
+
+
+def test_closing_the_panel_takes_the_lanes_along(tracked):
+    window = tracked.viewer.window
+    window.remove_dock_widget(tracked.panel)
+    assert not lanes(tracked).is_docked
