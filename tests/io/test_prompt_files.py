@@ -119,7 +119,7 @@ POINT = {"frame": 0, "object": 1, "points": [[1, 1]]}
         ({"frame": 0, "object": 1, "box": [20, 1, 25, 5]}, "is outside of the"),
         ({"frame": 0, "object": 1, "mask": 3}, "mask must be the path of an image"),
         ({"frame": 0, "object": 1, "mask": "mask.docx"}, "a mask is one of"),
-        ({"frame": 0, "object": 1, "mask": {"size": [2, 2], "counts": [0, 4]}}, "has the shape"),
+        ({"frame": 0, "object": 1, "mask": {"size": [2, 2], "counts": [0, 4]}}, "has the size"),
         ({"frame": 0, "object": 1, "mask": {"size": [10, 12], "counts": [120]}}, "is empty"),
     ],
 )

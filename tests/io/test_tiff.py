@@ -121,6 +121,15 @@ def test_ome_reader_finds_pixel_size_and_interval(tmp_path: Path) -> None:
         assert tif.series[0].axes == "TYX"
 
 
+def test_ome_types_finds_axes_and_scale(tmp_path: Path) -> None:
+    ome_types = pytest.importorskip("ome_types")
+    write_labels(tmp_path / "labels.ome.tif", striped(), SCALE)
+    pixels = ome_types.from_tiff(tmp_path / "labels.ome.tif").images[0].pixels
+    assert (pixels.size_t, pixels.size_y, pixels.size_x) == (3, 8, 10)
+    assert (pixels.physical_size_y, pixels.physical_size_x) == (0.65, 0.5)
+    assert (pixels.time_increment, pixels.time_increment_unit.value) == (300, "s")
+
+
 def test_file_is_compressed(tmp_path: Path) -> None:
     labels = np.ones((4, 256, 256), np.uint16)
     write_labels(tmp_path / "labels.tif", labels)

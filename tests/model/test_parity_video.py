@@ -58,7 +58,7 @@ class Both:
 
     def __init__(self, world: World, objects: Iterable[int] = (ONE, OTHER)) -> None:
         self.side = world.side
-        self.tracker = Tracker(world.model, world.frames, clean=False)
+        self.tracker = Tracker(world.model, world.frames, clean=False, area_guard=False)
         self.references = {k: ReferenceTracker(world.reference, world.pixels) for k in objects}
 
     def centre(self, t: int, object_id: int) -> tuple[float, float]:

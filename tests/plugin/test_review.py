@@ -8,12 +8,10 @@ from napari_sam2.plugin.widgets.lanes_view import LaneRange
 
 from .world import FRAMES, disc, disc_centre, movie
 
-SHOWN = Qt.ItemDataRole.CheckStateRole
-
 
 @pytest.fixture
 def tracked(desk):
-    """Both discs, tracked through all frames; disc 1 vanishes from frame 5 on."""
+    """Both discs, tracked through all frames."""
     desk.click(0, *disc_centre(0, 0))
     desk.press(Qt.Key.Key_N)
     desk.click(0, *disc_centre(1, 0))
@@ -116,35 +114,6 @@ def test_locking_a_range_by_its_button(tracked):
     wait(tracked, lambda: tracked.session.timelines[2].is_locked.sum() == 3)
 
 
-def test_divide_makes_daughters_below_their_mother(tracked):
-    tracked.controller.choose_object(1)
-    tracked.go_to(4)
-    tracked.press(Qt.Key.Key_D)
-    wait(tracked, lambda: len(tracked.session.objects) == 4)
-    parents = [one.parent for one in tracked.session.objects.values()]
-    assert parents.count(1) == 2
-    assert tracked.session.objects[tracked.session.current_object].parent == 1
-    order = [heading.object_id for heading in lanes(tracked).view._headings]
-    assert order == [1, 3, 4, 2]
-    assert not (tracked.labels.data[4:] == 1).any()
-
-
-def test_split_swap_and_merge_by_the_buttons_of_the_table(tracked):
-    table = tracked.panel.review.table
-    tracked.controller.choose_object(1)
-    tracked.go_to(4)
-    wait(tracked, lambda: table.selected() == [1])
-    table.split.click()
-    wait(tracked, lambda: 3 in tracked.session.objects)
-    assert np.array_equal(tracked.labels.data[5] == 3, disc(0, 5))
-    table.swap_asked.emit(1, 3)
-    wait(tracked, lambda: (tracked.labels.data[5] == 1).any())
-    assert not (tracked.labels.data[5] == 3).any()
-    table.merge_asked.emit([2, 1])
-    wait(tracked, lambda: 1 not in tracked.session.objects)
-    assert tracked.session.undo_text == "merge objects 2, 1"
-
-
 def test_deleting_two_objects_is_one_step(tracked):
     tracked.panel.review.table.removal_asked.emit([1, 2])
     wait(tracked, lambda: not tracked.session.objects)
@@ -161,18 +130,6 @@ def test_name_and_status_are_set_and_undone(tracked):
     assert rows(tracked)[1].name == "anna"
     tracked.controller.undo()
     wait(tracked, lambda: rows(tracked)[1].status == "draft")
-
-
-def test_a_hidden_object_is_only_not_seen(tracked):
-    before = tracked.labels.data.copy()
-    colour = tracked.session.layers.colour_of(2)
-    tracked.panel.review.table.shown_chosen.emit(1, False)
-    assert tracked.labels.colormap.map(1)[-1] == 0
-    assert np.allclose(tracked.labels.colormap.map(2), colour)
-    assert np.array_equal(tracked.labels.data, before)
-    wait(tracked, lambda: not rows(tracked)[1].is_shown)
-    tracked.panel.review.table.shown_chosen.emit(1, True)
-    assert tracked.labels.colormap.map(1)[-1] == 1
 
 
 @pytest.mark.parametrize("key", ["]", "["])

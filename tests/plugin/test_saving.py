@@ -72,13 +72,13 @@ def test_saved_work_goes_on_where_it_ended(
     desk.track()
     path = tmp_path / "mein Projekt.sam2"
     save_to(desk, path, monkeypatch)
-    labels = np.array(desk.labels)
+    labels = np.array(desk.labels.data)
     desk.panel.shut_down()
     other = open_desk(engine=TinyEngine())
     other.viewer.open(str(path), plugin="napari-sam2")
     other.qtbot.waitUntil(lambda: other.session is not None and other.session.is_open)
     other.settle()
-    np.testing.assert_array_equal(other.labels, labels)
+    np.testing.assert_array_equal(other.labels.data, labels)
     assert other.session.objects.keys() == {1, 2}
     assert other.prompt(0, 2) is not None
     assert other.session.saving.is_saved
@@ -114,7 +114,7 @@ def leave(desk: Any) -> None:
 def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     desk = desk_with()
     click_both(desk)
-    labels = np.array(desk.labels)
+    labels = np.array(desk.labels.data)
     leave(desk)
     other = open_desk(engine=TinyEngine())
     offer = other.panel.saving.offer
@@ -122,7 +122,7 @@ def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     assert offer.text.text().startswith("Unsaved work on Zellen in Bewegung.tif from ")
     offer.restore.click()
     other.qtbot.waitUntil(lambda: other.session is not None and bool(other.session.objects))
-    np.testing.assert_array_equal(other.labels, labels)
+    np.testing.assert_array_equal(other.labels.data, labels)
     assert not offer.isVisible()
     other.controller.undo()
     other.qtbot.waitUntil(lambda: other.session.objects.keys() == {1})

@@ -97,7 +97,7 @@ def test_tiny_budgets_of_both_caches_change_no_mask(any_model: Sam2, world: Worl
 
 
 def test_features_kept_stay_within_the_budget(tiny_model: Sam2, world: World) -> None:
-    tracker = clicked(tiny_model, world, 1, cache_bytes=3 * FRAME_BYTES)
+    tracker = clicked(tiny_model, world, 1, cache_bytes=3 * FRAME_BYTES, disk_bytes=0)
     for result in tracker.propagate():
         kept = [t for t in range(8) if tracker.features_cached(t)]
         assert len(kept) <= 3

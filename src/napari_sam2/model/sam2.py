@@ -73,7 +73,9 @@ class FrameFeatures:
         return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
 
     def to(self, device: torch.device) -> FrameFeatures:
-        """The same on a device; nothing is copied if they are there."""
+        """The same on a device; these themselves if they are there."""
+        if self.stride16.device == device:
+            return self
         return FrameFeatures(
             self.stride16.to(device), self.stride8.to(device), self.stride4.to(device)
         )

@@ -111,7 +111,14 @@ class OpenDocument:
         """The whole state, for a window that knows nothing yet; timelines come by themselves."""
         self.timelines.forget()
         prompts = (self._prompt(prompt.t, prompt.object_id) for prompt in self.annotation.prompts())
-        return (ImageOpened(self.image), self._labels(), self._objects(), *prompts, self._history())
+        return (
+            ImageOpened(self.image),
+            self._labels(),
+            self._objects(),
+            *prompts,
+            self._history(),
+            *self._saving(),
+        )
 
     @contextmanager
     def collecting(self) -> Iterator[list[Report]]:

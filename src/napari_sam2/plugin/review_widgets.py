@@ -56,7 +56,7 @@ class ReviewWidgets(QObject):
         self.box.lanes.clicked.connect(self.show_lanes)
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
-        self.table.status_chosen.connect(review.set_status)
+        self.table.status_chosen.connect(lambda key, status: review.set_status([key], status))
         self.table.shown_chosen.connect(self.controller.set_shown)
         self.table.removal_asked.connect(review.remove)
         self.table.merge_asked.connect(review.merge)
@@ -115,7 +115,8 @@ class ReviewWidgets(QObject):
             self.box.show_progress(0, 0)
             self.lanes.view.show_objects([])
             return
-        if session.is_tracking and not self._has_opened and session.image.ndim == 3:
+        has_run = session.is_tracking or session.is_tracked
+        if has_run and not self._has_opened and session.image.ndim == 3:
             self.show_lanes(True)
         if self._shown != (state := (session, session.revision, session.layers.colours)):
             self._shown = state
