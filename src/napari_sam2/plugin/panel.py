@@ -63,6 +63,10 @@ class SamPanel(QWidget):
         self._escape = KeyBindings(  # only while tracking
             {"Escape": self.controller.cancel}, takes_all=True
         )
+        self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
+            {"Control-Z": self.controller.undo, "Control-Shift-Z": self.controller.redo},
+            takes_all=True,
+        )
         self._lay_out()
         self._connect()
         self.controller.choose_image(self._first_image())
@@ -115,8 +119,6 @@ class SamPanel(QWidget):
             "T": controller.toggle_sign,
             "N": controller.next_object,
             "Shift-C": controller.clear_frame,
-            "Control-Z": controller.undo,
-            "Control-Shift-Z": controller.redo,
             **self.review.key_actions(),
         }
 
@@ -150,6 +152,7 @@ class SamPanel(QWidget):
         for image in self._images():
             image.events.name.disconnect(self._on_name)
         self._escape.release()
+        self._history_keys.release()
         self._keys.release()
         self.controller.close()
 
@@ -291,6 +294,7 @@ class SamPanel(QWidget):
         if self.controller.session is not None:
             owners += list(self.controller.session.layers)
         self._keys.bind(owners)
+        self._history_keys.bind(owners)
         if self.controller.is_tracking:
             self._escape.bind(owners)
         else:
