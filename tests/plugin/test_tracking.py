@@ -161,6 +161,7 @@ def test_a_failing_run_is_told_and_the_widget_stays_usable(open_desk, notificati
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     desk.track()
+    desk.qtbot.waitUntil(lambda: bool(notifications.messages))
     assert notifications.only() == "frame 2 cannot be read"
     engine._on_step = lambda t: None
     desk.click(3, *disc_centre(0, 3))

@@ -27,6 +27,7 @@ class Mailbox(QObject):
         self._lock = threading.Lock()
         self._waiting: deque[Report] = deque()
         self._is_open = True
+        self._is_delivering = False
         self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def post(self, report: Report) -> None:
@@ -45,8 +46,23 @@ class Mailbox(QObject):
             self._waiting.clear()
 
     def _deliver(self) -> None:
+        """Give out what is waiting; never inside another delivery.
+
+        Who gets reports may run the event loop meanwhile, as napari does to draw a progress bar:
+        what comes then has to wait for its turn.
+        """
+        if self._is_delivering:
+            return
         with self._lock:
             reports = list(self._waiting)
             self._waiting.clear()
-        if reports:
+        if not reports:
+            return
+        self._is_delivering = True
+        try:
             self.delivered.emit(reports)
+        finally:
+            self._is_delivering = False
+            with self._lock:
+                if self._waiting:
+                    self._woken.emit()
