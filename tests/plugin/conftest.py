@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from napari_sam2.plugin.panel import SamPanel
 
 from . import hands, world
 
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # napari would compile for 10 s to draw a rectangle
+if not version("napari").startswith("0.8."):  # which cannot do without
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # it would compile for 10 s to draw a rectangle
 
 
 @pytest.fixture(scope="session", autouse=True)
