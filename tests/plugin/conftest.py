@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -12,9 +10,6 @@ import pytest
 from napari_sam2.plugin.panel import SamPanel
 
 from . import hands, world
-
-if not version("napari").startswith("0.8."):  # which cannot do without
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # it would compile for 10 s to draw a rectangle
 
 
 @pytest.fixture(scope="session", autouse=True)
