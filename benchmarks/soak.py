@@ -295,7 +295,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
     import napari
     from qtpy.QtTest import QTest
