@@ -92,6 +92,13 @@ class Desk:
             self.press_track()
 
 
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what goes wrong on purpose out of the log of the person."""
+    path = tmp_path_factory.getbasetemp() / "log" / "napari-sam2.log"
+    monkeypatch.setattr("napari_sam2.plugin.log_file.log_path", lambda: path)
+
+
 @pytest.fixture
 def open_desk(make_napari_viewer, qtbot) -> Iterator[Callable[..., Desk]]:
     """Gives a function that opens a viewer with images and the widget."""
@@ -139,6 +146,10 @@ class Notifications:
 def notifications(monkeypatch) -> Notifications:
     """Collects notifications instead of showing them."""
     told = Notifications()
+
+    def tell(message: str, details: str | None = None) -> None:
+        told.messages.append(message)
+
     for name in ("show_error", "show_warning", "show_info"):
-        monkeypatch.setattr(f"napari_sam2.plugin.controller.{name}", told.messages.append)
+        monkeypatch.setattr(f"napari_sam2.plugin.controller.{name}", tell)
     return told

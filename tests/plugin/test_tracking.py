@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_sam2.plugin.session import RunProgress
+
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
 
 
@@ -177,6 +179,26 @@ def test_progress_tells_speed_and_time_left(gated, gate):
     gated.qtbot.waitUntil(lambda: "frames/s" in bar.format())
     assert (bar.value(), bar.maximum()) == (2, FRAMES)
     assert bar.format().endswith("left")
+
+
+def test_the_viewer_follows_the_run_or_stays(gated, gate):
+    gated.go_to(5)
+    gated.press_track()
+    gate.let_pass(2)
+    gated.qtbot.waitUntil(lambda: shown_done(gated) == 2)
+    assert gated.viewer.dims.current_step[0] == 5
+    gated.panel.track.follow.setChecked(True)
+    gate.let_pass(1)
+    gated.qtbot.waitUntil(lambda: shown_done(gated) == 3)
+    assert gated.viewer.dims.current_step[0] == 2
+    assert "GB in use, about" in gated.panel.track.memory.text()
+
+
+def test_memory_at_the_end_is_forecast_from_its_growth():
+    sizes = iter([1_000_000_000, 1_200_000_000])
+    progress = RunProgress(total=10, memory=lambda: next(sizes))
+    progress.done = 4
+    assert progress.memory_text == "1.2 GB in use, about 1.5 GB at the end"
 
 
 def test_activity_dock_follows_the_run(gated, gate):

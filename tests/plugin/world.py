@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.engine import OpenedImage
 from napari_sam2.plugin.messages import ImageSource, ModelChoice
-from napari_sam2.tracking import FrameResult, ObjectState, Prompt
+from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction
 from napari_sam2.tracking.plan import Step, plan_steps
@@ -73,6 +73,7 @@ class ThresholdTracker:
         self._spans: dict[int, range] = {}
         self._cached: set[int] = set()
         self.shape = stack.shape
+        self.frames = Frames(stack)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -178,6 +179,9 @@ class ThresholdTracker:
 
     def remove_object(self, object_id: int) -> None:
         del self._masklets[object_id]
+
+    def input_of(self, t: int, object_id: int, frames: Frames) -> np.ndarray:
+        return frames.read(t)
 
     def encode(self, t: int) -> None:
         self._cached.add(t)

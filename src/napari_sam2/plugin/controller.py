@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.activity import ActivityBar
 from napari_sam2.plugin.export import start_export
-from napari_sam2.plugin.images import data_of, stack_shape
+from napari_sam2.plugin.eyes import ShowInput
+from napari_sam2.plugin.images import data_of, image_source, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.mailbox import Mailbox
 from napari_sam2.plugin.messages import (
     EXCLUDE,
     INCLUDE,
     AddPoint,
+    AdoptLabels,
     Answered,
     Cancel,
     ClearPrompts,
@@ -46,6 +48,7 @@ from napari_sam2.plugin.messages import (
     Undo,
 )
 from napari_sam2.plugin.models import Models
+from napari_sam2.plugin.notices import show_error
 from napari_sam2.plugin.review import Review
 from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.saving import Saving
@@ -96,6 +99,7 @@ class Controller(QObject):
         self.problem: str | None = None  # why the chosen image has no session
         self.exporting: Path | None = None
         self.saving = Saving(lambda: self.session, self._thread.send)
+        self.follows = False  # whether the viewer shows the frame that is being computed
         self.is_closed = False
 
         self._connect()
@@ -224,6 +228,10 @@ class Controller(QObject):
         layers = self.viewer.layers
         return getattr(layers, "__wrapped__", layers)
 
+    def owns(self, layer: Any) -> bool:
+        """Whether a layer shows prompts or labels of ours."""
+        return any(session.layers.owns(layer) for session in self._sessions.values())
+
     def _active_layer(self) -> Any:
         return self.layer_list.selection.active
 
@@ -287,6 +295,8 @@ class Controller(QObject):
             return
         if session.contrast_differs() and not session.has_prompts():
             self._open(session)
+        source = image_source(session.image)
+        self._thread.send(ShowInput(session.number, self.frame, session.current_object, source))
         self._thread.send(LookAt(session.number, self.frame))
 
     @property
@@ -326,6 +336,10 @@ class Controller(QObject):
         if self.session is not None:
             self.session.choose(self.session.next_object(), INCLUDE)
             self.activate_clicks()
+
+    def set_follows(self, follows: bool) -> None:
+        """Let the viewer show each frame when it is computed, or leave it where the user is."""
+        self.follows = follows
 
     def choose_sign(self, sign: int) -> None:
         """The next click includes or excludes."""
@@ -375,8 +389,12 @@ class Controller(QObject):
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """The user painted or erased on the Labels layer."""
-        self._sessions[number].painted()
-        self._thread.send(PaintLabels(number, strokes))
+        self.ask(PaintLabels(number, strokes))
+
+    def ask(self, command: AdoptLabels | PaintLabels) -> None:
+        """Have something done that changes more than one prompt."""
+        self._sessions[command.image].asked()
+        self._thread.send(command)
         self.changed.emit()
 
     def on_pick(self, number: int, object_id: int) -> None:
@@ -419,6 +437,11 @@ class Controller(QObject):
         self._thread.send(Track(session.number, "both", start, stop, (object_id,)))
         self.changed.emit()
 
+    def segment_frame(self) -> None:
+        """Segment the current object on the frame that is shown, from its other frames."""
+        if self.session is not None:
+            self.track_range(self.session.current_object, range(self.frame, self.frame + 1))
+
     def cancel(self) -> None:
         """Stop tracking within a frame."""
         self._thread.send(Cancel())
@@ -460,9 +483,21 @@ class Controller(QObject):
     def _on_reports(self, reports: list[Report]) -> None:
         for report in reports:
             self._take(report)
+        if any(isinstance(report, Answered) and _is_change(report) for report in reports):
+            self._look_timer.start()  # the network may look through another window now
+        self._follow(reports)
         for session in self._sessions.values():
             session.show(self._shown_frame(session))
         self.changed.emit()
+
+    def _follow(self, reports: list[Report]) -> None:
+        """Show the frame that was computed last, if the user wants to see it."""
+        session = self.session
+        if session is not None and self.follows:
+            steps = (report for report in reports if isinstance(report, TrackAdvanced))
+            frames = [step.t for step in steps if step.image == session.number]
+            if frames:
+                self.go_to(frames[-1])
 
     def _shown_frame(self, session: ImageSession) -> int | None:
         """The frame that is on the screen; None where it is more than one."""
@@ -483,7 +518,7 @@ class Controller(QObject):
                 if session.problem is not None:
                     self._open(session)
         elif isinstance(report, Failed):
-            show_error(report.error)
+            show_error(report.error, report.details)
         elif isinstance(report, DownloadEnded):
             if report.error is not None:
                 show_error(report.error)
@@ -498,8 +533,8 @@ class Controller(QObject):
         command = answer.command
         if isinstance(command, Edit) and command.image in self._sessions:
             self._sessions[command.image].answered(command)
-        elif isinstance(command, PaintLabels) and command.image in self._sessions:
-            self._sessions[command.image].paint_answered(command)
+        elif isinstance(command, AdoptLabels | PaintLabels) and command.image in self._sessions:
+            self._sessions[command.image].ask_answered(command)
         for change in answer.changes:
             self._take(change)
         if isinstance(command, OpenImage) and command.image in self._sessions:
@@ -507,7 +542,7 @@ class Controller(QObject):
         if answer.error is not None:
             if isinstance(command, Track):
                 self._take(TrackEnded(command.image, 0, 0, "failed"))
-            show_error(answer.error)
+            show_error(answer.error, answer.details)
 
     def _take_opened(self, session: ImageSession, error: str | None) -> None:
         if error is not None and not session.is_open:
@@ -543,6 +578,11 @@ class Controller(QObject):
         elif isinstance(report, TrackEnded):
             self._activity.end()
             self.tracking_ended.emit()
+
+
+def _is_change(answer: Answered) -> bool:
+    """Whether a command changed the document, rather than looked at it."""
+    return bool(answer.changes) and not isinstance(answer.command, ShowInput)
 
 
 def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:

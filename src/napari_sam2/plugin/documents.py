@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.plugin.eyes import ShowInput, look
 from napari_sam2.plugin.messages import (
     EXCLUDE,
     AddPoint,
+    AdoptLabels,
     ClearPrompts,
     Failed,
     FrameChanged,
@@ -231,6 +233,23 @@ class OpenDocument:
     @perform.register
     def _(self, command: PaintLabels) -> None:
         paint(self.annotation, command.strokes)
+
+    @perform.register
+    def _(self, command: AdoptLabels) -> None:
+        frames = range(self.annotation.shape[0]) if command.t is None else [command.t]
+        planes = np.stack([command.source.read(t) for t in frames])
+        if command.label is not None:
+            planes[planes != command.label] = 0
+        if not planes.any():
+            raise ValueError(f"“{command.source.name}” has no labels there")
+        if command.t is None:
+            self.annotation.adopt_labels(planes)
+        else:
+            self.annotation.adopt_labels(planes[0], command.t)
+
+    @perform.register
+    def _(self, command: ShowInput) -> None:
+        self._tell(look(command, self.tracker, self.source))
 
     @perform.register
     def _(self, command: RemoveObject) -> None:

@@ -16,9 +16,13 @@ from napari_sam2.plugin.preload import preload_torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_sam2.annotation import Annotation
     from napari_sam2.plugin.autosave import Autosave
     from napari_sam2.plugin.messages import ImageSource
+    from napari_sam2.tracking import Frames
 
     Progress = Callable[[int, int], None]
 
@@ -29,6 +33,13 @@ class Lookahead(Protocol):
     @property
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
+
+    @property
+    def frames(self) -> Frames:
+        """The stack."""
+
+    def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
+        """(S, S, 3) in 0..1: a frame as the network gets it to segment an object."""
 
     def encode(self, t: int) -> None:
         """Make the features of a frame ahead of a click."""

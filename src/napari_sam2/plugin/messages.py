@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.io.scale import ImageScale
+    from napari_sam2.plugin.label_source import LabelSource
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
@@ -214,6 +215,25 @@ class PaintLabels(ImageCommand):
 
 
 @dataclass(frozen=True, eq=False)
+class AdoptLabels(ImageCommand):
+    """Make objects of labels that are there already; all frames if `t` is None.
+
+    Parameters
+    ----------
+    source : LabelSource
+        Where they are found.
+    t : int or None
+        The frame.
+    label : int or None
+        Take only this one.
+    """
+
+    source: LabelSource
+    t: int | None
+    label: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class RemoveObject(ImageCommand):
     """Delete an object with its prompts and masks."""
 
@@ -364,11 +384,14 @@ class Answered(Report):
         What it changed, to be shown at once.
     error : str, optional
         Why it was refused, for the user; everything is then as before.
+    details : str, optional
+        The traceback, for who mends it.
     """
 
     command: Command
     changes: tuple[Report, ...] = ()
     error: str | None = None
+    details: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -376,6 +399,7 @@ class Failed(Report):
     """Something that nobody waits for went wrong."""
 
     error: str
+    details: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

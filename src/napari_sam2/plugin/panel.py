@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QApplication, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
 
+from napari_sam2.plugin.adoption import Adoption
 from napari_sam2.plugin.controller import Controller
 from napari_sam2.plugin.engine import Sam2Engine
 from napari_sam2.plugin.images import SESSION
 from napari_sam2.plugin.keys import KeyBindings
+from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
 from napari_sam2.plugin.tips import Situation, action, tip
+from napari_sam2.plugin.widgets.adopt_box import AdoptBox
+from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
+from napari_sam2.plugin.widgets.eyes_box import EyesBox
 from napari_sam2.plugin.widgets.form import SPACING
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.model_box import ModelBox
@@ -49,7 +55,10 @@ class SamPanel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.controller = Controller(napari_viewer, engine or Sam2Engine(), self)
+        self.adoption = Adoption(self.controller, self)
         self.image = ImagePicker()
+        self.adopt = AdoptBox()
+        self.eyes = EyesBox()
         self.model = ModelBox()
         self.object = ObjectBox()
         self.track = TrackBox()
@@ -67,6 +76,8 @@ class SamPanel(QWidget):
             {"Control-Z": self.controller.undo, "Control-Shift-Z": self.controller.redo},
             takes_all=True,
         )
+        self._help_key = QShortcut(QKeySequence("?"), self)
+        open_log()
         self._lay_out()
         self._connect()
         self.controller.choose_image(self._first_image())
@@ -78,6 +89,8 @@ class SamPanel(QWidget):
         layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)
         layout.addWidget(self.model)
+        layout.addWidget(self.eyes)
+        layout.addWidget(self.adopt)
         for part in (self.status, self.object, self.track, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
@@ -99,11 +112,15 @@ class SamPanel(QWidget):
         self.object.sign_chosen.connect(controller.choose_sign)
         self.object.next_asked.connect(controller.next_object)
         self.object.remove_asked.connect(controller.remove_object)
+        self.adopt.asked.connect(self.adoption.adopt)
+        self.track.follow.toggled.connect(controller.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
         self.document.undo_asked.connect(controller.undo)
         self.document.redo_asked.connect(controller.redo)
         self.document.export_asked.connect(self._export)
         self.status.action_asked.connect(self._act)
+        self.status.help_asked.connect(self.show_keys)
+        self._help_key.activated.connect(self.show_keys)
         layers = self.viewer.layers.events
         layers.inserted.connect(self._on_layers)
         layers.removed.connect(self._on_layers)
@@ -118,6 +135,7 @@ class SamPanel(QWidget):
             "K": self._track_or_cancel,
             "T": controller.toggle_sign,
             "N": controller.next_object,
+            "S": controller.segment_frame,
             "Shift-C": controller.clear_frame,
             **self.review.key_actions(),
         }
@@ -146,6 +164,7 @@ class SamPanel(QWidget):
         if self.controller.is_closed:
             return
         self._render_timer.stop()
+        self.adoption.close()
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
         layers.removed.disconnect(self._on_layers)
@@ -154,9 +173,15 @@ class SamPanel(QWidget):
         self._escape.release()
         self._history_keys.release()
         self._keys.release()
+        self._help_key.setEnabled(False)
         self.controller.close()
+        close_log()
 
     # Actions
+
+    def show_keys(self) -> None:
+        """Open the page with all keys and clicks."""
+        CheatSheet(self).show()
 
     def _first_image(self) -> Image | None:
         images = self._images()
@@ -264,10 +289,13 @@ class SamPanel(QWidget):
         now = self._situation()
         self.status.show_tip(tip(now), action(now))
         is_usable = session is not None
+        self.adoption.refresh()
+        self.adopt.show_layers(self.adoption.layers() if is_usable else (), now.is_stack)
         for widget in (self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
         self.saving.render()
+        self.eyes.show_input(None if session is None else session.seen)
         if session is None:
             self.track.show_run(None, can_track=False)
             return

@@ -7,9 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.plugin.eyes import InputShown
 from napari_sam2.plugin.images import data_of, frame_at, image_source, stack_shape
+from napari_sam2.plugin.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.messages import (
     INCLUDE,
+    AdoptLabels,
     Edit,
     FrameChanged,
     HistoryChanged,
@@ -50,15 +53,19 @@ class RunProgress:
         Steps in all; 0 before the run has begun.
     clock : callable
         Seconds.
+    memory : callable
+        Bytes that the program uses.
     """
 
     total: int = 0
     clock: Callable[[], float] = time.monotonic
+    memory: Callable[[], int] = used_bytes
     done: int = 0
     started: float = field(init=False)
+    first_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        self.started, self.first_bytes = self.clock(), self.memory()
 
     @property
     def frames_per_second(self) -> float | None:
@@ -71,6 +78,13 @@ class RunProgress:
         """Time to go at the speed so far."""
         speed = self.frames_per_second
         return None if speed is None else (self.total - self.done) / speed
+
+    @property
+    def memory_text(self) -> str:
+        """Memory in use, and forecast: "1.2 GB in use, about 1.4 GB at the end"."""
+        now = self.memory()
+        end = forecast_bytes(self.first_bytes, now, self.done, self.total)
+        return f"{gigabytes(now)} in use, about {gigabytes(end)} at the end"
 
     def __str__(self) -> str:
         """As the user reads it: "12 / 60 · 8.3 frames/s · 6 s left"."""
@@ -128,7 +142,8 @@ class ImageSession:
         self.summaries: dict[int, Summary] = {}
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
-        self._strokes = 0  # of the brush, without an answer yet
+        self.seen: InputShown | None = None  # what the network gets of the frame that is shown
+        self._asked = 0  # strokes of the brush and the like without an answer yet
         self._changed_frames: set[int] = set()
 
     @property
@@ -144,7 +159,7 @@ class ImageSession:
     @property
     def is_waiting(self) -> bool:
         """Whether an edit has no answer yet."""
-        return bool(self._pending or self._strokes)
+        return bool(self._pending or self._asked)
 
     @property
     def object_ids(self) -> list[int]:
@@ -155,7 +170,7 @@ class ImageSession:
     def has_prompts(self, object_id: int | None = None) -> bool:
         """Whether anything was given, at all or for one object."""
         places = {*self.prompts, *self._pending}
-        is_painted = object_id is None and self._strokes > 0
+        is_painted = object_id is None and self._asked > 0
         return is_painted or any(object_id in (None, other) for _, other in places)
 
     def next_object(self) -> int:
@@ -223,15 +238,16 @@ class ImageSession:
         self._pending += Counter()  # drops places with nothing pending
         self.is_tracked = False
 
-    def painted(self) -> None:
-        """A stroke of the brush is on its way."""
-        self._strokes += 1
+    def asked(self) -> None:
+        """Something that changes more than one prompt is on its way."""
+        self._asked += 1
 
-    def paint_answered(self, command: PaintLabels) -> None:
-        """A stroke has become masks, or was refused: the layer shows what the document says."""
-        self._strokes -= 1
-        self._changed_frames.update(stroke.t for stroke in command.strokes)
+    def ask_answered(self, command: AdoptLabels | PaintLabels) -> None:
+        """It was done, or refused."""
+        self._asked -= 1
         self.is_tracked = False
+        if isinstance(command, PaintLabels):  # the layer shows what the document says of it
+            self._changed_frames.update(stroke.t for stroke in command.strokes)
 
     # Reports
 
@@ -249,6 +265,8 @@ class ImageSession:
             self._changed_frames.add(report.t)
         elif isinstance(report, SavingChanged):
             self.saving = report.state
+        elif isinstance(report, InputShown):
+            self.seen = report
         elif isinstance(report, PromptShown):
             self._take_prompt(report)
         elif isinstance(report, ObjectsChanged):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ class InferenceThread(threading.Thread):
         try:
             self._engine.begin()
         except Exception as error:
-            self._report(Failed(_explain(error)))
+            self._report(Failed(_explain(error), _story(error)))
         while not self._is_closing:
             self._step()
         for document in self._documents.values():
@@ -150,7 +151,8 @@ class InferenceThread(threading.Thread):
             Exception
         ) as error:  # the border of the thread: whatever it is, the user hears of it and goes on
             _log(f"{type(command).__name__} failed", error)
-            self._report(Answered(command, self._truth(command), error=_explain(error)))
+            truth = self._truth(command)
+            self._report(Answered(command, truth, _explain(error), _story(error)))
         else:
             self._report(Answered(command, changes))
 
@@ -268,7 +270,7 @@ class InferenceThread(threading.Thread):
         except Exception as error:
             _log("tracking failed", error)
             advice = document.fail(error)
-            self._report(Failed(_explain(error) + advice))
+            self._report(Failed(_explain(error) + advice, _story(error)))
 
     def _tell_timeline(self, document: OpenDocument) -> None:
         try:
@@ -295,7 +297,12 @@ class InferenceThread(threading.Thread):
 def _log(what: str, error: Exception) -> None:
     """Keep the whole story of what only a bug or the machine can cause."""
     is_expected = isinstance(error, ValueError | TypeError | OSError)
-    logger.log(logging.DEBUG if is_expected else logging.ERROR, what, exc_info=error)
+    logger.log(logging.INFO if is_expected else logging.ERROR, what, exc_info=error)
+
+
+def _story(error: Exception) -> str:
+    """The traceback of an error."""
+    return "".join(traceback.format_exception(error))
 
 
 def _explain(error: Exception) -> str:

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.products import has_quick_bfloat16
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
-from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
+from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT, PIXEL_MEAN, PIXEL_STD
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
@@ -140,6 +140,14 @@ class Engine:
                 for crop in crops
             ]
             return self.model.encode_frame(torch.cat(inputs)).unstack()
+
+    def input_of(self, image: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+        """(S, S, 3) float32 in 0..1: a window of a (Y, X, 3) image as the network gets it."""
+        crop = torch.from_numpy(np.ascontiguousarray(window.crop(image)))
+        seen = self.model.preprocess(crop.permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        mean, deviation = (np.array(part, np.float32) for part in (PIXEL_MEAN, PIXEL_STD))
+        pixels: NDArray[np.float32] = np.clip(seen * deviation + mean, 0, 1)
+        return pixels
 
     def _features(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
         """Features of a frame: one for all objects where they share the window, or one for each."""

@@ -138,6 +138,15 @@ class Frames:
             return scaled[..., :3]
         return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
 
+    def clipped(self, t: int) -> tuple[float, float]:
+        """Shares of the finite pixels of a frame that lie below and above the contrast limits."""
+        low, high = self.contrast_limits
+        pixels = self._raw(t)
+        pixels = pixels[np.isfinite(pixels)]
+        if not pixels.size:
+            return 0.0, 0.0
+        return float((pixels < low).mean()), float((pixels > high).mean())
+
     def _raw(self, t: int) -> NDArray[Any]:
         """A frame as it is stored."""
         for wait_s in RETRY_WAITS_S:

@@ -718,6 +718,29 @@ class Tracker:
         self._check_frame(t)
         self._engine.features.load(self._views(t))
 
+    def input_of(self, t: int, object_id: int, frames: Frames | None = None) -> NDArray[np.float32]:
+        """What the network gets of a frame.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Seen through its window there; the whole frame where it has no mask.
+        frames : Frames, optional
+            The stack with another contrast.
+
+        Returns
+        -------
+        ndarray
+            (S, S, 3) float32 in 0..1, S the side of the network's input.
+        """
+        self._check_frame(t)
+        masklet = self._masklets.get(object_id)
+        record = masklet.records.get(t) if masklet else None
+        window = record.window if record else self._engine.grid.whole
+        return self._engine.input_of((frames or self._frames).read(t), window)
+
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are at hand."""
         return all(view in self._engine.features for view in self._views(t))

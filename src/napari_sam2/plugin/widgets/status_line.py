@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.widgets.form import SPACING, button
 
@@ -15,9 +15,12 @@ class StatusLine(QWidget):
     -------
     action_asked()
         The user pressed the button.
+    help_asked()
+        The user wants to see all keys.
     """
 
     action_asked = Signal()
+    help_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,10 +32,16 @@ class StatusLine(QWidget):
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing() + 4)
         self.button = button("")
         self.button.clicked.connect(self.action_asked)
+        self.help = button("?", "All keys and clicks (?)")
+        self.help.setFixedWidth(28)
+        self.help.clicked.connect(self.help_asked)
+        line = QHBoxLayout()
+        line.addWidget(self.text, stretch=1)
+        line.addWidget(self.help, alignment=Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addWidget(self.text)
+        layout.addLayout(line)
         layout.addWidget(self.button)
 
     def show_tip(self, text: str, action: str | None = None) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QProgressBar,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
 
@@ -44,6 +52,11 @@ class TrackBox(QWidget):
         self.frames.setSpecialValueText("all frames")
         self.frames.setSuffix(" frames")
         self.frames.setToolTip("How many frames on from the one that is shown")
+        self.follow = QCheckBox("Follow")
+        self.follow.setToolTip("Show each frame when it is computed; else the viewer stays")
+        self.memory = QLabel()
+        self.memory.setToolTip("Memory of napari, and what it will be if it goes on growing so")
+        self.memory.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self._lay_out()
@@ -67,6 +80,9 @@ class TrackBox(QWidget):
         layout.addWidget(self.button)
         layout.addWidget(row(self.directions, self.frames))
         layout.addWidget(self.progress)
+        live = row(self.follow, self.memory)
+        live.layout().setStretch(1, 1)
+        layout.addWidget(live)
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # nothing jumps when tracking begins
         self.progress.setSizePolicy(policy)
@@ -89,6 +105,7 @@ class TrackBox(QWidget):
         self.directions.setEnabled(not is_tracking)
         self.frames.setEnabled(not is_tracking)
         self.progress.setVisible(is_tracking)
+        self.memory.setText("" if progress is None else progress.memory_text)
         if progress is not None:
             self.progress.setRange(0, progress.total)  # 0 of 0 shows that it is busy
             self.progress.setValue(progress.done)
