@@ -6,7 +6,12 @@ import os
 from secrets import token_hex
 
 import pytest
+from hypothesis import settings
 
+# Random tests draw the same examples every time; `pytest --hypothesis-profile random` draws others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile("same")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

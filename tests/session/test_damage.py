@@ -50,6 +50,10 @@ EDITS: dict[str, tuple[Callable[[Content], Any], str]] = {
     "a field too few": (lambda c: c.pop("model"), "model"),
     "a shape of words": (lambda c: c["image"].update(shape=["a", 2]), "image.shape"),
     "a shape of nothing": (lambda c: c["image"].update(shape=[0, 2]), "image.shape"),
+    "limits that are one": (lambda c: c["image"].update(contrast_limits=[5, 5]), "contrast"),
+    "limits that fall": (lambda c: c["image"]["contrast_limits"].reverse(), "contrast"),
+    "grey said to be colour": (lambda c: c["image"].update(rgb=True), "image.*colour"),
+    "colour said to be grey": (lambda c: c["image"].update(shape=[8, 40, 56, 3]), "image.*colour"),
     "limits without end": (lambda c: c["image"].update(contrast_limits=[0, 1e999]), "contrast"),
     "a path upwards": (lambda c: c["chunks"][0].update(file="../../etc/passwd"), "chunks.0.file"),
     "a path from the root": (lambda c: c["properties"].update(file="/etc/passwd"), "properties"),
@@ -171,25 +175,43 @@ def spots(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 anything = leaves | st.lists(leaves, max_size=4) | st.dictionaries(st.text(max_size=5), leaves)
+ODD: list[Any] = [
+    *(None, True, -1, 0, 3, 2**62, 2**64, 10**30, 0.5, 1e-320, 1e308, float("nan"), float("inf")),
+    *("", "7", "\x00", "\ud800", "é" * 5000, "uint8", "object", "9999-12-31T23:59:59-23:00"),
+    *([], {}, [None], [0, 1], [1, 0], [5, 5], [8, 40, 56, 1], [2**40, 2**40], {"": None}),
+]
+
+
+def test_odd_values_anywhere_are_taken_or_told(closed, model, world) -> None:
+    good = (closed / "session.json").read_text("utf-8")
+    for way in spots(json.loads(good)):
+        for value in ODD:
+            open_with(closed, model, world, good, way, value)
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_any_value_anywhere_is_taken_or_told(closed, model, world, data: st.DataObject) -> None:
-    path = closed / "session.json"
-    good = path.read_text("utf-8")
+    good = (closed / "session.json").read_text("utf-8")
+    way = data.draw(st.sampled_from(spots(json.loads(good))))
+    open_with(closed, model, world, good, way, data.draw(anything))
+
+
+def open_with(
+    folder: Path, model: Any, world: Any, good: str, way: tuple[Any, ...], value: Any
+) -> None:
+    """Open an annotation of which one value was edited; other errors than ours are raised."""
     content = json.loads(good)
-    *way, key = data.draw(st.sampled_from(spots(content)))
     place = content
-    for step in way:
+    for step in way[:-1]:
         place = place[step]
-    place[key] = data.draw(anything)
-    path.write_text(json.dumps(content), "utf-8")
+    place[way[-1]] = value
+    (folder / "session.json").write_text(json.dumps(content), "utf-8")
     try:
-        reopen(closed, model, world).close()
+        reopen(folder, model, world).close()
     except (SessionError, FileNotFoundError):
         pass
     finally:
-        path.write_text(good, "utf-8")
+        (folder / "session.json").write_text(good, "utf-8")

@@ -26,6 +26,13 @@ def test_everything_comes_back(saved, annotation, reopened) -> None:
     assert same_seen(reopened().annotation, annotation)
 
 
+def test_an_image_of_one_level_comes_back(path, world, annotation_of, reopened) -> None:
+    world.images[:] = 7
+    annotation = annotation_of(world)
+    save(path, annotation, world).close()
+    assert same_seen(reopened().annotation, annotation)
+
+
 def test_the_next_result_is_the_same(saved, annotation, world, reopened) -> None:
     saved.close()
     other = reopened().annotation

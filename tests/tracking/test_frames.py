@@ -247,3 +247,11 @@ def test_data_are_left_as_they_were(world: World) -> None:
     frames = Frames(data)
     assert not frames.read(0).flags.writeable
     np.testing.assert_array_equal(data, copy)
+
+
+@pytest.mark.parametrize("value", [0, -3, 1e9, 1e300])
+def test_the_limits_of_one_level_are_limits(value: float) -> None:
+    frames = Frames(np.full((2, 8, 8), value))
+    low, high = frames.contrast_limits
+    assert low == value < high
+    assert not Frames(np.full((2, 8, 8), value), contrast_limits=(low, high)).read(0).any()

@@ -130,7 +130,7 @@ class Frames:
         precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
         share: NDArray[Any] = pixels.astype(precision)
         np.subtract(share, low, out=share)  # in place: a frame may have gigabytes
-        np.divide(share, high - low or 1.0, out=share)
+        np.divide(share, high - low, out=share)
         np.clip(share, 0, 1, out=share)
         np.nan_to_num(share, copy=False, nan=0.0)
         scaled = share.astype(np.float32, copy=False)
@@ -191,6 +191,8 @@ class Frames:
         low, high = np.percentile(values, [LOW_PERCENTILE, HIGH_PERCENTILE])
         if low == high:  # few pixels stand out from one level: they are no outliers
             low, high = values.min(), values.max()
+        if low == high:  # an image of one level is black
+            high = low + max(1.0, abs(low) * 1e-6)
         return float(low), float(high)
 
     def _sample(self, t: int) -> NDArray[np.float64] | None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.session.errors import SessionError
@@ -79,6 +87,21 @@ class ImageInfo(Part):
     pixel_size: Annotated[tuple[Positive, Positive] | None, Field(strict=False)] = None
     unit: str = "um"
     interval_s: Positive | None = None
+
+    @field_validator("contrast_limits")
+    @classmethod
+    def _ascends(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] >= limits[1]:
+            raise ValueError("the first must be below the second")
+        return limits
+
+    @model_validator(mode="after")
+    def _has_colours_where_it_says_so(self) -> Self:
+        if self.rgb and (len(self.shape) < 3 or self.shape[-1] not in (3, 4)):
+            raise ValueError("an image in colour ends with an axis of 3 or 4")
+        if not self.rgb and len(self.shape) > 3:
+            raise ValueError("an image without colour has 2 or 3 axes")
+        return self
 
     @property
     def axes(self) -> str:

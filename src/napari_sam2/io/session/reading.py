@@ -72,12 +72,15 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike) -> Tracker:
     Raises
     ------
     SessionError
-        If it is another image.
+        If it is another image, or one that cannot be tracked.
     """
     check_image(manifest.image, data)
     image = manifest.image
-    frames = Frames(data, contrast_limits=image.contrast_limits, rgb=image.rgb)
-    return Tracker(model, frames, **manifest.settings.model_dump())
+    try:
+        frames = Frames(data, contrast_limits=image.contrast_limits, rgb=image.rgb)
+        return Tracker(model, frames, **manifest.settings.model_dump())
+    except (ValueError, TypeError) as error:
+        raise SessionError(f"“{image.name}” cannot be opened: {error}") from error
 
 
 def check_image(image: ImageInfo, data: ArrayLike) -> None:
