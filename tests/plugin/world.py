@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,9 +14,10 @@ from napari_sam2.plugin.engine import OpenedImage
 from napari_sam2.plugin.messages import ImageSource, ModelChoice
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.masks import Direction
+from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
 from napari_sam2.tracking.plan import Step, plan_steps
 from napari_sam2.tracking.results import PromptedFrame
+from napari_sam2.tracking.windows import Window
 
 FRAMES, SIDE = 8, 64
 STARTS = ((20.0, 16.0), (44.0, 20.0))  # (y, x) of the discs on frame 0
@@ -43,16 +44,17 @@ def movie(frames: int = FRAMES) -> np.ndarray:
     return np.array(stack, dtype=np.uint16)
 
 
-@dataclass(frozen=True, eq=False)
-class Spot:
-    """A mask as the tracker of this world keeps it: (Y, X) bool, and the pass that wrote it."""
+def spot(mask: np.ndarray, direction: Direction | None) -> MaskRecord:
+    """A (Y, X) bool mask as the tracker of this world keeps it, and the pass that wrote it."""
+    drawn = draw_record(mask, Window(0, 0, *mask.shape), max(mask.shape))
+    return replace(drawn, direction=direction)
 
-    painted: np.ndarray
-    direction: Direction | None
 
-    @property
-    def is_visible(self) -> bool:
-        return bool(self.painted.any())
+def pixels(record: MaskRecord, shape: tuple[int, int]) -> np.ndarray:
+    """(Y, X) bool mask of a record; painted ones are at hand, joined ones are drawn."""
+    if record.painted is not None:
+        return record.painted
+    return Renderer(record.size, shape, clean=False).mask(record)
 
 
 class ThresholdTracker:
@@ -106,13 +108,19 @@ class ThresholdTracker:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
 
+    def take_over(self, object_id: int, state: ObjectState, kept=()) -> None:
+        self.restore(object_id, state)
+        for t, entry in state.prompted.items():
+            if t not in state.locked and t not in kept and entry.prompt.round_numbers():
+                self.set_prompt(entry.prompt)
+
     def set_prompt(self, prompt: Prompt) -> FrameResult:
         t, masklet = prompt.t, self._masklets.setdefault(prompt.object_id, Masklet())
         old = masklet.prompted.get(t)
         before = old.before if old else masklet.records.get(t)
-        mask = self._segment(prompt, None if before is None else before.painted)
+        mask = self._segment(prompt, None if before is None else self._pixels(before))
         masklet.prompted[t] = PromptedFrame(prompt, before)
-        masklet.records[t] = Spot(mask, None)
+        masklet.records[t] = spot(mask, None)
         return self.result(t, prompt.object_id)
 
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
@@ -137,7 +145,7 @@ class ThresholdTracker:
         frame = np.zeros(self.shape[1:], np.int32)
         for object_id, masklet in sorted(self._masklets.items(), key=lambda item: _rank(item, t)):
             if t in masklet.records:
-                frame[masklet.records[t].painted] = object_id
+                frame[self._pixels(masklet.records[t])] = object_id
         return frame
 
     def relabel(self, t: int, labels: np.ndarray, object_ids) -> tuple:
@@ -189,6 +197,9 @@ class ThresholdTracker:
     def features_cached(self, t: int) -> bool:
         return t in self._cached
 
+    def _pixels(self, record: MaskRecord) -> np.ndarray:
+        return pixels(record, self.shape[1:])
+
     def _prompt_at(self, t: int, object_id: int) -> Prompt:
         entry = self._masklets.get(object_id, Masklet()).prompted.get(t)
         return entry.prompt if entry else empty_prompt(t, object_id)
@@ -210,11 +221,12 @@ class ThresholdTracker:
             return
         source = masklet.records.get(step.t + (-1 if step.direction == "forward" else 1))
         spots, _ = ndimage.label(self._bright[step.t])
-        hit = np.unique(spots[source.painted & (spots > 0)]) if source else np.array([0])
-        masklet.records[step.t] = Spot(np.isin(spots, hit[hit > 0]), step.direction)
+        hit = np.unique(spots[self._pixels(source) & (spots > 0)]) if source else np.array([0])
+        masklet.records[step.t] = spot(np.isin(spots, hit[hit > 0]), step.direction)
 
     def _results(self, t: int, object_ids: tuple[int, ...]) -> FrameResult:
-        masks = np.array([self._masklets[object_id].records[t].painted for object_id in object_ids])
+        records = [self._masklets[object_id].records[t] for object_id in object_ids]
+        masks = np.array([self._pixels(record) for record in records])
         scores = np.ones(len(object_ids), np.float32)
         return FrameResult(t, object_ids, masks, scores, scores)
 

@@ -214,9 +214,15 @@ class ImageLayers:
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)
-        on_edit = self._listener.on_edit
+        number, listener = self._number, self._listener
         return PointPrompts(
-            layer, self._number, self._click_radius, self.colour_of, on_edit, self._pick
+            layer,
+            number,
+            self._click_radius,
+            self.colour_of,
+            listener.on_edit,
+            on_pick=self._pick,
+            on_select=lambda object_id: listener.on_pick(number, object_id),
         )
 
     def _pick(self, t: int, y: float, x: float) -> None:

@@ -64,6 +64,8 @@ class PointPrompts:
         Gets every edit that the user makes.
     on_pick : callable
         Gets frame, y and x of a click with Ctrl, which picks an object instead of adding a point.
+    on_select : callable
+        Gets the object whose points the user selected with napari's tool for that.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class PointPrompts:
         colour_of: Callable[[int], Colour],
         on_edit: Callable[[Edit], None],
         on_pick: Callable[[int, float, float], None],
+        on_select: Callable[[int], None],
     ) -> None:
         self.layer = layer
         self._image = image
@@ -81,6 +84,7 @@ class PointPrompts:
         self._colour_of = colour_of
         self._on_edit = on_edit
         self._on_pick = on_pick
+        self._on_select = on_select
         self._rows: list[PointRow] = []  # what the layer is meant to show
         self._is_writing = False
         self._is_clicking = False
@@ -138,13 +142,21 @@ class PointPrompts:
     def recolour(self) -> None:
         """Give every prompt the colours of its object and sign."""
         with self._writing(), self._unseen():
-            self.layer.selected_data = set()
-            if self._rows and len(self._rows) == len(self.layer.data):
-                object_ids = [row.object_id for row in self._rows]
-                signs = [SIGN_NAMES[row.sign] for row in self._rows]
-                self.layer.face_color = object_colours(object_ids, self._current, self._colour_of)
-                self.layer.border_color = sign_colours(signs, object_ids, self._current)
+            with self._unselected():
+                if self._rows and len(self._rows) == len(self.layer.data):
+                    ids = [row.object_id for row in self._rows]
+                    signs = [SIGN_NAMES[row.sign] for row in self._rows]
+                    self.layer.face_color = object_colours(ids, self._current, self._colour_of)
+                    self.layer.border_color = sign_colours(signs, ids, self._current)
             self._set_next(self._sign)
+
+    @contextmanager
+    def _unselected(self) -> Iterator[None]:
+        """Select nothing for a while, and for good where clicks add points."""
+        kept = set(self.layer.selected_data) if self.layer.mode == "select" else set()
+        self.layer.selected_data = set()
+        yield
+        self.layer.selected_data = kept
 
     @contextmanager
     def _unseen(self) -> Iterator[None]:
@@ -182,6 +194,9 @@ class PointPrompts:
     def _after_click(self) -> None:
         self._is_clicking = self._is_picking = False
         self._set_next(self._sign)
+        selected = {self._rows[index].object_id for index in self.layer.selected_data}
+        if self.layer.mode == "select" and len(selected) == 1:
+            self._on_select(selected.pop())
 
     def _on_data(self, event: Any) -> None:
         if self._is_writing or event.action not in ("added", "removed", "changed"):
