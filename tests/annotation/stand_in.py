@@ -6,7 +6,7 @@ mask before any prompt and the prompt, every object is independent, states are i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,10 @@ class State:
         cell = Cell(mask, old.logit, old.base if old.prompt else old, prompt)
         return replace(self, records={**self.records, t: cell})
 
+    def seen_as(self, masks: Mapping[int, np.ndarray]) -> State:
+        painted = {t: replace(self.records[t], mask=mask) for t, mask in masks.items()}
+        return replace(self, records={**self.records, **painted})
+
     def united(self, other: State, object_id: int, masks: Mapping[int, np.ndarray]) -> State:
         mine, moved = self.renamed(object_id), other.renamed(object_id)
         state = State(
@@ -102,6 +106,7 @@ class StandInTracker:
         self.objects: dict[int, dict[int, Cell]] = {}
         self.locks: dict[int, dict[int, Cell | None]] = {}
         self.spans: dict[int, range | None] = {}
+        self.seed = seed
         self.runs = 0
         self.fail_on: int | None = None
 
@@ -132,6 +137,12 @@ class StandInTracker:
     def adopt_masks(self, t: int, masks: Mapping[int, Any]) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
+
+    def take_over(self, object_id: int, state: State, kept: Collection[int] = ()) -> None:
+        self.restore(object_id, state)
+        for t, prompt in state.prompted.items():
+            if t not in state.locked and t not in kept and prompt.round_numbers():
+                self.set_prompt(prompt)
 
     def set_prompt(self, prompt: Prompt) -> FrameResult:
         self._check_frame(prompt.t)

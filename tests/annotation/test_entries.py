@@ -28,6 +28,7 @@ CHANGE_NOTHING = {
     "score",
     "timeline",
     "total_steps",
+    "work",
 }
 TOLD_OTHERWISE = {"fold", "grouped", "propagate"}  # by the frames that come, and as folded groups
 

@@ -7,9 +7,10 @@ from napari_sam2.annotation.masklets import Masklets
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.review import Review
 from napari_sam2.annotation.surgery import Surgery
+from napari_sam2.annotation.takeover import Takeover
 
 
-class Annotation(Prompting, Masklets, Review, Surgery, Adoption):
+class Annotation(Prompting, Masklets, Review, Surgery, Adoption, Takeover):
     """Objects, their prompts, labels and scores for one stack, with undo over everything.
 
     It drives a tracker, which nobody else may change from then on, and is used from one thread.

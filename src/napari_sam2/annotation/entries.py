@@ -78,6 +78,14 @@ class Advanced(Entry):
 
 
 @dataclass(frozen=True, eq=False)
+class TookOver(Entry):
+    """An empty document got the work of another one, which is no step of its history."""
+
+    group: Group
+    largest_id: int
+
+
+@dataclass(frozen=True, eq=False)
 class Ended(Entry):
     """The propagation that began last is over; its group is what it has written since."""
 

@@ -17,6 +17,7 @@ from napari_sam2.annotation.entries import (
     Forgotten,
     Recorded,
     Redone,
+    TookOver,
     Undone,
 )
 from napari_sam2.annotation.propagation import OpenPropagation
@@ -131,6 +132,11 @@ class Recovery:
     @repeat.register
     def _(self, entry: Ended) -> None:
         self.finish()
+
+    @repeat.register
+    def _(self, entry: TookOver) -> None:
+        self._content.largest_id = max(self._content.largest_id, entry.largest_id)
+        self._apply(entry.group)
 
     @repeat.register
     def _(self, entry: Advanced) -> None:

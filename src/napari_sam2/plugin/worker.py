@@ -208,15 +208,11 @@ class InferenceThread(threading.Thread):
         return (ModelLoaded(command.name, device), *states)
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
-        """The same objects and prompts, computed with another model or contrast."""
+        """The same work on another model or contrast: clicks are computed anew, the rest stays."""
         opened = self._open(model, replace(source, session=None))
-        for prompt in document.annotation.prompts():
-            opened.annotation.set_prompt(prompt)
-        for object_id, properties in document.annotation.objects.items():
-            if object_id not in opened.annotation.objects:
-                opened.annotation.add_object(object_id, properties.name)
-            elif properties.name:
-                opened.annotation.rename_object(object_id, properties.name)
+        work = document.annotation.work()
+        if work.objects:
+            opened.annotation.take_over(work)
         return OpenDocument(document.image, source, opened, self._report, document.outlines)
 
     def _open_image(self, command: OpenImage) -> tuple[Report, ...]:

@@ -225,8 +225,7 @@ class Engine:
             return record.pointer
         found = self._pointers.get(record)
         if found is None:
-            assert record.painted is not None
-            found = self.adopt_mask(t, record.painted, record.window).pointer
+            found = self._adopted(t, record).pointer
             self._pointers[record] = found
         return found
 
@@ -304,15 +303,31 @@ class Engine:
 
     def adopt_mask(self, t: int, mask: NDArray[np.bool_], window: Window) -> MaskRecord:
         """A painted mask as the object's mask."""
-        size, device = self.model.config.image_size, self.model.device
-        features = self.features[t, window]
-        pixels = torch.from_numpy(cut_mask(mask, window))[None, None].to(device)
+        size = self.model.config.image_size
+        pixels = torch.from_numpy(cut_mask(mask, window))[None, None].to(self.model.device)
         with inference(self.model):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-            decoded = self.model.adopt_mask(features, (share >= 0.5).float())
-            if mask.any() and not (decoded.mask_logits > 0).any():
-                decoded = self.model.adopt_mask(features, _fullest_block(share))
+            decoded = self._adopt(t, window, share)
         return self._records(decoded, None, [window], painted=mask)[0]
+
+    def _adopted(self, t: int, record: MaskRecord) -> MaskRecord:
+        """A mask that the network has not seen yet as the object's mask."""
+        if record.painted is not None:
+            return self.adopt_mask(t, record.painted, record.window)
+        size = self.model.config.image_size
+        logits = torch.from_numpy(record.logits())[None, None].to(self.model.device)
+        with inference(self.model):
+            wide = F.interpolate(logits, (size, size), mode="bilinear")
+            decoded = self._adopt(t, record.window, (wide > 0).float())
+        return self._records(decoded, None, [record.window])[0]
+
+    def _adopt(self, t: int, window: Window, share: Tensor) -> Decoded:
+        """What the network makes of (1, 1, S, S) shares of pixels that belong to an object."""
+        features = self.features[t, window]
+        decoded = self.model.adopt_mask(features, (share >= 0.5).float())
+        if (share > 0).any() and not (decoded.mask_logits > 0).any():
+            decoded = self.model.adopt_mask(features, _fullest_block(share))
+        return decoded
 
     def decode_prompt(
         self,

@@ -115,6 +115,21 @@ class ObjectState:
             prompted={**self.prompted, t: entry},
         )
 
+    def seen_as(self, masks: Mapping[int, NDArray[np.bool_]]) -> ObjectState:
+        """With other pixels on some frames, which have a mask; what made them stays.
+
+        Parameters
+        ----------
+        masks : mapping of int to ndarray
+            (Y, X) pixels by frame.
+        """
+        painted = {
+            t: replace(paint_record(record, mask), direction=record.direction)
+            for t, mask in masks.items()
+            for record in [self.records[t]]
+        }
+        return replace(self, records={**self.records, **painted})
+
     def united(
         self, other: ObjectState, object_id: int, masks: Mapping[int, NDArray[np.bool_]]
     ) -> ObjectState:

@@ -34,6 +34,7 @@ from napari_sam2.tracking.memory_bank import recall
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
+from napari_sam2.tracking.takeover import Translator
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents, mask_extent
 
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
@@ -321,6 +322,42 @@ class Tracker:
             before = entry.before if entry else before
             masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
             masklet.records[t] = record
+
+    def take_over(
+        self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()
+    ) -> None:
+        """Give an unknown object what another tracker of the same image holds of it.
+
+        Masks stay until they are tracked again, those that are painted, locked or `kept` to the
+        pixel. Clicks and boxes on other frames are computed anew.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        state : ObjectState
+            From `snapshot` of the other tracker, which may have another network or contrast.
+        kept : collection of int
+            Frames whose masks somebody has found right.
+
+        Raises
+        ------
+        ValueError
+            If a prompt does not fit this stack, or the object is there already; nothing is taken
+            over then.
+        """
+        if object_id in self._masklets:
+            raise ValueError(f"object {object_id} is there already")
+        for entry in state.prompted.values():
+            check_inside(entry.prompt, self.shape)
+        masklet, prompts = Translator(self._renderer, self._engine.grid).masklet(state, kept)
+        self._masklets[object_id] = masklet
+        try:
+            for prompt in prompts:
+                self._add(prompt)
+        except BaseException:
+            self.remove_object(object_id)
+            raise
 
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:
         """Replace what was given for an object on a frame.

@@ -1,0 +1,96 @@
+"""Masks that another tracker of the same image has made, with another network or contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.tracking.masklet import Masklet
+from napari_sam2.tracking.masks import MaskRecord, Renderer, draw_record
+from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.results import ObjectState, PromptedFrame
+from napari_sam2.tracking.windows import WindowGrid, mask_extent
+
+
+class Translator:
+    """Turns what another tracker holds of an object into what this one would.
+
+    Parameters
+    ----------
+    renderer : Renderer
+        Of this tracker.
+    grid : WindowGrid
+        Of this tracker.
+    """
+
+    def __init__(self, renderer: Renderer, grid: WindowGrid) -> None:
+        self._renderer = renderer
+        self._grid = grid
+        self._others: dict[int, Renderer] = {}
+        self._known: dict[tuple[MaskRecord, bool], MaskRecord] = {}
+
+    def masklet(
+        self, state: ObjectState, kept: Collection[int]
+    ) -> tuple[Masklet, tuple[Prompt, ...]]:
+        """All that is taken over as it is, and the prompts that are to be computed anew.
+
+        Parameters
+        ----------
+        state : ObjectState
+            All that the other tracker holds of an object.
+        kept : collection of int
+            Frames whose masks stay to the pixel, beside those locked or painted.
+        """
+        exact = {*kept, *state.locked}
+        again = {t: e.prompt for t, e in state.prompted.items() if t not in exact and _asks(e)}
+        masklet = Masklet()
+        for t, record in state.records.items():
+            before = state.prompted[t].before if t in again else record
+            if before is not None:
+                masklet.records[t] = self._record(before, is_exact=t in exact)
+        for t, entry in state.prompted.items():
+            if t not in again:
+                masklet.prompted[t] = self._prompted(entry)
+        for t, unlocked in state.locked.items():
+            masklet.locked[t] = None if unlocked is None else self._record(unlocked)
+        return masklet, tuple(again[t] for t in sorted(again))
+
+    def _prompted(self, entry: PromptedFrame) -> PromptedFrame:
+        before = None if entry.before is None else self._record(entry.before)
+        rounds = tuple((number, self._record(record)) for number, record in entry.rounds)
+        return PromptedFrame(entry.prompt, before, rounds)
+
+    def _record(self, record: MaskRecord, *, is_exact: bool = False) -> MaskRecord:
+        """The record without what only the other network understands; the same at every call."""
+        found = self._known.get((record, is_exact))
+        if found is None:
+            found = self._known[record, is_exact] = self._translated(record, is_exact)
+        return found
+
+    def _translated(self, record: MaskRecord, is_exact: bool) -> MaskRecord:
+        if record.size == self._renderer.size:
+            return replace(record, pointer=np.zeros(0, np.float32))
+        mask = self._drawn_by_other(record) if record.painted is None else record.painted
+        drawn = draw_record(mask, self._grid.choose(mask_extent(mask)), self._renderer.size)
+        return replace(
+            drawn,
+            predicted_iou=record.predicted_iou,
+            occlusion_score=record.occlusion_score,
+            direction=record.direction,
+            painted=mask if is_exact else record.painted,
+        )
+
+    def _drawn_by_other(self, record: MaskRecord) -> NDArray[np.bool_]:
+        mine = self._renderer
+        other = self._others.setdefault(
+            record.size, Renderer(record.size, mine.shape, clean=mine.clean)
+        )
+        return other.mask(record)
+
+
+def _asks(entry: PromptedFrame) -> bool:
+    """Whether there is anything in a prompt that the network has to be asked about."""
+    return bool(entry.prompt.round_numbers())
