@@ -16,6 +16,7 @@ from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.training.config import Stage, TrainingConfig
 from napari_sam2.training.data import sample_objects
 from napari_sam2.training.dense import dense_target
+from napari_sam2.training.hardships import add_haze, drift_away, take_out
 from napari_sam2.training.simulate import Batch, Script
 
 FIRST_PROMPTS = ("mask", "click", "box")
@@ -72,6 +73,7 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
             if empty == EMPTY_DRAWS:
                 raise ValueError(f"{EMPTY_DRAWS} clips in a row hold no object of 24 pixels")
             continue
+        pictures, labels = make_harder(pictures, labels, chosen, stage, rng)
         clip += [len(images)] * len(chosen)
         targets += [labels == k for k in chosen]
         images.append(pictures)
@@ -85,6 +87,24 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
     return batch, draw_script(stage, frames, rng)
 
 
+def make_harder(
+    images: np.ndarray,
+    labels: np.ndarray,
+    chosen: list[int],
+    stage: Stage,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A clip (T, Y, X) with haze, that some of the chosen objects leave: as the stage says."""
+    if rng.random() < stage.haze:
+        images = add_haze(images, labels, rng)
+    if len(images) > 1 and rng.random() < stage.drifting:
+        images, labels = drift_away(images, labels, chosen[0], rng)
+    for k in chosen:
+        if len(images) > 1 and rng.random() < stage.taken_out:
+            images, labels = take_out(images, labels, k, rng)
+    return images, labels
+
+
 def draw_script(stage: Stage, frames: int, rng: np.random.Generator) -> Script:
     """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images."""
     if frames == 1:
@@ -93,7 +113,8 @@ def draw_script(stage: Stage, frames: int, rng: np.random.Generator) -> Script:
     first = rng.choice(FIRST_PROMPTS, p=[0.5, 0.25, 0.25])
     corrected = int(rng.integers(1, frames)) if rng.random() < 0.5 else None
     clicks = int(rng.integers(0, stage.clip_clicks + 1))
-    return Script(first, clicks, corrected if stage.prompted_frames == 2 else None)
+    later = corrected if stage.prompted_frames == 2 else None
+    return Script(first, clicks, later, stage.own_scores)
 
 
 def as_input(images: np.ndarray) -> Tensor:

@@ -63,6 +63,15 @@ class Stage:
         Most frames of a clip with a prompt, 1 or 2, the first one included (paper: 2).
     freeze_encoder : bool
         The image encoder does not learn, as where the paper tunes on 16 frames.
+    taken_out : float
+        Chance of each object of a clip to be taken out of some of its frames, see `hardships`.
+    drifting : float
+        Chance of a clip to drift until one of its objects is over the border.
+    haze : float
+        Chance of blobs out of focus on a clip or an image.
+    own_scores : float
+        Share of tracked frames that are remembered as the network saw them, visible or not; on the
+        others the truth decides.
     losses : LossWeights or None
         In place of those of the run.
     """
@@ -81,6 +90,10 @@ class Stage:
     learning_rate: float = 4e-4
     prompted_frames: int = 2
     freeze_encoder: bool = False
+    taken_out: float = 0.0
+    drifting: float = 0.0
+    haze: float = 0.0
+    own_scores: float = 0.0
     losses: LossWeights | None = None
 
     def __post_init__(self) -> None:
@@ -89,8 +102,9 @@ class Stage:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if min(self.image_clicks, self.clip_clicks) < 0:
             raise ValueError("image_clicks and clip_clicks must not be negative")
-        if not 0 <= self.images_share <= 1:
-            raise ValueError(f"images_share must be in 0..1; got {self.images_share}")
+        for name in ("images_share", "taken_out", "drifting", "haze", "own_scores"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0..1; got {getattr(self, name)}")
         if self.images_share < 1 and self.frames < 2:
             raise ValueError("clips need at least 2 frames; single images are images_share = 1.0")
         if self.prompted_frames not in (1, 2):

@@ -60,11 +60,14 @@ class Script:
         Corrective clicks on each prompted frame.
     corrected : int or None
         A later frame that is prompted too.
+    own_scores : float
+        Share of tracked frames that are remembered as the network saw them, visible or not.
     """
 
     first: FirstPrompt
     clicks: int
     corrected: int | None = None
+    own_scores: float = 0.0
 
 
 @dataclass
@@ -116,7 +119,7 @@ def simulate(
     -------
     Outcome
     """
-    player = _Player(model, batch, weights, generator)
+    player = _Player(model, batch, weights, generator, script.own_scores)
     for t in range(batch.images.shape[1]):
         if t == 0:
             player.prompt(t, script.first, script.clicks)
@@ -131,12 +134,19 @@ class _Player:
     """State of one simulated interaction."""
 
     def __init__(
-        self, model: Sam2, batch: Batch, weights: LossWeights, generator: torch.Generator
+        self,
+        model: Sam2,
+        batch: Batch,
+        weights: LossWeights,
+        generator: torch.Generator,
+        own_scores: float,
     ) -> None:
         self.model, self.batch, self.weights, self.generator = model, batch, weights, generator
+        self.own_scores = own_scores
         self.outcome = Outcome()
         self.bank = _Bank()
         self.previous: Tensor | None = None  # mask logits of the frame before
+        self.seen = torch.ones(len(batch.clip), 1, dtype=torch.bool, device=batch.clip.device)
         self.length = batch.images.shape[1]
         self.features = model.encode_frame(batch.images.flatten(0, 1))
         self.outcome.features = self.features
@@ -153,7 +163,8 @@ class _Player:
         features, target = self.frame(t), self.batch.targets[:, t]
         if first == "mask":
             decoded = self.model.adopt_mask(features, target[:, None])
-            self.remember(t, features, decoded.mask_logits, decoded.pointer, prompted=True)
+            masks, visible = decoded.mask_logits, self.visible(t)
+            self.remember(t, features, masks, decoded.pointer, visible, prompted=True)
             return
         if first == "click":
             points, labels = first_click(self.soft[:, t], self.generator)
@@ -177,7 +188,9 @@ class _Player:
         features = self.frame(t)
         image = self.attend(t, features)
         choice = self.decode(t, image, features, self.tracking_prompt(), "track")
-        self.remember(t, features, choice.masks, self.pointer(t, choice), prompted=False)
+        visible = self.believed(t)
+        pointer = self.pointer(choice, visible)
+        self.remember(t, features, choice.masks, pointer, visible, prompted=False)
 
     def refine(
         self,
@@ -200,7 +213,9 @@ class _Player:
             )
             choice = self.decode(t, image, features, prompts, f"{name}+{count + 1}")
         if self.length > 1:
-            self.remember(t, features, choice.masks, self.pointer(t, choice), prompted=True)
+            visible = self.visible(t)
+            pointer = self.pointer(choice, visible)
+            self.remember(t, features, choice.masks, pointer, visible, prompted=True)
 
     def decode(
         self, t: int, image: Tensor, features: FrameFeatures, prompts: PromptTensors, name: str
@@ -215,6 +230,7 @@ class _Player:
             choice = keep_single(found)  # without a fall-back, so that it is the one that learns
             masks, ious = found.masks[:, :1], found.predicted_iou[:, :1]
         score = found.occlusion_score
+        self.seen = score.detach() > 0
         self.outcome.losses.append(frame_losses(masks, ious, score, target, self.weights))
         iou = actual_iou(choice.masks.detach(), target[:, None])[:, 0]
         visible = target.flatten(1).sum(1) > 0
@@ -257,10 +273,15 @@ class _Player:
         """(B, 1) whether the object is on the frame."""
         return self.soft[:, t].flatten(1).sum(1, keepdim=True) > 0
 
-    def pointer(self, t: int, choice: Choice) -> Tensor:
-        """Object pointers; the truth tells which objects are visible."""
-        pointer = self.model.obj_ptr_proj(choice.tokens)
-        return torch.where(self.visible(t), pointer, self.model.no_obj_ptr)
+    def believed(self, t: int) -> Tensor:
+        """(B, 1) whether the object is on the frame, now and then as the network has it."""
+        device = self.generator.device
+        is_own = torch.rand((), generator=self.generator, device=device) < self.own_scores
+        return self.seen if is_own else self.visible(t)
+
+    def pointer(self, choice: Choice, visible: Tensor) -> Tensor:
+        """Object pointers; those of objects that are not visible are all the same."""
+        return torch.where(visible, self.model.obj_ptr_proj(choice.tokens), self.model.no_obj_ptr)
 
     def remember(
         self,
@@ -268,11 +289,11 @@ class _Player:
         features: FrameFeatures,
         mask_logits: Tensor,
         pointer: Tensor,
+        visible: Tensor,
         *,
         prompted: bool,
     ) -> None:
         """Put a frame into the memory bank."""
-        visible = self.visible(t)
         score = torch.where(visible, 10.0, -10.0)
         binarise = torch.zeros_like(visible[:, 0])
         logits = torch.where(visible[..., None, None], mask_logits, -10.0)
