@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtTest import QTest
 
@@ -147,6 +148,25 @@ def test_the_eye_hides_an_object_and_changes_no_label(tracked):
     assert np.array_equal(tracked.labels.data, before)
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=eye)
     assert shown_colours(tracked) == [1, 1]
+
+
+def test_hiding_compiles_nothing(tracked, monkeypatch):
+    """napari compiles for seconds before it draws the first dictionary of colours."""
+    monkeypatch.setattr(DirectLabelColormap, "map", None)
+    select(tracked, 1)
+    menu_action(tracked, "Hide").trigger()
+    assert isinstance(tracked.labels.colormap, CyclicLabelColormap)
+    assert shown_colours(tracked) == [0, 1]
+
+
+def test_hiding_keeps_the_colours_of_the_others(tracked):
+    before = np.array(tracked.labels.colormap.map(np.arange(1, 60)))
+    tracked.controller.set_shown(1, False)
+    assert np.allclose(tracked.labels.colormap.map(np.arange(1, 60))[1:], before[1:])
+    tracked.labels.colormap = {1: "red", 2: "lime", None: "transparent"}  # the user takes others
+    assert shown_colours(tracked) == [0, 1]
+    tracked.controller.set_shown(1, True)
+    assert np.allclose(tracked.labels.colormap.map(np.array([1, 2]))[:, :3], np.eye(3)[:2])
 
 
 def test_the_menu_hides_all_but_the_selected_and_shows_them_again(tracked):

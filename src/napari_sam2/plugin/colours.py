@@ -18,12 +18,14 @@ RED = (0.93, 0.20, 0.20, 1.0)
 DIMMED = 0.35  # opacity of the prompts of other objects
 
 PALETTE_SIZE = 60
+MOST_COLOURS = 2**16  # in a table of napari
 FIRST_HUE = 0.54  # azure; neighbours in number are far apart in hue
 GOLDEN_RATIO = 0.618034
 SHADES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, taking turns
 
 SIGN_COLOURS = {"include": GREEN, "exclude": RED}
 Colour = tuple[float, float, float, float]
+LabelColours = CyclicLabelColormap | DirectLabelColormap
 
 
 def object_palette() -> CyclicLabelColormap:
@@ -36,14 +38,32 @@ def object_palette() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), *bright]), background_value=0)
 
 
-def palette_without(
-    hidden: Collection[int], object_ids: Collection[int], colour_of: Callable[[int], Colour]
-) -> DirectLabelColormap:
-    """Label colours with which some objects are not seen; `colour_of` gives those of the others."""
-    colours: dict[int | None, Colour] = {
-        object_id: colour_of(object_id) for object_id in object_ids if object_id not in hidden
-    }
-    return DirectLabelColormap(color_dict={**colours, None: (0.0, 0.0, 0.0, 0.0)})
+def palette_without(hidden: Collection[int], colours: LabelColours, length: int) -> LabelColours:
+    """Label colours with which some objects are not seen.
+
+    It is a table of all labels and no dictionary of some: napari compiles code for seconds, in the
+    thread of the window, before it draws its first dictionary of colours.
+
+    Parameters
+    ----------
+    hidden : collection of int
+        Objects that are not seen.
+    colours : CyclicLabelColormap or DirectLabelColormap
+        With the colours of the others.
+    length : int
+        How many labels have a colour of their own, at most 65536; see `palette_length`.
+    """
+    if not hidden:
+        return colours
+    table = np.array(colours.map(np.arange(length)), dtype=np.float32)
+    table[[0, *(object_id for object_id in hidden if object_id < length)]] = 0
+    return CyclicLabelColormap(colors=table, background_value=0)
+
+
+def palette_length(object_ids: Collection[int]) -> int:
+    """Length of a table of colours for objects, with room for more that change nothing."""
+    needed = max(object_ids, default=0) + PALETTE_SIZE
+    return int(min(1 << needed.bit_length(), MOST_COLOURS))
 
 
 def sign_colour(sign: str, is_current: bool = True) -> Colour:

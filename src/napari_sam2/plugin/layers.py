@@ -9,7 +9,13 @@ import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_sam2.plugin.brush_prompts import TOOLS, BrushPrompts
-from napari_sam2.plugin.colours import Colour, object_palette, palette_without
+from napari_sam2.plugin.colours import (
+    Colour,
+    LabelColours,
+    object_palette,
+    palette_length,
+    palette_without,
+)
 from napari_sam2.plugin.images import stack_shape
 from napari_sam2.plugin.messages import INCLUDE, Edit, Stroke
 from napari_sam2.plugin.point_prompts import PointPrompts
@@ -83,9 +89,9 @@ class ImageLayers:
         self._listener = listener
         self.labels_data: NDArray[Any] | None = None
         self._current = (1, INCLUDE)
-        self.colours: Any = object_palette()
+        self.colours: LabelColours = object_palette()
         self._hidden: frozenset[int] = frozenset()
-        self._known: frozenset[int] = frozenset()
+        self._palette_length = 0  # while some are hidden
         self._is_colouring = False
         self._colour_cache: dict[int, Colour] = {}
         self.labels: Labels | None = None
@@ -300,15 +306,13 @@ class ImageLayers:
 
     def hide(self, hidden: Collection[int], object_ids: Collection[int]) -> None:
         """Leave some of the objects out of the picture; the labels themselves stay as they are."""
-        known = frozenset(object_ids) if hidden else frozenset()  # else all have their colours
-        if (frozenset(hidden), known) != (self._hidden, self._known):
-            self._hidden, self._known = frozenset(hidden), known
+        length = palette_length(object_ids) if hidden else 0
+        if (frozenset(hidden), length) != (self._hidden, self._palette_length):
+            self._hidden, self._palette_length = frozenset(hidden), length
             self._colour()
 
-    def _shown_colours(self) -> Any:
-        if not self._hidden:
-            return self.colours
-        return palette_without(self._hidden, self._known, self.colour_of)
+    def _shown_colours(self) -> LabelColours:
+        return palette_without(self._hidden, self.colours, self._palette_length)
 
     def _colour(self) -> None:
         if self.labels is not None:
