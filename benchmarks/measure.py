@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -40,13 +40,18 @@ class Row:
         object.__setattr__(self, "ratio", self.ours_s / self.reference_s)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long one call takes, on the clock."""
+Clock = Callable[[], float]
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
+"""By name; the processor's own is the fair one, with one thread, where others use the machine."""
+
+
+def seconds(work: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    """How long one call takes."""
     _wait()
-    start = time.perf_counter()
+    start = clock()
     work()
     _wait()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait() -> None:
@@ -54,48 +59,51 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def compare(
-    name: str,
-    ours: Callable[[], object],
-    reference: Callable[[], object],
+def take_turns(
+    works: Mapping[str, Callable[[], object]],
     *,
     repeats: int,
-    bar: float = 1.0,
     warm: bool = True,
-) -> Row:
-    """Both in turn, so that what else the machine does falls on both.
+    clock: Clock = time.perf_counter,
+) -> dict[str, float]:
+    """Some works in turn, so that what else the machine does falls on all of them.
 
     Parameters
     ----------
-    name : str
-        Of the row.
-    ours, reference : callable
+    works : mapping of str to callable
         What to time.
     repeats : int
         Timed calls of each.
-    bar : float
-        The ratio asked for.
     warm : bool
         Whether each is called once before.
+    clock : callable
+        One of `CLOCKS`.
 
     Returns
     -------
-    Row
+    dict of str to float
+        Median seconds of each.
     """
     if warm:
-        ours(), reference()
-    times = [(seconds(ours), seconds(reference)) for _ in range(repeats)]
-    row = Row(name, median(t[0] for t in times), median(t[1] for t in times), bar)
-    verdict = "" if row.ratio <= bar else "  over the bar"
+        for work in works.values():
+            work()
+    times = [{name: seconds(work, clock) for name, work in works.items()} for _ in range(repeats)]
+    return {name: median(round[name] for round in times) for name in works}
+
+
+def print_row(row: Row) -> Row:
+    """Show a row, and hand it on."""
+    verdict = "" if row.ratio <= row.bar else "  over the bar"
     print(
-        f"{name:44} {row.ours_s:9.3f} {row.reference_s:11.3f} {row.ratio:6.2f} {bar:5.2f}{verdict}",
+        f"{row.name:44} {row.ours_s:9.3f} {row.reference_s:11.3f} {row.ratio:6.2f} {row.bar:5.2f}"
+        f"{verdict}",
         flush=True,
     )
     return row
 
 
 def print_head(title: str) -> None:
-    """The line above the rows of `compare`."""
+    """The line above the rows of `print_row`."""
     print(f"\n{title}\n{'':44} {'ours s':>9} {'reference s':>11} {'ratio':>6} {'bar':>5}")
 
 

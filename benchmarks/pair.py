@@ -6,6 +6,7 @@ its output stands for the frames behind the one that is timed.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +15,16 @@ import torch
 from transformers import Sam2VideoInferenceSession
 
 from napari_sam2.model import PRESETS, PromptTensors, Sam2, build_model
+from napari_sam2.model.config import MemoryReach, Precision
 from napari_sam2.tracking import ObjectState, Tracker
+from napari_sam2.tracking.masks import MaskRecord
 from tests.model.comparison import random_image
 from tests.model.reference import OfficialVideoModel, reference_video_model
 from tests.model.weights import SIZES, soft_state_dict
 
 FULL = 16  # frames behind a frame that fill its bank: memories, and object pointers
 CLICK = [(0.4, 0.5)]
+MASK_LOGIT = 5.0
 
 
 class StillMovie:
@@ -125,9 +129,9 @@ class Pair:
 
     # -- whole frames ----------------------------------------------------------------------------
 
-    def tracker(self, objects: int, **settings: Any) -> OurMovie:
-        """Our tracker in mid-movie."""
-        return OurMovie(self, objects, **settings)
+    def tracker(self, objects: int, *, fast: bool = False, local: bool = False) -> OurMovie:
+        """Our tracker in mid-movie, exact unless told otherwise."""
+        return OurMovie(self, objects, fast=fast, local=local)
 
     def session(self, objects: int) -> ReferenceMovie:
         """Their session in mid-movie."""
@@ -137,14 +141,16 @@ class Pair:
 class OurMovie:
     """Some objects that our tracker has followed up to frame `FULL`."""
 
-    def __init__(self, pair: Pair, objects: int, **settings: Any) -> None:
+    def __init__(self, pair: Pair, objects: int, *, fast: bool, local: bool) -> None:
         side = pair.side
-        self.tracker = Tracker(
-            pair.ours, StillMovie(pair.length, side), memory_bytes=4 * 1024**3, **settings
-        )
+        precision: Precision = "fast" if fast else "exact"
+        memory: MemoryReach = "local" if local else "whole"
+        model = copy(pair.ours)  # the same weights under another configuration
+        model.config = replace(model.config, precision=precision, memory_reach=memory)
+        self.tracker = Tracker(model, StillMovie(pair.length, side), memory_bytes=4 * 1024**3)
         self.tracker.add_points(0, 1, [(share[0] * side, share[1] * side) for share in CLICK], [1])
         state = self.tracker.snapshot(1)
-        clicked = state.records[0]
+        clicked = _small_cell(state.records[0])
         engine = self.tracker._engine
         memory = engine.memorize(0, [clicked])[0]
         self._states = {}
@@ -169,6 +175,13 @@ class OurMovie:
         """Have the features of the frames to be tracked at hand."""
         for t in range(FULL, FULL + frames):
             self.tracker.encode(t)
+
+
+def _small_cell(record: MaskRecord) -> MaskRecord:
+    """With a mask of a tenth of the side; random weights make any."""
+    start, side = int(0.4 * record.size), record.size // 10
+    crop = np.full((side, side), MASK_LOGIT, np.float32)
+    return replace(record, corner=(start, start), crop=crop, floor=-MASK_LOGIT)
 
 
 class ReferenceMovie:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_sam2.model.config import PRESETS, Precision, Sam2Config
+from napari_sam2.model.config import PRESETS, MemoryReach, Precision, Sam2Config
 from napari_sam2.model.registry import EMBEDDED, checkpoint_path
 from napari_sam2.model.sam2 import Sam2
 
@@ -23,6 +23,7 @@ def load_model(
     *,
     precision: Precision = "exact",
     image_size: int | None = None,
+    memory_reach: MemoryReach = "whole",
 ) -> Sam2:
     """A network ready for inference.
 
@@ -39,6 +40,9 @@ def load_model(
         Side of the input in pixels where it is not what the network was made for (1024 for the
         official ones): 512 is several times faster and sees half the detail. Position tables are
         interpolated.
+    memory_reach : str
+        `whole`, or `local` for memory attention that is restricted to the neighbourhood of small
+        objects.
 
     Returns
     -------
@@ -60,7 +64,12 @@ def load_model(
     else:
         state = read_state(Path(name))
         config = recognise(state)
-    config = replace(config, precision=precision, image_size=image_size or config.image_size)
+    config = replace(
+        config,
+        precision=precision,
+        image_size=image_size or config.image_size,
+        memory_reach=memory_reach,
+    )
     return build_model(config, state).to(target)
 
 

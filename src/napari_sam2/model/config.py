@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Precision = Literal["exact", "fast"]
+MemoryReach = Literal["whole", "local"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class Sam2Config:
     precision : str
         `exact`: float32 on a CPU. `fast`: bfloat16 products on a CPU that has them, which moves
         masks by little (docs/performance.md); a GPU computes in bfloat16 in any case.
+    memory_reach : str
+        `whole`: a frame looks at all of each memory. `local`: only at the part about the object,
+        where that is small in its window; quicker and not exact (docs/performance.md).
     memory_scale, memory_bias : float
         Mask probabilities are scaled and shifted by these before they are memorized.
     """
@@ -123,6 +127,7 @@ class Sam2Config:
     steady_single_mask: bool = False
     windows: Literal["auto", "whole"] = "whole"
     precision: Precision = "exact"
+    memory_reach: MemoryReach = "whole"
     memory_scale: float = 20.0
     memory_bias: float = -10.0
 
@@ -131,6 +136,8 @@ class Sam2Config:
             raise ValueError(f"image_size must be a positive multiple of 32; got {self.image_size}")
         if self.precision not in ("exact", "fast"):
             raise ValueError(f"precision must be exact or fast; got {self.precision!r}")
+        if self.memory_reach not in ("whole", "local"):
+            raise ValueError(f"memory_reach must be whole or local; got {self.memory_reach!r}")
         if self.d_model % self.memory_dim:
             raise ValueError(
                 f"d_model must be a multiple of memory_dim; "

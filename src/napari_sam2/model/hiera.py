@@ -50,8 +50,9 @@ def join_windows(
 
 
 def pool(x: Tensor) -> Tensor:
-    """2 x 2 maximum of a (B, H, W, C) map."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    """2 x 2 maximum of a (B, H, W, C) map with even sides."""
+    rows = torch.maximum(x[:, 0::2], x[:, 1::2])
+    return torch.maximum(rows[:, :, 0::2], rows[:, :, 1::2])
 
 
 class WindowAttention(nn.Module):
@@ -130,7 +131,8 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(3, width, kernel_size=7, stride=4, padding=3)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.proj(image).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
+        channels_last = image.contiguous(memory_format=torch.channels_last)  # as all blocks want it
+        return self.proj(channels_last).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
 
 class Hiera(nn.Module):

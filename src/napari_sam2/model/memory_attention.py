@@ -23,7 +23,13 @@ class RotaryAttention(Attention):
     """
 
     def forward_rotary(
-        self, query: Tensor, key: Tensor, value: Tensor, table: Tensor, num_unplaced: int = 0
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        table: Tensor,
+        num_unplaced: int = 0,
+        key_table: Tensor | None = None,
     ) -> Tensor:
         """Attend.
 
@@ -32,11 +38,14 @@ class RotaryAttention(Attention):
         query : Tensor
             (B or 1, N, C).
         key, value : Tensor
-            (B, K, C'), K a multiple of N plus `num_unplaced`.
+            (B, K, C'), K a multiple of N plus `num_unplaced`, or as `key_table` says.
         table : Tensor
             (N, C / 2 / heads) complex64 of `rotary_table`.
         num_unplaced : int
             Keys at the end without a place.
+        key_table : Tensor, optional
+            (B, 1, 1, K - num_unplaced, C / 2 / heads) complex64, for keys that are some cells of
+            maps only.
 
         Returns
         -------
@@ -46,7 +55,8 @@ class RotaryAttention(Attention):
         q = rotate(split_heads(self.q_proj(query), self.heads), table)
         k = split_heads(self.k_proj(key), self.heads)
         placed = k.shape[2] - num_unplaced
-        k = torch.cat([rotate(k[:, :, :placed], table), k[:, :, placed:]], dim=2)
+        turned = rotate(k[:, :, :placed], table if key_table is None else key_table)
+        k = torch.cat([turned, k[:, :, placed:]], dim=2)
         if self.heads == 1 and value.shape[-1] < k.shape[-1] and can_attend_by_blocks(q):
             attended = attend_by_blocks(q[:, 0], k[:, 0], value)
             return self.out_proj(self.v_proj(attended))  # type: ignore[no-any-return]
@@ -69,12 +79,18 @@ class MemoryAttentionLayer(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def forward(
-        self, x: Tensor, memory: Tensor, memory_code: Tensor, table: Tensor, num_unplaced: int
+        self,
+        x: Tensor,
+        memory: Tensor,
+        memory_code: Tensor,
+        table: Tensor,
+        num_unplaced: int,
+        key_table: Tensor | None,
     ) -> Tensor:
         normed = self.norm1(x)
         x = x + self.self_attn.forward_rotary(normed, normed, normed, table)
         x = x + self.cross_attn_image.forward_rotary(
-            self.norm2(x), memory + memory_code, memory, table, num_unplaced
+            self.norm2(x), memory + memory_code, memory, table, num_unplaced, key_table
         )
         return x + self.linear2(self.linear1(self.norm3(x), "relu"))  # type: ignore[no-any-return]
 
@@ -103,6 +119,7 @@ class MemoryAttention(nn.Module):
         memory_code: Tensor,
         table: Tensor,
         num_unplaced: int,
+        key_table: Tensor | None = None,
     ) -> Tensor:
         """Attend to memories.
 
@@ -118,6 +135,8 @@ class MemoryAttention(nn.Module):
             (N, C / 2) complex64, rotary positions.
         num_unplaced : int
             Memory tokens at the end that are object pointers.
+        key_table : Tensor, optional
+            Rotary positions of the memory tokens, where they are some cells of the maps only.
 
         Returns
         -------
@@ -126,5 +145,5 @@ class MemoryAttention(nn.Module):
         """
         x = features + 0.1 * position
         for layer in self.layers:
-            x = layer(x, memory, memory_code, table, num_unplaced)
+            x = layer(x, memory, memory_code, table, num_unplaced, key_table)
         return self.norm(x)  # type: ignore[no-any-return]

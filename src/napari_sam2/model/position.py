@@ -137,6 +137,8 @@ def rotary_table(height: int, width: int, channels: int, device: torch.device) -
 def rotate(x: Tensor, table: Tensor) -> Tensor:
     """Turn adjacent channel pairs by a table, repeated along the tokens where they are longer.
 
+    A table may also tell the place of every token of a batch: (B, 1, 1, K, C / 2).
+
     Parameters
     ----------
     x : Tensor
@@ -150,7 +152,7 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
         As `x`.
     """
     batch, heads, tokens, channels = x.shape
-    repeats = tokens // table.shape[0]
-    pairs = x.float().reshape(batch, heads, repeats, table.shape[0], channels // 2, 2)
+    places = table.shape[-2]
+    pairs = x.float().reshape(batch, heads, tokens // places, places, channels // 2, 2)
     turned = torch.view_as_real(torch.view_as_complex(pairs) * table)
     return turned.reshape(batch, heads, tokens, channels).to(x.dtype)

@@ -150,11 +150,15 @@ class MemoryTokens:
         (B, K, memory_dim) and their position code; pointer tokens come last.
     num_pointer_tokens : int
         How many of the K are parts of object pointers.
+    cells : Tensor or None
+        (B, K - num_pointer_tokens) int64 numbers of the map cells that the others are, row by row,
+        where they are not all cells of each memory.
     """
 
     tokens: Tensor
     code: Tensor
     num_pointer_tokens: int
+    cells: Tensor | None = None
 
 
 class Sam2(nn.Module):
@@ -254,18 +258,25 @@ class Sam2(nn.Module):
         """
         height, width = features.stride16.shape[-2:]
         position = self._sine(height, width, self.config.d_model)
+        table = _rotary(height, width, self.config.d_model, self.device)
         conditioned = self.memory_attention(
             features.stride16.flatten(2).transpose(1, 2),
             position.flatten(2).transpose(1, 2),
             memory.tokens,
             memory.code,
-            _rotary(height, width, self.config.d_model, self.device),
+            table,
             memory.num_pointer_tokens,
+            None if memory.cells is None else table[memory.cells][:, None, None],
         )
         return conditioned.transpose(1, 2).reshape(conditioned.shape[0], -1, height, width)  # type: ignore[no-any-return]
 
     def gather_memory(
-        self, maps: Tensor, slots: Tensor, pointers: Tensor, distances: Tensor
+        self,
+        maps: Tensor,
+        slots: Tensor,
+        pointers: Tensor,
+        distances: Tensor,
+        cells: Tensor | None = None,
     ) -> MemoryTokens:
         """Lay memories and pointers out as tokens with their positions.
 
@@ -279,6 +290,8 @@ class Sam2(nn.Module):
             (B, P, C) object pointers, P may be 0.
         distances : Tensor
             (B, P) float32 signed distance of each pointer in time, as a share of the longest one.
+        cells : Tensor, optional
+            (B, M, n) int64 cells of each memory that take part, numbered row by row. Default: all.
 
         Returns
         -------
@@ -288,6 +301,9 @@ class Sam2(nn.Module):
         place = self._sine(height, width, self.config.memory_dim).flatten(2).transpose(1, 2)
         tokens = maps.flatten(3).transpose(2, 3)  # (B, M, H*W, memory_dim)
         codes = place + self.maskmem_tpos_enc[slots][:, :, 0]  # (B, M, H*W, memory_dim)
+        if cells is not None:
+            index = cells[..., None].expand(-1, -1, -1, tokens.shape[-1])
+            tokens, codes = tokens.gather(2, index), codes.gather(2, index)
         parts = self.config.tokens_per_pointer
         pointer_tokens = pointers.reshape(batch, -1, self.config.memory_dim)
         pointer_codes = self._pointer_code(distances).repeat_interleave(parts, dim=1)
@@ -295,6 +311,7 @@ class Sam2(nn.Module):
             tokens=torch.cat([tokens.flatten(1, 2), pointer_tokens], dim=1),
             code=torch.cat([codes.flatten(1, 2), pointer_codes], dim=1),
             num_pointer_tokens=pointer_tokens.shape[1],
+            cells=None if cells is None else cells.flatten(1),
         )
 
     def _pointer_code(self, distances: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT, PIXEL_MEAN, PIXEL_STD
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.locality import block_cells, block_side
 from napari_sam2.tracking.masks import Direction, MaskRecord, cut_mask, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall
 from napari_sam2.tracking.prompts import Prompt
@@ -164,9 +165,9 @@ class Engine:
         Objects with equally long memories are one batch.
         """
         self.features.load((t, job.window) for job in jobs)
-        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
-            groups[job.recall.length].append(index)
+            groups[(*job.recall.length, self._memory_side(job))].append(index)
         results: dict[int, MaskRecord] = {}
         for indices in groups.values():
             group = [jobs[i] for i in indices]
@@ -216,8 +217,24 @@ class Engine:
                 torch.tensor([job.recall.slots for job in jobs], device=device),
                 torch.from_numpy(pointers).to(device),
                 torch.from_numpy(distances).reshape(pointers.shape[:2]).to(device),
+                self._memory_cells(jobs),
             )
             return self.model.attend(features, memory)
+
+    def _memory_side(self, job: Job) -> int:
+        """Side of the part of its memories that an object looks at, in cells."""
+        size = self.model.config.image_size // 16
+        if self.model.config.memory_reach == "whole":
+            return size
+        return block_side(job.records, job.recall.frames, job.window, size)
+
+    def _memory_cells(self, jobs: Sequence[Job]) -> Tensor | None:
+        """(B, M, n) cells of the memories that objects look at; None for all."""
+        size, side = self.model.config.image_size // 16, self._memory_side(jobs[0])
+        if side == size:
+            return None
+        cells = [block_cells(j.records, j.recall.frames, j.window, size, side) for j in jobs]
+        return torch.from_numpy(np.stack(cells)).to(self.model.device)
 
     def _pointer(self, t: int, record: MaskRecord) -> NDArray[np.float32]:
         """(C,) object pointer of a mask, made now if the network has not seen the mask yet."""

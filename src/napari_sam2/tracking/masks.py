@@ -232,7 +232,8 @@ class Renderer:
         window = record.window
         rows = self._weights(window.y0, window.height, self.shape[0], low[0], high[0])
         columns = self._weights(window.x0, window.width, self.shape[1], low[1], high[1])
-        logits = np.asarray(rows.weights @ record.logits() @ columns.weights.T, np.float32)
+        seen = record.logits()[rows.seen, columns.seen]
+        logits = np.asarray(rows.weights @ seen @ columns.weights.T, np.float32)
         mask = logits > 0
         mask = _cleaned(mask) if self.clean else mask
         return Region((rows.pixels, columns.pixels), logits, mask)
@@ -246,20 +247,22 @@ class Renderer:
 
     def _weights(self, start: int, length: int, limit: int, low: int, high: int) -> _Weights:
         """Pixels of the image that look at some of the low-resolution rows `low` to `high`."""
-        weights = _interpolation(self.size, length)
-        touched = np.flatnonzero(weights[:, max(low, 0) : high].any(axis=1))
+        seen = slice(max(low - 1, 0), min(high + 1, self.size))  # with what they look at besides
+        weights = _interpolation(self.size, length)[:, seen]
+        touched = np.flatnonzero(weights[:, max(low, 0) - seen.start : high - seen.start].any(1))
         if not len(touched):  # the image is so small that its pixels look past them
-            return _Weights(slice(0, 0), weights[:0])
+            return _Weights(slice(0, 0), seen, weights[:0])
         first = max(int(touched[0]), -start)
         last = max(min(int(touched[-1]) + 1, limit - start), first)
-        return _Weights(slice(start + first, start + last), weights[first:last])
+        return _Weights(slice(start + first, start + last), seen, weights[first:last])
 
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """Some pixels along an axis of the image, and how they look at a low-resolution map."""
+    """Some pixels along an axis of the image, and how they look at part of a low-resolution map."""
 
     pixels: slice
+    seen: slice
     weights: NDArray[np.float32]
 
 
