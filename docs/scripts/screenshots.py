@@ -1,9 +1,10 @@
-"""Take the pictures of the documentation: open the sample, click, track, correct, export.
+"""Take the pictures of the documentation: open the sample, click, track, correct, review, export.
 
     python docs/scripts/screenshots.py [FOLDER]
 
-needs a screen; without one: ``xvfb-run -a -s "-screen 0 1400x1000x24" python docs/scripts/...``.
-The pictures go to ``docs/images`` unless another folder is named.
+needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x1800x24" python docs/scripts/...``.
+The pictures go to ``docs/images`` unless another folder is named. Everything is drawn at twice the
+size, as on a dense screen; pictures of the whole window are then made smaller by half.
 """
 
 from __future__ import annotations
@@ -12,27 +13,33 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
+os.environ["QT_SCALE_FACTOR"] = "2"
 
 import napari
 import numpy as np
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 from scipy import ndimage
 
 from napari_sam2.plugin.panel import SamPanel
+from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.lanes_view import LaneRange
 
-SIZE = (1180, 780)
+SIZE = (1180, 860)
 DOCK_WIDTH = 320
-LARGEST_FILE = 400_000  # bytes
+LARGEST_FILE = 200_000  # bytes
+COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
 CELLS = (2, 3, 5)  # of the sample, one click each
 
 
@@ -45,12 +52,16 @@ def main(folder: Path) -> None:
     dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
     viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.controller.models.loaded is not None)
+    docks = Docks(panel)
     take(viewer, folder / "empty.png")
+    docks.take("dark")
 
     user = User(viewer, panel)
     user.open_sample()
+    docks.take("dark")
     user.click_cell(CELLS[0], 0)
     take(viewer, folder / "first-click.png")
+    docks.take("dark")
     for cell in CELLS[1:]:
         user.press(Qt.Key.Key_N)
         user.click_cell(cell, 0)
@@ -58,6 +69,7 @@ def main(folder: Path) -> None:
     wait_until(lambda: user.steps_done >= 6)
     user.go_to(4)
     take(viewer, folder / "tracking.png")
+    docks.take("dark")
     user.settle()
 
     user.go_to(10)
@@ -68,13 +80,23 @@ def main(folder: Path) -> None:
     user.settle()
     user.review()
     take(viewer, folder / "review.png")
+    docks.take("light")
+    with themed("light"):
+        take(viewer, folder / "light.png")
     with tempfile.TemporaryDirectory() as place:
         panel.controller.export(Path(place) / "cells.sam2.tif")  # what the button does
         wait_until(lambda: panel.controller.exporting is None)
         take(viewer, folder / "exported.png")
-
-    get_settings().appearance.theme = "light"
-    take(viewer, folder / "light.png")
+    user.add_labels_of_another_tool()
+    docks.take("light")
+    user.cut_contrast()
+    docks.take("light")
+    docks.save("dark", folder / "dock-dark.png")
+    docks.save("light", folder / "dock-light.png")
+    keys = CheatSheet(panel)
+    keys.show()
+    settle(0.5)
+    save(grabbed(keys), folder / "keys.png")
     viewer.close()
 
 
@@ -144,6 +166,21 @@ class User:
         lanes.view.select(LaneRange(3, range(15, 21)))
         settle(0.5)
 
+    def add_labels_of_another_tool(self) -> None:
+        """Have a Labels layer that the widget offers to adopt."""
+        image = self.panel.controller.image
+        place = {"scale": image.scale, "units": image.units, "axis_labels": image.axis_labels}
+        self.viewer.add_labels(self.truth, name="Cellpose", **place)
+        self.viewer.layers["Cellpose"].visible = False
+        self.panel.controller.activate_clicks()
+        settle(0.5)
+
+    def cut_contrast(self) -> None:
+        """Move the contrast limits so far in that much is cut off."""
+        image = self.panel.controller.image
+        image.contrast_limits = np.percentile(image.data, [10, 90]).tolist()
+        settle(1.0)
+
     def press(self, key: Any) -> None:
         """Press a key over the canvas."""
         QTest.keyClick(self._canvas, key)
@@ -187,13 +224,73 @@ def wait_until(is_done: Callable[[], bool], timeout_s: float = 300) -> None:
         settle(0.02)
 
 
+class Docks:
+    """Pictures of the widget alone, side by side.
+
+    Parameters
+    ----------
+    panel : SamPanel
+        The widget.
+    """
+
+    def __init__(self, panel: SamPanel) -> None:
+        self._panel = panel
+        self._pictures: dict[str, list[Image.Image]] = {}
+
+    def take(self, theme: str) -> None:
+        """Add a picture of what the widget shows now."""
+        with themed(theme):
+            self._pictures.setdefault(theme, []).append(grabbed(self._panel))
+
+    def save(self, theme: str, path: Path) -> None:
+        """Save all pictures of a theme as one."""
+        pictures = self._pictures[theme]
+        gap = 16
+        size = (
+            sum(one.width for one in pictures) + gap * (len(pictures) - 1),
+            max(one.height for one in pictures),
+        )
+        sheet = Image.new("RGB", size, "white" if theme == "light" else "black")
+        x = 0
+        for one in pictures:
+            sheet.paste(one, (x, 0))
+            x += one.width + gap
+        save(sheet, path)
+
+
+@contextmanager
+def themed(name: str) -> Iterator[None]:
+    """Show a theme for a while."""
+    appearance = get_settings().appearance
+    before, appearance.theme = appearance.theme, name
+    settle(0.6)
+    yield
+    appearance.theme = before
+
+
+def grabbed(widget: QWidget) -> Image.Image:
+    """A widget as it is drawn."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    pixels = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
+    rows = pixels.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()]
+    return Image.fromarray(rows.reshape(image.height(), image.width(), 3).copy())
+
+
 def take(viewer: Any, path: Path) -> None:
-    """Save a picture of the whole window, small enough for a repository."""
+    """Save a picture of the whole window at half its size."""
     settle(0.6)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    save(picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX), path)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Save a picture, small enough for a repository."""
     picture.save(path, optimize=True)
-    if path.stat().st_size > LARGEST_FILE:
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    for colours in COLOURS:
+        if path.stat().st_size > LARGEST_FILE:
+            picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                path, optimize=True
+            )
     print(f"{path}: {path.stat().st_size // 1000} kB")
 
 

@@ -1,6 +1,14 @@
-"""A planted error is found, corrected by a click and a stroke, locked and kept."""
+"""A planted error is found, corrected by a click and a stroke, locked and kept.
+
+The pictures of the way are made into one. Where `NAPARI_SAM2_PICTURES` names a folder it is kept
+there as `story.png`: that is how the one in the documentation is made.
+"""
+
+import os
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_sam2.io.samples import Sample
@@ -44,6 +52,32 @@ def overlap(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
+class Pictures:
+    """Pictures of the window on the way."""
+
+    COLUMNS = 3
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.pictures = []
+
+    def take(self):
+        self.desk.settle()
+        pixels = self.desk.viewer.screenshot(canvas_only=False, flash=False)
+        assert len(np.unique(pixels[::4, ::4].reshape(-1, 4), axis=0)) > 20  # it is no flat field
+        whole = Image.fromarray(pixels).convert("RGB")
+        self.pictures.append(whole.reduce(2))
+
+    def save(self, path):
+        width, height = self.pictures[-1].size  # the lanes have opened meanwhile
+        rows = -(-len(self.pictures) // self.COLUMNS)
+        sheet = Image.new("RGB", (width * self.COLUMNS, height * rows))
+        for index, one in enumerate(self.pictures):
+            row, column = divmod(index, self.COLUMNS)
+            sheet.paste(one, (width * column, height * row))
+        sheet.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path):
     monkeypatch.setattr("napari_sam2.io.samples.synthetic_movie", sample)
     desk = open_desk(engine=ThresholdEngine())
@@ -53,6 +87,9 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     desk.viewer.layers.remove(truth)
     desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=20000)
     desk.go_to(0)
+    desk.viewer.window.resize(1200, 860)
+    desk.breathe()
+    desk.viewer.reset_view()
     desk.settle()
 
     # five cells, one click each
@@ -61,6 +98,8 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
         desk.click(0, *place(cell, 0))
     desk.settle()
     assert list(desk.session.objects) == [1, 2, 3, 4, 5]
+    pictures = Pictures(desk)
+    pictures.take()
 
     # track
     desk.press(Qt.Key.Key_K)
@@ -71,6 +110,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     desk.press(Qt.Key.Key_BracketRight)
     desk.qtbot.waitUntil(lambda: desk.controller.frame == ERROR)
     assert desk.session.current_object == CELL
+    pictures.take()
 
     # one click takes a part of the debris away, one stroke of the eraser the rest
     y, x = place(CELL, ERROR)
@@ -78,6 +118,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     desk.click(ERROR, y, x + 15, by=hands.right_click)
     desk.settle()
     assert not desk.labels.data[ERROR, y, x + 15]
+    pictures.take()
     desk.viewer.layers.selection.active = desk.labels
     desk.labels.mode, desk.labels.brush_size = "erase", 20
     desk.breathe()
@@ -85,6 +126,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     desk.settle()
     assert overlap(desk.labels.data[ERROR] == CELL, cell_mask(CELL, ERROR)) > 0.85
     corrected = desk.labels.data[ERROR].copy()
+    pictures.take()
 
     # lock it, and track again: what was approved is what is there
     desk.viewer.layers.selection.active = desk.points  # on labels and shapes L is napari's
@@ -96,6 +138,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     assert desk.session.undo_text.startswith("track")
     assert np.array_equal(desk.labels.data[ERROR] == CELL, corrected == CELL)
     after = desk.labels.data.copy()
+    pictures.take()
 
     # undo and redo
     desk.press(Qt.Key.Key_Z, CTRL)
@@ -107,7 +150,11 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
 
     # export
     path = tmp_path / "cells.sam2.tif"
-    desk.controller.export(path)
-    desk.qtbot.waitUntil(lambda: desk.controller.exporting is None)
+    monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: path)
+    desk.qtbot.waitUntil(desk.panel.document.export.isEnabled)
+    desk.panel.document.export.click()
+    desk.qtbot.waitUntil(lambda: len(notifications.messages) == 1)
     assert np.array_equal(read_labels(path)[0], after)
-    assert notifications.messages[-1] == f"cells.sam2.tif written to {tmp_path}"
+    assert notifications.only() == f"cells.sam2.tif written to {tmp_path}"
+    pictures.take()
+    pictures.save(Path(os.environ.get("NAPARI_SAM2_PICTURES", tmp_path)) / "story.png")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
+from qtpy.QtWidgets import QApplication
 
 from napari_sam2.plugin.brush_prompts import TOOLS, BrushPrompts
 from napari_sam2.plugin.colours import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 # Smallest and largest on the screen, in its pixels. There is no smallest since napari draws a layer
 # without points as one point of size 0.
-SHOWN_POINT_SIZE = (0, 12)
+SHOWN_POINT_SIZE = (0, 12)  # as if a dense screen were an ordinary one
 PASSIVE_MODES = ("pan_zoom", "transform")
 CLICK_RADIUS = 7.0  # of a point on the screen
 
@@ -216,7 +217,7 @@ class ImageLayers:
             features={"object": np.empty(0, dtype=np.int64), "sign": np.empty(0, dtype=object)},
             size=max(height, width) / 30,
             border_width=0.25,
-            canvas_size_limits=SHOWN_POINT_SIZE,
+            canvas_size_limits=_shown_point_size(),
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)
@@ -357,6 +358,14 @@ class ImageLayers:
             self.shapes.set_current(object_id)
         if self.brush is not None:
             self.brush.set_current(object_id)
+
+
+def _shown_point_size() -> tuple[int, int]:
+    """Limits in pixels of the screen as napari counts them: a dense one has more of them."""
+    application = QApplication.instance()
+    density = application.devicePixelRatio() if application is not None else 1.0
+    smallest, largest = SHOWN_POINT_SIZE
+    return smallest, round(largest * density)
 
 
 def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:

@@ -81,10 +81,10 @@ class RunProgress:
 
     @property
     def memory_text(self) -> str:
-        """Memory in use, and forecast: "1.2 GB in use, about 1.4 GB at the end"."""
+        """Memory in use, and forecast: "1.2 GB, about 1.4 GB at the end"."""
         now = self.memory()
         end = forecast_bytes(self.first_bytes, now, self.done, self.total)
-        return f"{gigabytes(now)} in use, about {gigabytes(end)} at the end"
+        return f"{gigabytes(now)}, about {gigabytes(end)} at the end"
 
     def __str__(self) -> str:
         """As the user reads it: "12 / 60 · 8.3 frames/s · 6 s left"."""

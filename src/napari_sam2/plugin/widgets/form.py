@@ -9,7 +9,9 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -49,6 +51,21 @@ def button(text: str, tool_tip: str = "") -> QPushButton:
     widget.setToolTip(tool_tip)
     widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return widget
+
+
+def scrolled(parent: QWidget) -> QWidget:
+    """A widget that fills another one, and is scrolled where a low screen has no room for it."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    content = QWidget()
+    area.setWidget(content)
+    layout = QVBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(area)
+    return content
 
 
 def row(*widgets: QWidget) -> QWidget:

@@ -38,7 +38,8 @@ class ObjectBox(QWidget):
         super().__init__(parent)
         self.objects = menu("The cell that clicks are for; Ctrl+click on a mask picks its cell")
         self.next = button("Next (N)", "The next click makes another object")
-        self.remove = button("Delete", "Delete this object with its clicks and masks")
+        self.remove = button("×", "Delete this object with its clicks and masks")
+        self.remove.setFixedWidth(28)
         self.include = _choice("Include", GREEN, "Clicks add to the cell (T toggles)")
         self.exclude = _choice(
             "Exclude", RED, "Clicks take away from the cell (T toggles); so does a right click"

@@ -28,7 +28,7 @@ from napari_sam2.plugin.widgets.objects_model import (
     ObjectsModel,
 )
 
-EMPTY = "Click a cell: objects appear here."
+EMPTY = "Cells that you click are listed here."
 TABLE_KEYS = (
     Qt.Key.Key_Up,
     Qt.Key.Key_Down,

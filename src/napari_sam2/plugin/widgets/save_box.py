@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -42,15 +41,12 @@ class SaveBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.save = button("Save", "Save clicks, masks and reviews, to go on with them later")
-        self.more = QToolButton()
-        self.more.setText("⋯")
-        self.more.setToolTip("Save as, open, recent")
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more = button("⋯", "Save as, open, recent")
+        self.more.setFixedWidth(28)
         self.menu = QMenu(self.more)
         self.save_as = self.menu.addAction("Save as…")
         self.open = self.menu.addAction("Open…")
         self.recent = self.menu.addMenu("Recent")
-        self.more.setMenu(self.menu)
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -61,10 +57,14 @@ class SaveBox(QWidget):
         layout.addWidget(self.more)
         layout.addWidget(self.state, stretch=2)
         self._shown: tuple[str, ...] = ()
+        self.more.clicked.connect(self._open_menu)
         self.save.clicked.connect(self.save_asked)
         self.save_as.triggered.connect(self.save_as_asked)
         self.open.triggered.connect(self.open_asked)
         self.recent.setEnabled(False)
+
+    def _open_menu(self) -> None:
+        self.menu.popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
     def show_state(self, path: Path | None, is_saved: bool, can_save: bool) -> None:
         """Say where the document is and whether all of it is there."""
