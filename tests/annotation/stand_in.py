@@ -289,7 +289,7 @@ class StandInTracker:
     def _prompted_mask(self, base: Cell | None, prompt: Prompt) -> np.ndarray:
         mask = np.zeros(self.shape[1:], bool) if base is None else base.mask.copy()
         if prompt.mask is not None:
-            mask = prompt.mask.copy()
+            mask = prompt.mask.full()
         if prompt.box is not None:
             y0, x0, y1, x1 = prompt.box
             inside = (self.grid >= [y0, x0]) & (self.grid <= [y1, x1])

@@ -31,10 +31,12 @@ def written(folder: Path, *entries: Any) -> Path:
 
 def assert_same(one: Prompt, other: Prompt) -> None:
     assert (one.t, one.object_id, one.box) == (other.t, other.object_id, other.box)
-    for name in ("points", "labels", "rounds", "mask"):
+    assert (one.mask is None) == (other.mask is None)
+    assert one.mask is None or one.mask.is_same(other.mask)
+    for name in ("points", "labels", "rounds"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         first, second = getattr(one, name), getattr(other, name)
-        assert first is second or first.dtype == second.dtype
+        assert first.dtype == second.dtype
 
 
 def test_points_boxes_and_masks_come_back(tmp_path: Path) -> None:

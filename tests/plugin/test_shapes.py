@@ -25,7 +25,7 @@ def test_a_drawn_rectangle_is_a_box(desk):
 
 def test_a_drawn_ellipse_is_a_mask(desk):
     draw(desk, "add_ellipse", (0, 10, 6), (0, 30, 26))
-    mask = desk.prompt(0).mask
+    mask = desk.prompt(0).mask.full()
     assert mask[20, 16]
     assert not mask[11, 7]
     assert np.isclose(mask.sum(), np.pi * 10**2, rtol=0.1)

@@ -53,7 +53,7 @@ def spot(mask: np.ndarray, direction: Direction | None) -> MaskRecord:
 def pixels(record: MaskRecord, shape: tuple[int, int]) -> np.ndarray:
     """(Y, X) bool mask of a record; painted ones are at hand, joined ones are drawn."""
     if record.painted is not None:
-        return record.painted
+        return record.painted.full()
     return Renderer(record.size, shape, clean=False).mask(record)
 
 
@@ -233,7 +233,7 @@ class ThresholdTracker:
     def _segment(self, prompt: Prompt, base: np.ndarray | None) -> np.ndarray:
         mask = np.zeros(self.shape[1:], bool) if base is None else base.copy()
         if prompt.mask is not None:
-            mask = prompt.mask.copy()
+            mask = prompt.mask.full()
         if prompt.box is not None:
             y0, x0, y1, x1 = (round(edge) for edge in prompt.box)
             mask[y0:y1, x0:x1] |= self._bright[prompt.t, y0:y1, x0:x1]

@@ -63,7 +63,7 @@ def masks(annotation: Annotation) -> dict[tuple[int, int], Any]:
             record.pointer.tobytes(),
             record.direction,
             record.window,
-            None if record.painted is None else record.painted.tobytes(),
+            None if record.painted is None else record.painted.full().tobytes(),
         )
         for object_id, state in kept_states(annotation).items()
         for t, record in state.records.items()

@@ -58,7 +58,7 @@ def test_a_record_is_written_once(record: Any) -> None:
 
 def test_arrays_come_back_to_be_written_to() -> None:
     prompt = Prompt(0, 1, mask=np.ones((3, 11), bool))
-    assert there_and_back(prompt, Prompt).mask.flags.writeable
+    assert there_and_back(prompt, Prompt).mask.crop.flags.writeable
 
 
 def test_what_cannot_be_saved_is_refused() -> None:

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as npst
 from napari_sam2.annotation.actions import Action
 from napari_sam2.io.session.typed import _hints, known_types
 from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
 NUMBERS = st.integers(-(2**31), 2**31)
@@ -59,6 +60,8 @@ def single_values(hint: Any, depth: int) -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if hint is MaskRecord:
         return RECORDS
+    if hint is PixelMask:
+        return arrays(np.bool_, (5, 7)).map(PixelMask.of)
     if hint is Action:
         kinds = sorted(actions()) if depth > 0 else ["SetObject"]
         return st.sampled_from(kinds).flatmap(lambda name: instances(actions()[name], depth - 1))
@@ -93,7 +96,7 @@ def records(draw: st.DrawFn) -> MaskRecord:
         pointer=draw(arrays(np.float32, (8,))),
         direction=draw(st.sampled_from(["forward", "backward", None])),
         window=Window(*(draw(NUMBERS) for _ in range(4))),
-        painted=draw(st.none() | arrays(np.bool_, (5, 7))),
+        painted=draw(st.none() | arrays(np.bool_, (5, 7)).map(PixelMask.of)),
     )
 
 

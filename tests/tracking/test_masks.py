@@ -18,6 +18,7 @@ from napari_sam2.tracking.masks import (
     compose,
     pack_logits,
 )
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
 SIZE = 16
@@ -44,7 +45,7 @@ def record(
         pointer,
         direction,
         Window(0, 0, *shape),
-        painted,
+        None if painted is None else PixelMask.of(painted),
     )
 
 

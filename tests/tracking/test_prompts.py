@@ -59,12 +59,12 @@ def test_painted_mask_is_kept_as_it_was_given() -> None:
     painted = np.eye(4, dtype=bool)
     prompt = Prompt(0, 1).with_mask(painted)
     painted[:] = False
-    assert prompt.mask.sum() == 4
+    assert prompt.mask.full().sum() == 4
 
 
 def test_numbers_become_a_mask() -> None:
     prompt = Prompt(0, 1).with_mask([[0, 3], [0.0, 1.0]])
-    assert prompt.mask.tolist() == [[False, True], [False, True]]
+    assert prompt.mask.full().tolist() == [[False, True], [False, True]]
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

@@ -13,13 +13,13 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.masks import MaskRecord, Renderer
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import (
     BORDER,
     Extent,
     Window,
     WindowGrid,
     join_extents,
-    mask_extent,
     move_logits,
 )
 
@@ -132,9 +132,9 @@ def test_logits_of_another_scale_are_at_the_same_place_in_the_image() -> None:
 
 def test_extents_of_masks() -> None:
     mask = np.zeros((20, 30), bool)
-    assert mask_extent(mask) is None
+    assert PixelMask.of(mask).extent is None
     mask[3:7, 10:12] = True
-    assert mask_extent(mask) == (3, 10, 7, 12)
+    assert PixelMask.of(mask).extent == (3, 10, 7, 12)
     assert join_extents(None, (1, 2, 3, 4)) == (1, 2, 3, 4)
     assert join_extents((0, 5, 2, 9), (1, 2, 3, 4)) == (0, 2, 3, 9)
 
@@ -168,7 +168,7 @@ def test_object_that_walks_is_followed_by_its_window(seeing: Sam2) -> None:
         np.testing.assert_array_equal(tracker.result(t, 1).masks[0], painted(t))
     windows = [tracker.snapshot(1).records[t].window for t in range(8)]
     assert len(set(windows)) > 1
-    assert all(w.contains(mask_extent(painted(t))) for t, w in enumerate(windows))
+    assert all(w.contains(PixelMask.of(painted(t)).extent) for t, w in enumerate(windows))
 
 
 def test_memories_are_seen_through_the_window_of_now(seeing: Sam2) -> None:

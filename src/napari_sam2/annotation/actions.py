@@ -409,7 +409,7 @@ def describe_prompt(prompt: Prompt) -> dict[str, Any]:
     if prompt.box is not None:
         data["box"] = [float(edge) for edge in prompt.box]
     if prompt.mask is not None:
-        data["mask"] = {"size": list(prompt.mask.shape), "counts": run_lengths(prompt.mask)}
+        data["mask"] = {"size": list(prompt.mask.shape), "counts": run_lengths(prompt.mask.full())}
     return data
 
 

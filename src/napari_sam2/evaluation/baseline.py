@@ -295,8 +295,9 @@ def linked(previous: Regions, regions: Regions) -> dict[int, int]:
 def _agreement(prompt: Prompt, regions: Regions) -> float:
     """How well some regions fit a prompt, 0 to 1."""
     if prompt.mask is not None:
-        touched = np.unique(regions[prompt.mask])
-        return region_similarity(prompt.mask, np.isin(regions, touched[touched > 0]))
+        mask = prompt.mask.full()
+        touched = np.unique(regions[mask])
+        return region_similarity(mask, np.isin(regions, touched[touched > 0]))
     if prompt.box is not None:
         rows, columns = bounding_window(_regions_in_box(prompt.box, regions))
         extent = np.zeros(regions.shape, bool)
@@ -325,7 +326,7 @@ def _prompted_mask(
         Clicks beside all regions find nothing; else those that include find the nearest one.
     """
     if prompt.mask is not None and not len(prompt.points):
-        return prompt.mask
+        return prompt.mask.full()
     if prompt.box is not None and not len(prompt.points):
         return _regions_in_box(prompt.box, regions)
     mask = np.zeros(regions.shape, bool) if before is None else before.copy()

@@ -16,6 +16,7 @@ from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, read_image
 from napari_sam2.io.rle import decode_rle, encode_rle
 from napari_sam2.io.tiff import read_labels
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt
 
 _KEYS = {"frame", "object", "points", "labels", "rounds", "box", "mask"}
@@ -102,7 +103,7 @@ def labels_as_prompts(
             f"{source} has the shape {labels.shape}; expected {shape}, or one frame of it"
         )
     prompts = [
-        Prompt(t, int(object_id), mask=frame == object_id)
+        Prompt(t, int(object_id), mask=PixelMask.of(frame == object_id))
         for t, frame in enumerate(stack)
         for object_id in np.unique(frame)
         if object_id
@@ -159,7 +160,7 @@ def _prompt(entry: Any, shape: tuple[int, int, int], folder: Path) -> Prompt:
         labels=labels.astype(np.int8),
         rounds=rounds.astype(np.int32),
         box=box,
-        mask=mask,
+        mask=None if mask is None else PixelMask.of(mask),
     )
 
 
@@ -254,5 +255,5 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
     if prompt.box is not None:
         entry["box"] = [float(edge) for edge in prompt.box]
     if prompt.mask is not None:
-        entry["mask"] = encode_rle(prompt.mask)
+        entry["mask"] = encode_rle(prompt.mask.full())
     return entry

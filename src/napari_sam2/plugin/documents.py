@@ -159,7 +159,7 @@ class OpenDocument:
         prompt = self.annotation.prompt(t, object_id)
         outline = None
         if prompt is not None and prompt.mask is not None:
-            outline = self.outlines.get(_digest(prompt.mask))
+            outline = self.outlines.get(_digest(prompt.mask.full()))
         return PromptShown(self.image, t, object_id, prompt, outline)
 
     def _saving(self) -> tuple[Report, ...]:
@@ -294,7 +294,11 @@ class OpenDocument:
         object_ids = command.object_ids or self._to_track(reach)
         whole = Part(reach, object_ids)
         parts, self._pause = self._parts(whole), None
-        total = sum(self.annotation.total_steps(*part.arguments) for part in parts)
+        until_locked = reach.until_locked
+        total = sum(
+            self.annotation.total_steps(*part.arguments, until_locked=until_locked)
+            for part in parts
+        )
         self._run = Run(self._steps(parts), whole, total)
         self._tell(TrackStarted(self.image, total))
 
@@ -305,7 +309,8 @@ class OpenDocument:
 
     def _steps(self, parts: tuple[Part, ...]) -> Iterator[FrameResult]:
         for part in parts:
-            yield from self.annotation.propagate(*part.arguments)
+            until_locked = part.reach.until_locked
+            yield from self.annotation.propagate(*part.arguments, until_locked=until_locked)
 
     def _forget_runs(self, object_id: int | None = None) -> None:
         """Let an object, or all, be tracked from the beginning."""
@@ -329,7 +334,7 @@ class OpenDocument:
         start = 0 if command.start is None else max(0, command.start)
         frames = self.annotation.shape[0]
         stop = frames if command.stop is None else min(frames, command.stop)
-        return Reach(command.direction, start, stop)
+        return Reach(command.direction, start, stop, command.until_locked)
 
     def _to_track(self, reach: Reach) -> tuple[int, ...]:
         """Objects not yet carried that far since their prompts changed; all if there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,8 +24,10 @@ from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.locality import block_cells, block_side
-from napari_sam2.tracking.masks import Direction, MaskRecord, cut_mask, pack_logits
+from napari_sam2.tracking.lookahead import Glimpse, Lookahead
+from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.windows import Window, WindowGrid
 
@@ -113,22 +115,36 @@ class Engine:
         self.grid = grid
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self.memories = MemoryCache(memory_bytes)
+        self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
         self.object_batch = object_batch
 
     def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
-        """Features of views; each frame is read once."""
+        """Features of views; each frame is read once, unless that was done ahead."""
         frames: dict[int, list[Window]] = defaultdict(list)
         for t, window in views:
             frames[t].append(window)
         found: dict[View, FrameFeatures] = {}
         for t, windows in frames.items():
-            image = self.frames.read(t)
-            for start in range(0, len(windows), ENCODE_BATCH):
-                part = windows[start : start + ENCODE_BATCH]
-                encoded = self._encode_windows(image, part)
-                found.update(zip(((t, window) for window in part), encoded, strict=True))
+            seen = self._lookahead.take(t) or Glimpse(self.frames.read(t), {})
+            left = [window for window in windows if window not in seen.features]
+            features = dict(zip(left, self._encode_image(seen.image, left), strict=True))
+            found.update({(t, w): (features | seen.features)[w] for w in windows})
         return [found[view] for view in views]
+
+    def _encode_image(
+        self, image: NDArray[np.float32], windows: Sequence[Window]
+    ) -> list[FrameFeatures]:
+        """Features of a frame in some windows, a few at a time."""
+        found: list[FrameFeatures] = []
+        for start in range(0, len(windows), ENCODE_BATCH):
+            found += self._encode_windows(image, windows[start : start + ENCODE_BATCH])
+        return found
+
+    def expect(self, t: int, windows: Iterable[Window]) -> None:
+        """Begin to read a frame that will be tracked next, likely through these windows."""
+        missing = [w for w in dict.fromkeys(windows) if (t, w) not in self.features]
+        self._lookahead.expect(t, missing)
 
     def _encode_windows(
         self, image: NDArray[np.float32], windows: Sequence[Window]
@@ -318,10 +334,10 @@ class Engine:
 
     # -- prompts -------------------------------------------------------------------------------
 
-    def adopt_mask(self, t: int, mask: NDArray[np.bool_], window: Window) -> MaskRecord:
+    def adopt_mask(self, t: int, mask: PixelMask, window: Window) -> MaskRecord:
         """A painted mask as the object's mask."""
         size = self.model.config.image_size
-        pixels = torch.from_numpy(cut_mask(mask, window))[None, None].to(self.model.device)
+        pixels = torch.from_numpy(mask.cut(window))[None, None].to(self.model.device)
         with inference(self.model):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
             decoded = self._adopt(t, window, share)
@@ -416,7 +432,7 @@ class Engine:
         decoded: Decoded,
         direction: Direction | None,
         windows: Sequence[Window],
-        painted: NDArray[np.bool_] | None = None,
+        painted: PixelMask | None = None,
     ) -> list[MaskRecord]:
         masks = decoded.mask_logits[:, 0].float().cpu().numpy()
         ious = decoded.predicted_iou.float().cpu().tolist()

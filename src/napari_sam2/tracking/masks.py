@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Extent, Window, move_logits
 
 Direction = Literal["forward", "backward"]
@@ -45,8 +46,8 @@ class MaskRecord:
         The pass that wrote it; None on prompted frames.
     window : Window
         The part of the image that the map shows.
-    painted : ndarray or None
-        (Y, X) bool where a person painted the mask itself.
+    painted : PixelMask or None
+        The mask itself where a person painted it.
     """
 
     corner: tuple[int, int]
@@ -58,7 +59,7 @@ class MaskRecord:
     pointer: NDArray[np.float32]
     direction: Direction | None
     window: Window
-    painted: NDArray[np.bool_] | None = None
+    painted: PixelMask | None = None
 
     @property
     def is_prompted(self) -> bool:
@@ -128,15 +129,17 @@ def pack_logits(
     return (int(y0), int(x0)), crop.astype(np.float16), floor if outside else 0.0
 
 
-def paint_record(record: MaskRecord, mask: NDArray[np.bool_]) -> MaskRecord:
+def paint_record(record: MaskRecord, mask: PixelMask | NDArray[np.bool_]) -> MaskRecord:
     """A record whose mask is the (Y, X) one that a person painted, or found right."""
+    mask = PixelMask.of(mask)
     logits = _painted_logits(mask, record.window, record.size)
     corner, crop, floor = pack_logits(logits, exact=False)
     return replace(record, corner=corner, crop=crop, floor=floor, painted=mask, direction=None)
 
 
-def draw_record(mask: NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
+def draw_record(mask: PixelMask | NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
     """The record of a (Y, X) mask from elsewhere, which the network has not seen yet."""
+    mask = PixelMask.of(mask)
     logits = _painted_logits(mask, window, size)
     if mask.any() and not (logits > 0).any():  # it is smaller than a cell of the map
         logits.flat[logits.argmax()] = PAINTED_LOGIT
@@ -279,18 +282,9 @@ def _interpolation(size: int, length: int) -> NDArray[np.float32]:
     return weights
 
 
-def cut_mask(mask: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:
-    """(height, width) float32 part of a (Y, X) mask in a window, 0 beyond the border."""
-    seen = np.zeros((window.height, window.width), np.float32)
-    y0, x0 = max(window.y0, 0), max(window.x0, 0)
-    part = mask[y0 : window.y0 + window.height, x0 : window.x0 + window.width]
-    seen[y0 - window.y0 :, x0 - window.x0 :][: part.shape[0], : part.shape[1]] = part
-    return seen
-
-
-def _painted_logits(painted: NDArray[np.bool_], window: Window, size: int) -> NDArray[np.float32]:
+def _painted_logits(painted: PixelMask, window: Window, size: int) -> NDArray[np.float32]:
     """(size, size) logits of +-10 from the share of each cell that is painted."""
-    seen = cut_mask(painted, window)
+    seen = painted.cut(window)
     rows, columns = (_shares(size, length) for length in seen.shape)
     return np.asarray(PAINTED_LOGIT * (2 * (rows @ seen @ columns.T) - 1), np.float32)
 
@@ -305,10 +299,9 @@ def _shares(size: int, length: int) -> NDArray[np.float32]:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-def _painted_region(mask: NDArray[np.bool_]) -> Region:
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    window = found[0] if found else (slice(0, 0), slice(0, 0))
-    return Region(window, np.where(mask[window], 10.0, -10.0).astype(np.float32), mask[window])
+def _painted_region(mask: PixelMask) -> Region:
+    logits = np.where(mask.crop, PAINTED_LOGIT, -PAINTED_LOGIT).astype(np.float32)
+    return Region(mask.window, logits, mask.crop)
 
 
 def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -360,11 +353,11 @@ def part_about(
 
 def may_reach(record: MaskRecord, part: tuple[slice, slice]) -> bool:
     """Whether a mask may cover a pixel of a part of the image, told without drawing it."""
-    if record.painted is not None:
-        return True
-    if record.extent is None:
+    painted = record.painted
+    extent = record.extent if painted is None else painted.extent
+    if extent is None:
         return False
-    y0, x0, y1, x1 = record.extent
+    y0, x0, y1, x1 = extent
     rows, columns = part  # a drawn mask ends within one cell of the map beyond its extent
     margin_y = record.window.height / record.size + 1
     margin_x = record.window.width / record.size + 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from napari_sam2.tracking.pixels import PixelMask
 
 Box = tuple[float, float, float, float]
 MAX_OBJECT_ID = 2**31 - 1  # labels of a frame are int32
@@ -45,8 +47,8 @@ class Prompt:
         starts from the mask of the round before.
     box : tuple of float, optional
         (y0, x0, y1, x1), part of the first round.
-    mask : ndarray, optional
-        (Y, X) bool, painted. Points and box refine it.
+    mask : PixelMask, optional
+        (Y, X) pixels, painted; an array is taken, too. Points and box refine it.
     """
 
     t: int
@@ -55,7 +57,12 @@ class Prompt:
     labels: NDArray[np.int8] = field(default_factory=_no_labels)
     rounds: NDArray[np.int32] = field(default_factory=_no_rounds)
     box: Box | None = None
-    mask: NDArray[np.bool_] | None = None
+    mask: PixelMask | None = None
+
+    def __post_init__(self) -> None:
+        given: Any = self.mask
+        if isinstance(given, np.ndarray) and given.dtype == np.bool_ and given.ndim == 2:
+            object.__setattr__(self, "mask", PixelMask.of(given))  # others `check_prompt` refuses
 
     @property
     def is_empty(self) -> bool:
@@ -64,7 +71,7 @@ class Prompt:
 
     def shows_object(self, number: int) -> bool:
         """Whether a person had shown the object by this round, so that it must be visible."""
-        is_painted = self.mask is not None and bool(self.mask.any())
+        is_painted = self.mask is not None and self.mask.any()
         is_clicked = bool((self.labels[self.rounds <= number] == 1).any())
         return is_painted or is_clicked or self.box is not None
 
@@ -133,7 +140,7 @@ class Prompt:
         """
         return replace(self, box=check_box(box))
 
-    def with_mask(self, mask: ArrayLike) -> Prompt:
+    def with_mask(self, mask: ArrayLike | PixelMask) -> Prompt:
         """Take a painted mask in place of everything else.
 
         Raises
@@ -229,14 +236,16 @@ def check_box(box: Sequence[float]) -> Box:
     return (float(values[0]), float(values[1]), float(values[2]), float(values[3]))
 
 
-def check_mask(mask: ArrayLike) -> NDArray[np.bool_]:
-    """The mask as a two-dimensional bool array of its own.
+def check_mask(mask: ArrayLike | PixelMask) -> PixelMask:
+    """The mask, a copy of its own.
 
     Raises
     ------
     ValueError
         If it has another number of axes or holds anything but finite numbers.
     """
+    if isinstance(mask, PixelMask):
+        return mask
     array = np.asarray(mask)
     if array.ndim != 2:
         raise ValueError(f"mask must be (Y, X); got shape {array.shape}")
@@ -244,7 +253,7 @@ def check_mask(mask: ArrayLike) -> NDArray[np.bool_]:
         raise ValueError(f"mask must hold bool or numbers; got {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError("mask must not hold NaN or infinity")
-    return array.astype(bool)
+    return PixelMask.of(array.astype(bool))
 
 
 def check_inside(prompt: Prompt, shape: tuple[int, int, int]) -> None:

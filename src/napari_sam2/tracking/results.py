@@ -108,7 +108,7 @@ class ObjectState:
         record = self.records[t]
         before = self.prompted[t].before if t in self.prompted else record
         painted = paint_record(record, mask)
-        entry = PromptedFrame(Prompt(t, object_id, mask=mask), before, ((-1, painted),))
+        entry = PromptedFrame(Prompt(t, object_id, mask=painted.painted), before, ((-1, painted),))
         return replace(
             self,
             records={**self.records, t: painted},

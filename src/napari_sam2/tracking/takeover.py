@@ -6,13 +6,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import MaskRecord, Renderer, draw_record
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.results import ObjectState, PromptedFrame
-from napari_sam2.tracking.windows import WindowGrid, mask_extent
+from napari_sam2.tracking.windows import WindowGrid
 
 
 class Translator:
@@ -73,8 +73,8 @@ class Translator:
     def _translated(self, record: MaskRecord, is_exact: bool) -> MaskRecord:
         if record.size == self._renderer.size:
             return replace(record, pointer=np.zeros(0, np.float32))
-        mask = self._drawn_by_other(record) if record.painted is None else record.painted
-        drawn = draw_record(mask, self._grid.choose(mask_extent(mask)), self._renderer.size)
+        mask = record.painted or self._drawn_by_other(record)
+        drawn = draw_record(mask, self._grid.choose(mask.extent), self._renderer.size)
         return replace(
             drawn,
             predicted_iou=record.predicted_iou,
@@ -83,12 +83,12 @@ class Translator:
             painted=mask if is_exact else record.painted,
         )
 
-    def _drawn_by_other(self, record: MaskRecord) -> NDArray[np.bool_]:
+    def _drawn_by_other(self, record: MaskRecord) -> PixelMask:
         mine = self._renderer
         other = self._others.setdefault(
             record.size, Renderer(record.size, mine.shape, clean=mine.clean)
         )
-        return other.mask(record)
+        return PixelMask.of(other.mask(record))
 
 
 def _asks(entry: PromptedFrame) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,11 +32,12 @@ from napari_sam2.tracking.masks import (
     part_about,
 )
 from napari_sam2.tracking.memory_bank import recall
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
 from napari_sam2.tracking.takeover import Translator
-from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents, mask_extent
+from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents
 
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
@@ -316,8 +318,7 @@ class Tracker:
             masklet = self._masklets.setdefault(prompt.object_id, Masklet())
             entry, before = masklet.prompted.get(t), masklet.records.get(t)
             near = before or masklet.records.get(t - 1)
-            extent = mask_extent(prompt.mask)
-            window = self._engine.grid.choose(extent, near.window if near else None)
+            window = self._engine.grid.choose(prompt.mask.extent, near.window if near else None)
             record = draw_record(prompt.mask, window, self._renderer.size)
             before = entry.before if entry else before
             masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
@@ -442,9 +443,7 @@ class Tracker:
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
         if prompt.mask is not None and not rounds:
-            window = self._engine.grid.choose(
-                mask_extent(prompt.mask), before.window if before else None
-            )
+            window = self._engine.grid.choose(prompt.mask.extent, before.window if before else None)
             rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask, window))]
         for number in prompt.round_numbers():
             if rounds and number <= rounds[-1][0]:
@@ -587,11 +586,11 @@ class Tracker:
         return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
 
     def _run(self, steps: list[Step]) -> Iterator[FrameResult]:
-        for step in steps:
+        for step, after in zip_longest(steps, steps[1:]):
             active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
                 try:
-                    result = self._advance(step, active)
+                    result = self._advance(step, active, after)
                 except DamagedFrame as error:
                     result = self._passed_over(step.t, active, str(error))
                 yield result
@@ -609,12 +608,15 @@ class Tracker:
             return False
         return t in masklet.records or not masklet.is_fixed(t)
 
-    def _advance(self, step: Step, object_ids: list[int]) -> FrameResult:
+    def _advance(self, step: Step, object_ids: list[int], after: Step | None) -> FrameResult:
         """Track all objects on one frame that are neither prompted nor locked there."""
         t, direction = step.t, step.direction
         moving = [k for k in object_ids if not self._masklets[k].is_fixed(t)]
         jobs = [self._job(t, self._masklets[k], direction) for k in moving]
         if jobs:
+            self._engine.features.load((t, job.window) for job in jobs)
+            if after is not None:
+                self._engine.expect(after.t, [job.window for job in jobs])
             records = self._engine.track(t, jobs, direction)
             if self._area_guard:
                 records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
@@ -846,10 +848,10 @@ def _rounds_in_common(old: PromptedFrame, prompt: Prompt) -> Iterator[tuple[int,
         yield number, record
 
 
-def _same_mask(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> bool:
+def _same_mask(one: PixelMask | None, other: PixelMask | None) -> bool:
     if one is None or other is None:
         return one is other
-    return np.array_equal(one, other)
+    return one.is_same(other)
 
 
 def _same_round(one: Prompt, other: Prompt, number: int) -> bool:

@@ -194,15 +194,6 @@ def join_extents(one: Extent | None, other: Extent | None) -> Extent | None:
     )
 
 
-def mask_extent(mask: NDArray[np.bool_]) -> Extent | None:
-    """Edges of a (Y, X) mask in pixels; None for an empty one."""
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found:
-        return None
-    rows, columns = found[0]
-    return float(rows.start), float(columns.start), float(rows.stop), float(columns.stop)
-
-
 def move_logits(logits: NDArray[np.float32], source: Window, target: Window) -> NDArray[np.float32]:
     """Logits of one window as another window would show them.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,9 @@ from napari_sam2.io.session.typed import TypedReader
 from napari_sam2.tracking.masks import MaskRecord
 
 MAX_BYTES = 2**31  # of one value, unpacked
+_LARGE_LOGIT = 1e30  # float32 ends there, and no network comes near
 _LONG = 16  # integers in a row from here on are an array
+_DTYPE = re.compile(r"\|b1|[|<>][iuf]\d{1,2}")  # as `numpy.dtype.str` has them
 _HEAD = struct.Struct("<II")  # bytes of the JSON, and checksum of all that is unpacked
 
 
@@ -238,10 +241,10 @@ def _read_arrays(entries: Iterable[Any], data: memoryview) -> list[NDArray[Any]]
     """The arrays behind the JSON, each checked to have the bytes that its shape asks for."""
     arrays, start = [], 0
     for name, shape in entries:
-        dtype = np.dtype(str(name))
-        if dtype.kind not in "biuf" or not all(type(n) is int and n >= 0 for n in shape):
+        is_known = _DTYPE.fullmatch(str(name)) is not None
+        if not is_known or not all(type(n) is int and n >= 0 for n in shape):
             raise SessionError(f"an array is said to be {name!r} of shape {shape!r}")
-        count = math.prod(shape)
+        dtype, count = np.dtype(name), math.prod(shape)
         nbytes = -(-count // 8) if dtype == np.bool_ else count * dtype.itemsize
         part = data[start : start + nbytes]
         if len(part) != nbytes:
@@ -271,6 +274,7 @@ def checked_record(record: MaskRecord) -> MaskRecord:
         and 0 <= row <= record.size - crop.shape[0]
         and 0 <= column <= record.size - crop.shape[1]
     )
-    if not is_inside or record.size > 2**14 or record.pointer.ndim != 1:
+    is_number = abs(record.floor) < _LARGE_LOGIT
+    if not is_inside or not is_number or record.size > 2**14 or record.pointer.ndim != 1:
         raise SessionError("a mask record does not fit into its map")
     return record

@@ -1,0 +1,101 @@
+"""Masks of single pixels, kept as the box around them: a cell is small against its frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_sam2.tracking.windows import Extent, Window
+
+
+@dataclass(frozen=True, eq=False)
+class PixelMask:
+    """A (Y, X) mask; `numpy.asarray` gives all of it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (Y, X) of the frame.
+    corner : tuple of int
+        First row and column of the box.
+    crop : ndarray
+        (h, w) bool pixels of the box; (0, 0) where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the box does not lie in the frame.
+    """
+
+    shape: tuple[int, int]
+    corner: tuple[int, int]
+    crop: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        is_box = self.crop.ndim == 2 and self.crop.dtype == np.bool_ and min(self.corner) >= 0
+        ends = np.add(self.corner, self.crop.shape) if is_box else np.array([np.inf])
+        if (ends > self.shape).any():
+            raise ValueError(f"a box at {self.corner} does not lie in a frame of {self.shape}")
+
+    @classmethod
+    def of(cls, mask: ArrayLike | PixelMask) -> PixelMask:
+        """Keep a (Y, X) bool mask; one that is kept already is taken as it is."""
+        if isinstance(mask, PixelMask):
+            return mask
+        pixels = np.asarray(mask, dtype=bool)
+        found = ndimage.find_objects(pixels.view(np.uint8)) if pixels.size else []
+        rows, columns = found[0] if found else (slice(0, 0), slice(0, 0))
+        height, width = pixels.shape
+        return cls((height, width), (rows.start, columns.start), pixels[rows, columns].copy())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The whole (Y, X) mask."""
+        full = np.zeros(self.shape, bool if dtype is None else dtype)
+        full[self.window] = self.crop
+        return full
+
+    def __getitem__(self, key: Any) -> Any:
+        """Pixels of the whole mask, as an array gives them."""
+        return self.full()[key]
+
+    def full(self) -> NDArray[np.bool_]:
+        """The whole (Y, X) mask, an array of its own."""
+        return np.asarray(self)
+
+    def any(self) -> bool:
+        """Whether there is any pixel."""
+        return self.crop.size > 0
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the box."""
+        (y0, x0), (height, width) = self.corner, self.crop.shape
+        return slice(y0, y0 + height), slice(x0, x0 + width)
+
+    @property
+    def extent(self) -> Extent | None:
+        """Edges of the box in pixels, (y0, x0, y1, x1); None where there is no pixel."""
+        if not self.any():
+            return None
+        rows, columns = self.window
+        return float(rows.start), float(columns.start), float(rows.stop), float(columns.stop)
+
+    def is_same(self, other: PixelMask) -> bool:
+        """Whether both have the same pixels."""
+        return (self.shape, self.corner) == (other.shape, other.corner) and np.array_equal(
+            self.crop, other.crop
+        )
+
+    def cut(self, window: Window) -> NDArray[np.float32]:
+        """(height, width) float32 part of the mask in a window, 0 beyond the border."""
+        seen = np.zeros((window.height, window.width), np.float32)
+        y0, x0 = self.corner[0] - window.y0, self.corner[1] - window.x0
+        part = self.crop[max(-y0, 0) :, max(-x0, 0) :]
+        there = seen[max(y0, 0) :, max(x0, 0) :]
+        height, width = np.minimum(part.shape, there.shape)
+        there[:height, :width] = part[:height, :width]
+        return seen
