@@ -1,8 +1,8 @@
-"""Take the pictures of the documentation: open the sample, click, track, correct, review, export.
+"""Take the pictures of the documentation: open the sample, click, track, correct, review.
 
     python docs/scripts/screenshots.py [FOLDER]
 
-needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x1800x24" python docs/scripts/...``.
+needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x2100x24" python docs/scripts/...``.
 The pictures go to ``docs/images`` unless another folder is named. Everything is drawn at twice the
 size, as on a dense screen; pictures of the whole window are then made smaller by half.
 """
@@ -37,7 +37,8 @@ from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.lanes_view import LaneRange
 
 SIZE = (1180, 860)
-DOCK_WIDTH = 320
+DOCK_WIDTH, LANES_HEIGHT = 320, 200
+TALL = 980  # room for all that the widget may show
 LARGEST_FILE = 200_000  # bytes
 COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
 CELLS = (2, 3, 5)  # of the sample, one click each
@@ -66,10 +67,11 @@ def main(folder: Path) -> None:
         user.press(Qt.Key.Key_N)
         user.click_cell(cell, 0)
     user.press(Qt.Key.Key_K)
+    wait_until(lambda: user.steps_done >= 2)
+    docks.take("dark")
     wait_until(lambda: user.steps_done >= 6)
     user.go_to(4)
     take(viewer, folder / "tracking.png")
-    docks.take("dark")
     user.settle()
 
     user.go_to(10)
@@ -79,14 +81,14 @@ def main(folder: Path) -> None:
     user.press(Qt.Key.Key_K)
     user.settle()
     user.review()
+    lanes = panel.review.lanes.parent()
+    viewer.window._qt_window.resizeDocks([lanes], [LANES_HEIGHT], Qt.Orientation.Vertical)
     take(viewer, folder / "review.png")
-    docks.take("light")
     with themed("light"):
         take(viewer, folder / "light.png")
-    with tempfile.TemporaryDirectory() as place:
-        panel.controller.export(Path(place) / "cells.sam2.tif")  # what the button does
-        wait_until(lambda: panel.controller.exporting is None)
-        take(viewer, folder / "exported.png")
+    panel.review.show_lanes(False)
+    viewer.window._qt_window.resize(SIZE[0], TALL)
+    docks.take("light")
     user.add_labels_of_another_tool()
     docks.take("light")
     user.cut_contrast()
@@ -96,7 +98,7 @@ def main(folder: Path) -> None:
     keys = CheatSheet(panel)
     keys.show()
     settle(0.5)
-    save(grabbed(keys), folder / "keys.png")
+    save(grabbed(keys).reduce(2), folder / "keys.png")
     viewer.close()
 
 

@@ -6,7 +6,17 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2.plugin.widgets.lane_paint import GUTTER, ROW, RULER, Heading, tick_step
+from napari_sam2.plugin.widgets.lane_paint import (
+    BAR_HEIGHT,
+    BAR_TOP,
+    GUTTER,
+    LOCK_HEIGHT,
+    LOCK_TOP,
+    ROW,
+    RULER,
+    Heading,
+    tick_step,
+)
 from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
 from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
 
@@ -73,10 +83,11 @@ def turn_wheel(view, modifier=Qt.KeyboardModifier.NoModifier, angle=120) -> None
     QApplication.sendEvent(view.viewport(), event)
 
 
-def colour_at(view, t, row) -> tuple[int, int, int]:
+def colour_at(view, t, row, depth=ROW // 2 - 2) -> tuple[int, int, int]:
+    """Colour in the middle of a frame, so many pixels below the top of its lane."""
     picture = view.viewport().grab()
-    at = place(view, t, row) * picture.devicePixelRatio()
-    colour = picture.toImage().pixelColor(at - QPoint(0, 2))
+    at = place(view, t, row) + QPoint(0, depth - ROW // 2)
+    colour = picture.toImage().pixelColor(at * picture.devicePixelRatio())
     return colour.red(), colour.green(), colour.blue()
 
 
@@ -92,6 +103,20 @@ def test_bars_are_painted_where_there_are_masks(view):
     assert doubtful[0] > doubtful[1]
     assert nothing == colour_at(view, 1, 1)
     assert nothing not in (good, doubtful)
+
+
+def test_prompted_frames_have_dots_and_locked_ones_a_mark(view):
+    view.show_place(8, 0)
+    bar, lock = BAR_TOP + BAR_HEIGHT // 2, LOCK_TOP + LOCK_HEIGHT // 2
+    assert colour_at(view, 0, 0, bar) != colour_at(view, 3, 0, bar)
+    assert colour_at(view, 4, 1, lock) != colour_at(view, 3, 1, lock)
+
+
+def test_lost_frames_have_a_line_where_others_are_empty(view):
+    view.show_place(8, 0)
+    line = BAR_TOP + BAR_HEIGHT // 2
+    assert colour_at(view, 6, 1, line) != colour_at(view, 0, 1, line)
+    assert colour_at(view, 6, 1, BAR_TOP) == colour_at(view, 0, 1, BAR_TOP)
 
 
 def test_a_changed_timeline_is_painted_anew(view):

@@ -105,8 +105,8 @@ def test_damaged_frames_are_named_at_the_end(drive: Drive, monkeypatch: pytest.M
     drive.click(0)
     run = drive.document.annotation.propagate
 
-    def damaged(*arguments):
-        for result in run(*arguments):
+    def damaged(*arguments, **options):
+        for result in run(*arguments, **options):
             yield replace(result, problem="torn") if result.t in (2, 5) else result
 
     monkeypatch.setattr(drive.document.annotation, "propagate", damaged)

@@ -45,7 +45,7 @@ def test_track_goes_both_ways_from_the_clicked_frame(desk):
 
 def test_forward_only_leaves_earlier_frames_empty(desk):
     desk.click(4, *disc_centre(0, 4))
-    desk.panel.track.directions.setCurrentText("Forward only")
+    desk.panel.track.directions.setCurrentText("Forward")
     desk.settle()
     desk.track()
     assert [bool((frame == 1).any()) for frame in desk.labels.data] == [False] * 4 + [True] * 4
@@ -58,6 +58,23 @@ def test_frame_limit_counts_from_the_shown_frame(desk):
     desk.track()
     filled = [t for t in range(FRAMES) if (desk.labels.data[t] == 1).any()]
     assert filled == [1, 2, 3]
+
+
+def test_tracking_up_to_the_next_lock_stops_there(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.track()
+    desk.controller.review.lock(1, range(4, 5), True)
+    desk.controller.review.clear(1, range(1, FRAMES))
+    desk.settle()
+    desk.panel.track.until_locked.click()
+    desk.track()
+    desk.settle()
+    filled = [t for t in range(FRAMES) if (desk.labels.data[t] == 1).any()]
+    assert filled == [0, 1, 2, 3, 4]
+    desk.panel.track.until_locked.click()
+    desk.track()
+    assert (desk.labels.data[FRAMES - 1] == 1).any()
 
 
 def test_k_tracks_and_turns_into_cancel(gated, gate):

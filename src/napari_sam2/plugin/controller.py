@@ -417,14 +417,20 @@ class Controller(QObject):
 
     # Tracking and export
 
-    def track(self, direction: Direction = "both", frames: int | None = None) -> None:
-        """Carry the objects on: over all frames, or so many from the one that is shown."""
+    def track(
+        self,
+        direction: Direction = "both",
+        frames: int | None = None,
+        *,
+        until_locked: bool = False,
+    ) -> None:
+        """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
         session = self.session
         if session is None or session.is_tracking or not session.has_prompts():
             return
         session.progress = RunProgress()
         start, stop = span(self.frame, direction, frames)
-        self._thread.send(Track(session.number, direction, start, stop))
+        self._thread.send(Track(session.number, direction, start, stop, until_locked=until_locked))
         self.changed.emit()
 
     def track_range(self, object_id: int, frames: range) -> None:

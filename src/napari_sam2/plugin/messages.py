@@ -252,12 +252,16 @@ class Redo(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Track(ImageCommand):
-    """Carry objects to the other frames, in frames [start, stop); None is all that need it."""
+    """Carry objects to the other frames, in frames [start, stop); None is all that need it.
+
+    Each object stops before the first locked frame that it meets, if asked for.
+    """
 
     direction: Direction = "both"
     start: int | None = None
     stop: int | None = None
     object_ids: tuple[int, ...] | None = None
+    until_locked: bool = False
 
 
 @dataclass(frozen=True, eq=False)

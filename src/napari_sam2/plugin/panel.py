@@ -214,7 +214,10 @@ class SamPanel(QWidget):
         self._render_soon()
 
     def _track(self) -> None:
-        self.controller.track(self.track.direction, self.track.frame_limit)
+        track = self.track
+        self.controller.track(
+            track.direction, track.frame_limit, until_locked=track.until_locked.isChecked()
+        )
         self._bind_keys()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_sam2.plugin.messages import Direction
@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reach:
-    """How far objects are carried: a direction, and frames [start, stop)."""
+    """How far objects are carried: a direction, frames [start, stop), and whether locks end it."""
 
     direction: Direction
     start: int
     stop: int
+    until_locked: bool = False
 
     def covers(self, other: Reach) -> bool:
         """Whether nothing is left to do for `other` once this is done."""
         has_direction = self.direction in ("both", other.direction)
-        return has_direction and self.start <= other.start and self.stop >= other.stop
+        has_frames = self.start <= other.start and self.stop >= other.stop
+        return has_direction and has_frames and self.until_locked <= other.until_locked
 
 
 @dataclass(frozen=True)
@@ -88,16 +90,16 @@ def pause_before(t: int, run: Run, firsts: Mapping[int, int]) -> Pause:
         Frame from which each object sets out when it is carried both ways.
     """
     reach, ids = run.whole.reach, run.whole.object_ids
-    direction, start, stop = reach.direction, reach.start, reach.stop
+    direction, stop = reach.direction, reach.stop
     is_forward = direction != "backward" and (run.last is None or t > run.last)
-    parts = [Part(Reach("forward", t, stop), ids)] if is_forward else []
+    parts = [Part(replace(reach, direction="forward", start=t), ids)] if is_forward else []
     if direction == "backward":
-        parts.append(Part(Reach("backward", start, t + 1), ids))
+        parts.append(Part(replace(reach, stop=t + 1), ids))
     elif direction == "both":
         end = stop if is_forward else t + 1
         for first in sorted(set(firsts.values())):
             behind = tuple(k for k in ids if firsts.get(k) == first)
             # below its first frame, an object that is carried both ways only goes backward
-            parts.append(Part(Reach("both", start, min(first, end)), behind))
+            parts.append(Part(replace(reach, stop=min(first, end)), behind))
     left = (part for part in parts if part.reach.start < part.reach.stop and part.object_ids)
     return Pause(run.whole, tuple(left))

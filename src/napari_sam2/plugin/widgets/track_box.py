@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QLabel,
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.session import RunProgress
 
 DIRECTIONS: dict[str, Direction] = {
-    "Both directions": "both",
-    "Forward only": "forward",
-    "Backward only": "backward",
+    "Both ways": "both",
+    "Forward": "forward",
+    "Backward": "backward",
 }
 ALL_FRAMES = 0
 
@@ -52,7 +52,11 @@ class TrackBox(QWidget):
         self.frames.setSpecialValueText("all frames")
         self.frames.setSuffix(" frames")
         self.frames.setToolTip("How many frames on from the one that is shown")
+        self.until_locked = QCheckBox("Stop at locks")
+        self.until_locked.setToolTip("Carry each cell only to its next locked frame")
+        self.until_locked.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.follow = QCheckBox("Follow")
+        self.follow.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.follow.setToolTip("Show each frame when it is computed; else the viewer stays")
         self.memory = QLabel()
         self.memory.setToolTip("Memory of napari, and what it will be if it goes on growing so")
@@ -79,10 +83,9 @@ class TrackBox(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.button)
         layout.addWidget(row(self.directions, self.frames))
+        layout.addWidget(row(self.until_locked, self.follow))
         layout.addWidget(self.progress)
-        live = row(self.follow, self.memory)
-        live.layout().setStretch(1, 1)
-        layout.addWidget(live)
+        layout.addWidget(self.memory)
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # nothing jumps when tracking begins
         self.progress.setSizePolicy(policy)
@@ -104,6 +107,7 @@ class TrackBox(QWidget):
         self.button.setEnabled(is_tracking or can_track)
         self.directions.setEnabled(not is_tracking)
         self.frames.setEnabled(not is_tracking)
+        self.until_locked.setEnabled(not is_tracking)
         self.progress.setVisible(is_tracking)
         self.memory.setText("" if progress is None else progress.memory_text)
         if progress is not None:
