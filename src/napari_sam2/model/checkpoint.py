@@ -24,6 +24,7 @@ def load_model(
     precision: Precision = "exact",
     image_size: int | None = None,
     memory_reach: MemoryReach = "whole",
+    compiled: bool = False,
 ) -> Sam2:
     """A network ready for inference.
 
@@ -43,6 +44,9 @@ def load_model(
     memory_reach : str
         `whole`, or `local` for memory attention that is restricted to the neighbourhood of small
         objects.
+    compiled : bool
+        Whether the image encoder is compiled at its first use, which takes a minute or so and pays
+        for long movies on a GPU. Where no compiler works it runs as it is.
 
     Returns
     -------
@@ -70,7 +74,10 @@ def load_model(
         image_size=image_size or config.image_size,
         memory_reach=memory_reach,
     )
-    return build_model(config, state).to(target)
+    model = build_model(config, state).to(target)
+    if compiled:
+        model.compile_encoder()
+    return model
 
 
 def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:

@@ -183,7 +183,7 @@ class Hiera(nn.Module):
         The map is (1, height, width, C); sizes that are not multiples of the window get the cut
         tiling. It is kept for the next image while the network does not learn.
         """
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self._stretched(height, width)
         parts = (self.pos_embed, self.pos_embed_window)
         key = (height, width, *(_state(x) for x in parts))

@@ -6,7 +6,8 @@ elsewhere (`napari_sam2.tracking`). SAM 2 paper, §4 and §D.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,6 +32,8 @@ from napari_sam2.model.neck import ImageEncoder
 from napari_sam2.model.position import rotary_table, sine_map, sine_vector
 from napari_sam2.model.products import pointwise
 from napari_sam2.model.prompt_encoder import NOT_A_POINT, PromptEncoder, draw_prompts, fade
+
+log = logging.getLogger(__name__)
 
 NO_OBJECT_LOGIT = -1024.0
 MASK_PROMPT_LOGIT = 10.0
@@ -175,6 +178,7 @@ class Sam2(nn.Module):
     """
 
     no_obj_embed_spatial: nn.Parameter | None
+    compiled_encoder: Callable[[Tensor], tuple[Tensor, ...]] | None = None
 
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
@@ -230,12 +234,36 @@ class Sam2(nn.Module):
 
     def encode_frame(self, image: Tensor) -> FrameFeatures:
         """Features of preprocessed images: (B, 3, S, S) -> maps of strides 16, 8 and 4."""
-        stride4, stride8, stride16 = self.image_encoder(image)
+        stride4, stride8, stride16 = self._encode(image)
         return FrameFeatures(
             stride16=stride16,
             stride8=pointwise(self.sam_mask_decoder.conv_s1, stride8),
             stride4=pointwise(self.sam_mask_decoder.conv_s0, stride4),
         )
+
+    def compile_encoder(self, backend: str = "inductor") -> None:
+        """Have the image encoder compiled at its first use; where that fails it runs as it is.
+
+        It is given one image at a time, so it is compiled once, whatever the number of objects,
+        windows and memories.
+        """
+        self.compiled_encoder = torch.compile(
+            self.image_encoder.forward, dynamic=False, backend=backend
+        )
+
+    def _encode(self, image: Tensor) -> tuple[Tensor, ...]:
+        if self.compiled_encoder is not None:
+            try:
+                parts = [self.compiled_encoder(one) for one in image.split(1)]
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # a compiler that is missing or confused fails in any way
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                log.warning("the image encoder runs without being compiled: %s", reason)
+                self.compiled_encoder = None
+            else:
+                return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
+        return self.image_encoder(image)  # type: ignore[no-any-return]
 
     def without_memory(self, features: FrameFeatures) -> Tensor:
         """Embedding for a frame that has no memory to look at: (1 or B, C, H, W)."""
