@@ -33,6 +33,10 @@ class Cell:
     def is_visible(self) -> bool:
         return bool(self.mask.any())
 
+    @property
+    def nbytes(self) -> int:
+        return self.mask.nbytes
+
 
 @dataclass(frozen=True, eq=False)
 class State:

@@ -4,7 +4,7 @@ import pytest
 from napari_sam2.annotation import Annotation
 
 from .helpers import click, mask, seen
-from .stand_in import StandInTracker
+from .stand_in import SHAPE, StandInTracker
 
 
 def story(annotation: Annotation, tracker: StandInTracker):
@@ -177,3 +177,41 @@ def test_group_without_changes_is_no_step(annotation: Annotation) -> None:
         pass
     assert annotation.can_redo
     assert not annotation.can_undo
+
+
+def test_undo_forgets_the_oldest_steps_where_memory_is_short(tracker) -> None:
+    cell = SHAPE[1] * SHAPE[2]
+    annotation = Annotation(tracker, undo_bytes=4 * cell)
+    for object_id in (1, 2, 3, 4):
+        click(annotation, tracker, object_id)
+    before = seen(annotation)
+    texts = [group.text for group in annotation.history]
+    assert texts == ["click on object 4 on frame 0"] or len(texts) < 4
+    while annotation.can_undo:
+        annotation.undo()
+    while annotation.can_redo:
+        annotation.redo()
+    assert seen(annotation) == before
+
+
+def test_the_last_step_can_be_undone_however_large_it_is(tracker) -> None:
+    annotation = Annotation(tracker, undo_bytes=0)
+    click(annotation, tracker, 1)
+    click(annotation, tracker, 2)
+    list(annotation.propagate())
+    assert len(annotation.history) == 1
+    annotation.undo()
+    assert not annotation.labels[1:].any()
+    assert not annotation.can_undo
+    assert set(annotation.objects) == {1, 2}
+
+
+def test_a_group_that_fails_is_taken_back_where_memory_is_short(tracker) -> None:
+    annotation = Annotation(tracker, undo_bytes=0)
+    click(annotation, tracker, 1)
+    before = seen(annotation)
+    with pytest.raises(ValueError), annotation.grouped("all"):
+        click(annotation, tracker, 2)
+        click(annotation, tracker, 3)
+        annotation.rename_object(99, "nobody")
+    assert seen(annotation) == before

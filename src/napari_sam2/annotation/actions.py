@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import ObjectState, Prompt
 
 
+ENTRY_BYTES = 100  # of a place in a table, and of what is small
+
+
 class Target(Protocol):
     """What an action may change."""
 
@@ -397,6 +400,26 @@ class Operation(Group):
         if self.is_inverse:
             return {**self.data, "action": f"take back {self.data['action']}"}
         return dict(self.data)
+
+
+def held_bytes(action: Action) -> int:
+    """Memory that an action keeps for undo and redo: masks that are on one side of it only."""
+    if isinstance(action, Group):
+        return sum(map(held_bytes, action.actions))
+    if isinstance(action, SetPrompt):
+        return _bytes_of_change(action.state_before, action.state_after)
+    if isinstance(action, SetMasklet | SetLocks):
+        return _bytes_of_change(action.before, action.after)
+    return ENTRY_BYTES
+
+
+def _bytes_of_change(before: ObjectState | None, after: ObjectState | None) -> int:
+    one = {} if before is None else before.records
+    other = {} if after is None else after.records
+    held = ENTRY_BYTES * (1 + len(one) + len(other))
+    for mine, theirs in ((one, other), (other, one)):
+        held += sum(r.nbytes for t, r in mine.items() if theirs.get(t) is not r)
+    return held
 
 
 def describe_prompt(prompt: Prompt) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from napari_sam2.annotation.actions import Group, Touched
 from napari_sam2.annotation.content import Content
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.events import AnnotationEvents
-from napari_sam2.annotation.journal import Journal, Listener
+from napari_sam2.annotation.journal import UNDO_BYTES, Journal, Listener
 from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.propagation import OpenPropagation
 
@@ -28,6 +28,8 @@ class Document:
     ----------
     tracker : Tracker
         Tracker of the stack.
+    undo_bytes : int
+        Memory that undo and redo may take; the oldest steps are forgotten where it is not enough.
 
     Attributes
     ----------
@@ -35,10 +37,10 @@ class Document:
         Signals that tell what changed.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, *, undo_bytes: int = UNDO_BYTES) -> None:
         self.events = AnnotationEvents()
         self._content = Content(tracker)
-        self._journal = Journal()
+        self._journal = Journal(undo_bytes)
         self._run: OpenPropagation | None = None
         self._rewinds = 0
 
@@ -130,15 +132,16 @@ class Document:
         text : str
             What the step is called in a menu.
         """
-        self._seal()
-        start = len(self._journal.done)
-        try:
-            yield
-        except BaseException:
-            self._take_back(start)
-            raise
-        self._seal()
-        self._journal.fold(start, text)
+        with self._journal.keeping_all():
+            self._seal()
+            start = len(self._journal.done)
+            try:
+                yield
+            except BaseException:
+                self._take_back(start)
+                raise
+            self._seal()
+            self._journal.fold(start, text)
         self.events.history_changed.emit()
 
     def fold(self, count: int, text: str) -> None:

@@ -21,6 +21,9 @@ class Annotation(Prompting, Masklets, Review, Surgery, Adoption, Takeover):
     ----------
     tracker : Tracker
         Tracker of the stack. Objects that it has already become objects of the document.
+    undo_bytes : int
+        Memory that undo and redo may take, 1 GiB by default; where it is not enough the oldest
+        steps are forgotten. The document itself loses nothing, and the last step stays.
 
     Attributes
     ----------

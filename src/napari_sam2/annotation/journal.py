@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from napari_sam2.annotation.actions import Group
+from napari_sam2.annotation.actions import Group, held_bytes
 from napari_sam2.annotation.entries import (
     Entry,
     Folded,
@@ -15,6 +15,7 @@ from napari_sam2.annotation.entries import (
     Undone,
 )
 
+UNDO_BYTES = 2**30  # of the masks that undo and redo bring back
 Listener = Callable[[Sequence[Entry]], None]
 
 
@@ -22,7 +23,13 @@ class Journal:
     """Two stacks of groups: those done, and those undone that can be done again.
 
     The journal only remembers; who owns it makes the changes and then moves the group. What it is
-    told goes on to a listener, which may keep it on disk.
+    told goes on to a listener, which may keep it on disk. Where the groups take more memory than
+    they may, the oldest ones are forgotten, but never the last one.
+
+    Parameters
+    ----------
+    budget_bytes : int
+        Memory that masks of the groups may take.
 
     Attributes
     ----------
@@ -30,9 +37,12 @@ class Journal:
         Gets the entries that belong together, in their order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget_bytes: int = UNDO_BYTES) -> None:
+        self._budget_bytes = budget_bytes
         self._done: list[Group] = []
         self._undone: list[Group] = []
+        self._held_bytes = 0
+        self._holds = 0
         self.listener: Listener | None = None
         self._depth = 0
         self._waiting: list[Entry] = []
@@ -60,21 +70,40 @@ class Journal:
     def record(self, group: Group) -> None:
         """Remember a group that was just done; what was undone before is forgotten."""
         self._done.append(group)
+        self._held_bytes += held_bytes(group)
         self.tell(Recorded(group))
         self.forget_undone()
+        self._forget_oldest()
 
     def forget_undone(self) -> None:
         """Make a redo impossible: the document went another way."""
         if self._undone:
+            self._held_bytes -= sum(map(held_bytes, self._undone))
             self._undone.clear()
             self.tell(Forgotten())
+
+    def _forget_oldest(self) -> None:
+        while self._held_bytes > self._budget_bytes and len(self._done) > 1 and not self._holds:
+            self._held_bytes -= held_bytes(self._done.pop(0))
+
+    @contextmanager
+    def keeping_all(self) -> Iterator[None]:
+        """Forget nothing inside the block, so that all that is done in it can be taken back."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._forget_oldest()
 
     def assume(self, done: Group | None = None, undone: Group | None = None) -> None:
         """Put a group below all others: it was done, or taken back, before the rest is told."""
         if done is not None:
             self._done.insert(0, done)
+            self._held_bytes += held_bytes(done)
         if undone is not None:
             self._undone.insert(0, undone)
+            self._held_bytes += held_bytes(undone)
 
     def step_back(self) -> None:
         """Move the last group done to those undone."""

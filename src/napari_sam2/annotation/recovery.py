@@ -123,7 +123,7 @@ class Recovery:
 
     @repeat.register
     def _(self, entry: Folded) -> None:
-        self._journal.fold(len(self._journal.done) - entry.count, entry.text)
+        self._journal.fold(max(0, len(self._journal.done) - entry.count), entry.text)
 
     @repeat.register
     def _(self, entry: Began) -> None:

@@ -18,6 +18,7 @@ from napari_sam2.annotation.actions import (
 from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.content import Content
 from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import UNDO_BYTES
 from napari_sam2.annotation.objects import checked_integer
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 from napari_sam2.tracking import Tracker
@@ -26,8 +27,8 @@ from napari_sam2.tracking import Tracker
 class Review(Document):
     """What a person has looked at and what is left to see."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        super().__init__(tracker)
+    def __init__(self, tracker: Tracker, *, undo_bytes: int = UNDO_BYTES) -> None:
+        super().__init__(tracker, undo_bytes=undo_bytes)
         self._timelines: dict[int, Timeline] = {}
 
     # Locks

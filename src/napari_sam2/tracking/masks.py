@@ -71,6 +71,12 @@ class MaskRecord:
         """Whether the object is on the frame."""
         return self.crop.size > 0
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        painted = 0 if self.painted is None else self.painted.crop.nbytes
+        return self.crop.nbytes + self.pointer.nbytes + painted
+
     def logits(self) -> NDArray[np.float32]:
         """(size, size) float32 low-resolution logits."""
         full = np.full((self.size, self.size), self.floor, np.float32)
