@@ -33,6 +33,7 @@ from napari_sam2.tracking.masks import (
 )
 from napari_sam2.tracking.memory_bank import recall
 from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.memory_use import release_freed_memory
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
@@ -40,6 +41,7 @@ from napari_sam2.tracking.takeover import Translator
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode, join_extents
 
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
+TIDY_EVERY = 64  # frames: it takes some milliseconds
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
 
 
@@ -586,7 +588,9 @@ class Tracker:
         return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
 
     def _run(self, steps: list[Step]) -> Iterator[FrameResult]:
-        for step, after in zip_longest(steps, steps[1:]):
+        for number, (step, after) in enumerate(zip_longest(steps, steps[1:]), start=1):
+            if number % TIDY_EVERY == 0:
+                release_freed_memory()
             active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
                 try:

@@ -1,0 +1,31 @@
+"""A long movie leaves no freed memory lying about."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import tracker as tracker_module
+from napari_sam2.tracking.memory_use import release_freed_memory
+from tests.worlds import World
+
+from .tiny import clicked, run
+
+
+def test_freed_memory_is_given_back_now_and_then(
+    tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(tracker_module, "TIDY_EVERY", 3)
+    monkeypatch.setattr(tracker_module, "release_freed_memory", lambda: calls.append(1))
+    run(clicked(tiny_model, world, 1))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+def test_every_system_is_fine_with_it(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if platform != "linux" or sys.platform == "linux":
+        monkeypatch.setattr(sys, "platform", platform)
+        release_freed_memory()
