@@ -254,7 +254,7 @@ class Sam2(nn.Module):
     def _encode(self, image: Tensor) -> tuple[Tensor, ...]:
         if self.compiled_encoder is not None:
             try:
-                parts = [self.compiled_encoder(one) for one in image.split(1)]
+                parts = [self.compiled_encoder(one) for one in torch.split(image, 1)]
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # a compiler that is missing or confused fails in any way

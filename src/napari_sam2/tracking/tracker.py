@@ -32,8 +32,8 @@ from napari_sam2.tracking.masks import (
     part_about,
 )
 from napari_sam2.tracking.memory_bank import recall
-from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.memory_use import release_freed_memory
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
