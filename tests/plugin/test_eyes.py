@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
-from napari_sam2.plugin.eyes import SIDE, ShowInput, look
+from napari_sam2.plugin.documents import OpenDocument
+from napari_sam2.plugin.eyes import SIDE, InputShown, ShowInput, look
 from napari_sam2.plugin.messages import ImageSource
 from napari_sam2.plugin.widgets.eyes_box import caption
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
 
-from .world import ThresholdTracker, disc_centre, movie
+from .world import ThresholdEngine, ThresholdTracker, disc_centre, movie
 
 
 def show(data, wanted):
@@ -45,6 +46,16 @@ def test_pixels_that_the_contrast_cuts_off_are_counted():
 )
 def test_more_than_one_percent_at_either_end_is_noted(below, above, text):
     assert text in caption(below, above)
+
+
+def test_a_frame_that_cannot_be_read_is_not_told_before_it_is_clicked():
+    source = ImageSource(np.full((3, 8, 8), np.nan, np.float32), contrast_limits=(0, 1))
+    told = []
+    opened = ThresholdEngine().open_image("near", source)
+    document = OpenDocument(1, source, opened, told.append)
+    command = ShowInput(1, 99, 1, source)
+    document.perform(command)
+    assert not [report for report in told if isinstance(report, InputShown)]
 
 
 def test_it_is_exactly_what_the_network_gets(monkeypatch):

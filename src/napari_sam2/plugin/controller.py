@@ -15,6 +15,7 @@ from napari_sam2.plugin.export import start_export
 from napari_sam2.plugin.eyes import ShowInput
 from napari_sam2.plugin.images import data_of, image_source, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
+from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.mailbox import Mailbox
 from napari_sam2.plugin.messages import (
     EXCLUDE,
@@ -102,6 +103,7 @@ class Controller(QObject):
         self.follows = False  # whether the viewer shows the frame that is being computed
         self.is_closed = False
 
+        open_log()
         self._connect()
 
     def _connect(self) -> None:
@@ -137,6 +139,7 @@ class Controller(QObject):
             self._let_go(session)
         self._sessions.clear()
         self.session = None
+        close_log()
 
     def prompt_layers(self) -> list[Layer]:
         """The layers that mean nothing without the widget; labels with objects are kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.engine import OpenedImage
     from napari_sam2.plugin.messages import Position
     from napari_sam2.tracking import FrameResult, Prompt
+
+logger = logging.getLogger(__name__)
 
 
 class OpenDocument:
@@ -249,7 +252,12 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: ShowInput) -> None:
-        self._tell(look(command, self.tracker, self.source))
+        try:
+            seen = look(command, self.tracker, self.source)
+        except Exception:  # nobody asked for it: a click on that frame will tell
+            logger.info("the input on frame %d cannot be shown", command.t, exc_info=True)
+        else:
+            self._tell(seen)
 
     @perform.register
     def _(self, command: RemoveObject) -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QWidget
 
 from napari_sam2.plugin.adoption import Adoption
 from napari_sam2.plugin.controller import Controller
 from napari_sam2.plugin.engine import Sam2Engine
 from napari_sam2.plugin.images import SESSION
 from napari_sam2.plugin.keys import KeyBindings
-from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
@@ -24,7 +23,7 @@ from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.eyes_box import EyesBox
-from napari_sam2.plugin.widgets.form import SPACING, scrolled
+from napari_sam2.plugin.widgets.form import SPACING, Column, scrolled
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.model_box import ModelBox
 from napari_sam2.plugin.widgets.object_box import ObjectBox
@@ -77,14 +76,13 @@ class SamPanel(QWidget):
             takes_all=True,
         )
         self._help_key = QShortcut(QKeySequence("?"), self)
-        open_log()
         self._lay_out()
         self._connect()
         self.controller.choose_image(self._first_image())
         QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(scrolled(self))
+        layout = Column(scrolled(self))
         layout.setSpacing(SPACING)
         layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)
@@ -175,7 +173,6 @@ class SamPanel(QWidget):
         self._keys.release()
         self._help_key.setEnabled(False)
         self.controller.close()
-        close_log()
 
     # Actions
 

@@ -53,6 +53,14 @@ def button(text: str, tool_tip: str = "") -> QPushButton:
     return widget
 
 
+class Column(QVBoxLayout):
+    """Widgets below each other, pressed together before they have to be scrolled."""
+
+    def hasHeightForWidth(self) -> bool:
+        """Wrapped texts have a least height, whatever the width."""
+        return False
+
+
 def scrolled(parent: QWidget) -> QWidget:
     """A widget that fills another one, and is scrolled where a low screen has no room for it."""
     area = QScrollArea()
