@@ -112,15 +112,17 @@ def drifting_discs(path: Path, load: Load) -> tuple[Any, NDArray[np.float64]]:
         path, shape=(load.frames, side, side), chunks=(1, side, side), dtype=np.uint16
     )
     noise = rng.normal(500, 30, (side, side))
-    y, x = np.mgrid[:side, :side]
+    reach = int(radius) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = 900 * (np.hypot(y, x) < radius)
 
     def places(t: int) -> NDArray[np.float64]:
         return home + (cell / 2 - radius) * 0.7 * np.sin(phase + 0.02 * speed * t)
 
     for t in range(load.frames):
         frame = np.roll(noise, 17 * t, axis=1)
-        for place in places(t):
-            frame = frame + 900 * (np.hypot(y - place[0], x - place[1]) < radius)
+        for row, column in places(t).astype(int):
+            frame[row - reach : row + reach + 1, column - reach : column + reach + 1] += disc
         movie[t] = frame.astype(np.uint16)
     return movie, places(0)
 

@@ -1,0 +1,103 @@
+"""How long a user waits at the start: the import, the widget, the embedded model.
+
+    python benchmarks/start.py [--repeats 3] [--json FILE]
+
+needs a screen; without one: ``xvfb-run -a -s "-screen 0 1280x1024x24" python benchmarks/start.py``.
+Each repeat is a program of its own. Times are medians: on the clock, and on the processor, which
+is what a machine that does nothing else would take on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+BARS_S = {"import napari_sam2": 0.2, "widget opens": 1.0, "embedded model is ready": 2.0}
+Times = dict[str, tuple[float, float]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table and write the rows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="file for the rows")
+    parser.add_argument("--alone", choices=("import", "widget"), help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.alone:
+        print(json.dumps(importing() if options.alone == "import" else opening()))
+        return
+    found = [{**_run("import"), **_run("widget")} for _ in range(options.repeats)]
+    print(f"{'':26} {'clock s':>9} {'processor s':>12} {'bar':>5}")
+    rows = []
+    for name, bar in BARS_S.items():
+        wall, processor = (median(times[name][i] for times in found) for i in (0, 1))
+        rows.append({"name": name, "wall_s": wall, "processor_s": processor, "bar_s": bar})
+        verdict = "" if wall <= bar else "  over the bar"
+        print(f"{name:26} {wall:9.3f} {processor:12.3f} {bar:5.1f}{verdict}")
+    if options.json:
+        options.json.write_text(json.dumps({"rows": rows}, indent=1))
+
+
+def _run(part: str) -> Times:
+    command = [sys.executable, __file__, "--alone", part]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    times: Times = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def importing() -> Times:
+    """The import alone."""
+    start = time.perf_counter(), time.process_time()
+    import napari_sam2  # noqa: F401
+
+    spent = time.perf_counter() - start[0], time.process_time() - start[1]
+    if "torch" in sys.modules:
+        raise SystemExit("import napari_sam2 loads torch")
+    return {"import napari_sam2": spent}
+
+
+def opening() -> Times:
+    """The widget in a viewer that is up, and then the model, with an image to look at."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        import napari
+        import numpy as np
+        from qtpy.QtWidgets import QApplication
+
+        viewer = napari.Viewer(show=True)
+        viewer.add_image(np.random.default_rng(0).integers(0, 999, (8, 256, 256), np.uint16))
+        QApplication.processEvents()
+        start = time.perf_counter(), time.process_time()
+        _, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
+        QApplication.processEvents()
+        opened = time.perf_counter(), time.process_time()
+        _wait(lambda: panel.controller.session is not None and panel.controller.session.is_open)
+        ready = time.perf_counter(), time.process_time()
+        viewer.close()
+    return {
+        "widget opens": (opened[0] - start[0], opened[1] - start[1]),
+        "embedded model is ready": (ready[0] - opened[0], ready[1] - opened[1]),
+    }
+
+
+def _wait(is_true: Callable[[], bool], limit_s: float = 120) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    end = time.perf_counter() + limit_s
+    while not is_true():
+        if time.perf_counter() > end:
+            raise SystemExit("the model never came")
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main()
