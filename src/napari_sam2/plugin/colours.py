@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from typing import TYPE_CHECKING
+from typing import TypeAlias, TYPE_CHECKING
 
 import numpy as np
 from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
@@ -25,7 +25,7 @@ SHADES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, taking
 
 SIGN_COLOURS = {"include": GREEN, "exclude": RED}
 Colour = tuple[float, float, float, float]
-LabelColours = CyclicLabelColormap | DirectLabelColormap
+LabelColours: TypeAlias = CyclicLabelColormap | DirectLabelColormap
 
 
 def object_palette() -> CyclicLabelColormap:

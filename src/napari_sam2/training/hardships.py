@@ -141,7 +141,7 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
     places = np.argwhere(labels[0] > 0)
     for _ in range(int(rng.integers(1, 4))):
         radii = np.exp(rng.uniform(*np.log(HAZE_RADII), 2))
-        centre = rng.uniform(0, shape)
+        centre = rng.uniform(0, np.array(shape))
         if len(places) and rng.random() < 0.5:
             centre = places[rng.integers(len(places))] + rng.normal(0, radii.max(), 2)
         grain = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), rng.uniform(1.5, 6))
@@ -162,7 +162,7 @@ def _find_background(
     hole: NDArray[np.bool_], cells: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[int, int] | None:
     """A shift (rows, columns) of the image that brings background over the hole, or None."""
-    is_hole, is_cell = hole.any(0), cells.any(0)
+    is_hole, is_cell = np.asarray(hole.any(0)), np.asarray(cells.any(0))
     rows, columns = np.nonzero(is_hole)
     limits = (rows.min(), rows.max(), columns.min(), columns.max())
     best, least = None, MOST_FOREIGN * len(rows)
