@@ -1,6 +1,6 @@
 """The hot parts of the embedded model by themselves.
 
-    pip install pytest-benchmark
+    pip install 'napari-sam2[benchmarks]'
     pytest -p no:napari benchmarks/test_hot_parts.py
 
 Not part of the tests: `pytest` alone does not look here. `--benchmark-compare` tells what a change
