@@ -141,7 +141,7 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
     places = np.argwhere(labels[0] > 0)
     for _ in range(int(rng.integers(1, 4))):
         radii = np.exp(rng.uniform(*np.log(HAZE_RADII), 2))
-        centre = rng.uniform(0, np.array(shape))
+        centre = rng.random(2) * shape
         if len(places) and rng.random() < 0.5:
             centre = places[rng.integers(len(places))] + rng.normal(0, radii.max(), 2)
         grain = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), rng.uniform(1.5, 6))
