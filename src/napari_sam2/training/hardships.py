@@ -140,7 +140,7 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
     light = images.astype(np.float32)
     places = np.argwhere(labels[0] > 0)
     for _ in range(int(rng.integers(1, 4))):
-        radii = np.exp(rng.uniform(*np.log(HAZE_RADII), 2))
+        radii = np.exp(rng.uniform(np.log(HAZE_RADII[0]), np.log(HAZE_RADII[1]), 2))
         centre = rng.random(2) * shape
         if len(places) and rng.random() < 0.5:
             centre = places[rng.integers(len(places))] + rng.normal(0, radii.max(), 2)
