@@ -134,7 +134,7 @@ class StandInTracker:
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_box(box))
 
     def add_mask(self, t: int, object_id: int, mask: Any) -> FrameResult:
-        if np.shape(mask) != self.shape[1:]:
+        if np.shape(np.asarray(mask)) != self.shape[1:]:
             raise ValueError(f"mask must be {self.shape[1:]}; got {np.shape(mask)}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_mask(mask))
 

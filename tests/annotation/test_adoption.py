@@ -82,3 +82,22 @@ def test_failed_adoption_leaves_nothing(annotation: Annotation, tracker: StandIn
         annotation.adopt_labels(two_squares(), 2)
     assert seen(annotation) == before
     assert tracker.object_ids == ()
+
+
+def test_adopting_tells_how_far_it_is_and_can_be_ended(annotation, tracker) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[:, 2:6, 2:6] = 3
+    told = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 3:
+            raise InterruptedError("enough")
+
+    annotation.on_progress = tell
+    with pytest.raises(InterruptedError):
+        annotation.adopt_labels(labels)
+    assert told == [(1, 5), (2, 5), (3, 5)]
+    assert not annotation.objects
+    assert not tracker.object_ids
+    assert not annotation.labels.any()

@@ -234,3 +234,35 @@ def test_an_engine_that_cannot_begin_is_told():
     talk = Conversation(BrokenEngine())
     assert "no module named torch" in talk.next(m.Failed).error
     assert talk.thread.close()
+
+
+class Discs:
+    """Labels of the first disc, as another tool has made them."""
+
+    name = "discs"
+
+    def __init__(self, on_read=lambda t: None):
+        self.on_read = on_read
+
+    def read(self, t):
+        self.on_read(t)
+        return disc(0, t).astype(np.uint8)
+
+
+def test_adopting_a_movie_tells_its_progress(talk):
+    labels = talk.open()
+    talk.thread.send(m.AdoptLabels(1, Discs(), None))
+    assert talk.next(m.TrackStarted).total == FRAMES
+    assert [talk.next(m.TrackAdvanced).done for _ in range(FRAMES)] == [*range(1, FRAMES + 1)]
+    assert talk.next(m.TrackEnded).reason == "finished"
+    assert talk.next(m.Answered).error is None
+    assert all(np.array_equal(labels[t] == 1, disc(0, t)) for t in range(FRAMES))
+
+
+def test_adopting_a_movie_can_be_cancelled(talk):
+    labels = talk.open()
+    source = Discs(lambda t: t or talk.thread.send(m.Cancel()))
+    assert "cancelled" in talk.ask(m.AdoptLabels(1, source, None)).error
+    assert not labels.any()
+    assert isinstance(talk.next(m.Answered).command, m.Cancel)
+    assert talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0))).error is None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.pixels import PixelMask, masks_of
 from napari_sam2.tracking.windows import Window
 
 masks = npst.arrays(bool, npst.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12))
@@ -48,3 +48,20 @@ def test_a_small_cell_takes_little_room() -> None:
 def test_a_box_that_is_not_in_its_frame_is_refused(corner: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="does not lie in a frame"):
         PixelMask((4, 5), corner, np.ones((2, 2), bool))
+
+
+@given(
+    labels=npst.arrays(
+        st.sampled_from([np.uint8, np.int32, np.uint64]),
+        npst.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=8),
+        elements=st.sampled_from([0, 0, 1, 2, 200]),
+    ),
+    large=st.booleans(),
+)
+def test_each_label_has_its_mask(labels: np.ndarray, large: bool) -> None:
+    if large:
+        labels = labels.astype(np.int64) * 10_000_000
+    masks = masks_of(labels)
+    assert list(masks) == [label for label in np.unique(labels).tolist() if label]
+    for label, mask in masks.items():
+        np.testing.assert_array_equal(mask.full(), labels == label)

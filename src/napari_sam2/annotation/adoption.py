@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +12,29 @@ from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObj
 from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
 from napari_sam2.annotation.roster import Roster
+from napari_sam2.tracking.pixels import masks_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
 class Adoption(Roster):
-    """Takes over what another program, or a person before, has segmented."""
+    """Takes over what another program, or a person before, has segmented.
+
+    Attributes
+    ----------
+    on_progress : callable or None
+        Gets how many frames of a long operation are done, and how many there are. What it raises
+        ends the operation, of which nothing is left then.
+    """
+
+    on_progress: Callable[[int, int], None] | None = None
 
     @journaled
     def adopt_labels(self, labels: ArrayLike, t: int | None = None) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
-        The model sees a mask when it is needed, not now. A mask takes one byte a pixel of a frame.
+        The model sees a mask when it is needed, not now. `on_progress` is called after each frame.
 
         Parameters
         ----------
@@ -45,17 +56,19 @@ class Adoption(Roster):
         """
         given = np.asarray(labels)
         frames = self._checked_labels(given, t)
+        masks = {frame: masks_of(plane) for frame, plane in frames.items()}
         found: dict[int, list[int]] = defaultdict(list)  # frames by label
-        for frame, plane in frames.items():
-            for label in np.unique(plane[plane > 0]).tolist():
-                found[int(label)].append(frame)
+        for frame, present in masks.items():
+            for label in present:
+                found[label].append(frame)
         ids = self._ids_for(sorted(found))
         tracker = self._content.tracker
         running = self._running()
         try:
-            for frame, plane in frames.items():
-                present = np.unique(plane[plane > 0]).tolist()
-                tracker.adopt_masks(frame, {ids[label]: plane == label for label in present})
+            for done, (frame, present) in enumerate(masks.items(), start=1):
+                tracker.adopt_masks(frame, {ids[label]: mask for label, mask in present.items()})
+                if self.on_progress is not None:
+                    self.on_progress(done, len(masks))
         except BaseException:
             for object_id in set(ids.values()) & set(tracker.object_ids):
                 tracker.remove_object(object_id)

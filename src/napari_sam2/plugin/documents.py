@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatchmethod
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -75,6 +75,8 @@ class OpenDocument:
         Gets every report, in the inference thread.
     outlines : mapping of bytes to Outline, optional
         Drawn shapes by the digest of the mask that they became.
+    is_cancelled : callable
+        Whether the user wants an end of what takes long.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class OpenDocument:
         opened: OpenedImage,
         report: Callable[[Report], None],
         outlines: Mapping[bytes, Outline] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.image = image
         self.source = source
@@ -91,6 +94,7 @@ class OpenDocument:
         self.tracker = opened.tracker
         self.autosave = opened.autosave
         self._report = report
+        self._is_cancelled = is_cancelled
         self._collected: list[Report] | None = None
         self._run: Run | None = None
         self._pause: Pause | None = None
@@ -239,16 +243,30 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: AdoptLabels) -> None:
-        frames = range(self.annotation.shape[0]) if command.t is None else [command.t]
-        planes = np.stack([command.source.read(t) for t in frames])
-        if command.label is not None:
-            planes[planes != command.label] = 0
-        if not planes.any():
-            raise ValueError(f"“{command.source.name}” has no labels there")
         if command.t is None:
-            self.annotation.adopt_labels(planes)
+            self._adopt_all(command)
         else:
-            self.annotation.adopt_labels(planes[0], command.t)
+            self.annotation.adopt_labels(_labels_there(command, [command.t])[0], command.t)
+
+    def _adopt_all(self, command: AdoptLabels) -> None:
+        """Adopt a whole movie, with progress, until the user cancels it."""
+        frames = range(self.annotation.shape[0])
+
+        def advance(done: int, total: int) -> None:
+            self._report(TrackAdvanced(self.image, done, done - 1))
+            if self._is_cancelled():
+                raise ValueError("adopting was cancelled: no label was taken over")
+
+        self.cancel()
+        self._report(TrackStarted(self.image, len(frames)))
+        self.annotation.on_progress = advance
+        reason: Literal["finished", "failed"] = "failed"
+        try:
+            self.annotation.adopt_labels(_labels_there(command, frames))
+            reason = "finished"
+        finally:
+            self.annotation.on_progress = None
+            self._report(TrackEnded(self.image, len(frames), len(frames), reason))
 
     @perform.register
     def _(self, command: ShowInput) -> None:
@@ -422,6 +440,16 @@ class OpenDocument:
         if run.passed_over:
             frames = ", ".join(map(str, sorted(set(run.passed_over))))
             self._tell(Failed(f"damaged frames were passed over: {frames}"))
+
+
+def _labels_there(command: AdoptLabels, frames: Sequence[int]) -> NDArray[np.integer[Any]]:
+    """(T, Y, X) labels of some frames, those alone that are to be taken over."""
+    planes = np.stack([command.source.read(t) for t in frames])
+    if command.label is not None:
+        planes[planes != command.label] = 0
+    if not planes.any():
+        raise ValueError(f"“{command.source.name}” has no labels there")
+    return planes
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:

@@ -31,10 +31,10 @@ from napari_sam2.plugin.saving import saved_list, wanted_model
 from napari_sam2.plugin.saving_messages import DiscardUnsaved, ListSaved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari_sam2.plugin.engine import EngineFactory, OpenedImage
-    from napari_sam2.plugin.messages import ImageSource
+    from napari_sam2.plugin.messages import ImageSource, Outline
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +213,21 @@ class InferenceThread(threading.Thread):
         work = document.annotation.work()
         if work.objects:
             opened.annotation.take_over(work)
-        return OpenDocument(document.image, source, opened, self._report, document.outlines)
+        return self._made(document.image, source, opened, document.outlines)
+
+    def _made(
+        self,
+        image: int,
+        source: ImageSource,
+        opened: OpenedImage,
+        outlines: Mapping[bytes, Outline] | None = None,
+    ) -> OpenDocument:
+        return OpenDocument(image, source, opened, self._report, outlines, self._is_cancelled)
+
+    def _is_cancelled(self) -> bool:
+        """Whether a Cancel waits, or the thread is to end."""
+        with self._wake:
+            return self._is_closing or any(isinstance(c, Cancel) for c in self._inbox)
 
     def _open_image(self, command: OpenImage) -> tuple[Report, ...]:
         before = self._documents.get(command.image)
@@ -221,7 +235,7 @@ class InferenceThread(threading.Thread):
         if before is None or (command.source.session is not None and not before.annotation.objects):
             loaded = self._load_model_for(command.source)
             opened = self._open(self._model, command.source)
-            document = OpenDocument(command.image, command.source, opened, self._report)
+            document = self._made(command.image, command.source, opened)
             if before is not None:
                 before.close()
         else:

@@ -11,6 +11,8 @@ from scipy import ndimage
 
 from napari_sam2.tracking.windows import Extent, Window
 
+FEW = 2**16  # labels up to here have a table of boxes
+
 
 @dataclass(frozen=True, eq=False)
 class PixelMask:
@@ -99,3 +101,32 @@ class PixelMask:
         height, width = np.minimum(part.shape, there.shape)
         there[:height, :width] = part[:height, :width]
         return seen
+
+
+def masks_of(labels: NDArray[np.integer[Any]]) -> dict[int, PixelMask]:
+    """The mask of each label of a frame.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (Y, X) integers, 0 is background; none of them is negative.
+
+    Returns
+    -------
+    dict of int to PixelMask
+        In the order of the labels.
+    """
+    numbers = np.arange(int(labels.max(initial=0)) + 1) if labels.max(initial=0) < FEW else None
+    if numbers is None:  # large labels would make a large table of boxes
+        numbers, flat = np.unique(np.append(0, labels), return_inverse=True)
+        labels = flat[1:].reshape(labels.shape)
+    found = ndimage.find_objects(labels.astype(np.int32)) if labels.size else []
+    return {
+        int(numbers[place]): PixelMask(
+            (labels.shape[0], labels.shape[1]),
+            (box[0].start, box[1].start),
+            labels[box] == place,
+        )
+        for place, box in enumerate(found, start=1)
+        if box is not None
+    }

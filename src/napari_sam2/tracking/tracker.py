@@ -291,7 +291,7 @@ class Tracker:
         """
         return self._add(self._prompt_or_new(t, object_id).with_mask(mask))
 
-    def adopt_masks(self, t: int, masks: Mapping[int, ArrayLike]) -> None:
+    def adopt_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
         """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
 
         The network sees a mask only when another frame needs it, so this takes next to no time.
