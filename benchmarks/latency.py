@@ -31,7 +31,8 @@ from napari_sam2.plugin.panel import SamPanel
 
 BARS_MS = {"mask, features cached": 150.0, "mask, first visit": 400.0, "event loop gap": 50.0}
 BEAT_MS = 10
-SCRUB_MS = 100  # between steps of the slider while tracking
+SCRUB_MS = 100  # between steps of the slider
+AT_REST_S = 5.0
 
 
 class Window:
@@ -160,12 +161,17 @@ def measure(clicks: int) -> dict[str, list[float]]:
     slider.timeout.connect(
         lambda: window.go_to((window.viewer.dims.current_step[0] + 1) % window.frames)
     )
+    with Pulse() as pulse:  # what napari itself takes to draw a frame
+        slider.start()
+        settle(AT_REST_S)
+        slider.stop()
+    found["the same at rest, scrubbing"] = pulse.gaps_ms
     for kind, scrubs in (("event loop gap", False), ("event loop gap, scrubbing", True)):
-        window.controller.track()
+        window.controller.tracking.start()
         with Pulse() as pulse:
             if scrubs:
                 slider.start()
-            wait_until(lambda: not window.controller.is_tracking)
+            wait_until(lambda: not window.controller.tracking.is_on)
         slider.stop()
         found[kind] = pulse.gaps_ms
     window.viewer.close()

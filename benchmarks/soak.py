@@ -153,13 +153,13 @@ class User:
 
     def track(self) -> None:
         """Track, sometimes to the end."""
-        self.panel.controller.track(self._random.choice(["both", "forward", "backward"]))
+        self.panel.controller.tracking.start(self._random.choice(["both", "forward", "backward"]))
         if self._random.random() < 0.5:
             self.settle()
 
     def cancel(self) -> None:
         """Stop tracking."""
-        self.panel.controller.cancel()
+        self.panel.controller.tracking.cancel()
 
     def look_around(self) -> None:
         """Move the slider."""

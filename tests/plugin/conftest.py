@@ -88,7 +88,7 @@ class Desk:
 
     def track(self) -> None:
         """Press Track and wait until it is over."""
-        with self.qtbot.waitSignal(self.controller.tracking_ended, timeout=20000):
+        with self.qtbot.waitSignal(self.controller.tracking.ended, timeout=20000):
             self.press_track()
 
 

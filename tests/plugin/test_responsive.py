@@ -55,8 +55,8 @@ def test_clicks_and_keys_return_at_once(desk):
         lambda: desk.points.add([0, *disc_centre(0, 0)]),
         desk.controller.toggle_sign,
         desk.controller.next_object,
-        desk.controller.track,
-        desk.controller.cancel,
+        desk.controller.tracking.start,
+        desk.controller.tracking.cancel,
         desk.controller.undo,
         desk.controller.clear_frame,
     ):

@@ -102,7 +102,7 @@ def test_tracking_a_range_writes_only_there(tracked):
     lanes(tracked).clear.click()
     wait(tracked, lambda: has_masks(tracked, 1))
     lanes(tracked).view.select(LaneRange(1, range(1, 4)))
-    with tracked.qtbot.waitSignal(tracked.controller.tracking_ended, timeout=20000):
+    with tracked.qtbot.waitSignal(tracked.controller.tracking.ended, timeout=20000):
         lanes(tracked).track.click()
     wait(tracked, lambda: has_masks(tracked, 4))
     assert tracked.session.timelines[1].has_mask.tolist() == [True] * 4 + [False] * (FRAMES - 4)

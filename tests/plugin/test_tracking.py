@@ -208,7 +208,7 @@ def test_the_viewer_follows_the_run_or_stays(gated, gate):
     gate.let_pass(1)
     gated.qtbot.waitUntil(lambda: shown_done(gated) == 3)
     assert gated.viewer.dims.current_step[0] == 2
-    assert "GB in use, about" in gated.panel.track.memory.text()
+    assert "GB, about" in gated.panel.track.memory.text()
 
 
 def test_memory_at_the_end_is_forecast_from_its_growth():

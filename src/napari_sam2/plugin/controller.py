@@ -10,10 +10,9 @@ from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.plugin.activity import ActivityBar
 from napari_sam2.plugin.export import start_export
 from napari_sam2.plugin.eyes import ShowInput
-from napari_sam2.plugin.images import data_of, image_source, stack_shape
+from napari_sam2.plugin.images import image_source, images_like, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.mailbox import Mailbox
@@ -23,10 +22,8 @@ from napari_sam2.plugin.messages import (
     AddPoint,
     AdoptLabels,
     Answered,
-    Cancel,
     ClearPrompts,
     CloseImage,
-    Direction,
     DownloadEnded,
     Edit,
     ExportEnded,
@@ -54,7 +51,8 @@ from napari_sam2.plugin.review import Review
 from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.saving import Saving
 from napari_sam2.plugin.saving_messages import SavedListed, SavingChanged
-from napari_sam2.plugin.session import ImageSession, RunProgress
+from napari_sam2.plugin.session import ImageSession
+from napari_sam2.plugin.tracking import Tracking
 from napari_sam2.plugin.worker import InferenceThread
 
 if TYPE_CHECKING:
@@ -82,7 +80,6 @@ class Controller(QObject):
     """
 
     changed = Signal()
-    tracking_ended = Signal()
 
     def __init__(self, viewer: napari.Viewer, engine: EngineFactory, parent: QObject) -> None:
         super().__init__(parent)
@@ -92,15 +89,16 @@ class Controller(QObject):
         self.models = Models(engine, self._thread.send, self._mailbox.post)
         self.review = Review(lambda: (self.session, self.frame), self._thread.send)
         self._sessions: dict[int, ImageSession] = {}
+        self.tracking = Tracking(
+            lambda: (self.session, self.frame), self._sessions.values, self._thread.send, self
+        )
         self._last_number = 0
-        self._activity = ActivityBar()
         self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
         self.image: Image | None = None  # the chosen one
         self.session: ImageSession | None = None  # of the chosen image
         self.problem: str | None = None  # why the chosen image has no session
         self.exporting: Path | None = None
         self.saving = Saving(lambda: self.session, self._thread.send)
-        self.follows = False  # whether the viewer shows the frame that is being computed
         self.is_closed = False
 
         open_log()
@@ -109,6 +107,7 @@ class Controller(QObject):
     def _connect(self) -> None:
         self._mailbox.delivered.connect(self._on_reports)
         self._look_timer.timeout.connect(self._look)
+        self.tracking.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
@@ -131,7 +130,7 @@ class Controller(QObject):
         self._mailbox.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
-        self._activity.end()
+        self.tracking.clear()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
@@ -259,7 +258,7 @@ class Controller(QObject):
         del self._sessions[session.number]
         self._let_go(session)
         if session.is_tracking:
-            self._activity.end()
+            self.tracking.clear()
 
     def _let_go(self, session: ImageSession) -> None:
         session.image.events.contrast_limits.disconnect(self._on_contrast)
@@ -340,10 +339,6 @@ class Controller(QObject):
             self.session.choose(self.session.next_object(), INCLUDE)
             self.activate_clicks()
 
-    def set_follows(self, follows: bool) -> None:
-        """Let the viewer show each frame when it is computed, or leave it where the user is."""
-        self.follows = follows
-
     def choose_sign(self, sign: int) -> None:
         """The next click includes or excludes."""
         if self.session is not None:
@@ -418,47 +413,7 @@ class Controller(QObject):
         """Whether anything was given on any image."""
         return any(session.has_prompts() for session in self._sessions.values())
 
-    # Tracking and export
-
-    def track(
-        self,
-        direction: Direction = "both",
-        frames: int | None = None,
-        *,
-        until_locked: bool = False,
-    ) -> None:
-        """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
-        session = self.session
-        if session is None or session.is_tracking or not session.has_prompts():
-            return
-        session.progress = RunProgress()
-        start, stop = span(self.frame, direction, frames)
-        self._thread.send(Track(session.number, direction, start, stop, until_locked=until_locked))
-        self.changed.emit()
-
-    def track_range(self, object_id: int, frames: range) -> None:
-        """Carry one object through some frames only."""
-        session = self.session
-        if session is None or session.is_tracking or not session.has_prompts(object_id):
-            return
-        session.progress = RunProgress()
-        start, stop = frames.start, frames.stop
-        self._thread.send(Track(session.number, "both", start, stop, (object_id,)))
-        self.changed.emit()
-
-    def segment_frame(self) -> None:
-        """Segment the current object on the frame that is shown, from its other frames."""
-        if self.session is not None:
-            self.track_range(self.session.current_object, range(self.frame, self.frame + 1))
-
-    def cancel(self) -> None:
-        """Stop tracking within a frame."""
-        self._thread.send(Cancel())
-
-    @property
-    def is_tracking(self) -> bool:
-        """Whether any image is being tracked."""
-        return any(session.is_tracking for session in self._sessions.values())
+    # Export
 
     def export(self, path: Path) -> None:
         """Write the labels of the chosen image in the format of the name, in the background."""
@@ -467,25 +422,13 @@ class Controller(QObject):
             self.exporting = path
             start_export(
                 session.number,
-                self._images_like(session.image),
+                images_like(session.image, self.layer_list),
                 session.labels,
                 session.objects,
                 path,
                 self._mailbox.post,
             )
             self.changed.emit()
-
-    def _images_like(self, image: Image) -> list[Image]:
-        """The image, and after it all others of its shape."""
-        others = [
-            layer
-            for layer in self.layer_list
-            if isinstance(layer, Image)
-            and layer is not image
-            and data_of(layer).shape[: image.ndim] == data_of(image).shape[: image.ndim]
-            and layer.ndim == image.ndim
-        ]
-        return [image, *others]
 
     # Reports
 
@@ -494,19 +437,11 @@ class Controller(QObject):
             self._take(report)
         if any(isinstance(report, Answered) and _is_change(report) for report in reports):
             self._look_timer.start()  # the network may look through another window now
-        self._follow(reports)
+        if (t := self.tracking.followed(reports)) is not None:
+            self.go_to(t)
         for session in self._sessions.values():
             session.show(self._shown_frame(session))
         self.changed.emit()
-
-    def _follow(self, reports: list[Report]) -> None:
-        """Show the frame that was computed last, if the user wants to see it."""
-        session = self.session
-        if session is not None and self.follows:
-            steps = (report for report in reports if isinstance(report, TrackAdvanced))
-            frames = [step.t for step in steps if step.image == session.number]
-            if frames:
-                self.go_to(frames[-1])
 
     def _shown_frame(self, session: ImageSession) -> int | None:
         """The frame that is on the screen; None where it is more than one."""
@@ -578,26 +513,10 @@ class Controller(QObject):
                 self.go_to(report.t, report.object_id)
         elif isinstance(report, NothingDoubtful):
             show_info("no doubtful frame is left to review")
-        elif isinstance(report, TrackStarted):
-            self._activity.begin(report.total)
-        elif isinstance(report, TrackAdvanced):
-            self._activity.advance(report.done)
-            if self._activity.is_cancelled:
-                self.cancel()
-        elif isinstance(report, TrackEnded):
-            self._activity.end()
-            self.tracking_ended.emit()
+        elif isinstance(report, TrackStarted | TrackAdvanced | TrackEnded):
+            self.tracking.take(report)
 
 
 def _is_change(answer: Answered) -> bool:
     """Whether a command changed the document, rather than looked at it."""
     return bool(answer.changes) and not isinstance(answer.command, ShowInput)
-
-
-def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:
-    """Frames [start, stop) within so many of frame `t`; (None, None) is all of them."""
-    if frames is None:
-        return None, None
-    start = t if direction == "forward" else max(0, t - frames)
-    stop = t + 1 if direction == "backward" else t + frames + 1
-    return start, stop

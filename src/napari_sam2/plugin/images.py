@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
+
 from napari_sam2.plugin.messages import ImageSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from napari.layers import Image
+    from napari.layers import Layer
 
     from napari_sam2.io.scale import ImageScale
 
@@ -87,3 +89,17 @@ def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
     frames = stack_shape(layer)[0]
     position = layer.world_to_data(world_point[-layer.ndim :])[0]
     return int(min(max(round(float(position)), 0), frames - 1))
+
+
+def images_like(image: Image, layers: Iterable[Layer]) -> list[Image]:
+    """An image, and after it all others of its shape among some layers."""
+    shape = data_of(image).shape[: image.ndim]
+    others = [
+        layer
+        for layer in layers
+        if isinstance(layer, Image)
+        and layer is not image
+        and layer.ndim == image.ndim
+        and data_of(layer).shape[: image.ndim] == shape
+    ]
+    return [image, *others]

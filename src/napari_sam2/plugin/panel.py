@@ -69,7 +69,7 @@ class SamPanel(QWidget):
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
         self._escape = KeyBindings(  # only while tracking
-            {"Escape": self.controller.cancel}, takes_all=True
+            {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
         self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
             {"Control-Z": self.controller.undo, "Control-Shift-Z": self.controller.redo},
@@ -111,7 +111,7 @@ class SamPanel(QWidget):
         self.object.next_asked.connect(controller.next_object)
         self.object.remove_asked.connect(controller.remove_object)
         self.adopt.asked.connect(self.adoption.adopt)
-        self.track.follow.toggled.connect(controller.set_follows)
+        self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
         self.document.undo_asked.connect(controller.undo)
         self.document.redo_asked.connect(controller.redo)
@@ -133,7 +133,7 @@ class SamPanel(QWidget):
             "K": self._track_or_cancel,
             "T": controller.toggle_sign,
             "N": controller.next_object,
-            "S": controller.segment_frame,
+            "S": controller.tracking.segment_frame,
             "Shift-C": controller.clear_frame,
             **self.review.key_actions(),
         }
@@ -212,14 +212,14 @@ class SamPanel(QWidget):
 
     def _track(self) -> None:
         track = self.track
-        self.controller.track(
+        self.controller.tracking.start(
             track.direction, track.frame_limit, until_locked=track.until_locked.isChecked()
         )
         self._bind_keys()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:
-        if self.controller.is_tracking:
-            self.controller.cancel()
+        if self.controller.tracking.is_on:
+            self.controller.tracking.cancel()
         else:
             self._track()
 
@@ -323,7 +323,7 @@ class SamPanel(QWidget):
             owners += list(self.controller.session.layers)
         self._keys.bind(owners)
         self._history_keys.bind(owners)
-        if self.controller.is_tracking:
+        if self.controller.tracking.is_on:
             self._escape.bind(owners)
         else:
             self._escape.release()

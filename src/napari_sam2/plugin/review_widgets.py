@@ -69,7 +69,8 @@ class ReviewWidgets(QObject):
         self.lanes.lock_asked.connect(
             lambda chosen, is_locked: review.lock(*_parts(chosen), is_locked)
         )
-        self.lanes.track_asked.connect(lambda chosen: self.controller.track_range(*_parts(chosen)))
+        tracking = self.controller.tracking
+        self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*_parts(chosen)))
 
     def key_actions(self) -> dict[str, Any]:
         """Keys of the review and what they do."""

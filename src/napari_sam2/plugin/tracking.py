@@ -1,0 +1,145 @@
+"""Tracking as the user asks for it: start, stop, follow, and a bar in napari's activity dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.plugin.activity import ActivityBar
+from napari_sam2.plugin.messages import (
+    Cancel,
+    Direction,
+    Report,
+    Track,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+)
+from napari_sam2.plugin.session import RunProgress
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.messages import Command
+    from napari_sam2.plugin.session import ImageSession
+
+
+class Tracking(QObject):
+    """Starts and stops runs; knows whether there is one.
+
+    Parameters
+    ----------
+    place : callable
+        Gives the session of the chosen image and the frame that is shown; no session if none.
+    sessions : callable
+        Gives the sessions of all images.
+    send : callable
+        Takes commands to the inference thread.
+    parent : QObject
+        The controller.
+
+    Signals
+    -------
+    changed()
+        A run was asked for.
+    ended()
+        A run is over, for whatever reason.
+    """
+
+    changed = Signal()
+    ended = Signal()
+
+    def __init__(
+        self,
+        place: Callable[[], tuple[ImageSession | None, int]],
+        sessions: Callable[[], Iterable[ImageSession]],
+        send: Callable[[Command], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._place = place
+        self._sessions = sessions
+        self._send = send
+        self._activity = ActivityBar()
+        self.follows = False  # whether the viewer shows the frame that is being computed
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any image is being tracked."""
+        return any(session.is_tracking for session in self._sessions())
+
+    def start(
+        self,
+        direction: Direction = "both",
+        frames: int | None = None,
+        *,
+        until_locked: bool = False,
+    ) -> None:
+        """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
+        session, t = self._place()
+        if session is not None and session.has_prompts():
+            start, stop = span(t, direction, frames)
+            self._start(
+                session, Track(session.number, direction, start, stop, until_locked=until_locked)
+            )
+
+    def start_range(self, object_id: int, frames: range) -> None:
+        """Carry one object through some frames only."""
+        session, _ = self._place()
+        if session is not None and session.has_prompts(object_id):
+            start, stop = frames.start, frames.stop
+            self._start(session, Track(session.number, "both", start, stop, (object_id,)))
+
+    def segment_frame(self) -> None:
+        """Segment the current object on the frame that is shown, from its other frames."""
+        session, t = self._place()
+        if session is not None:
+            self.start_range(session.current_object, range(t, t + 1))
+
+    def _start(self, session: ImageSession, command: Track) -> None:
+        if not session.is_tracking:
+            session.progress = RunProgress()
+            self._send(command)
+            self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop within a frame."""
+        self._send(Cancel())
+
+    def set_follows(self, follows: bool) -> None:
+        """Let the viewer show each frame when it is computed, or leave it where the user is."""
+        self.follows = follows
+
+    def followed(self, reports: Iterable[Report]) -> int | None:
+        """The frame that was computed last, if the user wants to see it."""
+        session, _ = self._place()
+        if session is None or not self.follows:
+            return None
+        steps = (report for report in reports if isinstance(report, TrackAdvanced))
+        frames = [step.t for step in steps if step.image == session.number]
+        return frames[-1] if frames else None
+
+    def take(self, report: TrackStarted | TrackAdvanced | TrackEnded) -> None:
+        """Show in the activity dock what was reported."""
+        if isinstance(report, TrackStarted):
+            self._activity.begin(report.total)
+        elif isinstance(report, TrackAdvanced):
+            self._activity.advance(report.done)
+            if self._activity.is_cancelled:
+                self.cancel()
+        else:
+            self.clear()
+            self.ended.emit()
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        self._activity.end()
+
+
+def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:
+    """Frames [start, stop) within so many of frame `t`; (None, None) is all of them."""
+    if frames is None:
+        return None, None
+    start = t if direction == "forward" else max(0, t - frames)
+    stop = t + 1 if direction == "backward" else t + frames + 1
+    return start, stop
