@@ -132,7 +132,8 @@ class Frames:
         np.subtract(share, low, out=share)  # in place: a frame may have gigabytes
         np.divide(share, high - low, out=share)
         np.clip(share, 0, 1, out=share)
-        np.nan_to_num(share, copy=False, nan=0.0)
+        if pixels.dtype.kind == "f":
+            np.nan_to_num(share, copy=False, nan=0.0)
         scaled = share.astype(np.float32, copy=False)
         if self.is_rgb:
             return scaled[..., :3]

@@ -120,7 +120,8 @@ def masks_of(labels: NDArray[np.integer[Any]]) -> dict[int, PixelMask]:
     if numbers is None:  # large labels would make a large table of boxes
         numbers, flat = np.unique(np.append(0, labels), return_inverse=True)
         labels = flat[1:].reshape(labels.shape)
-    found = ndimage.find_objects(labels.astype(np.int32)) if labels.size else []
+    narrow = labels if labels.dtype.itemsize <= 4 else labels.astype(np.int32)
+    found = ndimage.find_objects(narrow) if labels.size else []
     return {
         int(numbers[place]): PixelMask(
             (labels.shape[0], labels.shape[1]),
