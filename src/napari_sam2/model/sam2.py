@@ -218,7 +218,7 @@ class Sam2(nn.Module):
         Parameters
         ----------
         image : Tensor
-            (B, 3, Y, X) float32 in 0..1.
+            (B, 3 or 1, Y, X) float32 in 0..1; one channel stands for three.
 
         Returns
         -------

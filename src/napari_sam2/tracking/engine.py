@@ -149,7 +149,8 @@ class Engine:
     def _encode_windows(
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
-        crops = [np.ascontiguousarray(window.crop(image)) for window in windows]
+        seen = image if self.frames.is_rgb else image[..., :1]  # three equal channels are one
+        crops = [np.array(window.crop(seen), order="C") for window in windows]
         device = self.model.device
         with inference(self.model):
             inputs = [
