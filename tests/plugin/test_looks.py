@@ -1,15 +1,28 @@
 """The widget fits where it is put, and says what to do where there is nothing to show."""
 
-from qtpy.QtWidgets import QApplication, QScrollArea, QStyle
+from itertools import pairwise
+
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 DOCK_WIDTH, LOW_SCREEN = 320, 600
 
 
 def test_the_widget_fits_a_narrow_dock_on_a_low_screen(desk):
     (area,) = (area for area in desk.panel.children() if isinstance(area, QScrollArea))
-    bar = QApplication.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
-    assert area.widget().minimumSizeHint().width() + bar <= DOCK_WIDTH
-    assert desk.panel.minimumSizeHint().height() <= LOW_SCREEN
+    content = area.widget().minimumSizeHint()
+    assert content.width() < desk.panel.minimumSizeHint().width() <= DOCK_WIDTH
+    assert desk.panel.minimumSizeHint().height() <= LOW_SCREEN < content.height()
+
+
+def test_nothing_lies_on_something_else_when_there_is_little_room(desk):
+    desk.viewer.window.resize(800, LOW_SCREEN)
+    desk.qtbot.wait(50)
+    (area,) = (area for area in desk.panel.children() if isinstance(area, QScrollArea))
+    parts = [part for part in area.widget().children() if isinstance(part, QWidget)]
+    shown = [part for part in parts if part.isVisible()]
+    assert all(part.height() >= part.minimumSizeHint().height() for part in shown)
+    for above, below in pairwise(sorted(shown, key=lambda part: part.y())):
+        assert above.geometry().bottom() < below.y()
 
 
 def test_an_empty_viewer_says_how_to_begin(open_desk):

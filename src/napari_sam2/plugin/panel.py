@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.adoption import Adoption
 from napari_sam2.plugin.controller import Controller
@@ -23,7 +23,7 @@ from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.eyes_box import EyesBox
-from napari_sam2.plugin.widgets.form import SPACING, Column, scrolled
+from napari_sam2.plugin.widgets.form import SPACING, scrolled
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.model_box import ModelBox
 from napari_sam2.plugin.widgets.object_box import ObjectBox
@@ -82,7 +82,7 @@ class SamPanel(QWidget):
         QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
 
     def _lay_out(self) -> None:
-        layout = Column(scrolled(self))
+        layout = QVBoxLayout(scrolled(self))
         layout.setSpacing(SPACING)
         layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -53,22 +53,33 @@ def button(text: str, tool_tip: str = "") -> QPushButton:
     return widget
 
 
-class Column(QVBoxLayout):
-    """Widgets below each other, pressed together before they have to be scrolled."""
+class _Content(QWidget):
+    """What is scrolled: its parts are pressed together before that."""
 
-    def hasHeightForWidth(self) -> bool:
-        """Wrapped texts have a least height, whatever the width."""
-        return False
+    def heightForWidth(self, width: int) -> int:
+        """The least height."""
+        layout = self.layout()
+        return -1 if layout is None else int(layout.minimumHeightForWidth(width))
+
+
+class _Area(QScrollArea):
+    """Scrolls up and down only, so it is never narrower than what it scrolls."""
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as its content and the bar."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        width = content.minimumSizeHint().width() + bar.sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
 
 
 def scrolled(parent: QWidget) -> QWidget:
     """A widget that fills another one, and is scrolled where a low screen has no room for it."""
-    area = QScrollArea()
+    area = _Area()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    content = QWidget()
+    content = _Content()
     area.setWidget(content)
     layout = QVBoxLayout(parent)
     layout.setContentsMargins(0, 0, 0, 0)
