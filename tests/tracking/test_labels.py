@@ -12,6 +12,7 @@ from torch.nn import functional
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 from tests import worlds
 from tests.worlds import World
@@ -90,7 +91,7 @@ def test_painted_masks_win_over_clicked_and_those_over_tracked_ones(
     if kind != "tracked":
         planted(tracker, 1, 20.0)
     if kind == "painted":
-        planted(tracker, 2, 1.0, painted=WHOLE)
+        planted(tracker, 2, 1.0, painted=PixelMask.of(WHOLE))
     assert (tracker.labels(0) == place[-1]).all()
     assert (tracker.labels(0, winners=[3]) == 3).all()
 
@@ -153,7 +154,7 @@ def test_labels_can_be_written_without_changing_the_tracker(any_model: Sam2, wor
 def test_drawn_masks_are_not_kept_without_bounds(
     any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam2.tracking.tracker.DRAWN_BYTES", 20_000)
+    monkeypatch.setattr("napari_sam2.tracking.stored.DRAWN_BYTES", 20_000)
     tracker = clicked(any_model, world, 1, 2)
     run(tracker)
     for t in range(len(world)):
