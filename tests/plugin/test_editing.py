@@ -27,6 +27,26 @@ def test_dragging_a_point_moves_the_prompt(desk):
     assert np.array_equal(desk.labels.data[0] == 1, disc(1, 0))
 
 
+def test_a_report_does_not_take_a_dragged_point_out_of_the_hand(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.points.mode = "select"
+    desk.breathe()
+    start, *way = (
+        hands.place_on_canvas(desk.viewer, desk.points, (0, *at))
+        for at in ((20, 16), (32, 18), (44, 20))
+    )
+    hands.move(desk.viewer, start)
+    hands.press_button(desk.viewer, start)
+    for at in way:
+        desk.breathe()
+        hands.move(desk.viewer, at, hands.LEFT)
+        desk.session.show(None)
+    hands.release_button(desk.viewer, way[-1])
+    desk.settle()
+    assert np.abs(desk.prompt(0).points - [disc_centre(1, 0)]).max() <= 1
+
+
 def test_points_set_by_a_script_are_prompts(desk):
     desk.points.data = np.array([(0, 20, 16), (2, 20, 22)])
     desk.settle()

@@ -89,6 +89,7 @@ class PointPrompts:
         self._is_writing = False
         self._is_clicking = False
         self._is_picking = False
+        self._put_off: tuple[list[Prompt], set[Place]] | None = None  # what is to be shown
         self._current = 1
         self._sign = INCLUDE
         layer.mouse_drag_callbacks.insert(0, self._on_press)
@@ -104,7 +105,13 @@ class PointPrompts:
     # What is shown
 
     def show(self, prompts: Iterable[Prompt], held: Collection[Place] = ()) -> None:
-        """Show the points of prompts; those of `held` places stay as the user left them."""
+        """Show the points of prompts; those of `held` places stay as the user left them.
+
+        A point that is being dragged is not taken out of the hand: that waits for the release.
+        """
+        if self._is_clicking:
+            self._put_off = (list(prompts), set(held))
+            return
         rows = [row for prompt in prompts for row in _rows_of(prompt) if row.place not in held]
         rows += [row for row in self._rows if row.place in held]
         self._rows = rows
@@ -194,6 +201,9 @@ class PointPrompts:
     def _after_click(self) -> None:
         self._is_clicking = self._is_picking = False
         self._set_next(self._sign)
+        put_off, self._put_off = self._put_off, None
+        if put_off is not None:
+            self.show(*put_off)
         selected = {self._rows[index].object_id for index in self.layer.selected_data}
         if self.layer.mode == "select" and len(selected) == 1:
             self._on_select(selected.pop())
@@ -210,6 +220,7 @@ class PointPrompts:
         if self._is_clicking and (hit := self._row_hit(old, new)) is not None:
             new = [row for row in old if row is not hit]
         self._rows = new
+        self._put_off = None  # the answer to the edits brings what there is then
         for edit in point_edits(self._image, old, new):
             self._on_edit(edit)
 
