@@ -18,7 +18,7 @@ from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompted import Prompted
 from napari_sam2.tracking.results import FrameResult
 
-TIDY_EVERY = 64  # frames: it takes some milliseconds
+TIDY_EVERY = 16  # frames: it takes some milliseconds
 
 
 class Passes(Prompted):
