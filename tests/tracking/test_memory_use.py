@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import tracker as tracker_module
+from napari_sam2.tracking import passes
 from napari_sam2.tracking.memory_use import release_freed_memory
 from tests.worlds import World
 
@@ -18,8 +18,8 @@ def test_freed_memory_is_given_back_now_and_then(
     tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(tracker_module, "TIDY_EVERY", 3)
-    monkeypatch.setattr(tracker_module, "release_freed_memory", lambda: calls.append(1))
+    monkeypatch.setattr(passes, "TIDY_EVERY", 3)
+    monkeypatch.setattr(passes, "release_freed_memory", lambda: calls.append(1))
     run(clicked(tiny_model, world, 1))
     assert len(calls) == 2
 
