@@ -89,7 +89,7 @@ def records(draw: st.DrawFn) -> MaskRecord:
     return MaskRecord(
         corner=(row, column),
         crop=draw(arrays(draw(st.sampled_from([np.float16, np.float32])), (height, width))),
-        floor=draw(REALS),
+        floor=draw(st.floats(-1024, 1024, width=32)),
         size=size,
         predicted_iou=draw(REALS),
         occlusion_score=draw(REALS),
