@@ -204,9 +204,11 @@ class PointPrompts:
         put_off, self._put_off = self._put_off, None
         if put_off is not None:
             self.show(*put_off)
-        selected = {self._rows[index].object_id for index in self.layer.selected_data}
-        if self.layer.mode == "select" and len(selected) == 1:
-            self._on_select(selected.pop())
+        if self.layer.mode == "select":
+            object_ids = self.layer.features["object"]
+            selected = {int(object_ids.iloc[index]) for index in self.layer.selected_data}
+            if len(selected) == 1:
+                self._on_select(selected.pop())
 
     def _on_data(self, event: Any) -> None:
         if self._is_writing or event.action not in ("added", "removed", "changed"):
