@@ -31,6 +31,7 @@ from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.windows import Window, WindowGrid
 
+KEPT_MEMORIES = 4096  # more than a pass needs of some hundred objects
 ENCODE_BATCH = 8  # views of a frame in one run of the image encoder
 Records = Mapping[int, MaskRecord]
 Item = TypeVar("Item")
@@ -114,7 +115,8 @@ class Engine:
         self.frames = frames
         self.grid = grid
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
-        self.memories = MemoryCache(memory_bytes)
+        one = 2 * model.config.memory_dim * (model.config.image_size // 16) ** 2  # bfloat16
+        self.memories = MemoryCache(min(memory_bytes, KEPT_MEMORIES * one))
         self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
         self.object_batch = object_batch
