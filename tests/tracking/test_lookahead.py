@@ -111,8 +111,8 @@ def test_short_of_memory_it_only_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_busy_processor_encodes_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookahead, "_cores", lambda: torch.get_num_threads())
-    assert not lookahead.helps_to_encode(torch.device("cpu"))
     monkeypatch.setattr(lookahead, "_cores", lambda: 2 * torch.get_num_threads())
+    assert not lookahead.helps_to_encode(torch.device("cpu"))
+    monkeypatch.setattr(lookahead, "_cores", lambda: 2 * torch.get_num_threads() + 1)
     assert lookahead.helps_to_encode(torch.device("cpu"))
     assert lookahead.helps_to_encode(torch.device("cuda"))

@@ -58,7 +58,8 @@ def load_model(
     FileNotFoundError
         If the file is missing or the official checkpoint has not been downloaded.
     ValueError
-        If the file is no SAM 2 checkpoint, or device, precision or image size are unknown.
+        If the file is no SAM 2 checkpoint, or device, precision, memory reach or image size
+        are unknown.
     """
     target = resolve_device(device)
     if str(name) in PRESETS:

@@ -38,11 +38,11 @@ def helps_to_encode(device: torch.device) -> bool:
     """Whether encoding ahead takes nothing from the frame at hand.
 
     A GPU waits for its orders much of the time; a CPU must have as many cores again as PyTorch
-    uses.
+    uses, and one more for whoever looks on.
     """
     if device.type != "cpu":
         return device.type == "cuda"
-    return _cores() >= 2 * torch.get_num_threads()
+    return _cores() > 2 * torch.get_num_threads()
 
 
 def _cores() -> int:
