@@ -37,9 +37,7 @@ def test_every_batch_goes_through_what_was_compiled_for_one_image(model: Sam2) -
         assert torch.allclose(getattr(plain, name), getattr(found, name), atol=1e-5)
 
 
-def test_without_a_compiler_it_runs_as_it_is(
-    model: Sam2, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_compiler_it_runs_as_it_is(model: Sam2, caplog: pytest.LogCaptureFixture) -> None:
     def compiled(image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         raise RuntimeError("no C++ compiler")
 

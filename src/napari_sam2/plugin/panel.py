@@ -243,8 +243,8 @@ class SamPanel(QWidget):
         answer = QMessageBox.question(
             self,
             "SAM 2",
-            "Every click is computed again; what was painted, locked or tracked stays as it is until "
-            "it is tracked again. Go on?",
+            "Every click is computed again; what was painted, locked or tracked stays until it is "
+            "tracked again. Go on?",
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
