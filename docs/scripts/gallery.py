@@ -24,7 +24,7 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.training.stills import Still, find_stills, held_out, warp_clip
 
-TILE, GAP = 112, 4  # pixels of the picture
+TILE, GAP = 96, 4  # pixels of the picture
 TRUTH, FOUND, CLICK = (90, 220, 90), (255, 80, 200), (255, 230, 60)
 COLUMNS = 8
 FRAMES, SHOWN = 16, (0, 3, 6, 9, 12, 15)
