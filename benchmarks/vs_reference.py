@@ -1,6 +1,6 @@
 """How long our network takes beside the reference implementation, on a CPU in float32.
 
-    python benchmarks/vs_reference.py --quick          # under five minutes on two free cores
+    python benchmarks/vs_reference.py --quick          # some minutes on two cores; whole frames at 256 px
     python benchmarks/vs_reference.py --json speed.json
     python benchmarks/vs_reference.py --quick --threads 1 --clock processor    # on a busy machine
 
@@ -58,7 +58,7 @@ class Plan:
 
 
 FULL_PLAN = Plan(repeats=5, objects=16, again=50, largest=1024)
-QUICK_PLAN = Plan(repeats=2, objects=16, again=2, largest=512)
+QUICK_PLAN = Plan(repeats=2, objects=16, again=2, largest=256)
 
 
 class Comparison:
