@@ -1,6 +1,6 @@
 """How long our network takes beside the reference implementation, on a CPU in float32.
 
-    python benchmarks/vs_reference.py --quick          # some minutes on two cores; whole frames at 256 px
+    python benchmarks/vs_reference.py --quick     # minutes; whole frames at 256 px
     python benchmarks/vs_reference.py --json speed.json
     python benchmarks/vs_reference.py --quick --threads 1 --clock processor    # on a busy machine
 
