@@ -173,17 +173,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _compared(size: str, plan: Plan, options: argparse.Namespace) -> list[Row]:
     """The rows of one size: parts and frames again as large as asked for, then whole frames."""
-    side = options.image_size
-    comparison = Comparison(Pair(size, plan.again, image_size=side), plan, CLOCKS[options.clock])
-    comparison.parts()
-    comparison.again()
-    rows = comparison.rows
-    if side > plan.largest:
-        side = plan.largest
-        smaller = Pair(size, plan.again, image_size=side)
-        comparison = Comparison(smaller, plan, CLOCKS[options.clock])
-    comparison.frames()
-    return rows if comparison.rows is rows else rows + comparison.rows
+    clock, pair = CLOCKS[options.clock], Pair(size, plan.again, image_size=options.image_size)
+    single = Comparison(pair, plan, clock)
+    single.parts()
+    single.again()
+    if options.image_size > plan.largest:
+        pair = Pair(size, plan.again, image_size=plan.largest)
+    whole = Comparison(pair, plan, clock)
+    whole.frames()
+    return single.rows + whole.rows
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
