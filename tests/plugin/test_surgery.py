@@ -49,6 +49,14 @@ def menu_action(desk, text):
     return {action.text(): action for action in table(desk).menu().actions()}[text]
 
 
+def operate(desk, text, by) -> None:
+    """Press a button of the table, or choose the entry of the same name in its menu."""
+    if by == "button":
+        QTest.mouseClick(getattr(table(desk), text.lower()), Qt.MouseButton.LeftButton)
+    else:
+        menu_action(desk, text).trigger()
+
+
 def done(desk, text) -> None:
     """Wait until the document has done what is to be undone by this text."""
     desk.qtbot.waitUntil(lambda: desk.session.undo_text == text, timeout=10000)
@@ -93,10 +101,7 @@ def test_divide_ends_the_mother_and_begins_two_daughters(tracked, by):
 def test_split_makes_another_object_from_the_shown_frame_on(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 2)
-    if by == "button":
-        QTest.mouseClick(table(tracked).split, Qt.MouseButton.LeftButton)
-    else:
-        menu_action(tracked, "Split").trigger()
+    operate(tracked, "Split", by)
     done(tracked, f"split object 2 at frame {CUT}")
     assert objects_of(tracked, 1) == [2] * CUT + [3] * (FRAMES - CUT)
     assert tracked.session.current_object == 3
@@ -107,10 +112,7 @@ def test_split_makes_another_object_from_the_shown_frame_on(tracked, by):
 def test_swap_exchanges_two_objects_from_the_shown_frame_on(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 1, 2)
-    if by == "button":
-        QTest.mouseClick(table(tracked).swap, Qt.MouseButton.LeftButton)
-    else:
-        menu_action(tracked, "Swap").trigger()
+    operate(tracked, "Swap", by)
     done(tracked, f"swap objects 1 and 2 from frame {CUT}")
     assert objects_of(tracked, 0) == [1] * CUT + [2] * (FRAMES - CUT)
     assert objects_of(tracked, 1) == [2] * CUT + [1] * (FRAMES - CUT)
@@ -121,10 +123,7 @@ def test_swap_exchanges_two_objects_from_the_shown_frame_on(tracked, by):
 def test_merge_gives_all_pixels_to_the_current_object(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 2, 1)
-    if by == "button":
-        QTest.mouseClick(table(tracked).merge, Qt.MouseButton.LeftButton)
-    else:
-        menu_action(tracked, "Merge").trigger()
+    operate(tracked, "Merge", by)
     done(tracked, "merge objects 2, 1")
     assert list(tracked.session.objects) == [2]
     assert np.array_equal(tracked.labels.data == 2, before > 0)
