@@ -13,6 +13,8 @@ import pytest
 
 from napari_sam2.cli import main
 from napari_sam2.cli.demo import click_each
+from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.options import load
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.samples import synthetic_movie
 from napari_sam2.io.scale import ImageScale
@@ -29,7 +31,7 @@ class Result(NamedTuple):
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Run a command in an empty folder, with a tiny network in place of every model."""
-    monkeypatch.setattr("napari_sam2.model.load_model", lambda *_: build_tiny_model())
+    monkeypatch.setattr("napari_sam2.model.load_model", lambda *_, **__: build_tiny_model())
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Result:
@@ -100,6 +102,7 @@ def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str)
         (("track",), "Missing argument 'MOVIE'"),
         (("track", "nowhere.tif", "-p", "prompts.json", "-o", "a.tif"), "does not exist"),
         ((*TRACK, "--direction", "up"), "'up' is not one of"),
+        ((*TRACK, "--image-size", "500"), "--image-size is a positive multiple of 32, as 512"),
         ((*TRACK, "--model", "nope"), "there is no model 'nope'; expected cells, sam2.1_tiny"),
         ((*TRACK, "--device", "abacus"), "abacus"),
         ((*TRACK[:-1], "labels.png"), "labels are written as .tif"),
@@ -212,6 +215,27 @@ def test_download_ends_with_the_path(run: Any, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("napari_sam2.model.registry.download", download)
     assert run("models", "download", "sam2_tiny").out == "sam2_tiny: sam2_tiny.pt\n"
+
+
+def test_input_size_reaches_the_model(
+    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def load_model(name: str, device: Any, *, image_size: int | None) -> Any:
+        asked.append((name, image_size))
+        return build_tiny_model()
+
+    monkeypatch.setattr("napari_sam2.model.load_model", load_model)
+    result = run(*TRACK, "--model", "tiny", "--image-size", "512")
+    assert result.code == 0, result.err
+    assert asked == [("sam2.1_tiny", 512)]
+
+
+def test_embedded_model_has_one_input_size() -> None:
+    assert load("cells", "cpu", 256).config.image_size == 256
+    with pytest.raises(UsageError, match=r"cells sees 256 px and nothing else"):
+        load("cells", "cpu", 512)
 
 
 def test_failed_download_tells_what_to_do(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ class Result(NamedTuple):
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Run a command in a folder with movie.tif and truth.tif, with a tiny network."""
-    monkeypatch.setattr("napari_sam2.model.load_model", lambda *_: build_tiny_model())
+    monkeypatch.setattr("napari_sam2.model.load_model", lambda *_, **__: build_tiny_model())
     monkeypatch.chdir(tmp_path)
     tifffile.imwrite("movie.tif", WORLD.images)
     write_labels("truth.tif", WORLD.labels)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from napari_sam2.plugin.engine import Sam2Engine
+from napari_sam2.plugin.engine import LoadedModel, Sam2Engine
 from napari_sam2.plugin.messages import ModelChoice
 from tests.tracking.tiny import build_tiny_model
 
@@ -24,5 +22,5 @@ class TinyEngine(OneThreadEngine):
     def models(self) -> tuple[ModelChoice, ...]:
         return (ModelChoice("tiny", "Tiny", "embedded"),)
 
-    def load_model(self, name: str, device: str) -> tuple[Any, str]:
-        return build_tiny_model(draws=True), "cpu"
+    def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
+        return LoadedModel(build_tiny_model(draws=True), "cpu", 64, (64,))

@@ -16,13 +16,16 @@ def test_the_widget_fits_a_narrow_dock_on_a_low_screen(desk):
 
 def test_nothing_lies_on_something_else_when_there_is_little_room(desk):
     desk.viewer.window.resize(800, LOW_SCREEN)
-    desk.qtbot.wait(50)
     (area,) = (area for area in desk.panel.children() if isinstance(area, QScrollArea))
     parts = [part for part in area.widget().children() if isinstance(part, QWidget)]
-    shown = [part for part in parts if part.isVisible()]
-    assert all(part.height() >= part.minimumSizeHint().height() for part in shown)
-    for above, below in pairwise(sorted(shown, key=lambda part: part.y())):
-        assert above.geometry().bottom() < below.y()
+
+    def lie_side_by_side() -> bool:
+        shown = sorted((part for part in parts if part.isVisible()), key=lambda part: part.y())
+        return all(part.height() >= part.minimumSizeHint().height() for part in shown) and all(
+            above.geometry().bottom() < below.y() for above, below in pairwise(shown)
+        )
+
+    desk.qtbot.waitUntil(lie_side_by_side)
 
 
 def test_an_empty_viewer_says_how_to_begin(open_desk):

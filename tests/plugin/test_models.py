@@ -112,9 +112,9 @@ def test_the_window_lives_while_a_model_loads(open_desk):
     class SlowEngine(ThresholdEngine):
         may_load = threading.Event()
 
-        def load_model(self, name, device):
+        def load_model(self, name, device, image_size):
             self.may_load.wait(20)
-            return super().load_model(name, device)
+            return super().load_model(name, device, image_size)
 
     engine = SlowEngine()
     desk = open_desk(engine=engine)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.plugin import messages as m
+from napari_sam2.plugin.engine import LoadedModel
 from napari_sam2.plugin.worker import InferenceThread
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
@@ -210,10 +211,10 @@ def test_closing_drops_commands_that_wait():
     engine = ThresholdEngine()
     is_loading, may_load = threading.Event(), threading.Event()
 
-    def load_model(name, device):
+    def load_model(name, device, image_size):
         is_loading.set()
         may_load.wait(10)
-        return name, device
+        return LoadedModel(name, device, 64, (64,))
 
     engine.load_model = load_model
     talk = Conversation(engine)

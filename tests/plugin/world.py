@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.plugin.engine import OpenedImage
+from napari_sam2.plugin.engine import LoadedModel, OpenedImage
 from napari_sam2.plugin.messages import ImageSource, ModelChoice
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
@@ -308,16 +308,17 @@ class ThresholdEngine:
     def models(self) -> tuple[ModelChoice, ...]:
         state = "cached" if "far" in self.downloaded else "missing"
         return (
-            ModelChoice("near", "Near (built in)", "embedded"),
-            ModelChoice("other", "Other", "cached"),
-            ModelChoice("far", "Far", state, size_bytes=156_000_000),
+            ModelChoice("near", "Near (built in)", "embedded", image_sizes=(64,)),
+            ModelChoice("other", "Other", "cached", image_sizes=(128, 64)),
+            ModelChoice("far", "Far", state, size_bytes=156_000_000, image_sizes=(128, 64)),
         )
 
-    def load_model(self, name: str, device: str) -> tuple[str, str]:
-        if name not in ("near", "other", "far"):
+    def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
+        sizes = {model.name: model.image_sizes for model in self.models()}.get(name)
+        if sizes is None:
             raise FileNotFoundError(f"no checkpoint at {name}")
         self.loaded.append((name, device))
-        return name, "cpu"
+        return LoadedModel(name, "cpu", image_size or sizes[0], sizes)
 
     def open_image(self, model: str, source: ImageSource) -> OpenedImage:
         self.sources.append(source)

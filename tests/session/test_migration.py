@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from napari_sam2.annotation import Annotation
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.manifest import read_manifest
+from napari_sam2.io.session.reading import is_same_model
+from napari_sam2.model import PRESETS, build_model
+from napari_sam2.tracking import Tracker
+from tests.tracking.tiny import tiny_config
 
-from .desk import reopen, same_seen
+from .desk import reopen, same_seen, save
 
 
 def as_version_0(folder: Path) -> None:
@@ -43,3 +48,25 @@ def test_a_damaged_old_version_is_told(saved) -> None:
     (saved.path / "session.json").write_text(json.dumps(content), "utf-8")
     with pytest.raises(SessionError, match="damaged"):
         read_manifest(saved.path)
+
+
+def test_models_of_two_input_sizes_are_two(path, model, world, monkeypatch) -> None:
+    monkeypatch.setitem(PRESETS, "tiny_test", tiny_config())
+    small = build_model(tiny_config(image_size=32), model.state_dict())
+    save(path, Annotation(Tracker(small, world.images)), world).close()
+    manifest = read_manifest(path)
+    assert (manifest.model.image_size, str(manifest.model)) == (32, "tiny at 32 px")
+    assert is_same_model(manifest, small)
+    assert not is_same_model(manifest, model)
+
+
+def test_a_file_without_input_size_is_of_the_size_of_the_preset(saved, model, monkeypatch) -> None:
+    monkeypatch.setitem(PRESETS, "tiny_test", tiny_config())
+    saved.close()
+    content = json.loads((saved.path / "session.json").read_text("utf-8"))
+    assert content["model"].pop("image_size") is None
+    (saved.path / "session.json").write_text(json.dumps(content), "utf-8")
+    manifest = read_manifest(saved.path)
+    assert is_same_model(manifest, model)
+    small = build_model(tiny_config(image_size=32), model.state_dict())
+    assert not is_same_model(manifest, small)

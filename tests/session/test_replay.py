@@ -113,7 +113,7 @@ def run(
 ) -> Callable[..., Any]:
     monkeypatch.setattr(
         "napari_sam2.model.load_model",
-        lambda name, _: build_tiny_model(seed=2 if name == "sam2.1_large" else 1),
+        lambda name, *_, **__: build_tiny_model(seed=2 if name == "sam2.1_large" else 1),
     )
     monkeypatch.chdir(tmp_path)
 

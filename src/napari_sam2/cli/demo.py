@@ -9,7 +9,14 @@ import numpy as np
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
-from napari_sam2.cli.options import DeviceOption, Direction, ModelOption, OverwriteOption, load
+from napari_sam2.cli.options import (
+    DeviceOption,
+    Direction,
+    ModelOption,
+    OverwriteOption,
+    SizeOption,
+    load,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +36,7 @@ def demo(
     gui: Annotated[bool, typer.Option("--gui", help="Open napari on the movie instead.")] = False,
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
+    image_size: SizeOption = None,
     seed: Annotated[int, typer.Option(help="Another number draws another movie.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -42,7 +50,7 @@ def demo(
         show(synthetic_sample())
         return
     _make_folder(output, overwrite)
-    network = load(model, device)
+    network = load(model, device, image_size)
     sample = synthetic_movie(seed=seed)
     labels, rate = _track(sample, network, output)
     _draw(sample, labels, output)

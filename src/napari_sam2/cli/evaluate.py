@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError
-from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
+from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, SizeOption, load
 from napari_sam2.cli.reports import (
     CsvOption,
     JsonOption,
@@ -66,6 +66,7 @@ def evaluate(
     ] = None,
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
+    image_size: SizeOption = None,
     objects: Annotated[
         int | None, typer.Option(min=1, help="This many objects only, drawn by lot.")
     ] = None,
@@ -101,10 +102,11 @@ def evaluate(
     right = _part(right, frames, objects, seed)
     run = _runner(protocol, kind, rounds, right, _frames(opened, right.shape[0]))
     other = run(_classical(), "baseline") if baseline else None
-    network = load(model, device)
+    network = load(model, device, image_size)
     evaluation = run(network, str(protocol))
     provenance = {
         "model": network.config.name,
+        "image_size": network.config.image_size,
         "weights_sha256": hash_of_weights(model),
         "device": str(network.device),
         "movie": str(movie),

@@ -102,7 +102,8 @@ def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
         found = find_image(saved, manifest, images[0] if images else None)
     except ImageMovedError as error:
         raise UsageError(f"{error} with --image") from error
-    network = load(manifest.model.name, "cpu")  # masks are kept as the network made them
+    made_by = manifest.model
+    network = load(made_by.name, "cpu", made_by.image_size)  # masks are kept as it made them
     annotation = read_session(
         saved, manifest, make_tracker(manifest, network, found.data)
     ).annotation

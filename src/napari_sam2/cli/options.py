@@ -31,29 +31,49 @@ ModelOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        metavar="PIXELS",
+        help="Side of the input of an official model, a multiple of 32 (default: 1024). 512 takes "
+        "about a seventh of the time on a CPU, with half the detail.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 
-def load(name: str, device: str) -> Sam2:
+def load(name: str, device: str, image_size: int | None = None) -> Sam2:
     """The model of an option; "tiny" stands for "sam2.1_tiny" and so on.
 
     Raises
     ------
     UsageError
-        If it is neither a name nor a file, or there is no such device.
+        If it is neither a name nor a file, there is no such device, or the model cannot have an
+        input of this size.
     FileNotFoundError
         If it must be downloaded first.
     ValueError
         If the file is no checkpoint.
     """
-    from napari_sam2.model import PRESETS, load_model
+    from napari_sam2.model import PRESETS, image_sizes, load_model
     from napari_sam2.model.checkpoint import resolve_device
 
     full_name = name if name in PRESETS else f"sam2.1_{name}"
     if full_name not in PRESETS and not Path(name).is_file():
         raise UsageError(f"there is no model {name!r}; expected {', '.join(PRESETS)}, or a file")
+    if image_size is not None and (image_size <= 0 or image_size % 32):
+        raise UsageError(f"--image-size is a positive multiple of 32, as 512; got {image_size}")
     try:
         target = resolve_device(device)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return load_model(full_name if full_name in PRESETS else Path(name), target)
+    source = full_name if full_name in PRESETS else Path(name)
+    network = load_model(source, target, image_size=image_size)
+    sizes = image_sizes(network.config)
+    if len(sizes) == 1 and image_size not in (None, *sizes):
+        raise UsageError(
+            f"{name} sees {sizes[0]} px and nothing else: leave --image-size away, or choose an "
+            "official model"
+        )
+    return network

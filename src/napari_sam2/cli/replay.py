@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
-from napari_sam2.cli.options import DeviceOption, OverwriteOption, load
+from napari_sam2.cli.options import DeviceOption, OverwriteOption, SizeOption, load
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
@@ -33,6 +33,7 @@ def replay(
         Path | None, typer.Option(exists=True, help="Where the image is, if it was moved.")
     ] = None,
     device: DeviceOption = "auto",
+    image_size: SizeOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Repeat all clicks and tracking of a saved annotation, and write the labels."""
@@ -49,7 +50,9 @@ def replay(
         found = find_image(saved, manifest, image)
     except ImageMovedError as error:
         raise UsageError(f"{error} with --image") from error
-    network = load(model or manifest.model.name, device)
+    if model is None:
+        image_size = image_size or manifest.model.image_size
+    network = load(model or manifest.model.name, device, image_size)
     annotation = _empty(manifest, network, found)
     done = _repeat(saved, manifest, annotation)
     write_labels(output, annotation.labels, found.movie.scale)

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
-from napari_sam2.cli.options import DeviceOption, Direction, ModelOption, OverwriteOption, load
+from napari_sam2.cli.options import (
+    DeviceOption,
+    Direction,
+    ModelOption,
+    OverwriteOption,
+    SizeOption,
+    load,
+)
 
 
 def track(
@@ -29,6 +36,7 @@ def track(
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
+    image_size: SizeOption = None,
     direction: Annotated[Direction, typer.Option(help="From the prompts.")] = Direction.both,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
     overwrite: OverwriteOption = False,
@@ -52,7 +60,7 @@ def track(
 
     opened = open_movie(movie)
     given = read_prompts(prompts, opened.shape)
-    network = load(model, device)
+    network = load(model, device, image_size)
     annotation = Annotation(Tracker(network, Frames(opened.data, rgb=opened.rgb)))
     rate = carry_out(annotation, given, direction)
     write_labels(output, annotation.labels, opened.scale)

@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # before torch comes in
 
 from napari_sam2.model.checkpoint import build_model, load_model, read_state, recognise
-from napari_sam2.model.config import PRESETS, EncoderConfig, Sam2Config
+from napari_sam2.model.config import PRESETS, EncoderConfig, Sam2Config, image_sizes
 from napari_sam2.model.sam2 import (
     Decoded,
     FrameFeatures,
@@ -24,6 +24,7 @@ __all__ = [
     "Sam2",
     "Sam2Config",
     "build_model",
+    "image_sizes",
     "load_model",
     "read_state",
     "recognise",

@@ -206,3 +206,16 @@ PRESETS: dict[str, Sam2Config] = {
     )
 }
 """Named configurations: `cells`, `sam2.1_tiny` to `sam2.1_large`, `sam2_tiny` to `sam2_large`."""
+
+
+def image_sizes(config: Sam2Config) -> tuple[int, ...]:
+    """Input sizes that a user may choose for a network, in pixels.
+
+    Returns
+    -------
+    tuple of int
+        That of its preset first, then half of it; alone for a network that sees objects through
+        windows of its own, which are as large as it was trained for.
+    """
+    size = PRESETS.get(config.name, config).image_size
+    return (size, size // 2) if config.windows == "whole" else (size,)

@@ -26,6 +26,7 @@ from napari_sam2.plugin.saving_messages import SavingState
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.annotation.entries import Entry
+    from napari_sam2.io.session.manifest import ModelInfo
     from napari_sam2.model import Sam2
     from napari_sam2.plugin.messages import ImageSource
     from napari_sam2.tracking import Tracker
@@ -34,14 +35,13 @@ logger = logging.getLogger(__name__)
 
 
 class OtherModelError(ValueError):
-    """A saved annotation needs another model than the one that is loaded; `name` says which."""
+    """A saved annotation needs another model than the one that is loaded."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, model: ModelInfo) -> None:
         super().__init__(
-            f"this annotation was made with the model “{name}”: choose that one above, and "
+            f"this annotation was made with the model “{model}”: choose that one above, and "
             "download it if it is not here yet"
         )
-        self.name = name
 
 
 class Autosave:
@@ -103,7 +103,7 @@ class Autosave:
 
         manifest = read_manifest(path)
         if not is_same_model(manifest, model):
-            raise OtherModelError(manifest.model.name)
+            raise OtherModelError(manifest.model)
         folder = SessionFolder.open(path, make)
         self = cls(made[-1], folder.annotation, source)
         self._take(folder)

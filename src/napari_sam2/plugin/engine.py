@@ -49,6 +49,19 @@ class Lookahead(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model, the device it came to, its input size, and those to choose from, in pixels.
+
+    The first of `image_sizes` is the one that the model was made for.
+    """
+
+    model: Any
+    device: str
+    image_size: int
+    image_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class OpenedImage:
     """An image made ready: the document, the tracker that it drives, and what keeps it on disk."""
 
@@ -64,13 +77,13 @@ class EngineFactory(Protocol):
         """Set up the thread, once, before anything else."""
 
     def devices(self) -> tuple[str, ...]:
-        """Names of the devices there are, beside "auto"."""
+        """Names of the devices there are, beside "auto", which takes the first."""
 
     def models(self) -> tuple[ModelChoice, ...]:
         """Models that can be chosen, the first by default."""
 
-    def load_model(self, name: str, device: str) -> tuple[Any, str]:
-        """Load a model; returns it and the name of the device it came to."""
+    def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
+        """Load a model for an input of this side in pixels; None is what it was made for."""
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Make a document for an image, driven by a model."""
@@ -98,20 +111,23 @@ class Sam2Engine:
 
     def models(self) -> tuple[ModelChoice, ...]:
         """The embedded model, then the official ones."""
+        from napari_sam2.model import PRESETS, image_sizes
         from napari_sam2.model.registry import EMBEDDED, REGISTRY, checkpoint_state
 
-        official = (
-            ModelChoice(name, title_of(name), checkpoint_state(name), info.size_bytes)
-            for name, info in REGISTRY.items()
-        )
-        return (ModelChoice(EMBEDDED, title_of(EMBEDDED), checkpoint_state(EMBEDDED)), *official)
+        def choice(name: str, size_bytes: int | None = None) -> ModelChoice:
+            sizes = image_sizes(PRESETS[name])
+            return ModelChoice(name, title_of(name), checkpoint_state(name), size_bytes, sizes)
 
-    def load_model(self, name: str, device: str) -> tuple[Any, str]:
+        official = (choice(name, known.size_bytes) for name, known in REGISTRY.items())
+        return (choice(EMBEDDED), *official)
+
+    def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
         """A named model or a checkpoint file."""
-        from napari_sam2.model import load_model
+        from napari_sam2.model import image_sizes, load_model
 
-        model = load_model(name, device=device)
-        return model, str(model.device)
+        model = load_model(name, device=device, image_size=image_size)
+        config = model.config
+        return LoadedModel(model, str(model.device), config.image_size, image_sizes(config))
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """A tracker on the stack, and an empty annotation or the saved one that is asked for."""

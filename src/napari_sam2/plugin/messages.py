@@ -90,12 +90,15 @@ class ModelChoice:
         "embedded", "cached" or "missing".
     size_bytes : int, optional
         Size of the download, if known.
+    image_sizes : tuple of int
+        Input sizes to choose from, in pixels, the one it was made for first.
     """
 
     name: str
     title: str
     state: str
     size_bytes: int | None = None
+    image_sizes: tuple[int, ...] = ()
 
 
 # Commands
@@ -113,10 +116,14 @@ class ListEngine(Command):
 
 @dataclass(frozen=True, eq=False)
 class LoadModel(Command):
-    """Load a model and hand every open image over to it."""
+    """Load a model and hand every open image over to it.
+
+    `image_size` is the side of its input in pixels; None is the one it was made for.
+    """
 
     name: str
     device: str = "auto"
+    image_size: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,10 +301,15 @@ class EngineListed(Report):
 
 @dataclass(frozen=True, eq=False)
 class ModelLoaded(Report):
-    """A model is ready."""
+    """A model is ready.
+
+    `image_sizes` are those to choose from, the one it was made for first.
+    """
 
     name: str
     device: str
+    image_size: int
+    image_sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from napari_sam2.plugin.messages import (
     LoadModel,
     ModelChoice,
     ModelLoaded,
+    OpenImage,
     Report,
 )
 
@@ -52,6 +53,9 @@ class Models:
         self.devices: tuple[str, ...] = ()
         self.wanted: str | None = None
         self.device = "auto"
+        self._file_sizes: dict[str, tuple[int, ...]] = {}
+        self._image_size: int | None = None  # of any model with a choice; None: as made for
+        self._keeps_size = False  # the user has chosen one
         self.loaded: ModelLoaded | None = None
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
@@ -68,6 +72,33 @@ class Models:
         wanted = (model for model in self.choices if model.name == self.wanted)
         return next((model for model in wanted if model.state == "missing"), None)
 
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Input sizes of the wanted model, largest first; none of a file before it was loaded."""
+        sizes = self._sizes_of(self.wanted)
+        if len(sizes) < 2 or self._image_size is None:
+            return sizes
+        return tuple(sorted({*sizes, self._image_size}, reverse=True))
+
+    @property
+    def image_size(self) -> int | None:
+        """The one that is chosen; None where nothing is known of the model."""
+        sizes = self._sizes_of(self.wanted)
+        is_chosen = len(sizes) > 1 and self._image_size is not None
+        return self._image_size if is_chosen else next(iter(sizes), None)
+
+    @property
+    def quicker_size(self) -> int | None:
+        """An input size that the user should know of: at the chosen one a CPU takes seconds."""
+        sizes, size = self.image_sizes, self.image_size
+        device = self.devices[0] if self.device == "auto" and self.devices else self.device
+        is_slow = device == "cpu" and len(sizes) > 1 and size == sizes[0]
+        return sizes[-1] if is_slow and not self._keeps_size else None
+
+    def _sizes_of(self, name: str | None) -> tuple[int, ...]:
+        known = {model.name: model.image_sizes for model in self.choices}
+        return {**self._file_sizes, **known}.get(name or "", ())
+
     def ask(self) -> None:
         """Ask what there is; the first model is then loaded."""
         self._send(ListEngine())
@@ -75,8 +106,20 @@ class Models:
     def choose(self, name: str) -> None:
         """Load a model by name or file; a missing one waits for its download."""
         self.wanted = name
+        sizes = self._sizes_of(name)
+        if len(sizes) != 1 and self._image_size not in sizes:
+            self._image_size = None
         if self.missing is None:
             self._load(name)
+
+    def choose_size(self, image_size: int) -> None:
+        """Give the wanted model an input of another side, in pixels."""
+        self._keeps_size = True
+        if image_size == self.image_size or self.wanted is None:
+            return
+        self._image_size = None if image_size == self._sizes_of(self.wanted)[0] else image_size
+        if self.missing is None:
+            self._load(self.wanted)
 
     def choose_device(self, device: str) -> None:
         """Compute on another device."""
@@ -89,7 +132,8 @@ class Models:
 
     def _load(self, name: str) -> None:
         self._loads += 1
-        self._send(LoadModel(name, self.device))
+        has_choice = len(self._sizes_of(name)) > 1
+        self._send(LoadModel(name, self.device, self._image_size if has_choice else None))
 
     # Downloads
 
@@ -127,8 +171,7 @@ class Models:
                 self.choose(self.choices[0].name)
         elif isinstance(report, ModelLoaded):
             self.loaded = report
-            if not self._loads:  # a saved annotation asked for it
-                self.wanted = report.name
+            self._file_sizes[report.name] = report.image_sizes
         elif isinstance(report, DownloadAdvanced):
             self.download = report
         elif isinstance(report, DownloadEnded):
@@ -138,7 +181,20 @@ class Models:
         elif isinstance(report, Answered) and isinstance(report.command, LoadModel):
             self._loads -= 1
             if report.error is not None and self.missing is None:
-                self.wanted = None if self.loaded is None else self.loaded.name
+                self._go_back_to(self.loaded)
+        elif isinstance(report, Answered) and isinstance(report.command, OpenImage):
+            for change in report.changes:
+                if isinstance(change, ModelLoaded):  # a saved annotation asked for it
+                    self._go_back_to(change)
+
+    def _go_back_to(self, loaded: ModelLoaded | None) -> None:
+        """Let the menus tell what is loaded, unless another model is on its way."""
+        if self._loads:
+            return
+        self.wanted = None if loaded is None else loaded.name
+        if loaded is not None and len(loaded.image_sizes) > 1:
+            is_own = loaded.image_size == loaded.image_sizes[0]
+            self._image_size = None if is_own else loaded.image_size
 
     def _take_download(self, report: DownloadEnded) -> None:
         self.download = None

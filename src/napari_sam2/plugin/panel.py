@@ -105,6 +105,7 @@ class SamPanel(QWidget):
         self.image.picked.connect(controller.choose_image)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
+        self.model.size_chosen.connect(self._choose_size)
         self.model.download_asked.connect(self._download)
         self.object.object_chosen.connect(controller.choose_object)
         self.object.sign_chosen.connect(controller.choose_sign)
@@ -233,6 +234,13 @@ class SamPanel(QWidget):
             self.controller.models.choose_device(device)
         self._render_soon()
 
+    def _choose_size(self, image_size: int) -> None:
+        models = self.controller.models
+        is_computed_later = image_size == models.image_size or models.missing is not None
+        if is_computed_later or self._agrees_to_recompute():
+            models.choose_size(image_size)
+        self._render_soon()
+
     def _download(self) -> None:
         self.controller.models.start_download()
         self._render_soon()
@@ -316,6 +324,7 @@ class SamPanel(QWidget):
         self.model.show_models(models.choices, models.wanted)
         loaded = "" if models.loaded is None else models.loaded.device
         self.model.show_devices(models.devices, models.device, loaded)
+        self.model.show_sizes(models.image_sizes, models.image_size, models.quicker_size)
         self.model.show_download(models.missing, models.download)
 
     def _bind_keys(self) -> None:

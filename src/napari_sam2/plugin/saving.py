@@ -15,6 +15,7 @@ from napari_sam2.plugin.saving_messages import (
 )
 
 if TYPE_CHECKING:
+    from napari_sam2.io.session.manifest import ModelInfo
     from napari_sam2.io.session.shelf import Unsaved
     from napari_sam2.plugin.messages import Command
     from napari_sam2.plugin.session import ImageSession
@@ -79,10 +80,10 @@ def saved_list(command: ListSaved | DiscardUnsaved) -> SavedListed:
     return SavedListed(find_unsaved(), recent())
 
 
-def wanted_model(folder: str, model: Any) -> str | None:
+def wanted_model(folder: str, model: Any) -> ModelInfo | None:
     """The model of a saved annotation, None if it is the one that is loaded."""
     from napari_sam2.io.session.manifest import read_manifest
     from napari_sam2.io.session.reading import is_same_model
 
     manifest = read_manifest(Path(folder))
-    return None if is_same_model(manifest, model) else manifest.model.name
+    return None if is_same_model(manifest, model) else manifest.model

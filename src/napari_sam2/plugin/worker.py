@@ -192,12 +192,17 @@ class InferenceThread(threading.Thread):
 
     def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
         self._cancel()
-        model, device = self._engine.load_model(command.name, command.device)
-        self._loaded_as = command
-        moved = {
-            image: self._moved(document, model, document.source)
-            for image, document in self._documents.items()
-        }
+        loaded = self._engine.load_model(command.name, command.device, command.image_size)
+        model = loaded.model
+        before, self._loaded_as = self._loaded_as, command
+        try:
+            moved = {
+                image: self._moved(document, model, document.source)
+                for image, document in self._documents.items()
+            }
+        except BaseException:
+            self._loaded_as = before
+            raise
         for image, document in self._documents.items():
             document.hand_over(moved[image])
         self._model, self._documents = model, moved
@@ -205,7 +210,8 @@ class InferenceThread(threading.Thread):
             self._inbox.extendleft(reversed(self._waiting_for_model))
         self._waiting_for_model.clear()
         states = (report for document in moved.values() for report in document.everything())
-        return (ModelLoaded(command.name, device), *states)
+        report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
+        return (report, *states)
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
         """The same work on another model or contrast: clicks are computed anew, the rest stays."""
@@ -255,15 +261,15 @@ class InferenceThread(threading.Thread):
         """Load the model of a saved annotation, if it is another one and nothing depends on it."""
         if source.session is None or self._loaded_as is None:
             return ()
-        name = wanted_model(source.session, self._model)
-        if name is None:
+        wanted = wanted_model(source.session, self._model)
+        if wanted is None:
             return ()
         if any(document.annotation.objects for document in self._documents.values()):
             raise ValueError(
-                f"this annotation was made with the model “{name}”, the other open images with "
+                f"this annotation was made with the model “{wanted}”, the other open images with "
                 "another one: close them first"
             )
-        return self._load_model(LoadModel(name, self._loaded_as.device))
+        return self._load_model(LoadModel(wanted.name, self._loaded_as.device, wanted.image_size))
 
     def _cancel(self) -> None:
         early = [command for command in self._waiting_for_model if isinstance(command, Track)]

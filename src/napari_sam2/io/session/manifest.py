@@ -111,10 +111,25 @@ class ImageInfo(Part):
 
 
 class ModelInfo(Part):
-    """The network that made the masks: what it is loaded by, and its digest."""
+    """The network that made the masks.
+
+    Attributes
+    ----------
+    name : str
+        What it is loaded by.
+    fingerprint : str
+        From `model_fingerprint`.
+    image_size : int or None
+        Side of its input in pixels where that is not the one of its preset.
+    """
 
     name: str
     fingerprint: Digest
+    image_size: Annotated[int, Field(ge=32, le=2**14, multiple_of=32)] | None = None
+
+    def __str__(self) -> str:
+        """As the user reads it."""
+        return self.name if self.image_size is None else f"{self.name} at {self.image_size} px"
 
 
 class Settings(Part):

@@ -19,7 +19,7 @@ from napari_sam2.io.session.history import History
 from napari_sam2.io.session.journal_file import read_journal
 from napari_sam2.io.session.manifest import ImageInfo, Manifest
 from napari_sam2.io.session.parts import Batch, Deed, Masks, Properties
-from napari_sam2.model import Sam2
+from napari_sam2.model import Sam2, image_sizes
 from napari_sam2.tracking import Frames, ObjectState, Tracker
 
 
@@ -99,8 +99,10 @@ def check_image(image: ImageInfo, data: ArrayLike) -> None:
 
 
 def is_same_model(manifest: Manifest, model: Sam2) -> bool:
-    """Whether a network has the weights that a saved annotation was made with."""
-    return model_fingerprint(model) == manifest.model.fingerprint
+    """Whether a network has the weights and the input size that an annotation was made with."""
+    size = manifest.model.image_size or image_sizes(model.config)[0]
+    same_size = size == model.config.image_size
+    return same_size and model_fingerprint(model) == manifest.model.fingerprint
 
 
 def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = True) -> Loaded:

@@ -11,6 +11,7 @@ from napari_sam2.io.movie import ArrayLike
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.session.fingerprint import image_fingerprint, model_fingerprint
 from napari_sam2.io.session.manifest import ImageInfo, ModelInfo
+from napari_sam2.model import image_sizes
 from napari_sam2.tracking import Tracker
 
 
@@ -72,4 +73,10 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         unit=scale.unit,
         interval_s=scale.interval_s,
     )
-    return Subject(image, ModelInfo(name=model_name, fingerprint=model_fingerprint(tracker.model)))
+    config = tracker.model.config
+    model = ModelInfo(
+        name=model_name,
+        fingerprint=model_fingerprint(tracker.model),
+        image_size=None if config.image_size == image_sizes(config)[0] else config.image_size,
+    )
+    return Subject(image, model)

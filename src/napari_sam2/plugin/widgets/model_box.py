@@ -1,4 +1,4 @@
-"""Which model computes, and where."""
+"""Which model computes, where, and how large it sees a frame."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QProgressBar, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QSizePolicy, QWidget
 
-from napari_sam2.plugin.widgets.form import button, form, label, menu
+from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,36 +16,55 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.messages import DownloadAdvanced, ModelChoice
 
 FROM_FILE = "Model from file…"
+SIZE_TIP = (
+    "Side of the square that the model makes of a frame. Half of it takes about a seventh of the "
+    "time on a CPU and loses fine detail: small cells and thin parts."
+)
+SLOW = "A frame takes seconds on a CPU."
 DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
 
 
 class ModelBox(QWidget):
-    """Menus for model and device, and the download of a model that is missing.
+    """Menus for model, input size and device, and the download of a model that is missing.
+
+    The size is shown where there is a choice, with an offer of a quicker one where that pays.
 
     Signals
     -------
     model_chosen(str), device_chosen(str)
         The user chose.
+    size_chosen(int)
+        The user chose this input size in pixels, or keeps it.
     download_asked()
         The user wants the missing model.
     """
 
     model_chosen = Signal(str)
     device_chosen = Signal(str)
+    size_chosen = Signal(int)
     download_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.models = menu("Larger models are more accurate and slower")
+        self.sizes = menu(SIZE_TIP)
+        self.quicker = button("", SIZE_TIP)
+        self.keep = button("", "Go on with all detail")
+        self.offer = row(self.quicker, self.keep)
+        self.slow = QLabel(SLOW)
         self.devices = menu("Where the model computes")
         self.download = button("")
         self.progress = QProgressBar()
         self._names: list[str] = []
+        self._sizes: list[int] = []
         self._devices: list[str] = []
         self._current = -1
         self._form = form(self)
         self._lay_out()
         self.models.activated.connect(self._on_model)
+        self.sizes.activated.connect(self._on_size)
+        self.quicker.clicked.connect(lambda: self.size_chosen.emit(self._sizes[-1]))
+        self.keep.clicked.connect(lambda: self.size_chosen.emit(self._sizes[0]))
         self.devices.activated.connect(self._on_device)
         self.download.clicked.connect(self.download_asked)
 
@@ -53,7 +72,13 @@ class ModelBox(QWidget):
         self._form.addRow(label("Model"), self.models)
         self._form.addRow(label(), self.download)
         self._form.addRow(label(), self.progress)
+        self._form.addRow(label("Input size"), self.sizes)
+        self._form.addRow(label(), self.slow)
+        self._form.addRow(label(), self.offer)
         self._form.addRow(label("Device"), self.devices)
+        self.slow.setWordWrap(True)
+        self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.show_sizes((), None, None)
 
     def show_models(self, models: Sequence[ModelChoice], current: str | None) -> None:
         """List the models and mark the current one; a file is listed too once it is chosen."""
@@ -84,6 +109,20 @@ class ModelBox(QWidget):
             self._devices.index(current) if current in self._devices else 0
         )
 
+    def show_sizes(self, sizes: Sequence[int], current: int | None, quicker: int | None) -> None:
+        """List the input sizes, largest first, and mark the current one; offer a quicker one."""
+        if self._sizes != list(sizes):
+            self._sizes = list(sizes)
+            self.sizes.clear()
+            self.sizes.addItems([size_title(size, sizes[0]) for size in sizes])
+        self.sizes.setCurrentIndex(self._sizes.index(current) if current in self._sizes else -1)
+        self._set_row_visible(self.sizes, len(sizes) > 1)
+        for field in (self.slow, self.offer):
+            self._set_row_visible(field, quicker is not None)
+        if quicker is not None:
+            self.quicker.setText(f"Use {quicker} px")
+            self.keep.setText(f"Keep {current} px")
+
     def show_download(self, model: ModelChoice | None, download: DownloadAdvanced | None) -> None:
         """Offer the download of a missing model, or show how far it has come."""
         self._set_row_visible(self.download, model is not None and download is None)
@@ -111,6 +150,10 @@ class ModelBox(QWidget):
         if path:
             self.model_chosen.emit(path)
 
+    def _on_size(self, index: int) -> None:
+        self.sizes.clearFocus()
+        self.size_chosen.emit(self._sizes[index])
+
     def _on_device(self, index: int) -> None:
         self.devices.clearFocus()
         self.device_chosen.emit(self._devices[index])
@@ -125,6 +168,13 @@ def menu_title(model: ModelChoice) -> str:
     if model.state != "missing":
         return model.title
     return f"{model.title} – download {megabytes(model.size_bytes)}".strip()
+
+
+def size_title(size: int, largest: int) -> str:
+    """An input size as it stands in the menu."""
+    if size == largest:
+        return f"{size} px: full detail"
+    return f"{size} px: about 7 times as fast" if 2 * size == largest else f"{size} px"
 
 
 def megabytes(size_bytes: int | None) -> str:
