@@ -28,11 +28,19 @@ def form(parent: QWidget) -> QFormLayout:
     return layout
 
 
+class _Label(QLabel):
+    """As wide as the longest one, in whatever font the theme gives it."""
+
+    def sizeHint(self) -> QSize:
+        """Its own height."""
+        hint, own = super().sizeHint(), self.fontMetrics().horizontalAdvance
+        hint.setWidth(hint.width() + own(LONGEST_LABEL) - own(self.text()))
+        return hint
+
+
 def label(text: str = "") -> QLabel:
     """A label as wide as the longest one."""
-    widget = QLabel(text)
-    widget.setMinimumWidth(widget.fontMetrics().horizontalAdvance(LONGEST_LABEL) + 6)
-    return widget
+    return _Label(text)
 
 
 def menu(tool_tip: str) -> QComboBox:

@@ -72,12 +72,11 @@ class ModelBox(QWidget):
         self._form.addRow(label("Model"), self.models)
         self._form.addRow(label(), self.download)
         self._form.addRow(label(), self.progress)
-        self._form.addRow(label("Input size"), self.sizes)
-        self._form.addRow(label(), self.slow)
+        self._form.addRow(label("Input"), self.sizes)
+        self._form.addRow(self.slow)
         self._form.addRow(label(), self.offer)
         self._form.addRow(label("Device"), self.devices)
-        self.slow.setWordWrap(True)
-        self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.show_sizes((), None, None)
 
     def show_models(self, models: Sequence[ModelChoice], current: str | None) -> None:
@@ -174,7 +173,7 @@ def size_title(size: int, largest: int) -> str:
     """An input size as it stands in the menu."""
     if size == largest:
         return f"{size} px: full detail"
-    return f"{size} px: about 7 times as fast" if 2 * size == largest else f"{size} px"
+    return f"{size} px: 7 times as fast" if 2 * size == largest else f"{size} px"
 
 
 def megabytes(size_bytes: int | None) -> str:

@@ -37,6 +37,7 @@ class ObjectBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.objects = menu("The cell that clicks are for; Ctrl+click on a mask picks its cell")
+        self.objects.setMinimumContentsLength(4)  # the widest row of the panel: it sets its width
         self.next = button("Next (N)", "The next click makes another object")
         self.remove = button("×", "Delete this object with its clicks and masks")
         self.remove.setFixedWidth(28)
