@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,14 @@ def test_markers_count_for_identity_only() -> None:
 def test_labels_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="labels has 2 frames, the truth 3"):
         score(TRUTH.shortened(2), TRUTH)
+
+
+def test_what_is_found_in_the_margin_only_does_not_count() -> None:
+    """The truth drops an object that has left the view; the labels follow it into the margin."""
+    truth = label_movie(drawn("..1...", "......", "..1..."), annotated=range(3))
+    found = label_movie(drawn("..1...", "1.....", "..1..."))
+    assert score(found, truth).summary().region == pytest.approx(2 / 3)
+    seen = score(found, replace(truth, margin=3))
+    assert seen.summary().region == 1.0
+    assert seen.ctc is not None
+    assert seen.ctc.det == 1.0

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_sam2.evaluation.truth import label_movie, open_labels
+from napari_sam2.evaluation.truth import LabelledMovie, label_movie, open_labels
 from napari_sam2.io.tracks import Track, read_tracks
 from tests.evaluation.worlds import drawn
 
@@ -122,3 +123,31 @@ def test_damaged_table_of_tracks(tmp_path: Path, text: str, message: str) -> Non
     (tmp_path / "t.txt").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_tracks(tmp_path / "t.txt")
+
+
+def margin_truth(margin: int) -> LabelledMovie:
+    """An object in the middle and one that reaches from there into the margin, on the left."""
+    labels = np.zeros((1, 10, 12), np.uint8)
+    labels[0, 4:6, 5:7] = 1
+    labels[0, 4:6, 0:3] = 2
+    return replace(label_movie(labels), margin=margin)
+
+
+def test_found_in_the_margin_does_not_count_where_the_truth_has_nothing() -> None:
+    found = np.zeros((10, 12), np.int32)
+    found[4:6, 5:7] = 7  # inside
+    found[5:7, 0:2] = 8  # in the margin, on an object of the truth
+    found[0:2, 8:12] = 9  # in the margin as a whole
+    found[8:10, 3:9] = 5  # in the margin as a whole, at the bottom
+    found[7:9, 9:11] = 6  # it reaches into the view
+    assert set(np.unique(margin_truth(2).judged(0, found))) == {0, 6, 7, 8}
+    np.testing.assert_array_equal(margin_truth(0).judged(0, found), found)
+
+
+@pytest.mark.parametrize("margin", [-1, 5])
+def test_margin_that_leaves_nothing_is_refused(tmp_path: Path, margin: int) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, np.asarray(margin_truth(0).data))
+    assert open_labels(path, margin=4).margin == 4
+    with pytest.raises(ValueError, match="margin"):
+        open_labels(path, margin=margin)

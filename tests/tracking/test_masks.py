@@ -13,9 +13,7 @@ from torch.nn import functional
 from napari_sam2.tracking.masks import (
     Direction,
     MaskRecord,
-    Region,
     Renderer,
-    compose,
     pack_logits,
 )
 from napari_sam2.tracking.pixels import PixelMask
@@ -203,55 +201,3 @@ def test_cleaning_never_takes_all(seed: int, density: float) -> None:
     logits = np.where(np.random.default_rng(seed).random((12, 12)) < density, 5, -5)
     found = logits.astype(np.float32)
     assert cleaned(found).any() == (found > 0).any()
-
-
-def region(rows: slice, columns: slice, logit: float) -> Region:
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    return Region((rows, columns), np.full(shape, logit, np.float32), np.ones(shape, bool))
-
-
-LEFT, RIGHT = slice(0, 6), slice(4, 10)
-ROWS = slice(0, 2)
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "winner"),
-    [
-        ((1, 0, 2.0), (2, 0, 3.0), 2),  # the higher logit
-        ((1, 1, 2.0), (2, 0, 3.0), 1),  # the higher rank
-        ((2, 0, 2.0), (1, 0, 2.0), 1),  # the lower id
-        ((9, 0, 4.0), (3, 0, 3.0), 9),
-    ],
-)
-@pytest.mark.parametrize("is_swapped", [False, True])
-def test_overlap_goes_to(
-    left: tuple[int, int, float],
-    right: tuple[int, int, float],
-    winner: int,
-    is_swapped: bool,
-) -> None:
-    layers = [
-        (left[0], left[1], region(ROWS, LEFT, left[2])),
-        (right[0], right[1], region(ROWS, RIGHT, right[2])),
-    ]
-    labels = compose((3, 10), layers[::-1] if is_swapped else layers)
-    assert (labels[ROWS, 4:6] == winner).all()
-    assert (labels[ROWS, :4] == left[0]).all()
-    assert (labels[ROWS, 6:] == right[0]).all()
-    assert not labels[2].any()
-
-
-def test_filled_hole_is_left_to_an_object_that_is_there() -> None:
-    ring = region(slice(0, 5), slice(0, 5), 8.0)
-    ring.logits[2, 2] = -3.0  # filled when it was cleaned
-    inside = region(slice(2, 3), slice(2, 3), 1.0)
-    for ids in ((1, 2), (2, 1)):
-        labels = compose((5, 5), [(ids[0], 0, ring), (ids[1], 0, inside)])
-        assert labels[2, 2] == ids[1]
-        assert (labels == ids[0]).sum() == 24
-
-
-def test_no_masks_are_no_labels() -> None:
-    labels = compose((4, 5), [])
-    assert labels.shape == (4, 5)
-    assert not labels.any()

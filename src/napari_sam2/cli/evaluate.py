@@ -15,6 +15,7 @@ from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, 
 from napari_sam2.cli.reports import (
     CsvOption,
     JsonOption,
+    MarginOption,
     MarkersOption,
     PlotOption,
     TruthTracksOption,
@@ -83,6 +84,7 @@ def evaluate(
     ] = False,
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
+    margin: MarginOption = 0,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -97,7 +99,9 @@ def evaluate(
     from napari_sam2.io.movies import open_movie
 
     opened = open_movie(movie)
-    right = open_labels(truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0])
+    right = open_labels(
+        truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
+    )
     check_pair(opened.shape, right)
     right = _part(right, frames, objects, seed)
     run = _runner(protocol, kind, rounds, right, _frames(opened, right.shape[0]))
@@ -112,6 +116,7 @@ def evaluate(
         "movie": str(movie),
         "truth": str(truth),
         "shape": list(right.shape),
+        "margin": margin,
         "objects": list(right.frames_of),
         "seed": seed,
         "rounds": rounds if evaluation.curve else None,

@@ -33,6 +33,14 @@ TruthTracksOption = Annotated[
 MarkersOption = Annotated[
     bool, typer.Option("--markers", help="The truth shows places only: DET and TRA, no shapes.")
 ]
+MarginOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Pixels at the border in which the truth labels nothing (Cell Tracking Challenge: 50 "
+        "for U373, 25 for HeLa and PSC): what lies there, on no true object, does not count.",
+    ),
+]
 
 
 def check_report_files(

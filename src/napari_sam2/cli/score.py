@@ -11,6 +11,7 @@ from napari_sam2.cli.options import OverwriteOption
 from napari_sam2.cli.reports import (
     CsvOption,
     JsonOption,
+    MarginOption,
     MarkersOption,
     PlotOption,
     TruthTracksOption,
@@ -32,6 +33,7 @@ def score(
     ] = None,
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
+    margin: MarginOption = 0,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -45,13 +47,16 @@ def score(
     from napari_sam2.evaluation.truth import open_labels
 
     found = open_labels(labels, tracks=tracks)
-    right = open_labels(truth, tracks=truth_tracks, is_markers=markers, length=found.shape[0])
+    right = open_labels(
+        truth, tracks=truth_tracks, is_markers=markers, length=found.shape[0], margin=margin
+    )
     with progress("comparing") as tell:
         evaluation = compare(found, right, tell)
     provenance = {
         "labels": str(labels),
         "truth": str(truth),
         "shape": list(found.shape),
+        "margin": margin,
         "versions": versions(),
     }
     write_report(Report(evaluation, provenance), json, csv, plot)

@@ -161,9 +161,9 @@ def vos(
         labels = session.tracker.labels(t)
         count_frame(counter, truth, t, labels)
         if t in truth.annotated and not truth.is_markers:
-            true_labels = truth.frame(t)
+            true_labels, seen = truth.frame(t), truth.judged(t, labels)
             scores += [
-                scored(t, k, true_labels == k, labels == k)
+                scored(t, k, true_labels == k, seen == k)
                 for k, first in firsts.items()
                 if first < t
             ]

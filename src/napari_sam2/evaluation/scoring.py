@@ -48,7 +48,7 @@ def score(
         found = labels.frame(t)
         count_frame(counter, truth, t, found)
         if t in truth.annotated and not truth.is_markers:
-            there = truth.frame(t)
+            there, found = truth.frame(t), truth.judged(t, found)
             scores += [
                 scored(t, object_id, there == object_id, found == partners.get(object_id, -1))
                 for object_id in truth.frames_of

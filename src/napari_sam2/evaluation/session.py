@@ -183,7 +183,8 @@ class Session:
         truth = self.truth.frame(result.t)
         for object_id, mask in zip(result.object_ids, result.masks, strict=True):
             if self.counts(result.t, object_id):
-                yield scored(result.t, object_id, truth == object_id, mask)
+                seen = self.truth.judged(result.t, mask)
+                yield scored(result.t, object_id, truth == object_id, seen)
 
 
 def scored(t: int, object_id: int, truth: Mask, mask: Mask) -> MaskScore:

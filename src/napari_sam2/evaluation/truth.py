@@ -42,6 +42,8 @@ class LabelledMovie:
         Whether the labels show where objects are, but not their shape.
     markers : LabelledMovie, optional
         Where objects are, when the shapes are known on some frames only.
+    margin : int
+        Pixels at the border of the image in which the truth leaves objects out, see `judged`.
     name : str
     """
 
@@ -51,6 +53,7 @@ class LabelledMovie:
     parents: Mapping[int, int] = field(default_factory=dict)
     is_markers: bool = False
     markers: LabelledMovie | None = None
+    margin: int = 0
     name: str = ""
 
     @property
@@ -76,6 +79,28 @@ class LabelledMovie:
         labels = np.asarray(self.data[t])
         wanted = np.asarray(self.ids_by_frame[t], labels.dtype)
         return np.where(np.isin(labels, wanted), labels, labels.dtype.type(0))
+
+    def judged(self, t: int, labels: Labels) -> Labels:
+        """What of other labels of a frame counts.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        labels : (Y, X) integers
+            What was found.
+
+        Returns
+        -------
+        (Y, X) integers
+            Without the objects that lie within the margin as a whole and on nothing of the truth:
+            the Cell Tracking Challenge does not label cells there, so nobody knows what is right.
+        """
+        if not self.margin:
+            return labels
+        view = slice(self.margin, -self.margin)
+        counted = np.union1d(labels[view, view], labels[self.frame(t) > 0])
+        return np.where(np.isin(labels, counted), labels, labels.dtype.type(0))
 
     def shortened(self, frames: int) -> LabelledMovie:
         """The first frames only.
@@ -177,6 +202,7 @@ def open_labels(
     tracks: str | os.PathLike[str] | None = None,
     is_markers: bool = False,
     length: int | None = None,
+    margin: int = 0,
 ) -> LabelledMovie:
     """Open labels of any kind.
 
@@ -192,6 +218,8 @@ def open_labels(
         Whether the labels show places and no shapes; always so for ``man_track000.tif``.
     length : int, optional
         Frames of the movie, where only some of them are labelled.
+    margin : int
+        Pixels at the border in which the labels leave objects out, see `LabelledMovie.judged`.
 
     Raises
     ------
@@ -203,7 +231,18 @@ def open_labels(
     place = Path(path)
     if not place.exists():
         raise FileNotFoundError(f"there are no labels {place}")
-    table = Path(tracks) if tracks is not None else None
+    found = _open(place, Path(tracks) if tracks is not None else None, is_markers, length)
+    if not 0 <= 2 * margin < min(found.shape[1:]):
+        raise ValueError(
+            f"a margin of {margin} pixels leaves nothing of frames of {found.shape[1]} x "
+            f"{found.shape[2]}"
+        )
+    return replace(
+        found, margin=margin, markers=found.markers and replace(found.markers, margin=margin)
+    )
+
+
+def _open(place: Path, table: Path | None, is_markers: bool, length: int | None) -> LabelledMovie:
     if place.is_dir() and (place / "SEG").is_dir():
         return _open_ground_truth(place, table, length)
     if place.is_dir() and _numbered(place, "man_seg"):
@@ -292,10 +331,11 @@ def _named(shapes: Labels, markers: Labels, t: int) -> Labels:
 def count_frame(counter: CtcCounter, truth: LabelledMovie, t: int, labels: Labels) -> None:
     """Compare the labels of a frame with whatever the truth knows of it: places, shapes or both."""
     if truth.markers is not None:
-        counter.add(t, truth.markers.frame(t), labels, shapes=False)
+        counter.add(t, truth.markers.frame(t), truth.markers.judged(t, labels), shapes=False)
     if t in truth.annotated:
-        has_places = truth.markers is None
-        counter.add(t, truth.frame(t), labels, places=has_places, shapes=not truth.is_markers)
+        has_places, is_shape = truth.markers is None, not truth.is_markers
+        seen = truth.judged(t, labels)
+        counter.add(t, truth.frame(t), seen, places=has_places, shapes=is_shape)
 
 
 def check_pair(shape: tuple[int, int, int], truth: LabelledMovie, what: str = "movie") -> None:

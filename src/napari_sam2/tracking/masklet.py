@@ -37,6 +37,10 @@ class Masklet:
         """Frames from which a pass sets out: those prompted, and those locked with a mask."""
         return self.prompted.keys() | (self.locked.keys() & self.records.keys())
 
+    def nearest_anchor(self, t: int) -> int:
+        """The anchor that is fewest frames away; of two, the earlier one."""
+        return min(self.anchors(), key=lambda anchor: (abs(anchor - t), anchor))
+
     def is_fixed(self, t: int) -> bool:
         """Whether the model leaves a frame alone."""
         return t in self.prompted or t in self.locked

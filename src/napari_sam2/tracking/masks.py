@@ -48,6 +48,9 @@ class MaskRecord:
         The part of the image that the map shows.
     painted : PixelMask or None
         The mask itself where a person painted it.
+    anchor : int or None
+        Of a tracked mask, the nearest frame on which a person had said where the object is; None
+        where that was not noted.
     """
 
     corner: tuple[int, int]
@@ -60,6 +63,7 @@ class MaskRecord:
     direction: Direction | None
     window: Window
     painted: PixelMask | None = None
+    anchor: int | None = None
 
     @property
     def is_prompted(self) -> bool:
@@ -373,33 +377,3 @@ def may_reach(record: MaskRecord, part: tuple[slice, slice]) -> bool:
         and x0 - margin_x < columns.stop
         and x1 + margin_x > columns.start
     )
-
-
-def compose(shape: tuple[int, int], layers: Sequence[tuple[int, int, Region]]) -> NDArray[np.int32]:
-    """Labels of a frame from masks that may overlap.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X).
-    layers : sequence of (int, int, Region)
-        Object id, rank and mask. A pixel goes to the highest rank, then to the highest logit, then
-        to the lowest id.
-
-    Returns
-    -------
-    ndarray
-        (Y, X) int32, 0 is background.
-    """
-    labels = np.zeros(shape, np.int32)
-    ranks = np.full(shape, -1, np.int8)
-    best = np.zeros(shape, np.float32)
-    for object_id, rank, region in sorted(layers, key=lambda layer: layer[0]):
-        there = region.window
-        wins = region.mask & (
-            (rank > ranks[there]) | ((rank == ranks[there]) & (region.logits > best[there]))
-        )
-        labels[there][wins] = object_id
-        ranks[there][wins] = rank
-        best[there][wins] = region.logits[wins]
-    return labels

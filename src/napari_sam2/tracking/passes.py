@@ -136,6 +136,8 @@ class Passes(Prompted):
             records = self._engine.track(t, jobs, direction)
             if self._area_guard:
                 records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
+            anchors = [self._masklets[k].nearest_anchor(t) for k in moving]
+            records = [replace(r, anchor=a) for r, a in zip(records, anchors, strict=True)]
             self._engine.memorize(t, records)
             for object_id, record in zip(moving, records, strict=True):
                 self._masklets[object_id].records[t] = record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ from napari_sam2.tracking import frames as frames_module
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.engine import Engine, Job
 from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.claims import (
+    RANK_CLICKED,
+    RANK_PAINTED,
+    RANK_TRACKED,
+    RANK_WINNER,
+    UNKNOWN_DISTANCE,
+    Layer,
+    compose,
+    hidden,
+    may_be_hidden,
+)
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import (
     Direction,
@@ -22,7 +34,6 @@ from napari_sam2.tracking.masks import (
     Region,
     Renderer,
     clip,
-    compose,
     may_reach,
     part_about,
 )
@@ -32,7 +43,6 @@ from napari_sam2.tracking.results import FrameResult
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 DRAWN_BYTES = 64 * 1024**2  # of masks at full size, kept for the labels that follow results
-RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
 
 
 class Stored:
@@ -146,7 +156,9 @@ class Stored:
             Frame.
         winners : collection of int
             Objects that win wherever masks overlap, as those do that are locked on the frame. After
-            them come masks painted on the frame, then those clicked on it, then the highest logit.
+            them come masks painted on the frame, then those clicked on it, then those of objects
+            that are prompted on a frame nearer by, then the highest logit. A tracked mask that
+            loses more than half to stronger ones is left out.
 
         Returns
         -------
@@ -154,11 +166,10 @@ class Stored:
             (Y, X) int32, 0 is background.
         """
         self._check_frame(t)
-        layers = [
-            (object_id, _rank(masklet, t, object_id in winners), self._region(masklet.records[t]))
-            for object_id, masklet in self._masklets.items()
-            if t in masklet.records
-        ]
+        here = [k for k, m in self._masklets.items() if t in m.records]
+        fixed = {k for k in here if k in winners or t in self._masklets[k].locked}
+        left_out = hidden(self._renderer.shape, (self._unlocked_layer(t, k) for k in here)) - fixed
+        layers = (self._layer(t, k, k in winners) for k in here if k not in left_out)
         return compose(self._renderer.shape, layers)
 
     def relabel(
@@ -189,13 +200,12 @@ class Stored:
         for object_id in object_ids:
             was_there |= labels == object_id
         part = part_about(was_there, drawn)
-        layers = [
-            (k, _rank(masklet, t, False), clip(self._region(masklet.records[t]), part))
-            for k, masklet in here.items()
-            if may_reach(masklet.records[t], part)
-        ]
+        layers = [self._layer(t, k) for k, m in here.items() if may_reach(m.records[t], part)]
+        if any(self._may_appear_or_hide(t, layer.object_id, labels) for layer in layers):
+            return (slice(0, labels.shape[0]), slice(0, labels.shape[1])), self.labels(t)
         shape = (part[0].stop - part[0].start, part[1].stop - part[1].start)
-        return part, compose(shape, layers)
+        parts = [replace(layer, region=clip(layer.region, part)) for layer in layers]
+        return part, compose(shape, parts)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -234,6 +244,37 @@ class Stored:
                 self._drawn_bytes -= self._drawn.pop(next(iter(self._drawn))).nbytes
         return region
 
+    def _layer(self, t: int, object_id: int, is_winner: bool = False) -> Layer:
+        """A stored mask with its claim to its pixels."""
+        masklet = self._masklets[object_id]
+        record = masklet.records[t]
+        rank = RANK_WINNER if is_winner or t in masklet.locked else _rank(record)
+        return Layer(object_id, rank, self._region(record), _distance(record, t, rank))
+
+    def _unlocked_layer(self, t: int, object_id: int) -> Layer:
+        """The same as if the object were not locked: locks must not change what is hidden."""
+        masklet = self._masklets[object_id]
+        record = masklet.locked.get(t) or masklet.records[t]
+        rank = _rank(record)
+        return Layer(object_id, rank, self._region(record), _distance(record, t, rank))
+
+    def _may_appear_or_hide(self, t: int, object_id: int, labels: NDArray[np.integer]) -> bool:
+        """Whether a tracked mask may be in the labels now and was not, or the other way round."""
+        layer = self._unlocked_layer(t, object_id)
+        there = layer.region.window
+        if layer.rank != RANK_TRACKED or not layer.region.mask.any():
+            return False
+        if not (labels[there] == object_id).any():
+            return True
+        others = (
+            self._unlocked_layer(t, k)
+            for k, m in self._masklets.items()
+            if k != object_id
+            and t in m.records
+            and may_reach(m.locked.get(t) or m.records[t], there)
+        )
+        return may_be_hidden(layer, others)
+
     def _job(self, t: int, masklet: Masklet, direction: Direction) -> Job:
         config = self.model.config
         chosen = recall(
@@ -253,10 +294,14 @@ class Stored:
         return Job(masklet.records, chosen, window, beside if near == before else None)
 
 
-def _rank(masklet: Masklet, t: int, is_winner: bool) -> int:
-    record = masklet.records[t]
-    if is_winner or t in masklet.locked:
-        return RANK_WINNER
+def _rank(record: MaskRecord) -> int:
     if record.painted is not None:
         return RANK_PAINTED
     return RANK_CLICKED if record.is_prompted else RANK_TRACKED
+
+
+def _distance(record: MaskRecord, t: int, rank: int) -> int:
+    """Frames between a tracked mask and what it goes back to; 0 for others."""
+    if rank != RANK_TRACKED:
+        return 0
+    return UNKNOWN_DISTANCE if record.anchor is None else abs(record.anchor - t)
