@@ -13,9 +13,6 @@ from torch import Tensor
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import frames as frames_module
-from napari_sam2.tracking.disk_cache import DiskCache
-from napari_sam2.tracking.engine import Engine, Job
-from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.claims import (
     RANK_CLICKED,
     RANK_PAINTED,
@@ -27,6 +24,9 @@ from napari_sam2.tracking.claims import (
     hidden,
     may_be_hidden,
 )
+from napari_sam2.tracking.disk_cache import DiskCache
+from napari_sam2.tracking.engine import Engine, Job
+from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import (
     Direction,
