@@ -3,8 +3,9 @@
     python benchmarks/start.py [--repeats 3] [--json FILE]
 
 needs a screen; without one: ``xvfb-run -a -s "-screen 0 1280x1024x24" python benchmarks/start.py``.
-Each repeat is a program of its own. Times are medians: on the clock, and on the processor, which
-is what a machine that does nothing else would take on one core.
+Each repeat is a program of its own, in which napari has drawn its window before the first clock is
+read. Times are medians: on the clock, on the processor by all threads together, and by the thread
+of the window alone, which is how long nothing moves there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from statistics import median
 
 BARS_S = {"import napari_sam2": 0.2, "widget opens": 1.0, "embedded model is ready": 2.0}
-Times = dict[str, tuple[float, float]]
+UP_S = 1.0  # in which napari draws what it has
+Times = dict[str, tuple[float, float, float]]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,13 +37,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(importing() if options.alone == "import" else opening()))
         return
     found = [{**_run("import"), **_run("widget")} for _ in range(options.repeats)]
-    print(f"{'':26} {'clock s':>9} {'processor s':>12} {'bar':>5}")
+    print(f"{'':26} {'clock s':>9} {'processor s':>12} {'window s':>9} {'bar':>5}")
     rows = []
     for name, bar in BARS_S.items():
-        wall, processor = (median(times[name][i] for times in found) for i in (0, 1))
-        rows.append({"name": name, "wall_s": wall, "processor_s": processor, "bar_s": bar})
+        wall, processor, window = (median(times[name][i] for times in found) for i in range(3))
+        row = {"name": name, "wall_s": wall, "processor_s": processor, "window_s": window}
+        rows.append({**row, "bar_s": bar})
         verdict = "" if wall <= bar else "  over the bar"
-        print(f"{name:26} {wall:9.3f} {processor:12.3f} {bar:5.1f}{verdict}")
+        print(f"{name:26} {wall:9.3f} {processor:12.3f} {window:9.3f} {bar:5.1f}{verdict}")
     if options.json:
         options.json.write_text(json.dumps({"rows": rows}, indent=1))
 
@@ -55,13 +58,22 @@ def _run(part: str) -> Times:
 
 def importing() -> Times:
     """The import alone."""
-    start = time.perf_counter(), time.process_time()
+    start = _clocks()
     import napari_sam2  # noqa: F401
 
-    spent = time.perf_counter() - start[0], time.process_time() - start[1]
+    spent = _since(start)
     if "torch" in sys.modules:
         raise SystemExit("import napari_sam2 loads torch")
     return {"import napari_sam2": spent}
+
+
+def _clocks() -> tuple[float, float, float]:
+    return time.perf_counter(), time.process_time(), time.thread_time()
+
+
+def _since(start: tuple[float, float, float]) -> tuple[float, float, float]:
+    wall, processor, window = (now - then for now, then in zip(_clocks(), start, strict=True))
+    return wall, processor, window
 
 
 def opening() -> Times:
@@ -74,18 +86,16 @@ def opening() -> Times:
 
         viewer = napari.Viewer(show=True)
         viewer.add_image(np.random.default_rng(0).integers(0, 999, (8, 256, 256), np.uint16))
-        QApplication.processEvents()
-        start = time.perf_counter(), time.process_time()
+        up = time.perf_counter() + UP_S
+        _wait(lambda: time.perf_counter() > up)
+        start = _clocks()
         _, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
         QApplication.processEvents()
-        opened = time.perf_counter(), time.process_time()
+        opens, start = _since(start), _clocks()
         _wait(lambda: panel.controller.session is not None and panel.controller.session.is_open)
-        ready = time.perf_counter(), time.process_time()
+        ready = _since(start)
         viewer.close()
-    return {
-        "widget opens": (opened[0] - start[0], opened[1] - start[1]),
-        "embedded model is ready": (ready[0] - opened[0], ready[1] - opened[1]),
-    }
+    return {"widget opens": opens, "embedded model is ready": ready}
 
 
 def _wait(is_true: Callable[[], bool], limit_s: float = 120) -> None:

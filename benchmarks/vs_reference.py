@@ -15,7 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -159,7 +159,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Time the sizes asked for; print and write the rows."""
     options = _options(argv)
     torch.set_num_threads(options.threads)
-    plan = QUICK_PLAN if options.quick else FULL_PLAN
+    wanted = {key: vars(options)[key] for key in ("repeats", "objects", "again")}
+    plan = replace(
+        QUICK_PLAN if options.quick else FULL_PLAN,
+        **{key: number for key, number in wanted.items() if number is not None},
+    )
     rows, start = [], time.perf_counter()
     for size in options.sizes or (["tiny"] if options.quick else ["tiny", "base_plus"]):
         print_head(f"{size}, float32, {options.threads} threads, {options.clock} time")
@@ -168,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 rows.append({**vars(row), "name": f"{size}: {row.name}"})
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     more = {key: vars(options)[key] for key in ("quick", "image_size", "threads", "clock")}
-    write_json(options.json, rows, **more)
+    write_json(options.json, rows, **more, **asdict(plan))
 
 
 def _compared(size: str, plan: Plan, options: argparse.Namespace) -> list[Row]:
@@ -189,6 +193,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny only, few repeats")
     parser.add_argument("--json", type=Path, help="file for the rows")
     parser.add_argument("--sizes", type=lambda text: text.split(","), help="tiny,base_plus,...")
+    parser.add_argument("--repeats", type=int, help="of every row; for long ones 1 will do")
+    parser.add_argument("--objects", type=int, help="on a frame with many")
+    parser.add_argument("--again", type=int, help="frames that are propagated again")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--image-size", type=int, default=1024)
