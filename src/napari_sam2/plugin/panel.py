@@ -19,6 +19,7 @@ from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
 from napari_sam2.plugin.tips import Situation, action, tip
+from napari_sam2.plugin.warming import Warming, is_warm
 from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
@@ -78,7 +79,12 @@ class SamPanel(QWidget):
         self._help_key = QShortcut(QKeySequence("?"), self)
         self._lay_out()
         self._connect()
-        self.controller.choose_image(self._first_image())
+        self._warming = Warming(self)
+        self._warming.finished.connect(self._take_image)
+        if is_warm():
+            self._take_image()
+        else:
+            self._warming.start()
         QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
 
     def _lay_out(self) -> None:
@@ -163,6 +169,7 @@ class SamPanel(QWidget):
         if self.controller.is_closed:
             return
         self._render_timer.stop()
+        self._warming.stop()
         self.adoption.close()
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
@@ -345,6 +352,7 @@ class SamPanel(QWidget):
             "has_images": bool(self._images()),
             "has_image": session is not None,
             "problem": controller.problem or (session.problem if session else None),
+            "is_warming": self._warming.is_on,
             "has_model": models.loaded is not None,
             "is_loading": models.is_loading,
             "is_missing": models.missing is not None,

@@ -15,6 +15,8 @@ class Situation:
         Whether the viewer has any image layer, and whether one is chosen.
     problem : str, optional
         Why the chosen image cannot be used.
+    is_warming : bool
+        Whether layers cannot be made yet.
     has_model, is_loading, is_missing, is_downloading : bool
         Whether a model is there, on its way, has to be downloaded, or is being downloaded.
     is_open : bool
@@ -44,6 +46,7 @@ class Situation:
     has_images: bool = True
     has_image: bool = True
     problem: str | None = None
+    is_warming: bool = False
     has_model: bool = True
     is_loading: bool = False
     is_missing: bool = False
@@ -82,6 +85,8 @@ def _obstacle(now: Situation) -> str | None:
         return "Open a movie or an image to begin."
     if now.problem is not None:
         return now.problem
+    if not now.has_image and now.is_warming:
+        return "Getting ready."
     if not now.has_image:
         return "Choose an image above."
     if now.is_downloading:

@@ -20,6 +20,8 @@ __all__ = ["ClipDataset", "augment", "held_out", "sample_objects", "warp_clip", 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint16]
 
+STEPS, STEP_CHANCES = (1, 2, 3), (0.6, 0.28, 0.12)  # frames from one to the next of a clip
+
 
 class ClipDataset:
     """Clips of several folders, by index or drawn at random.
@@ -243,9 +245,14 @@ def _open_tiff(path: Path, page: int | None) -> NDArray[np.generic]:
 
 
 def _choose_times(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Frame numbers, sometimes every other one; to and fro if the clip is too short."""
-    step = 2 if length > 2 * frames and rng.uniform() < 0.3 else 1
-    start = int(rng.integers(max(length - step * (frames - 1), 1)))
+    """Frame numbers; to and fro if the clip is too short.
+
+    Some clips skip every other frame or two of three: cells then jump by more than their size, as
+    they do where somebody took few pictures.
+    """
+    step = min(int(rng.choice(STEPS, p=STEP_CHANCES)), max(length - 1, 1))
+    room = length - step * (frames - 1)
+    start = int(rng.integers(room if room > 0 else length))
     period = max(2 * (length - 1), 1)
     places = (start + step * np.arange(frames)) % period
     return np.asarray(np.where(places < length, places, period - places))
