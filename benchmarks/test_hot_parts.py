@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from napari_sam2 import Tracker, load_model
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.masks import MaskRecord, Renderer, compose, pack_logits
+from napari_sam2.tracking.claims import RANK_TRACKED, Layer, compose, hidden
+from napari_sam2.tracking.masks import MaskRecord, Renderer, pack_logits
 from napari_sam2.tracking.windows import Window
 
 Benchmark = Callable[..., Any]
@@ -106,8 +107,14 @@ def test_drawing_a_mask(benchmark: Benchmark, side: int) -> None:
 
 def test_composing_labels(benchmark: Benchmark) -> None:
     renderer = Renderer(64, (1024, 1024), clean=True)
-    layers = [(k, 0, renderer.region(disc_record(64))) for k in range(1, 21)]
-    benchmark(compose, (1024, 1024), layers)
+    shape, region = (1024, 1024), renderer.region(disc_record(64))
+    layers = [Layer(k, RANK_TRACKED, region, distance=k // 5) for k in range(1, 21)]
+
+    def labels() -> NDArray[np.int32]:
+        left_out = hidden(shape, layers)
+        return compose(shape, [layer for layer in layers if layer.object_id not in left_out])
+
+    benchmark(labels)
 
 
 def disc_record(side: int) -> MaskRecord:
