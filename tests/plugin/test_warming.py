@@ -26,11 +26,13 @@ def may_end(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_layers_come_when_they_can_be_made(
     open_desk: Callable[..., Any], may_end: threading.Event
 ) -> None:
-    desk = open_desk(movie())
+    desk = open_desk()
+    desk.viewer.add_image(movie())
     desk.qtbot.waitUntil(lambda: desk.panel.status.text.text() == "Getting ready.")
     assert desk.session is None
     may_end.set()
     desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+    desk.go_to(0)
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))

@@ -85,6 +85,7 @@ class SamPanel(QWidget):
             self._take_image()
         else:
             self._warming.start()
+            self._render_soon()
         QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
 
     def _lay_out(self) -> None:
@@ -207,7 +208,8 @@ class SamPanel(QWidget):
         self._render_soon()
 
     def _take_image(self) -> None:
-        if self.controller.image is None and not self.controller.is_closed:
+        is_wanted = self.controller.image is None and not self._warming.is_on
+        if is_wanted and not self.controller.is_closed:
             self.controller.choose_image(self._first_image())
 
     def _take_saved(self, layer: Image) -> None:
