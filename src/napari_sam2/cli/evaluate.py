@@ -98,6 +98,7 @@ def evaluate(
     from napari_sam2.evaluation.truth import check_pair, open_labels
     from napari_sam2.io.movies import open_movie
 
+    network = load(model, device, image_size)
     opened = open_movie(movie)
     right = open_labels(
         truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
@@ -106,7 +107,6 @@ def evaluate(
     right = _part(right, frames, objects, seed)
     run = _runner(protocol, kind, rounds, right, _frames(opened, right.shape[0]))
     other = run(_classical(), "baseline") if baseline else None
-    network = load(model, device, image_size)
     evaluation = run(network, str(protocol))
     provenance = {
         "model": network.config.name,
