@@ -60,6 +60,10 @@ class Masklet:
             kept = replace(record, direction=None) if seen is None else paint_record(record, seen)
             self.records[t] = kept
 
+    def unlocked(self, t: int) -> MaskRecord:
+        """The mask of a frame as it would be without a lock."""
+        return self.locked.get(t) or self.records[t]
+
     def unlock(self, t: int) -> None:
         """Bring a locked frame back to what it was."""
         put(self.records, t, self.locked.pop(t))

@@ -248,15 +248,14 @@ class Stored:
         """A stored mask with its claim to its pixels."""
         masklet = self._masklets[object_id]
         record = masklet.records[t]
-        rank = RANK_WINNER if is_winner or t in masklet.locked else _rank(record)
-        return Layer(object_id, rank, self._region(record), _distance(record, t, rank))
+        if is_winner or t in masklet.locked:
+            return Layer(object_id, RANK_WINNER, self._region(record))
+        return Layer(object_id, _rank(record), self._region(record), _distance(record, t))
 
     def _unlocked_layer(self, t: int, object_id: int) -> Layer:
         """The same as if the object were not locked: locks must not change what is hidden."""
-        masklet = self._masklets[object_id]
-        record = masklet.locked.get(t) or masklet.records[t]
-        rank = _rank(record)
-        return Layer(object_id, rank, self._region(record), _distance(record, t, rank))
+        record = self._masklets[object_id].unlocked(t)
+        return Layer(object_id, _rank(record), self._region(record), _distance(record, t))
 
     def _may_appear_or_hide(self, t: int, object_id: int, labels: NDArray[np.integer]) -> bool:
         """Whether a tracked mask may be in the labels now and was not, or the other way round."""
@@ -269,9 +268,9 @@ class Stored:
         others = (
             self._unlocked_layer(t, k)
             for k, m in self._masklets.items()
-            if k != object_id
-            and t in m.records
-            and may_reach(m.locked.get(t) or m.records[t], there)
+            if t in m.records
+            and (-_rank(m.unlocked(t)), _distance(m.unlocked(t), t)) < layer.claim
+            and may_reach(m.unlocked(t), there)  # before it is drawn
         )
         return may_be_hidden(layer, others)
 
@@ -300,8 +299,8 @@ def _rank(record: MaskRecord) -> int:
     return RANK_CLICKED if record.is_prompted else RANK_TRACKED
 
 
-def _distance(record: MaskRecord, t: int, rank: int) -> int:
+def _distance(record: MaskRecord, t: int) -> int:
     """Frames between a tracked mask and what it goes back to; 0 for others."""
-    if rank != RANK_TRACKED:
+    if _rank(record) != RANK_TRACKED:
         return 0
     return UNKNOWN_DISTANCE if record.anchor is None else abs(record.anchor - t)
