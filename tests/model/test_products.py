@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -53,6 +55,23 @@ def test_attention_to_narrow_values(tokens: tuple[int, int]) -> None:
     expected = F.scaled_dot_product_attention(q.expand(2, -1, -1), k, v)
     with torch.inference_mode():
         assert torch.allclose(attend_by_blocks(q, k, v), expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_parts_of_a_larger_tensor_take_no_longer(dtype: torch.dtype) -> None:
+    """Queries, keys and values of one head lie between those of others: kernels may stumble."""
+    heads = random(3, 1100, 4, 96).to(dtype)
+    q, k, v = heads[:, :, 1].unbind(0)
+    alone = [x[None].clone() for x in (q, k, v)]
+    with torch.inference_mode(), torch.autocast("cpu", enabled=dtype == torch.bfloat16):
+        attend_by_blocks(*alone)
+        start = time.process_time()
+        expected = attend_by_blocks(*alone)
+        took = time.process_time() - start
+        start = time.process_time()
+        found = attend_by_blocks(q[None], k[None], v[None])
+        assert time.process_time() - start < 20 * took
+    assert torch.equal(found, expected)
 
 
 def test_scores_of_any_size_stay_finite() -> None:

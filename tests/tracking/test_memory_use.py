@@ -14,14 +14,15 @@ from tests.worlds import World
 from .tiny import clicked, run
 
 
+@pytest.mark.parametrize("interval_s", [0.0, 60.0])
 def test_freed_memory_is_given_back_now_and_then(
-    tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+    interval_s: float, tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(passes, "TIDY_EVERY", 3)
+    monkeypatch.setattr(passes, "TIDY_EVERY_S", interval_s)
     monkeypatch.setattr(passes, "release_freed_memory", lambda: calls.append(1))
-    run(clicked(tiny_model, world, 1))
-    assert len(calls) == 2
+    frames = len(run(clicked(tiny_model, world, 1)))
+    assert len(calls) == (0 if interval_s else frames)
 
 
 @pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])

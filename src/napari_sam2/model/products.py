@@ -45,6 +45,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "
             dtype = torch.get_autocast_dtype("cpu")
             x, weight = x.to(dtype), weight.to(dtype)
             bias = None if bias is None else bias.to(dtype)
+        weight = weight.contiguous()  # with gaps, oneDNN takes a thousand times as long
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, after, [], "none")  # type: ignore[no-any-return]
     y = F.linear(x, weight, bias)
     if after == "none":
@@ -122,10 +123,9 @@ def attend_by_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """(N, C), (K, C), (K, D) -> (N, D)."""
-    ones = value.new_ones(value.shape[0], 1)
-    columns = torch.cat([value, ones], dim=1).T  # the last one sums the weights
+    columns = value.T
     blocks = [
-        (key[start : start + KEYS], columns[:, start : start + KEYS].contiguous())
+        (key[start : start + KEYS].contiguous(), columns[:, start : start + KEYS].contiguous())
         for start in range(0, key.shape[0], KEYS)
     ]
     starts = range(0, query.shape[0], QUERIES)
@@ -133,13 +133,14 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _attend_rows(query: Tensor, blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Of some queries; `blocks` are keys (k, C) with values and ones (D + 1, k)."""
+    """Of some queries; `blocks` are keys (k, C) and values (D, k)."""
     highest = query.new_full((query.shape[0], 1), -torch.inf, dtype=torch.float32)
-    total = torch.zeros((), dtype=torch.float32)
+    sums = total = torch.zeros((), dtype=torch.float32)
     for keys, values in blocks:
         scores = linear(query, keys, None).float()
         new = torch.maximum(highest, scores.amax(dim=1, keepdim=True))
-        weights = scores.sub_(new).exp2_().to(values.dtype)
-        total = total * (highest - new).exp2_() + linear(weights, values, None)
+        weights, fading = scores.sub_(new).exp2_(), (highest - new).exp2_()
+        sums = sums * fading + weights.sum(dim=1, keepdim=True)
+        total = total * fading + linear(weights.to(values.dtype), values, None)
         highest = new
-    return (total[:, :-1] / total[:, -1:]).to(query.dtype)
+    return (total / sums).to(query.dtype)

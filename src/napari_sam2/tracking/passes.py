@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
@@ -10,15 +11,13 @@ from typing import get_args
 from napari_sam2.tracking.engine import Job
 from napari_sam2.tracking.frames import DamagedFrame
 from napari_sam2.tracking.guard import as_lost, spills_over
-from napari_sam2.tracking.masks import (
-    MaskRecord,
-)
+from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.memory_use import release_freed_memory
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompted import Prompted
 from napari_sam2.tracking.results import FrameResult
 
-TIDY_EVERY = 16  # frames: it takes some milliseconds
+TIDY_EVERY_S = 1.0  # it takes some milliseconds
 
 
 class Passes(Prompted):
@@ -100,9 +99,11 @@ class Passes(Prompted):
         return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
 
     def _run(self, steps: list[Step]) -> Iterator[FrameResult]:
-        for number, (step, after) in enumerate(zip_longest(steps, steps[1:]), start=1):
-            if number % TIDY_EVERY == 0:
+        tidied = time.monotonic()
+        for step, after in zip_longest(steps, steps[1:]):
+            if time.monotonic() - tidied >= TIDY_EVERY_S:
                 release_freed_memory()
+                tidied = time.monotonic()
             active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
                 try:
