@@ -30,13 +30,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.measure import markdown, write_json
 
 Masks = dict[tuple[int, int], NDArray[np.bool_]]
+WHOLE: dict[str, Any] = {"image_size": 512}  # for blocks to be part of the maps
 SETTINGS: list[tuple[str, dict[str, Any], str | None]] = [  # name, of the model, of the tracker
     ("exact", {}, None),
     ("fast", {"precision": "fast"}, None),
-    ("local", {"memory_reach": "local"}, None),
-    ("whole frames: exact", {}, "whole"),
-    ("whole frames: fast", {"precision": "fast"}, "whole"),
-    ("whole frames: local", {"memory_reach": "local"}, "whole"),
+    ("whole frames, 512 px: exact", WHOLE, "whole"),
+    ("whole frames, 512 px: fast", {**WHOLE, "precision": "fast"}, "whole"),
+    ("whole frames, 512 px: local", {**WHOLE, "memory_reach": "local"}, "whole"),
+    (
+        "whole frames, 512 px: fast, local",
+        {**WHOLE, "precision": "fast", "memory_reach": "local"},
+        "whole",
+    ),
 ]
 
 

@@ -1,12 +1,12 @@
 """How long our network takes beside the reference implementation, on a CPU in float32.
 
-    python benchmarks/vs_reference.py --quick     # minutes; whole frames at 256 px
+    python benchmarks/vs_reference.py --quick     # minutes; whole frames at 512 px
     python benchmarks/vs_reference.py --json speed.json
     python benchmarks/vs_reference.py --quick --threads 1 --clock processor    # on a busy machine
 
 Both have the same random weights (`tests/model/reference.py`) and run in turn; rows are medians.
 The reference is always exact and sees whole memories; ours is exact where a row says nothing else,
-`fast` multiplies in bfloat16, and `local` looks at memories near the object only.
+`fast` multiplies in bfloat16, and `local` looks for an object near where it was.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Plan:
 
 
 FULL_PLAN = Plan(repeats=5, objects=16, again=50, largest=1024)
-QUICK_PLAN = Plan(repeats=2, objects=16, again=2, largest=256)
+QUICK_PLAN = Plan(repeats=2, objects=16, again=2, largest=512)
 
 
 class Comparison:

@@ -129,10 +129,10 @@ def most_objects(tiny_model: Sam2, monkeypatch: pytest.MonkeyPatch) -> list[int]
     room = [100]
     attend = type(tiny_model).attend
 
-    def attend_if_there_is_room(found: FrameFeatures, memory: Any) -> torch.Tensor:
+    def attend_if_there_is_room(found: FrameFeatures, memory: Any, *rest: Any) -> torch.Tensor:
         if len(memory.tokens) > room[0]:
             raise torch.OutOfMemoryError("out of memory.\nTried to allocate 9 GiB")
-        return attend(tiny_model, found, memory)
+        return attend(tiny_model, found, memory, *rest)
 
     monkeypatch.setattr(tiny_model, "attend", attend_if_there_is_room)
     return room

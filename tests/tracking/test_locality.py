@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.locality import block_cells, block_side
+from napari_sam2.model.blocks import Blocks
+from napari_sam2.model.sam2 import OUTSIDE_LOGIT
+from napari_sam2.tracking.locality import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import MaskRecord, draw_record
 from napari_sam2.tracking.windows import Window
 from tests.worlds import World
@@ -38,7 +40,11 @@ def local_model(tiny_model: Sam2) -> Sam2:
 
 @pytest.mark.parametrize(("side", "cells"), [(20, 16), (60, 16), (80, 24), (120, 32), (160, 64)])
 def test_block_grows_with_the_object(side: int, cells: int) -> None:
-    assert block_side({0: square(320, 320, side)}, [0], WINDOW, CELLS) == cells
+    assert block_side({0: square(320, 320, side)}, [0], 1, WINDOW, CELLS) == cells
+
+
+def test_small_maps_are_seen_as_a_whole() -> None:
+    assert block_side({0: square(320, 320, 20)}, [0], 1, WINDOW, 24) == 24
 
 
 def test_block_follows_the_object() -> None:
@@ -58,7 +64,20 @@ def test_block_stays_where_the_object_was_seen_last() -> None:
 
 def test_object_that_is_nowhere_gets_all_of_its_memories() -> None:
     hidden = draw_record(np.zeros((640, 640), bool), WINDOW, 256)
-    assert block_side({0: hidden}, [0], WINDOW, CELLS) == CELLS
+    assert block_side({0: hidden}, [0], 1, WINDOW, CELLS) == CELLS
+
+
+def test_object_is_looked_for_where_it_was_last() -> None:
+    records = {0: square(320, 320, 20), 1: square(20, 620, 20)}
+    assert block_corner(records, [0, 1], 2, WINDOW, CELLS, 16) == (0, 48)
+    assert block_corner(records, [0, 1], 0, WINDOW, CELLS, 16) == (24, 24)
+
+
+def test_lost_object_is_looked_for_everywhere() -> None:
+    hidden = draw_record(np.zeros((640, 640), bool), WINDOW, 256)
+    records = {0: square(320, 320, 20), 1: hidden}
+    assert block_side(records, [0, 1], 2, WINDOW, CELLS) == CELLS
+    assert block_side(records, [0, 1], 0, WINDOW, CELLS) == 16
 
 
 def test_all_cells_in_any_order_are_the_whole_memory(tiny_model: Sam2) -> None:
@@ -77,23 +96,29 @@ def test_all_cells_in_any_order_are_the_whole_memory(tiny_model: Sam2) -> None:
     assert torch.allclose(whole, local, atol=1e-5)
 
 
-def test_small_objects_are_tracked_with_part_of_their_memories(
+def test_small_objects_are_looked_for_near_where_they_were(
     local_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, Blocks | None]] = []
     attend = type(local_model).attend
 
-    def counting(features, memory):
-        seen.append(memory.tokens.shape[1] - memory.num_pointer_tokens)
-        return attend(local_model, features, memory)
+    def counting(features, memory, blocks=None):
+        seen.append((memory.tokens.shape[1] - memory.num_pointer_tokens, blocks))
+        return attend(local_model, features, memory, blocks)
 
     monkeypatch.setattr(local_model, "attend", counting)
     monkeypatch.setattr("napari_sam2.tracking.locality.REACH", 0.0)
     monkeypatch.setattr("napari_sam2.tracking.locality.MARGIN", 1)
+    monkeypatch.setattr("napari_sam2.tracking.locality.SMALLEST", 1)
     tracker = clicked(local_model, world, 1)
     tracker.add_mask(0, 1, world.mask(0, 1))
     run(tracker)
-    assert seen[0] == 4  # 2 x 2 of 16 cells, one memory
+    keys, blocks = seen[0]
+    assert keys == 4  # 2 x 2 of 16 cells, one memory
+    assert blocks is not None
+    assert (blocks.side, blocks.size) == (2, 4)
+    outside = logits(tracker)[1, 1] == OUTSIDE_LOGIT
+    assert outside.mean() == pytest.approx(0.75)
     assert mask(tracker, 7, 1) is not None
 
 

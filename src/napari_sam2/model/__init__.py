@@ -6,13 +6,8 @@ os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # before torch comes 
 
 from napari_sam2.model.checkpoint import build_model, load_model, read_state, recognise
 from napari_sam2.model.config import PRESETS, EncoderConfig, Sam2Config, image_sizes
-from napari_sam2.model.sam2 import (
-    Decoded,
-    FrameFeatures,
-    MemoryTokens,
-    PromptTensors,
-    Sam2,
-)
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.model.tensors import Decoded, FrameFeatures, MemoryTokens, PromptTensors
 
 __all__ = [
     "PRESETS",

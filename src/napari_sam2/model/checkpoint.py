@@ -42,8 +42,8 @@ def load_model(
         official ones): 512 is several times faster and sees half the detail. Position tables are
         interpolated.
     memory_reach : str
-        `whole`, or `local` for memory attention that is restricted to the neighbourhood of small
-        objects.
+        `whole`, or `local` for memory attention and masks that are restricted to the neighbourhood
+        of small objects.
     compiled : bool
         Whether the image encoder is compiled at its first use, which takes a minute or so and pays
         for long movies on a GPU. Where no compiler works it runs as it is.

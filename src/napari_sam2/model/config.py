@@ -100,8 +100,9 @@ class Sam2Config:
         `exact`: float32 on a CPU. `fast`: bfloat16 products on a CPU that has them, which moves
         masks by little (docs/performance.md); a GPU computes in bfloat16 in any case.
     memory_reach : str
-        `whole`: a frame looks at all of each memory. `local`: only at the part about the object,
-        where that is small in its window; quicker and not exact (docs/performance.md).
+        `whole`: all of a frame looks at all of each memory. `local`: an object that is small in its
+        window is looked for near the place where it was, by the part of its memories about it;
+        quicker and not exact (docs/performance.md).
     memory_scale, memory_bias : float
         Mask probabilities are scaled and shifted by these before they are memorized.
     """

@@ -40,7 +40,7 @@ class RotaryAttention(Attention):
         key, value : Tensor
             (B, K, C'), K a multiple of N plus `num_unplaced`, or as `key_table` says.
         table : Tensor
-            (N, C / 2 / heads) complex64 of `rotary_table`.
+            (N, C / 2 / heads) complex64 of `rotary_table`, or (B, 1, 1, N, C / 2 / heads).
         num_unplaced : int
             Keys at the end without a place.
         key_table : Tensor, optional
@@ -128,15 +128,16 @@ class MemoryAttention(nn.Module):
         Parameters
         ----------
         features, position : Tensor
-            (1 or B, N, C) features of the frame, and (1, N, C) their sine code.
+            (1 or B, N, C) features of the frame and their sine code.
         memory, memory_code : Tensor
             (B, K, memory_dim) and their position code.
         table : Tensor
-            (N, C / 2) complex64, rotary positions.
+            Rotary positions of the features: (N, C / 2) complex64, or (B, 1, 1, N, C / 2) where
+            they are another part of the frame for each object.
         num_unplaced : int
             Memory tokens at the end that are object pointers.
         key_table : Tensor, optional
-            Rotary positions of the memory tokens, where they are some cells of the maps only.
+            Rotary positions of the memory tokens, where they are others.
 
         Returns
         -------

@@ -7,14 +7,15 @@ elsewhere (`napari_sam2.tracking`). SAM 2 paper, §4 and §D.1.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.layers import MLP
 from napari_sam2.model.mask_decoder import (
@@ -32,136 +33,16 @@ from napari_sam2.model.neck import ImageEncoder
 from napari_sam2.model.position import rotary_table, sine_map, sine_vector
 from napari_sam2.model.products import pointwise
 from napari_sam2.model.prompt_encoder import NOT_A_POINT, PromptEncoder, draw_prompts, fade
+from napari_sam2.model.tensors import Decoded, FrameFeatures, MemoryTokens, PromptTensors
 
 log = logging.getLogger(__name__)
 
 NO_OBJECT_LOGIT = -1024.0
 MASK_PROMPT_LOGIT = 10.0
+OUTSIDE_LOGIT = -10.0  # where an object was not looked for
 LOGIT_LIMIT = 32.0  # previous logits are clamped to this before they become a mask prompt
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class FrameFeatures:
-    """What the image encoder says of a frame: once for all objects, or for each of B objects.
-
-    Attributes
-    ----------
-    stride16 : Tensor
-        (1 or B, C, H, W) image embedding, not conditioned on memory.
-    stride8, stride4 : Tensor
-        (1 or B, C / 4, 2 H, 2 W) and (1 or B, C / 8, 4 H, 4 W), ready for the mask decoder.
-    """
-
-    stride16: Tensor
-    stride8: Tensor
-    stride4: Tensor
-
-    @classmethod
-    def stack(cls, features: Sequence[FrameFeatures]) -> FrameFeatures:
-        """Features of B objects that do not see the same, as one batch in this order."""
-        return cls(
-            stride16=torch.cat([single.stride16 for single in features]),
-            stride8=torch.cat([single.stride8 for single in features]),
-            stride4=torch.cat([single.stride4 for single in features]),
-        )
-
-    def unstack(self) -> list[FrameFeatures]:
-        """The features of each by itself, none keeping the others in memory."""
-        if len(self.stride16) == 1:
-            return [self]
-        maps = (self.stride16, self.stride8, self.stride4)
-        parts = zip(*(torch.tensor_split(x, len(x)) for x in maps), strict=True)
-        return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
-
-    def to(self, device: torch.device) -> FrameFeatures:
-        """The same on a device; these themselves if they are there."""
-        if self.stride16.device == device:
-            return self
-        return FrameFeatures(
-            self.stride16.to(device), self.stride8.to(device), self.stride4.to(device)
-        )
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the three maps."""
-        return sum(
-            x.numel() * x.element_size() for x in (self.stride16, self.stride8, self.stride4)
-        )
-
-
-@dataclass(frozen=True)
-class PromptTensors:
-    """Prompts of B objects on one frame, in the network's own order and scale.
-
-    Attributes
-    ----------
-    points : Tensor
-        (B, P, 2) float32 (x, y) in pixels of the network's input; P may be 0.
-    labels : Tensor
-        (B, P) int64: 1, 0, 2, 3 (corners of a box, before the clicks) or -1 (padding).
-    mask_logits : Tensor or None
-        (B, 1, S / 4, S / 4) logits of the mask to start from.
-    has_mask : Tensor or None
-        (B,) bool where only some objects have a mask to start from.
-    """
-
-    points: Tensor
-    labels: Tensor
-    mask_logits: Tensor | None = None
-    has_mask: Tensor | None = None
-
-    @classmethod
-    def none(cls, batch: int, device: torch.device) -> PromptTensors:
-        """No prompt at all, for `batch` objects."""
-        return cls(
-            torch.zeros(batch, 0, 2, device=device),
-            torch.zeros(batch, 0, dtype=torch.long, device=device),
-        )
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """The mask of each object on a frame.
-
-    Attributes
-    ----------
-    mask_logits : Tensor
-        (B, 1, S / 4, S / 4); -1024 everywhere where the object is not visible.
-    predicted_iou : Tensor
-        (B,) in 0..1.
-    occlusion_score : Tensor
-        (B, 1) logit that the object is visible.
-    pointer : Tensor
-        (B, C) object pointer.
-    """
-
-    mask_logits: Tensor
-    predicted_iou: Tensor
-    occlusion_score: Tensor
-    pointer: Tensor
-
-
-@dataclass(frozen=True)
-class MemoryTokens:
-    """Memories of B objects as keys and values of memory attention.
-
-    Attributes
-    ----------
-    tokens, code : Tensor
-        (B, K, memory_dim) and their position code; pointer tokens come last.
-    num_pointer_tokens : int
-        How many of the K are parts of object pointers.
-    cells : Tensor or None
-        (B, K - num_pointer_tokens) int64 numbers of the map cells that the others are, row by row,
-        where they are not all cells of each memory.
-    """
-
-    tokens: Tensor
-    code: Tensor
-    num_pointer_tokens: int
-    cells: Tensor | None = None
 
 
 class Sam2(nn.Module):
@@ -269,7 +150,9 @@ class Sam2(nn.Module):
         """Embedding for a frame that has no memory to look at: (1 or B, C, H, W)."""
         return features.stride16 + self.no_mem_embed.reshape(1, -1, 1, 1)
 
-    def attend(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
+    def attend(
+        self, features: FrameFeatures, memory: MemoryTokens, blocks: Blocks | None = None
+    ) -> Tensor:
         """Condition a frame on the memories of each object.
 
         Parameters
@@ -278,25 +161,33 @@ class Sam2(nn.Module):
             Of one frame, the same for all objects or one for each.
         memory : MemoryTokens
             Of B objects, all with the same number of tokens.
+        blocks : Blocks, optional
+            The part of the frame that each object gets. Default: all of it.
 
         Returns
         -------
         Tensor
-            (B, C, H, W).
+            (B, C, H, W), the size of the blocks if there are any.
         """
-        height, width = features.stride16.shape[-2:]
+        seen = features.stride16
+        height, width = seen.shape[-2:]
         position = self._sine(height, width, self.config.d_model)
-        table = _rotary(height, width, self.config.d_model, self.device)
+        table = key_table = _rotary(height, width, self.config.d_model, self.device)
+        if memory.cells is not None:
+            key_table = table[memory.cells][:, None, None]
+        if blocks is not None:
+            seen, position = blocks.cut(seen), blocks.cut(position)
+            table = table[blocks.cells(self.device)][:, None, None]
         conditioned = self.memory_attention(
-            features.stride16.flatten(2).transpose(1, 2),
+            seen.flatten(2).transpose(1, 2),
             position.flatten(2).transpose(1, 2),
             memory.tokens,
             memory.code,
             table,
             memory.num_pointer_tokens,
-            None if memory.cells is None else table[memory.cells][:, None, None],
+            key_table,
         )
-        return conditioned.transpose(1, 2).reshape(conditioned.shape[0], -1, height, width)  # type: ignore[no-any-return]
+        return conditioned.transpose(1, 2).reshape(conditioned.shape[0], -1, *seen.shape[-2:])  # type: ignore[no-any-return]
 
     def gather_memory(
         self,
@@ -351,7 +242,11 @@ class Sam2(nn.Module):
         return self.obj_ptr_tpos_proj(code.to(self.obj_ptr_tpos_proj.weight.dtype))  # type: ignore[no-any-return]
 
     def candidates(
-        self, image: Tensor, features: FrameFeatures, prompts: PromptTensors
+        self,
+        image: Tensor,
+        features: FrameFeatures,
+        prompts: PromptTensors,
+        blocks: Blocks | None = None,
     ) -> Candidates:
         """All candidate masks of each object.
 
@@ -363,6 +258,8 @@ class Sam2(nn.Module):
             Of the frame, for the high-resolution skips.
         prompts : PromptTensors
             Of B objects.
+        blocks : Blocks, optional
+            The part of the frame that `image` is, and masks will be, for each object.
 
         Returns
         -------
@@ -370,14 +267,14 @@ class Sam2(nn.Module):
         """
         encoder, size = self.sam_prompt_encoder, self.config.image_size
         height, width = features.stride16.shape[-2:]
-        return self.sam_mask_decoder(  # type: ignore[no-any-return]
-            image,
-            encoder.pe_layer.grid(height, width),
-            encoder.encode_points(*_at_least_one_point(prompts), size),
-            self._dense_prompt(prompts, height, width),
-            features.stride4,
-            features.stride8,
-        )
+        code = encoder.pe_layer.grid(height, width)
+        dense = self._dense_prompt(prompts, height, width)
+        maps: tuple[Tensor, ...] = (code, dense, features.stride4, features.stride8)
+        if blocks is not None:
+            maps = tuple(blocks.cut(x) for x in maps)
+        code, dense, stride4, stride8 = maps
+        sparse = encoder.encode_points(*_at_least_one_point(prompts), size)
+        return self.sam_mask_decoder(image, code, sparse, dense, stride4, stride8)  # type: ignore[no-any-return]
 
     def _dense_prompt(self, prompts: PromptTensors, height: int, width: int) -> Tensor:
         """(B or 1, C, H, W) code of the mask to start from, with the clicks drawn in if so set."""
@@ -411,15 +308,18 @@ class Sam2(nn.Module):
         prompts: PromptTensors,
         *,
         surely_visible: bool = False,
+        blocks: Blocks | None = None,
     ) -> Decoded:
-        """The mask of each object; the first arguments as for `candidates`.
+        """The mask of each object on the whole frame; arguments as for `candidates`.
 
         At most one click leaves doubt, so three guesses are made and the best is kept; a box or
         more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
         just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
         """
-        found = self.candidates(image, features, prompts)
+        found = self.candidates(image, features, prompts, blocks)
         choice = self._choose(found, prompts)
+        if blocks is not None:
+            choice = replace(choice, masks=blocks.paste(choice.masks, OUTSIDE_LOGIT))
         score = found.occlusion_score
         return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
 

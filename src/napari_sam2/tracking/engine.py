@@ -17,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
+from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.products import has_quick_bfloat16
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT, PIXEL_MEAN, PIXEL_STD
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.features import FeatureCache, View
 from napari_sam2.tracking.frames import Frames
-from napari_sam2.tracking.locality import block_cells, block_side
+from napari_sam2.tracking.locality import block_cells, block_corner, block_side
 from napari_sam2.tracking.lookahead import Glimpse, Lookahead
 from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall
@@ -186,7 +187,7 @@ class Engine:
         self.features.load((t, job.window) for job in jobs)
         groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
-            groups[(*job.recall.length, self._memory_side(job))].append(index)
+            groups[(*job.recall.length, self._block_side(t, job))].append(index)
         results: dict[int, MaskRecord] = {}
         for indices in groups.values():
             group = [jobs[i] for i in indices]
@@ -196,10 +197,11 @@ class Engine:
 
     def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
         windows = [job.window for job in jobs]
-        features = self._features(t, windows)
-        conditioned = self.condition(t, jobs)
+        features, blocks = self._features(t, windows), self._blocks(t, jobs)
+        conditioned = self.condition(t, jobs, blocks)
+        prompts = self._tracking_prompts(jobs)
         with inference(self.model):
-            decoded = self.model.decode(conditioned, features, self._tracking_prompts(jobs))
+            decoded = self.model.decode(conditioned, features, prompts, blocks=blocks)
         return self._records(decoded, direction, windows)
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
@@ -218,8 +220,8 @@ class Engine:
         has_mask = torch.tensor([record is not None for record in shown], device=device)
         return PromptTensors(prompts.points, prompts.labels, logits, has_mask)
 
-    def condition(self, t: int, jobs: Sequence[Job]) -> Tensor:
-        """(B, C, H, W) embedding of a frame, conditioned on the memories of each object."""
+    def condition(self, t: int, jobs: Sequence[Job], blocks: Blocks | None = None) -> Tensor:
+        """(B, C, H, W) embedding of a frame or its blocks, conditioned on memories."""
         maps = [self._maps(job) for job in jobs]
         features = self._features(t, [job.window for job in jobs])
         device = self.model.device
@@ -236,20 +238,28 @@ class Engine:
                 torch.tensor([job.recall.slots for job in jobs], device=device),
                 torch.from_numpy(pointers).to(device),
                 torch.from_numpy(distances).reshape(pointers.shape[:2]).to(device),
-                self._memory_cells(jobs),
+                self._memory_cells(t, jobs),
             )
-            return self.model.attend(features, memory)
+            return self.model.attend(features, memory, blocks)
 
-    def _memory_side(self, job: Job) -> int:
-        """Side of the part of its memories that an object looks at, in cells."""
+    def _block_side(self, t: int, job: Job) -> int:
+        """Side of the part of a frame and of its memories that an object looks at, in cells."""
         size = self.model.config.image_size // 16
         if self.model.config.memory_reach == "whole":
             return size
-        return block_side(job.records, job.recall.frames, job.window, size)
+        return block_side(job.records, job.recall.frames, t, job.window, size)
 
-    def _memory_cells(self, jobs: Sequence[Job]) -> Tensor | None:
+    def _blocks(self, t: int, jobs: Sequence[Job]) -> Blocks | None:
+        """Where objects are looked for; None for everywhere."""
+        size, side = self.model.config.image_size // 16, self._block_side(t, jobs[0])
+        if side == size:
+            return None
+        corners = (block_corner(j.records, j.recall.frames, t, j.window, size, side) for j in jobs)
+        return Blocks(tuple(corners), side, size)
+
+    def _memory_cells(self, t: int, jobs: Sequence[Job]) -> Tensor | None:
         """(B, M, n) cells of the memories that objects look at; None for all."""
-        size, side = self.model.config.image_size // 16, self._memory_side(jobs[0])
+        size, side = self.model.config.image_size // 16, self._block_side(t, jobs[0])
         if side == size:
             return None
         cells = [block_cells(j.records, j.recall.frames, j.window, size, side) for j in jobs]

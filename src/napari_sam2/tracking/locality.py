@@ -1,7 +1,9 @@
-"""Local memory: of each memory only the part about the object ("memory_reach" of a model).
+"""Local memory: small objects look at what is about them only ("memory_reach" of a model).
 
-A cell of 5 % of the view fills 12 of the 4096 cells of a memory's map, and what is far from it
-hardly changes its mask. Keys keep the positions that they have in the whole map.
+An object of 5 % of the view fills 12 of the 4096 cells of a map, and what is far from it hardly
+changes its mask. So an object that was there a frame ago is looked for in a block about that place,
+by blocks of its memories about the places where it was then. Cells keep their positions in the
+whole map. An object that was lost is looked for everywhere.
 """
 
 from __future__ import annotations
@@ -17,19 +19,22 @@ from napari_sam2.tracking.windows import Extent, Window
 SHARES = (0.25, 0.375, 0.5)  # of the side of a map, few so that batches are large
 REACH = 2.0  # sides of the object that a block spans at least
 MARGIN = 2  # cells on each side besides, for objects of less than a cell
+SMALLEST = 16  # cells along an edge of a block: with less about it an object is not made out
 
 
 def block_side(
-    records: Mapping[int, MaskRecord], frames: Sequence[int], window: Window, size: int
+    records: Mapping[int, MaskRecord], frames: Sequence[int], t: int, window: Window, size: int
 ) -> int:
-    """How much of its memories an object needs.
+    """How much of a frame, and of its memories, an object needs.
 
     Parameters
     ----------
     records : mapping of int to MaskRecord
         Masks of the object by frame.
     frames : sequence of int
-        Frames whose memories take part.
+        Frames whose memories take part, at least one.
+    t : int
+        The frame on which it is looked for.
     window : Window
         The part of the image that the maps show.
     size : int
@@ -38,13 +43,29 @@ def block_side(
     Returns
     -------
     int
-        Side of a square block in cells; `size` where the object is large, or nowhere to be seen.
+        Side of a square block in cells; `size` where the object is large, or was lost.
     """
     extents = [extent for k in frames if (extent := records[k].extent) is not None]
-    if not extents:
+    if records[_nearest(frames, t)].extent is None:
         return size
     wanted = REACH * max(_length(extent, window, size) for extent in extents) + 2 * MARGIN
-    return next((int(share * size) for share in SHARES if share * size >= wanted), size)
+    sides = (int(share * size) for share in SHARES)
+    return next((side for side in sides if side >= max(wanted, SMALLEST)), size)
+
+
+def block_corner(
+    records: Mapping[int, MaskRecord],
+    frames: Sequence[int],
+    t: int,
+    window: Window,
+    size: int,
+    side: int,
+) -> tuple[int, int]:
+    """First row and column of the block in which an object is looked for on frame `t`.
+
+    The arguments are as for `block_side`, and the `side` that it returned.
+    """
+    return _corner(records[_nearest(frames, t)].extent, window, size, side)
 
 
 def block_cells(
@@ -68,11 +89,15 @@ def block_cells(
     seen = [k for k in frames if records[k].extent is not None]
     blocks = []
     for k in frames:
-        extent = records[min(seen, key=lambda other: abs(other - k))].extent if seen else None
+        extent = records[_nearest(seen, k)].extent if seen else None
         rows, columns = _corner(extent, window, size, side)
         span = np.arange(side)
         blocks.append(((rows + span)[:, None] * size + columns + span).ravel())
     return np.stack(blocks)
+
+
+def _nearest(frames: Sequence[int], t: int) -> int:
+    return min(frames, key=lambda k: abs(k - t))
 
 
 def _length(extent: Extent, window: Window, size: int) -> float:

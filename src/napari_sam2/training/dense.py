@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam2.model.config import Sam2Config
-from napari_sam2.model.sam2 import FrameFeatures
+from napari_sam2.model.tensors import FrameFeatures
 
 OFFSET_SCALE = 32.0  # pixels
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam2.model.mask_decoder import Choice, choose_guess, keep_single
-from napari_sam2.model.sam2 import FrameFeatures, PromptTensors, Sam2
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.model.tensors import FrameFeatures, PromptTensors
 from napari_sam2.training.clicks import box_prompt, corrective_click, first_click
 from napari_sam2.training.config import LossWeights
 from napari_sam2.training.losses import Terms, actual_iou, frame_losses

@@ -1,0 +1,131 @@
+"""What goes into the network of SAM 2 and comes out of it, as tensors with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """What the image encoder says of a frame: once for all objects, or for each of B objects.
+
+    Attributes
+    ----------
+    stride16 : Tensor
+        (1 or B, C, H, W) image embedding, not conditioned on memory.
+    stride8, stride4 : Tensor
+        (1 or B, C / 4, 2 H, 2 W) and (1 or B, C / 8, 4 H, 4 W), ready for the mask decoder.
+    """
+
+    stride16: Tensor
+    stride8: Tensor
+    stride4: Tensor
+
+    @classmethod
+    def stack(cls, features: Sequence[FrameFeatures]) -> FrameFeatures:
+        """Features of B objects that do not see the same, as one batch in this order."""
+        return cls(
+            stride16=torch.cat([single.stride16 for single in features]),
+            stride8=torch.cat([single.stride8 for single in features]),
+            stride4=torch.cat([single.stride4 for single in features]),
+        )
+
+    def unstack(self) -> list[FrameFeatures]:
+        """The features of each by itself, none keeping the others in memory."""
+        if len(self.stride16) == 1:
+            return [self]
+        maps = (self.stride16, self.stride8, self.stride4)
+        parts = zip(*(torch.tensor_split(x, len(x)) for x in maps), strict=True)
+        return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
+
+    def to(self, device: torch.device) -> FrameFeatures:
+        """The same on a device; these themselves if they are there."""
+        if self.stride16.device == device:
+            return self
+        return FrameFeatures(
+            self.stride16.to(device), self.stride8.to(device), self.stride4.to(device)
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the three maps."""
+        return sum(
+            x.numel() * x.element_size() for x in (self.stride16, self.stride8, self.stride4)
+        )
+
+
+@dataclass(frozen=True)
+class PromptTensors:
+    """Prompts of B objects on one frame, in the network's own order and scale.
+
+    Attributes
+    ----------
+    points : Tensor
+        (B, P, 2) float32 (x, y) in pixels of the network's input; P may be 0.
+    labels : Tensor
+        (B, P) int64: 1, 0, 2, 3 (corners of a box, before the clicks) or -1 (padding).
+    mask_logits : Tensor or None
+        (B, 1, S / 4, S / 4) logits of the mask to start from.
+    has_mask : Tensor or None
+        (B,) bool where only some objects have a mask to start from.
+    """
+
+    points: Tensor
+    labels: Tensor
+    mask_logits: Tensor | None = None
+    has_mask: Tensor | None = None
+
+    @classmethod
+    def none(cls, batch: int, device: torch.device) -> PromptTensors:
+        """No prompt at all, for `batch` objects."""
+        return cls(
+            torch.zeros(batch, 0, 2, device=device),
+            torch.zeros(batch, 0, dtype=torch.long, device=device),
+        )
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The mask of each object on a frame.
+
+    Attributes
+    ----------
+    mask_logits : Tensor
+        (B, 1, S / 4, S / 4); -1024 everywhere where the object is not visible.
+    predicted_iou : Tensor
+        (B,) in 0..1.
+    occlusion_score : Tensor
+        (B, 1) logit that the object is visible.
+    pointer : Tensor
+        (B, C) object pointer.
+    """
+
+    mask_logits: Tensor
+    predicted_iou: Tensor
+    occlusion_score: Tensor
+    pointer: Tensor
+
+
+@dataclass(frozen=True)
+class MemoryTokens:
+    """Memories of B objects as keys and values of memory attention.
+
+    Attributes
+    ----------
+    tokens, code : Tensor
+        (B, K, memory_dim) and their position code; pointer tokens come last.
+    num_pointer_tokens : int
+        How many of the K are parts of object pointers.
+    cells : Tensor or None
+        (B, K - num_pointer_tokens) int64 numbers of the map cells that the others are, row by row,
+        where they are not all cells of each memory.
+    """
+
+    tokens: Tensor
+    code: Tensor
+    num_pointer_tokens: int
+    cells: Tensor | None = None
