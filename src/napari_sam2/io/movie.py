@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.io.scale import ImageScale
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 
 class ArrayLike(Protocol):
@@ -76,6 +78,7 @@ def lazy_stack(
     shape : (T, Y, X) or (T, Y, X, C)
     dtype : dtype
     """
+    import dask.array as da  # heavy, and of no use to who has only arrays in memory
 
     def read_block(block_id: tuple[int, ...]) -> NDArray[Any]:
         return read_frame(block_id[0])[np.newaxis]

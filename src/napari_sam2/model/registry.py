@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-import pooch
-import requests
 
 EMBEDDED = "cells"
 BASE_URL = "https://dl.fbaipublicfiles.com/segment_anything_2"
@@ -193,6 +191,8 @@ def verify(name: str) -> bool:
     -------
     bool
     """
+    import pooch
+
     info = _info(name)
     path = cache_dir() / info.filename
     return path.is_file() and pooch.file_hash(str(path), alg="sha256") == info.sha256
@@ -222,6 +222,9 @@ def download(name: str, progress: Progress | None = None) -> Path:
     OSError
         If the cache folder cannot be written.
     """
+    import pooch  # who downloads nothing needs neither of them
+    import requests
+
     info = _info(name)
     try:
         path = pooch.retrieve(
