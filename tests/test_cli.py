@@ -217,19 +217,34 @@ def test_download_ends_with_the_path(run: Any, monkeypatch: pytest.MonkeyPatch) 
     assert run("models", "download", "sam2_tiny").out == "sam2_tiny: sam2_tiny.pt\n"
 
 
-def test_input_size_reaches_the_model(
-    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), {"image_size": None, "precision": "exact", "memory_reach": "whole"}),
+        (
+            ("--image-size", "512"),
+            {"image_size": 512, "precision": "exact", "memory_reach": "whole"},
+        ),
+        (("--fast", "--local"), {"image_size": None, "precision": "fast", "memory_reach": "local"}),
+    ],
+)
+def test_settings_reach_the_model(
+    options: tuple[str, ...],
+    expected: dict[str, Any],
+    run: Any,
+    movie: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[Any] = []
 
-    def load_model(name: str, device: Any, *, image_size: int | None) -> Any:
-        asked.append((name, image_size))
+    def load_model(name: str, device: Any, **settings: Any) -> Any:
+        asked.append((name, settings))
         return build_tiny_model()
 
     monkeypatch.setattr("napari_sam2.model.load_model", load_model)
-    result = run(*TRACK, "--model", "tiny", "--image-size", "512")
+    result = run(*TRACK, "--model", "tiny", *options)
     assert result.code == 0, result.err
-    assert asked == [("sam2.1_tiny", 512)]
+    assert asked == [("sam2.1_tiny", expected)]
 
 
 def test_embedded_model_has_one_input_size() -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError
-from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, SizeOption, load
+from napari_sam2.cli.options import (
+    DeviceOption,
+    FastOption,
+    LocalOption,
+    ModelOption,
+    OverwriteOption,
+    SizeOption,
+    load,
+)
 from napari_sam2.cli.reports import (
     CsvOption,
     JsonOption,
@@ -68,6 +76,8 @@ def evaluate(
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
+    fast: FastOption = False,
+    local: LocalOption = False,
     objects: Annotated[
         int | None, typer.Option(min=1, help="This many objects only, drawn by lot.")
     ] = None,
@@ -98,7 +108,7 @@ def evaluate(
     from napari_sam2.evaluation.truth import check_pair, open_labels
     from napari_sam2.io.movies import open_movie
 
-    network = load(model, device, image_size)
+    network = load(model, device, image_size, fast=fast, local=local)
     opened = open_movie(movie)
     right = open_labels(
         truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
@@ -111,6 +121,8 @@ def evaluate(
     provenance = {
         "model": network.config.name,
         "image_size": network.config.image_size,
+        "precision": network.config.precision,
+        "memory_reach": network.config.memory_reach,
         "weights_sha256": hash_of_weights(model),
         "device": str(network.device),
         "movie": str(movie),

@@ -40,11 +40,30 @@ SizeOption = Annotated[
         "about a seventh of the time on a CPU, with half the detail.",
     ),
 ]
+FastOption = Annotated[
+    bool,
+    typer.Option("--fast", help="Multiply in bfloat16 on a CPU that can: masks move by little."),
+]
+LocalOption = Annotated[
+    bool,
+    typer.Option(
+        "--local",
+        help="Look for small objects near where they were: much faster for many objects and an "
+        "official model.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 
-def load(name: str, device: str, image_size: int | None = None) -> Sam2:
-    """The model of an option; "tiny" stands for "sam2.1_tiny" and so on.
+def load(
+    name: str,
+    device: str,
+    image_size: int | None = None,
+    *,
+    fast: bool = False,
+    local: bool = False,
+) -> Sam2:
+    """The model of the options above; "tiny" stands for "sam2.1_tiny" and so on.
 
     Raises
     ------
@@ -69,7 +88,13 @@ def load(name: str, device: str, image_size: int | None = None) -> Sam2:
     except ValueError as error:
         raise UsageError(str(error)) from error
     source = full_name if full_name in PRESETS else Path(name)
-    network = load_model(source, target, image_size=image_size)
+    network = load_model(
+        source,
+        target,
+        image_size=image_size,
+        precision="fast" if fast else "exact",
+        memory_reach="local" if local else "whole",
+    )
     sizes = image_sizes(network.config)
     if len(sizes) == 1 and image_size not in (None, *sizes):
         raise UsageError(

@@ -11,6 +11,8 @@ from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.options import (
     DeviceOption,
     Direction,
+    FastOption,
+    LocalOption,
     ModelOption,
     OverwriteOption,
     SizeOption,
@@ -37,6 +39,8 @@ def track(
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
+    fast: FastOption = False,
+    local: LocalOption = False,
     direction: Annotated[Direction, typer.Option(help="From the prompts.")] = Direction.both,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
     overwrite: OverwriteOption = False,
@@ -60,7 +64,7 @@ def track(
 
     opened = open_movie(movie)
     given = read_prompts(prompts, opened.shape)
-    network = load(model, device, image_size)
+    network = load(model, device, image_size, fast=fast, local=local)
     annotation = Annotation(Tracker(network, Frames(opened.data, rgb=opened.rgb)))
     rate = carry_out(annotation, given, direction)
     write_labels(output, annotation.labels, opened.scale)
