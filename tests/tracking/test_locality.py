@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ import torch
 from napari_sam2.model import Sam2
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import OUTSIDE_LOGIT
+from napari_sam2.tracking import Tracker
 from napari_sam2.tracking.locality import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import MaskRecord, draw_record
 from napari_sam2.tracking.windows import Window
 from tests.worlds import World
 
-from .tiny import clicked, equal, logits, mask, run
+from .tiny import clicked, close, equal, logits, mask, run
 
 WINDOW = Window(0, 0, 640, 640)
 CELLS = 64  # of 10 pixels
@@ -36,6 +38,14 @@ def local_model(tiny_model: Sam2) -> Sam2:
     model = copy(tiny_model)
     model.config = replace(model.config, memory_reach="local")
     return model
+
+
+@pytest.fixture
+def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 2 x 2 of the 4 x 4 cells that the tiny network has."""
+    monkeypatch.setattr("napari_sam2.tracking.locality.REACH", 0.0)
+    monkeypatch.setattr("napari_sam2.tracking.locality.MARGIN", 1)
+    monkeypatch.setattr("napari_sam2.tracking.locality.SMALLEST", 1)
 
 
 @pytest.mark.parametrize(("side", "cells"), [(20, 16), (60, 16), (80, 24), (120, 32), (160, 64)])
@@ -96,6 +106,7 @@ def test_all_cells_in_any_order_are_the_whole_memory(tiny_model: Sam2) -> None:
     assert torch.allclose(whole, local, atol=1e-5)
 
 
+@pytest.mark.usefixtures("tiny_blocks")
 def test_small_objects_are_looked_for_near_where_they_were(
     local_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,9 +118,6 @@ def test_small_objects_are_looked_for_near_where_they_were(
         return attend(local_model, features, memory, blocks)
 
     monkeypatch.setattr(local_model, "attend", counting)
-    monkeypatch.setattr("napari_sam2.tracking.locality.REACH", 0.0)
-    monkeypatch.setattr("napari_sam2.tracking.locality.MARGIN", 1)
-    monkeypatch.setattr("napari_sam2.tracking.locality.SMALLEST", 1)
     tracker = clicked(local_model, world, 1)
     tracker.add_mask(0, 1, world.mask(0, 1))
     run(tracker)
@@ -120,6 +128,27 @@ def test_small_objects_are_looked_for_near_where_they_were(
     outside = logits(tracker)[1, 1] == OUTSIDE_LOGIT
     assert outside.mean() == pytest.approx(0.75)
     assert mask(tracker, 7, 1) is not None
+
+
+@pytest.mark.usefixtures("tiny_blocks")
+@pytest.mark.parametrize("object_batch", [1, 16])
+def test_objects_in_blocks_know_nothing_of_each_other(
+    local_model: Sam2, world: World, object_batch: int
+) -> None:
+    """Each has a block of its own in one batch, both ways and after a correction."""
+    alone = _corrected(local_model, world, 1)
+    together = _corrected(local_model, world, 2, 1, object_batch=object_batch)
+    assert close(logits(together, 1), logits(alone))
+
+
+def _corrected(model: Sam2, world: World, *object_ids: int, **settings: Any) -> Tracker:
+    tracker = Tracker(model, world.images, clean=False, **settings)
+    for object_id in object_ids:
+        tracker.add_mask(0, object_id, world.mask(0, object_id))
+    run(tracker)
+    tracker.add_points(4, 1, [world.centre(4, 1)], [1])
+    run(tracker, direction="both")
+    return tracker
 
 
 def test_large_objects_see_what_they_always_saw(
