@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from napari_sam2.plugin.panel import SamPanel
-from napari_sam2.plugin.warming import warm_up
+from napari_sam2.plugin.warming import warm_shapes
 
 from . import hands, world
 
@@ -16,7 +16,7 @@ from . import hands, world
 @pytest.fixture(scope="session", autouse=True)
 def _light_garbage(_one_torch_thread: None) -> None:
     """Look away from what stays for good: napari collects garbage with every layer that goes."""
-    warm_up()  # the first test opens its desk as all others do
+    warm_shapes()  # the first test opens its desk as all others do
     gc.collect()
     gc.freeze()
 

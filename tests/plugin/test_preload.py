@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 
@@ -27,3 +28,22 @@ def test_a_missing_torch_is_left_to_its_import(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(preload, "find_spec", lambda name: None)
     assert not preload.preload_torch()
+
+
+def test_no_garbage_is_looked_for_while_modules_load():
+    from napari_sam2.plugin.preload import uncollected
+
+    with pytest.raises(ImportError), uncollected():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_what_somebody_put_aside_for_good_stays_aside():
+    from napari_sam2.plugin.preload import uncollected
+
+    count = gc.get_freeze_count()  # those of the whole run, see conftest.py
+    assert count
+    with uncollected():
+        pass
+    assert gc.get_freeze_count() == count

@@ -9,48 +9,102 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.plugin.warming import is_warm, warm_up
+from napari_sam2.plugin.warming import is_warm, warm_points
 
 from .world import disc, disc_centre, movie
 
 
 @pytest.fixture
-def may_end(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Layers cannot be made before it is set."""
+def may_click(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Points layers cannot be made before it is set."""
     event = threading.Event()
     monkeypatch.setattr("napari_sam2.plugin.panel.is_warm", lambda: False)
-    monkeypatch.setattr("napari_sam2.plugin.warming.warm_up", lambda: event.wait(20))
+    monkeypatch.setattr("napari_sam2.plugin.panel.warm_points", lambda: event.wait(20))
     return event
 
 
+@pytest.fixture
+def may_draw(may_click: threading.Event, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Shapes layers cannot be made before it is set, Points layers can."""
+    may_click.set()
+    event = threading.Event()
+    monkeypatch.setattr("napari_sam2.plugin.panel.warm_shapes", lambda: event.wait(20))
+    return event
+
+
+def wait_until_open(desk: Any) -> None:
+    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+
+
 def test_layers_come_when_they_can_be_made(
-    open_desk: Callable[..., Any], may_end: threading.Event
+    open_desk: Callable[..., Any], may_click: threading.Event
 ) -> None:
     desk = open_desk()
     desk.viewer.add_image(movie())
     desk.qtbot.waitUntil(lambda: desk.panel.status.text.text() == "Getting ready.")
     assert desk.session is None
-    may_end.set()
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+    may_click.set()
+    wait_until_open(desk)
     desk.go_to(0)
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
 
 
-def test_a_widget_may_be_closed_before(
-    open_desk: Callable[..., Any], may_end: threading.Event
+def test_clicks_are_taken_before_shapes(
+    open_desk: Callable[..., Any], may_draw: threading.Event
 ) -> None:
     desk = open_desk(movie())
+    wait_until_open(desk)
+    desk.go_to(0)
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert desk.session.has_prompts(1)
+    assert desk.session.layers.shapes is None
+    assert not desk.session.layers.missing()
+    may_draw.set()
+    desk.qtbot.waitUntil(lambda: desk.session.layers.shapes is not None)
+    names = [layer.name for layer in desk.viewer.layers][1:]
+    assert names == ["SAM 2 labels", "SAM 2 shapes", "SAM 2 clicks"]
+
+
+def test_shapes_that_come_later_leave_the_tool_in_hand(
+    open_desk: Callable[..., Any], may_draw: threading.Event
+) -> None:
+    desk = open_desk(movie())
+    wait_until_open(desk)
+    desk.viewer.layers.selection.active = desk.labels
+    desk.labels.mode = "paint"
+    may_draw.set()
+    desk.qtbot.waitUntil(lambda: desk.session.layers.shapes is not None)
+    desk.settle()
+    assert set(desk.viewer.layers.selection) == {desk.labels}
+    assert desk.labels.mode == "paint"
+
+
+def test_a_widget_may_be_closed_before(
+    open_desk: Callable[..., Any], may_click: threading.Event
+) -> None:
+    desk = open_desk(movie())
+    desk.qtbot.waitUntil(desk.panel._points_warming._thread.is_alive)
     desk.panel.shut_down()
-    may_end.set()
-    thread = desk.panel._warming._thread
+    may_click.set()
+    thread = desk.panel._points_warming._thread
     desk.qtbot.waitUntil(lambda: not thread.is_alive())
     desk.breathe()
     assert desk.session is None
     assert len(desk.viewer.layers) == 1
 
 
+def test_a_widget_that_is_closed_at_once_warms_nothing(
+    open_desk: Callable[..., Any], may_click: threading.Event
+) -> None:
+    desk = open_desk(movie())
+    desk.panel.shut_down()
+    desk.panel._shapes_warming.start()
+    assert not desk.panel._shapes_warming._thread.is_alive()
+
+
 def test_a_layer_brings_in_what_the_next_ones_need() -> None:
-    warm_up()
+    warm_points()
     assert is_warm()

@@ -97,6 +97,7 @@ class Controller(QObject):
         self.image: Image | None = None  # the chosen one
         self.session: ImageSession | None = None  # of the chosen image
         self.problem: str | None = None  # why the chosen image has no session
+        self._puts_off_shapes = False
         self.exporting: Path | None = None
         self.saving = Saving(lambda: self.session, self._thread.send)
         self.is_closed = False
@@ -185,6 +186,7 @@ class Controller(QObject):
         others = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
         suffix = f" · {image.name}" if len(others) > 1 else ""
         layers = ImageLayers(image, self._last_number, suffix, self._screen_pixel, self)
+        layers.puts_off_shapes = self._puts_off_shapes
         session = ImageSession(self._last_number, image, layers)
         image.events.contrast_limits.connect(self._on_contrast)
         image.events.data.connect(self._on_data)
@@ -200,6 +202,23 @@ class Controller(QObject):
     def reopen(self, session: ImageSession) -> None:
         """Open the document of an image anew, with the saved annotation that it names."""
         self._open(session)
+        self.changed.emit()
+
+    def put_off_shapes(self) -> None:
+        """Work without Shapes layers until `add_shapes`."""
+        self._puts_off_shapes = True
+
+    def add_shapes(self) -> None:
+        """Add the Shapes layers that were put off; what is selected stays so."""
+        self._puts_off_shapes = False
+        selection = self.layer_list.selection
+        active, selected = selection.active, set(selection)
+        for session in self._sessions.values():
+            session.layers.puts_off_shapes = False
+            session.layers.add_shapes(self.layer_list)
+            session.show(None)
+        selection.active = active
+        selection.update(selected)
         self.changed.emit()
 
     def restore_layers(self, session: ImageSession | None = None) -> None:

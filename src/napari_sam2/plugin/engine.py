@@ -7,11 +7,12 @@ widget costs nothing.
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_sam2.plugin.messages import ModelChoice
-from napari_sam2.plugin.preload import preload_torch
+from napari_sam2.plugin.preload import preload_torch, uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +97,12 @@ class Sam2Engine:
     """The engine that ships: our SAM 2 on torch."""
 
     def begin(self) -> None:
-        """Leave one core to the window, which stays fluid that way."""
+        """Load all that an image needs, and leave one core to the window: so it stays fluid."""
         preload_torch()
-        import torch
+        with uncollected():
+            import torch
+
+            from napari_sam2.plugin import autosave  # noqa: F401  with tracker and annotation
 
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
@@ -149,6 +153,12 @@ class Sam2Engine:
         from napari_sam2.model.registry import download
 
         download(name, progress)
+
+
+def shipped_engine() -> Sam2Engine:
+    """The engine that ships; another thread brings its libraries into memory meanwhile."""
+    threading.Thread(target=preload_torch, name="napari-sam2 preloading", daemon=True).start()
+    return Sam2Engine()
 
 
 def title_of(name: str) -> str:

@@ -89,6 +89,7 @@ class ImageLayers:
         self._screen_pixel = screen_pixel
         self._listener = listener
         self.labels_data: NDArray[Any] | None = None
+        self.puts_off_shapes = False  # they are no missing layer then
         self._current = (1, INCLUDE)
         self.colours: LabelColours = object_palette()
         self._hidden: frozenset[int] = frozenset()
@@ -134,7 +135,7 @@ class ImageLayers:
         """Which of the layers are not there."""
         present = {
             "labels": self.labels is not None or self.labels_data is None,
-            "shapes": self.shapes is not None,
+            "shapes": self.shapes is not None or self.puts_off_shapes,
             "clicks": self.points is not None,
         }
         return [name for name, is_present in present.items() if not is_present]
@@ -144,13 +145,20 @@ class ImageLayers:
     def add_missing(self, layers: LayerList) -> None:
         """Add the layers that are not there, above their image."""
         self.add_labels(layers)
-        if self.shapes is None:
-            self.shapes = self._make_shapes()
-            layers.append(self.shapes.layer)
+        self.add_shapes(layers)
         if self.points is None:
             self.points = self._make_points()
             layers.append(self.points.layer)
         self.set_current(*self._current)
+
+    def add_shapes(self, layers: LayerList) -> None:
+        """Add the layer for shapes below the clicks, unless it is put off."""
+        if self.shapes is None and not self.puts_off_shapes:
+            self.shapes = self._make_shapes()
+            clicks = None if self.points is None else self.points.layer
+            above = (i for i, layer in enumerate(layers) if layer is clicks)
+            layers.insert(next(above, len(layers)), self.shapes.layer)
+            self.shapes.set_current(self._current[0])
 
     def add_labels(self, layers: LayerList) -> None:
         """Add the layer for labels once there are labels to show."""

@@ -12,14 +12,14 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QW
 
 from napari_sam2.plugin.adoption import Adoption
 from napari_sam2.plugin.controller import Controller
-from napari_sam2.plugin.engine import Sam2Engine
+from napari_sam2.plugin.engine import shipped_engine
 from napari_sam2.plugin.images import SESSION
 from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
 from napari_sam2.plugin.tips import Situation, action, tip
-from napari_sam2.plugin.warming import Warming, is_warm
+from napari_sam2.plugin.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
@@ -54,7 +54,7 @@ class SamPanel(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, engine: EngineFactory | None = None) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.controller = Controller(napari_viewer, engine or Sam2Engine(), self)
+        self.controller = Controller(napari_viewer, engine or shipped_engine(), self)
         self.adoption = Adoption(self.controller, self)
         self.image = ImagePicker()
         self.adopt = AdoptBox()
@@ -79,14 +79,18 @@ class SamPanel(QWidget):
         self._help_key = QShortcut(QKeySequence("?"), self)
         self._lay_out()
         self._connect()
-        self._warming = Warming(self)
-        self._warming.finished.connect(self._take_image)
-        if is_warm():
-            self._take_image()
-        else:
-            self._warming.start()
+        self._points_warming = Warming(warm_points, self)
+        self._points_warming.finished.connect(self._let_click)
+        self._shapes_warming = Warming(warm_shapes, self)
+        self._shapes_warming.finished.connect(self.controller.add_shapes)
+        self._is_cold = not is_warm()
+        if self._is_cold:
+            self.controller.put_off_shapes()
             self._render_soon()
-        QTimer.singleShot(0, self.controller.start)  # once the window shows the widget
+            QTimer.singleShot(0, self._points_warming.start)  # once the window shows the widget
+        else:
+            self._take_image()
+            QTimer.singleShot(0, self.controller.start)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(scrolled(self))
@@ -170,7 +174,8 @@ class SamPanel(QWidget):
         if self.controller.is_closed:
             return
         self._render_timer.stop()
-        self._warming.stop()
+        self._points_warming.stop()
+        self._shapes_warming.stop()
         self.adoption.close()
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
@@ -208,9 +213,30 @@ class SamPanel(QWidget):
         self._render_soon()
 
     def _take_image(self) -> None:
-        is_wanted = self.controller.image is None and not self._warming.is_on
+        is_wanted = self.controller.image is None and not self._is_warming
         if is_wanted and not self.controller.is_closed:
             self.controller.choose_image(self._first_image())
+
+    @property
+    def _is_warming(self) -> bool:
+        """Whether no image can be worked on yet."""
+        return self._is_cold and not self._points_warming.is_over
+
+    def _let_click(self) -> None:
+        """Add the layer for clicks; once the window has drawn it, the model comes in.
+
+        Both need Python's lock for nearly all that they do: one after the other they are as quick,
+        and the user clicks at once.
+        """
+        self._take_image()
+        QTimer.singleShot(RENDER_INTERVAL_MS, self.controller.start)
+
+    def _warm_shapes_in_time(self) -> None:
+        """Prepare the layer for shapes when the model is there, or will not come."""
+        session = self.controller.session
+        is_opening = session is not None and not session.is_open and session.problem is None
+        if self._is_cold and not self.controller.models.is_loading and not is_opening:
+            self._shapes_warming.start()
 
     def _take_saved(self, layer: Image) -> None:
         """Work on the image of a saved annotation that was opened."""
@@ -301,6 +327,7 @@ class SamPanel(QWidget):
     def _render(self) -> None:
         """Show the state of the controller."""
         controller, session = self.controller, self.controller.session
+        self._warm_shapes_in_time()
         self._bind_keys()
         self.image.show_images(self._images(), controller.image)
         self._render_model()
@@ -354,7 +381,7 @@ class SamPanel(QWidget):
             "has_images": bool(self._images()),
             "has_image": session is not None,
             "problem": controller.problem or (session.problem if session else None),
-            "is_warming": self._warming.is_on,
+            "is_warming": self._is_warming,
             "has_model": models.loaded is not None,
             "is_loading": models.is_loading,
             "is_missing": models.missing is not None,

@@ -1,4 +1,4 @@
-"""Bring the libraries of torch into memory without holding up other threads.
+"""Bring modules in without holding up other threads more than they have to.
 
 Python keeps its global lock while it loads an extension module. For torch that takes a third of a
 second, and more than one from a cold disk, in which the window stands still although another thread
@@ -9,9 +9,12 @@ are there already.
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,3 +50,23 @@ def _load(path: Path, name: str) -> bool:
     if not is_loaded:
         logger.debug("could not load %s ahead of torch", path)
     return is_loaded
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Load modules without a search for garbage among what they make.
+
+    They make objects by the hundred thousand, which stay. Python would look through all that the
+    program has again and again meanwhile, which takes a third of the time, while every thread
+    stands still. In the end they count as old, as what has been looked through does.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():  # else somebody else has put objects aside for good
+            gc.freeze()
+            gc.unfreeze()
+        if was_on:
+            gc.enable()
