@@ -298,6 +298,7 @@ class ThresholdEngine:
         self.sources: list[ImageSource] = []
         self.loaded: list[tuple[str, str]] = []
         self.downloaded: list[str] = []
+        self.reaches: list[tuple[str, bool]] = []
 
     def begin(self) -> None:
         pass
@@ -319,6 +320,9 @@ class ThresholdEngine:
             raise FileNotFoundError(f"no checkpoint at {name}")
         self.loaded.append((name, device))
         return LoadedModel(name, "cpu", image_size or sizes[0], sizes)
+
+    def set_reach(self, model: str, is_local: bool) -> None:
+        self.reaches.append((model, is_local))
 
     def open_image(self, model: str, source: ImageSource) -> OpenedImage:
         self.sources.append(source)

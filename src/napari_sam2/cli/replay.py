@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
-from napari_sam2.cli.options import DeviceOption, OverwriteOption, SizeOption, load
+from napari_sam2.cli.options import (
+    DeviceOption,
+    FastOption,
+    LocalOption,
+    OverwriteOption,
+    SizeOption,
+    load,
+)
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
@@ -34,6 +41,8 @@ def replay(
     ] = None,
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
+    fast: FastOption = False,
+    local: LocalOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Repeat all clicks and tracking of a saved annotation, and write the labels."""
@@ -52,7 +61,7 @@ def replay(
         raise UsageError(f"{error} with --image") from error
     if model is None:
         image_size = image_size or manifest.model.image_size
-    network = load(model or manifest.model.name, device, image_size)
+    network = load(model or manifest.model.name, device, image_size, fast=fast, local=local)
     annotation = _empty(manifest, network, found)
     done = _repeat(saved, manifest, annotation)
     write_labels(output, annotation.labels, found.movie.scale)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_sam2.plugin.messages import ModelChoice
@@ -86,6 +86,9 @@ class EngineFactory(Protocol):
     def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
         """Load a model for an input of this side in pixels; None is what it was made for."""
 
+    def set_reach(self, model: Any, is_local: bool) -> None:
+        """Let a model look for small objects near where they were only, or everywhere."""
+
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Make a document for an image, driven by a model."""
 
@@ -132,6 +135,10 @@ class Sam2Engine:
         model = load_model(name, device=device, image_size=image_size)
         config = model.config
         return LoadedModel(model, str(model.device), config.image_size, image_sizes(config))
+
+    def set_reach(self, model: Any, is_local: bool) -> None:
+        """Trackers ask the model's configuration on every frame."""
+        model.config = replace(model.config, memory_reach="local" if is_local else "whole")
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """A tracker on the stack, and an empty annotation or the saved one that is asked for."""

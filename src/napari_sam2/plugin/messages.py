@@ -127,6 +127,13 @@ class LoadModel(Command):
 
 
 @dataclass(frozen=True, eq=False)
+class SetReach(Command):
+    """Look for small objects near where they were, or everywhere, from the next frame on."""
+
+    is_local: bool
+
+
+@dataclass(frozen=True, eq=False)
 class ImageCommand(Command):
     """A command about one image."""
 

@@ -19,6 +19,7 @@ from napari_sam2.plugin.messages import (
     ModelLoaded,
     OpenImage,
     Report,
+    SetReach,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Models:
         self._file_sizes: dict[str, tuple[int, ...]] = {}
         self._image_size: int | None = None  # of any model with a choice; None: as made for
         self._keeps_size = False  # the user has chosen one
+        self.is_local = False
         self.loaded: ModelLoaded | None = None
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
@@ -86,6 +88,11 @@ class Models:
         sizes = self._sizes_of(self.wanted)
         is_chosen = len(sizes) > 1 and self._image_size is not None
         return self._image_size if is_chosen else next(iter(sizes), None)
+
+    @property
+    def can_be_local(self) -> bool:
+        """Whether the wanted model has maps so large that a part of them is enough."""
+        return len(self._sizes_of(self.wanted)) > 1
 
     @property
     def quicker_size(self) -> int | None:
@@ -120,6 +127,11 @@ class Models:
         self._image_size = None if image_size == self._sizes_of(self.wanted)[0] else image_size
         if self.missing is None:
             self._load(self.wanted)
+
+    def choose_reach(self, is_local: bool) -> None:
+        """Look for small objects near where they were only, or everywhere; nothing is reloaded."""
+        self.is_local = is_local
+        self._send(SetReach(is_local))
 
     def choose_device(self, device: str) -> None:
         """Compute on another device."""

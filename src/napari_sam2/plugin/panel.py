@@ -117,6 +117,7 @@ class SamPanel(QWidget):
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
+        self.model.nearby_chosen.connect(controller.models.choose_reach)
         self.model.download_asked.connect(self._download)
         self.object.object_chosen.connect(controller.choose_object)
         self.object.sign_chosen.connect(controller.choose_sign)
@@ -361,6 +362,7 @@ class SamPanel(QWidget):
         loaded = "" if models.loaded is None else models.loaded.device
         self.model.show_devices(models.devices, models.device, loaded)
         self.model.show_sizes(models.image_sizes, models.image_size, models.quicker_size)
+        self.model.show_nearby(models.is_local, can_be=models.can_be_local)
         self.model.show_download(models.missing, models.download)
 
     def _bind_keys(self) -> None:

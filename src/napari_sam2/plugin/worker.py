@@ -24,6 +24,7 @@ from napari_sam2.plugin.messages import (
     ModelLoaded,
     OpenImage,
     Report,
+    SetReach,
     Track,
     TrackEnded,
 )
@@ -71,6 +72,7 @@ class InferenceThread(threading.Thread):
         self._waiting_tracks: deque[Track] = deque()
         self._ahead: deque[LookAt] = deque()
         self._loaded_as: LoadModel | None = None
+        self._is_local = False
 
     # Called in any thread
 
@@ -165,6 +167,8 @@ class InferenceThread(threading.Thread):
             return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)
         elif isinstance(command, LoadModel):
             return self._load_model(command)
+        elif isinstance(command, SetReach):
+            self._set_reach(command)
         elif isinstance(command, OpenImage):
             return self._open_image(command)
         elif isinstance(command, CloseImage):
@@ -194,6 +198,7 @@ class InferenceThread(threading.Thread):
         self._cancel()
         loaded = self._engine.load_model(command.name, command.device, command.image_size)
         model = loaded.model
+        self._engine.set_reach(model, self._is_local)
         before, self._loaded_as = self._loaded_as, command
         try:
             moved = {
@@ -212,6 +217,11 @@ class InferenceThread(threading.Thread):
         states = (report for document in moved.values() for report in document.everything())
         report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
         return (report, *states)
+
+    def _set_reach(self, command: SetReach) -> None:
+        self._is_local = command.is_local
+        if self._model is not None:
+            self._engine.set_reach(self._model, command.is_local)
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
         """The same work on another model or contrast: clicks are computed anew, the rest stays."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
@@ -20,6 +20,11 @@ SIZE_TIP = (
     "Side of the square that the model makes of a frame. Half of it takes about a seventh of the "
     "time on a CPU and loses fine detail: small cells and thin parts."
 )
+NEARBY = "Look nearby only"
+NEARBY_TIP = (
+    "Small objects are looked for near the place where they were a frame before. With many of them "
+    "a frame takes about a tenth of the time; one that jumps by more than its own size may be lost."
+)
 SLOW = "A frame takes seconds on a CPU."
 DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
 
@@ -27,7 +32,8 @@ DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"
 class ModelBox(QWidget):
     """Menus for model, input size and device, and the download of a model that is missing.
 
-    The size is shown where there is a choice, with an offer of a quicker one where that pays.
+    The size, and whether objects are looked for nearby only, are shown where there is a choice,
+    with an offer of a quicker size where that pays.
 
     Signals
     -------
@@ -35,6 +41,8 @@ class ModelBox(QWidget):
         The user chose.
     size_chosen(int)
         The user chose this input size in pixels, or keeps it.
+    nearby_chosen(bool)
+        Whether objects are looked for near where they were only.
     download_asked()
         The user wants the missing model.
     """
@@ -42,6 +50,7 @@ class ModelBox(QWidget):
     model_chosen = Signal(str)
     device_chosen = Signal(str)
     size_chosen = Signal(int)
+    nearby_chosen = Signal(bool)
     download_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -52,6 +61,8 @@ class ModelBox(QWidget):
         self.keep = button("", "Go on with all detail")
         self.offer = row(self.quicker, self.keep)
         self.slow = QLabel(SLOW)
+        self.nearby = QCheckBox(NEARBY)
+        self.nearby.setToolTip(NEARBY_TIP)
         self.devices = menu("Where the model computes")
         self.download = button("")
         self.progress = QProgressBar()
@@ -65,6 +76,7 @@ class ModelBox(QWidget):
         self.sizes.activated.connect(self._on_size)
         self.quicker.clicked.connect(lambda: self.size_chosen.emit(self._sizes[-1]))
         self.keep.clicked.connect(lambda: self.size_chosen.emit(self._sizes[0]))
+        self.nearby.clicked.connect(self.nearby_chosen)
         self.devices.activated.connect(self._on_device)
         self.download.clicked.connect(self.download_asked)
 
@@ -75,9 +87,11 @@ class ModelBox(QWidget):
         self._form.addRow(label("Input"), self.sizes)
         self._form.addRow(self.slow)
         self._form.addRow(label(), self.offer)
+        self._form.addRow(label("Search"), self.nearby)
         self._form.addRow(label("Device"), self.devices)
         self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.show_sizes((), None, None)
+        self.show_nearby(False, can_be=False)
 
     def show_models(self, models: Sequence[ModelChoice], current: str | None) -> None:
         """List the models and mark the current one; a file is listed too once it is chosen."""
@@ -121,6 +135,11 @@ class ModelBox(QWidget):
         if quicker is not None:
             self.quicker.setText(f"Use {quicker} px")
             self.keep.setText(f"Keep {current} px")
+
+    def show_nearby(self, is_nearby: bool, *, can_be: bool) -> None:
+        """Tell where objects are looked for, if there is a choice."""
+        self.nearby.setChecked(is_nearby)
+        self._set_row_visible(self.nearby, can_be)
 
     def show_download(self, model: ModelChoice | None, download: DownloadAdvanced | None) -> None:
         """Offer the download of a missing model, or show how far it has come."""
