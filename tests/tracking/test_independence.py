@@ -71,6 +71,14 @@ def test_object_batch_changes_no_mask(any_model: Sam2, world: World, object_batc
     assert _share_of_other_pixels(one, other) < 1e-3
 
 
+def test_memories_of_few_objects_at_a_time_change_no_mask(
+    any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = _three_objects(any_model, world)
+    monkeypatch.setattr("napari_sam2.model.memory_attention.TOKENS_AT_A_TIME", 1)
+    assert close(logits(_three_objects(any_model, world)), logits(together))
+
+
 def test_object_tracked_with_others_has_the_masks_that_it_has_alone(
     any_model: Sam2, world: World
 ) -> None:

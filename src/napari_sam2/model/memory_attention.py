@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,8 @@ from napari_sam2.model.products import (
     attention,
     can_attend_by_blocks,
 )
+
+TOKENS_AT_A_TIME = 2**14  # of memories on a CPU; found by trial
 
 
 class RotaryAttention(Attention):
@@ -65,6 +69,31 @@ class RotaryAttention(Attention):
         return self.out_proj(merge_heads(attention(q, k, v)))  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class Past:
+    """What objects look back at.
+
+    Attributes
+    ----------
+    memory, code : Tensor
+        (B, K, memory_dim) memories and their position code.
+    table : Tensor
+        Their rotary positions: (N, C / 2) or (B, 1, 1, K - num_unplaced, C / 2) complex64.
+    num_unplaced : int
+        Tokens at the end that are object pointers.
+    """
+
+    memory: Tensor
+    code: Tensor
+    table: Tensor
+    num_unplaced: int
+
+    def of(self, objects: slice) -> Past:
+        """That of some of the objects."""
+        table = self.table if self.table.ndim == 2 else self.table[objects]
+        return replace(self, memory=self.memory[objects], code=self.code[objects], table=table)
+
+
 class MemoryAttentionLayer(nn.Module):
     """Self-attention, cross-attention to memories, and an MLP, each after a norm."""
 
@@ -78,19 +107,20 @@ class MemoryAttentionLayer(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
 
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        memory_code: Tensor,
-        table: Tensor,
-        num_unplaced: int,
-        key_table: Tensor | None,
-    ) -> Tensor:
+    def look_about(self, x: Tensor, table: Tensor) -> Tensor:
+        """Self-attention."""
         normed = self.norm1(x)
-        x = x + self.self_attn.forward_rotary(normed, normed, normed, table)
+        return x + self.self_attn.forward_rotary(normed, normed, normed, table)
+
+    def look_back(self, x: Tensor, past: Past, table: Tensor) -> Tensor:
+        """Cross-attention to memories, and the MLP."""
         x = x + self.cross_attn_image.forward_rotary(
-            self.norm2(x), memory + memory_code, memory, table, num_unplaced, key_table
+            self.norm2(x),
+            past.memory + past.code,
+            past.memory,
+            table,
+            past.num_unplaced,
+            past.table,
         )
         return x + self.linear2(self.linear1(self.norm3(x), "relu"))  # type: ignore[no-any-return]
 
@@ -124,6 +154,8 @@ class MemoryAttention(nn.Module):
         """Attend to memories.
 
         Where objects share the features, everything up to the first cross-attention is done once.
+        On a CPU a few objects follow each other from there on: what large maps of many take at once
+        would not fit its caches.
 
         Parameters
         ----------
@@ -144,7 +176,30 @@ class MemoryAttention(nn.Module):
         Tensor
             (B, N, C).
         """
-        x = features + 0.1 * position
-        for layer in self.layers:
-            x = layer(x, memory, memory_code, table, num_unplaced, key_table)
+        past = Past(memory, memory_code, table if key_table is None else key_table, num_unplaced)
+        x = self._layers()[0].look_about(features + 0.1 * position, table)
+        count, step = memory.shape[0], objects_at_a_time(memory)
+        parts = []
+        for start in range(0, count, step):
+            some = slice(start, start + step)
+            own_table = table if table.ndim == 2 else table[some]
+            parts.append(self._look_back(x if len(x) == 1 else x[some], past.of(some), own_table))
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _layers(self) -> list[MemoryAttentionLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def _look_back(self, x: Tensor, past: Past, table: Tensor) -> Tensor:
+        """Everything from the first cross-attention on."""
+        first, *others = self._layers()
+        x = first.look_back(x, past, table)
+        for layer in others:
+            x = layer.look_back(layer.look_about(x, table), past, table)
         return self.norm(x)  # type: ignore[no-any-return]
+
+
+def objects_at_a_time(memory: Tensor) -> int:
+    """How many objects with (B, K, memory_dim) memories are quickest as one batch."""
+    if memory.device.type != "cpu" or torch.is_grad_enabled():
+        return max(len(memory), 1)
+    return max(TOKENS_AT_A_TIME // memory.shape[1], 1)
