@@ -149,7 +149,7 @@ class MemoryAttention(nn.Module):
         memory_code: Tensor,
         table: Tensor,
         num_unplaced: int,
-        key_table: Tensor | None = None,
+        key_table: Tensor,
     ) -> Tensor:
         """Attend to memories.
 
@@ -168,15 +168,15 @@ class MemoryAttention(nn.Module):
             they are another part of the frame for each object.
         num_unplaced : int
             Memory tokens at the end that are object pointers.
-        key_table : Tensor, optional
-            Rotary positions of the memory tokens, where they are others.
+        key_table : Tensor
+            Rotary positions of the memory tokens, likewise; (N, C / 2) for whole maps.
 
         Returns
         -------
         Tensor
             (B, N, C).
         """
-        past = Past(memory, memory_code, table if key_table is None else key_table, num_unplaced)
+        past = Past(memory, memory_code, key_table, num_unplaced)
         x = self._layers()[0].look_about(features + 0.1 * position, table)
         count, step = memory.shape[0], objects_at_a_time(memory)
         parts = []
