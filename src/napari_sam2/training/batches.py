@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
+from napari_sam2.training.appearance import draw_appearance
 from napari_sam2.training.config import Stage, TrainingConfig
 from napari_sam2.training.data import sample_objects
 from napari_sam2.training.dense import dense_target
@@ -94,7 +95,9 @@ def make_harder(
     stage: Stage,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clip (T, Y, X) with haze, that some of the chosen objects leave: as the stage says."""
+    """A clip (T, Y, X) redrawn, with haze, that some of the chosen objects leave: as the stage says."""
+    if stage.redrawn and rng.random() < stage.redrawn:
+        images = draw_appearance(labels, rng)
     if rng.random() < stage.haze:
         images = add_haze(images, labels, rng)
     if len(images) > 1 and rng.random() < stage.drifting:

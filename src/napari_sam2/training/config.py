@@ -69,6 +69,9 @@ class Stage:
         Chance of a clip to drift until one of its objects is over the border.
     haze : float
         Chance of blobs out of focus on a clip or an image.
+    redrawn : float
+        Chance of a clip or an image to be drawn from its labels in a random appearance, see
+        `appearance`.
     own_scores : float
         Share of tracked frames that are remembered as the network saw them, visible or not; on the
         others the truth decides.
@@ -93,6 +96,7 @@ class Stage:
     taken_out: float = 0.0
     drifting: float = 0.0
     haze: float = 0.0
+    redrawn: float = 0.0
     own_scores: float = 0.0
     losses: LossWeights | None = None
 
@@ -102,7 +106,7 @@ class Stage:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if min(self.image_clicks, self.clip_clicks) < 0:
             raise ValueError("image_clicks and clip_clicks must not be negative")
-        for name in ("images_share", "taken_out", "drifting", "haze", "own_scores"):
+        for name in ("images_share", "taken_out", "drifting", "haze", "redrawn", "own_scores"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in 0..1; got {getattr(self, name)}")
         if self.images_share < 1 and self.frames < 2:
