@@ -51,8 +51,9 @@ from napari_sam2.tracking.results import PromptedFrame
 from napari_sam2.tracking.windows import Window
 
 Names = Mapping[str, str]
-Key, Row = TypeVar("Key"), TypeVar("Row")
-Line = TypeVar("Line", Called, Deed)
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+Line = Called | Deed
 
 
 @dataclass(frozen=True)
@@ -177,10 +178,10 @@ def index(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Row]:
     return found
 
 
-kinds_by_tag: Final = index(KINDS, lambda kind: kind.tag)
-kinds_by_class: Final = index(KINDS, lambda kind: kind.cls)
-calls_by_tag: Final = index(CALLS, lambda call: call.tag)
-calls_by_method: Final = index(CALLS, lambda call: call.method.__name__)
+kinds_by_tag: dict[str, Kind] = index(KINDS, lambda kind: kind.tag)
+kinds_by_class: dict[type, Kind] = index(KINDS, lambda kind: kind.cls)
+calls_by_tag: dict[str, Call] = index(CALLS, lambda call: call.tag)
+calls_by_method: dict[str, Call] = index(CALLS, lambda call: call.method.__name__)
 
 
 def kind_of(value: Any) -> Kind:
