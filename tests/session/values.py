@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from napari_sam2.annotation.actions import Action
-from napari_sam2.io.session.typed import _hints, known_types
+from napari_sam2.io.session.tags import kinds_by_tag
+from napari_sam2.io.session.typed import _hints
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
@@ -24,8 +25,8 @@ KINDS = {np.floating: np.float16, np.bool_: np.bool_, Any: np.uint16, np.integer
 
 
 def actions() -> dict[str, type]:
-    """The kinds of actions."""
-    return {name: cls for name, cls in known_types().items() if hasattr(cls, "inverse")}
+    """The kinds of actions by their tags."""
+    return {tag: kind.cls for tag, kind in kinds_by_tag.items() if hasattr(kind.cls, "inverse")}
 
 
 def values_of(hint: Any, depth: int = 2) -> st.SearchStrategy[Any]:

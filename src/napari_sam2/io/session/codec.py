@@ -1,7 +1,7 @@
 """Values as bytes and back: JSON for what is small, plain arrays, each mask record once.
 
-What is read is checked against the type annotations of the dataclasses, so that a new field or a
-new kind of action needs nothing here. Nothing that is read is ever executed.
+What is read is checked against the type annotations of the dataclasses, so that a new field needs
+nothing here, and a new kind of action only its tag in `tags`. Nothing of it is ever executed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.entries import Called
 from napari_sam2.io.session.errors import SessionError
+from napari_sam2.io.session.parts import Deed
+from napari_sam2.io.session.tags import inverse, kind_of, renamed, to_file
 from napari_sam2.io.session.typed import TypedReader
 from napari_sam2.tracking.masks import MaskRecord
 
@@ -83,7 +86,7 @@ def pack(value: Any, pool: RecordPool, written: set[int] | None = None) -> bytes
     Parameters
     ----------
     value : object
-        Plain values, arrays, dataclasses of ours, and tuples, sets and mappings of them.
+        Plain values, arrays, dataclasses that have a tag, and tuples, sets and mappings of them.
     pool : RecordPool
         Numbers its records.
     written : set of int, optional
@@ -184,7 +187,8 @@ class _Writer:
         if isinstance(value, MaskRecord):
             return {"record": self._number(value)}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {"is": type(value).__name__, **self._fields(value)}
+            value = to_file(value) if isinstance(value, Called | Deed) else value
+            return {"is": kind_of(value).tag, **self._fields(value)}
         if isinstance(value, np.ndarray):
             return {"array": self._array(value)}
         if isinstance(value, np.generic):
@@ -201,7 +205,8 @@ class _Writer:
 
     def _fields(self, value: Any) -> dict[str, Any]:
         names = (field.name for field in dataclasses.fields(value))
-        return {name: self.tree(getattr(value, name)) for name in names}
+        fields = {name: self.tree(getattr(value, name)) for name in names}
+        return renamed(fields, inverse(kind_of(value).fields))
 
     def _mapping(self, value: Mapping[Any, Any]) -> Any:
         keys, values = list(value), list(value.values())

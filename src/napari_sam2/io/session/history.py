@@ -9,11 +9,10 @@ from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.entries import Advanced, Began, Called, Ended, Entry, Folded
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.parts import Batch, Deed
+from napari_sam2.io.session.tags import BEGIN, END, FOLD, TRACK, calls_by_method
 from napari_sam2.tracking import ObjectState
 
 logger = logging.getLogger(__name__)
-
-BEGIN, TRACK, END, FOLD = "begin tracking", "track", "end tracking", "fold"
 
 
 class History:
@@ -104,12 +103,14 @@ def _do(deed: Deed, annotation: Annotation) -> None:
     if deed.name == TRACK:
         _track(deed, annotation)
         return
-    method = annotation.fold if deed.name == FOLD else getattr(annotation, deed.name, None)
-    is_known = deed.name == FOLD or hasattr(method, "__wrapped__")
-    if method is None or not is_known:
+    call = calls_by_method.get(deed.name)
+    if call is None and deed.name != FOLD:
         raise SessionError(f"the history tells of {deed.name!r}, which is not known")
     try:
-        method(**deed.arguments)
+        if call is None:
+            annotation.fold(deed.arguments["count"], deed.arguments["text"])
+        else:
+            call.method(annotation, **deed.arguments)
     except (ValueError, TypeError, LookupError) as error:
         logger.warning("left out of the replay: %s (%s)", deed.name, error)
 

@@ -133,7 +133,10 @@ class ModelInfo(Part):
 
 
 class Settings(Part):
-    """How the tracker was set up; `windows` None leaves them to the model."""
+    """How the tracker was set up; `windows` None leaves them to the model.
+
+    The fields are named as in files, today also as the keywords of the tracker: these may change.
+    """
 
     max_prompted_frames: Length = 8
     clean: bool = True

@@ -54,7 +54,7 @@ class Deed:
     time : float
         In seconds since 1970.
     name : str
-        A method of the annotation, or one of the words of `history`.
+        A method of the annotation, or one of the words in `tags`.
     arguments : mapping
         Its arguments by name.
     """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -14,37 +12,22 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-import napari_sam2.annotation
-import napari_sam2.tracking
 from napari_sam2.annotation.actions import Action
+from napari_sam2.annotation.entries import Called
 from napari_sam2.io.session.errors import SessionError
+from napari_sam2.io.session.parts import Deed
+from napari_sam2.io.session.tags import from_file, kinds_by_class, kinds_by_tag, renamed
 from napari_sam2.tracking.masks import MaskRecord
 
 _NAMES_OF_HINTS = (Any, Callable, Iterable, Iterator, Mapping, Sequence)
 
 
 @cache
-def known_types() -> dict[str, type]:
-    """The dataclasses of prompts, masks, actions, journal entries and files, by name."""
-    names = ["napari_sam2.io.session.parts"]
-    for package in (napari_sam2.tracking, napari_sam2.annotation):
-        names += [
-            f"{package.__name__}.{info.name}" for info in pkgutil.iter_modules(package.__path__)
-        ]
-    found: dict[str, type] = {}
-    for module in map(importlib.import_module, names):
-        for name, value in vars(module).items():
-            is_own = getattr(value, "__module__", None) == module.__name__
-            if is_own and isinstance(value, type) and dataclasses.is_dataclass(value):
-                found[name] = value
-    return found
-
-
-@cache
 def _hints(cls: type) -> dict[str, Any]:
     """Types of the fields of a dataclass; names that only type checkers see are known here."""
     names: dict[str, Any] = {getattr(hint, "__name__", "Any"): hint for hint in _NAMES_OF_HINTS}
-    names |= {"Any": Any, "NDArray": NDArray, "np": np, **known_types()}
+    names |= {"Any": Any, "NDArray": NDArray, "np": np}
+    names |= {known.__name__: known for known in kinds_by_class}
     hints = get_type_hints(cls, localns=names)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -90,13 +73,15 @@ class TypedReader:
     def dataclass(self, tree: Any, cls: type) -> Any:
         """A dataclass from its fields; those that have a default may be missing."""
         hints = _hints(cls)
-        given = {name: tree[name] for name in tree if name != "is"}
+        given = {name: part for name, part in tree.items() if name != "is"}
+        given = renamed(given, kinds_by_class[cls].fields)
         if unknown := given.keys() - hints.keys():
             raise SessionError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
         try:
-            return cls(**{name: self.value(part, hints[name]) for name, part in given.items()})
+            value = cls(**{name: self.value(part, hints[name]) for name, part in given.items()})
         except TypeError as error:
             raise SessionError(f"{cls.__name__} is incomplete: {error}") from error
+        return from_file(value) if isinstance(value, Called | Deed) else value
 
     def _single(self, tree: Any, hint: Any) -> Any:
         if hint is None or hint is types.NoneType:
@@ -115,14 +100,14 @@ class TypedReader:
 
     def _tagged(self, tree: Any, hint: Any) -> Any:
         """A dataclass that says which one it is: the expected one or a special kind of it."""
-        name = tree.get("is") if isinstance(tree, dict) else None
-        cls = known_types().get(name) if isinstance(name, str) else None
-        if cls is None or (hint is not Action and not issubclass(cls, hint)):
+        tag = tree.get("is") if isinstance(tree, dict) else None
+        kind = kinds_by_tag.get(tag) if isinstance(tag, str) else None
+        if kind is None or (hint is not Action and not issubclass(kind.cls, hint)):
             expected = getattr(hint, "__name__", hint)
-            raise SessionError(f"expected {expected}; got {name or tree!r}")
-        if hint is Action and not hasattr(cls, "inverse"):
-            raise SessionError(f"{name} is no action")
-        return self.dataclass(tree, cls)
+            raise SessionError(f"expected {expected}; got {tag or tree!r}")
+        if hint is Action and not hasattr(kind.cls, "inverse"):
+            raise SessionError(f"{tag} is no action")
+        return self.dataclass(tree, kind.cls)
 
     def _one_of(self, tree: Any, hints: tuple[Any, ...]) -> Any:
         if tree is None and types.NoneType in hints:
