@@ -68,6 +68,18 @@ def test_clicking_a_point_removes_it(desk):
     assert len(desk.points.data) == 0
 
 
+def test_a_click_near_a_point_of_another_object_keeps_that_point(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert [len(desk.prompt(0, object_id).points) for object_id in (1, 2)] == [1, 1]
+    desk.click(0, *disc_centre(0, 0))  # removes the point of object 2, which is as near
+    desk.settle()
+    assert desk.prompt(0, 2) is None
+    assert len(desk.prompt(0, 1).points) == 1
+
+
 def test_clicking_an_exclude_point_gives_its_pixels_back(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.click(0, 25, 16, by=hands.right_click)
