@@ -1,6 +1,7 @@
 """Real clicks on the canvas become prompts, and prompts become points and masks."""
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from . import hands
@@ -200,3 +201,26 @@ def test_deleting_an_object_makes_another_one_current(desk):
     assert desk.session.current_object == 1
     assert desk.points.data.tolist() == desk.points.data[:1].tolist()
     assert not (desk.labels.data == 2).any()
+
+
+NAPARI_TOOLS = {
+    "points": (Qt.Key.Key_S, Qt.Key.Key_Z, Qt.Key.Key_3, Qt.Key.Key_4, Qt.Key.Key_5),
+    "shapes": (Qt.Key.Key_R, Qt.Key.Key_E, Qt.Key.Key_D, Qt.Key.Key_S, Qt.Key.Key_X, Qt.Key.Key_Z),
+    "labels": (Qt.Key.Key_P, Qt.Key.Key_E, Qt.Key.Key_F, Qt.Key.Key_L, Qt.Key.Key_Z),
+}
+
+
+@pytest.mark.parametrize("layer", NAPARI_TOOLS)
+def test_a_tool_of_napari_is_told_and_left_by_one_button(desk, layer):
+    status = desk.panel.status
+    for key in NAPARI_TOOLS[layer]:
+        desk.viewer.layers.selection.active = getattr(desk, layer)
+        desk.press(key)
+        desk.qtbot.waitUntil(lambda: status.button.text() == "Back to clicking")
+        assert not status.text.text().startswith("Click a cell")
+        status.button.click()
+        desk.qtbot.waitUntil(lambda: status.text.text().startswith("Click a cell"))
+        assert not status.button.isVisible()
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert list(desk.session.objects) == [1]

@@ -6,6 +6,7 @@ import pytest
 
 from napari_sam2.plugin.tips import Situation, action, tip
 
+OTHER_TOOLS = ("select", "draw", "reshape", "paint", "other")
 READY = Situation()
 CLICKED = replace(READY, has_objects=True, has_object=True)
 
@@ -22,8 +23,11 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (Situation(has_model=False, is_loading=True, is_open=False), "The model is loading"),
         (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
         (READY, "Click a cell."),
-        (replace(READY, is_prompt_layer_active=False), "Clicks move the view"),
-        (replace(READY, is_prompt_layer_active=False, is_brush_active=True), "A stroke corrects"),
+        (replace(READY, tool="other"), "Another layer or tool of napari is selected"),
+        (replace(READY, tool="select"), "Clicks select and move points"),
+        (replace(READY, tool="draw"), "Draw around a cell"),
+        (replace(READY, tool="reshape"), "Clicks change shapes"),
+        (replace(READY, tool="paint"), "Paint or erase to correct object 1"),
         (replace(READY, has_objects=True, object_id=2), "Click the cell that becomes object 2"),
         (CLICKED, "Right-click takes away"),
         (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),
@@ -44,7 +48,8 @@ def test_every_situation_has_its_tip(situation, beginning):
         (READY, None),
         (Situation(missing_layers=("labels", "clicks")), "Restore layers"),
         (Situation(contrast_differs=True), "Use the new contrast"),
-        (Situation(is_prompt_layer_active=False), "Click cells"),
+        *((Situation(tool=tool), "Back to clicking") for tool in OTHER_TOOLS),
+        (Situation(tool="select", is_open=False, is_loading=True), "Back to clicking"),
     ],
 )
 def test_what_one_press_can_mend_has_a_button(situation, button):

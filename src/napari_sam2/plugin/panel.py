@@ -146,7 +146,7 @@ class SamPanel(QWidget):
             "K": self._track_or_cancel,
             "T": controller.toggle_sign,
             "N": controller.next_object,
-            "S": controller.tracking.segment_frame,
+            "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.clear_frame,
             **self.review.key_actions(),
         }
@@ -397,10 +397,7 @@ class SamPanel(QWidget):
             is_open=session.is_open,
             missing_layers=tuple(session.layers.missing()),
             is_stack=session.image.ndim == 3,
-            is_prompt_layer_active=session.layers.takes_prompts(
-                controller.layer_list.selection.active
-            ),
-            is_brush_active=session.layers.takes_strokes(controller.layer_list.selection.active),
+            tool=session.layers.tool(controller.layer_list.selection.active),
             is_sign_exclude=session.sign == EXCLUDE,
             object_id=session.current_object,
             has_objects=session.has_prompts(),

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.layers import Tool
+
+_TOOL_TIPS: dict[Tool, str] = {
+    "select": "Clicks select and move points now; they outline no cell.",
+    "draw": "Draw around a cell: a rectangle, or its outline with another shape.",
+    "reshape": "Clicks change shapes that are drawn already; they outline no new cell.",
+    "other": "Another layer or tool of napari is selected: clicks outline no cell now.",
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,8 @@ class Situation:
         Layers that were deleted.
     is_stack : bool
         Whether there is more than one frame.
-    is_prompt_layer_active : bool
-        Whether clicks are prompts.
-    is_brush_active : bool
-        Whether the brush paints.
+    tool : Tool
+        What a press of the mouse on the canvas does.
     is_sign_exclude : bool
         Whether the next click excludes.
     object_id : int
@@ -54,8 +63,7 @@ class Situation:
     is_open: bool = True
     missing_layers: tuple[str, ...] = ()
     is_stack: bool = True
-    is_prompt_layer_active: bool = True
-    is_brush_active: bool = False
+    tool: Tool = "click"
     is_sign_exclude: bool = False
     object_id: int = 1
     has_objects: bool = False
@@ -77,7 +85,7 @@ def action(now: Situation) -> str | None:
         return "Restore layers"
     if now.contrast_differs:
         return "Use the new contrast"
-    return "Click cells" if now.is_open and not now.is_prompt_layer_active else None
+    return "Back to clicking" if now.has_image and now.tool != "click" else None
 
 
 def _obstacle(now: Situation) -> str | None:
@@ -107,12 +115,12 @@ def _obstacle(now: Situation) -> str | None:
 
 
 def _step(now: Situation) -> str:
+    if now.tool == "paint":
+        return f"Paint or erase to correct object {now.object_id} on this frame; tracking keeps it."
+    if now.tool != "click":
+        return _TOOL_TIPS[now.tool]
     if now.is_tracking:
         return "Tracking. Esc stops and keeps what is done; clicks are answered meanwhile."
-    if now.is_brush_active:
-        return f"A stroke corrects object {now.object_id} on this frame, and the model keeps it."
-    if not now.is_prompt_layer_active:
-        return "Clicks move the view or go to another layer now."
     if now.is_sign_exclude:
         return "Clicks now exclude. T includes again."
     if not now.is_open and not now.has_objects:

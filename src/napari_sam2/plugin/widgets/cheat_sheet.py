@@ -22,10 +22,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     "Tracking": (
         ("K", "track, or cancel"),
         ("Esc", "cancel; what is done stays"),
-        (
-            "S",
-            "segment the cell on this frame only (on the clicks layer napari selects)",
-        ),
+        ("Shift+K", "outline the cell on this frame only, from its other frames"),
     ),
     "Review": (
         ("]", "next doubtful frame"),
