@@ -18,7 +18,7 @@ from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
-from napari_sam2.plugin.tips import Situation, action, tip
+from napari_sam2.plugin.tips import Action, Situation, TrackButton, next_step
 from napari_sam2.plugin.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
@@ -255,9 +255,10 @@ class SamPanel(QWidget):
         self._bind_keys()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:
-        if self.controller.tracking.is_on:
+        state = next_step(self._situation()).track
+        if state is TrackButton.CANCEL:
             self.controller.tracking.cancel()
-        else:
+        elif state.is_enabled:
             self._track()
 
     def _choose_model(self, name: str) -> None:
@@ -303,15 +304,16 @@ class SamPanel(QWidget):
             self.controller.export(path)
 
     def _act(self) -> None:
-        session = self.controller.session
-        if session is None:
-            return
-        if session.layers.missing():
-            self.controller.restore_layers()
-        elif session.is_open and session.contrast_differs():
-            self.controller.use_contrast()
-        else:
-            self.controller.activate_clicks()
+        """Do what the button below the tip offers."""
+        controller = self.controller
+        deeds = {
+            Action.RESTORE_LAYERS: controller.restore_layers,
+            Action.USE_CONTRAST: controller.use_contrast,
+            Action.BACK_TO_CLICKING: controller.activate_clicks,
+        }
+        action = next_step(self._situation()).action
+        if action is not None:
+            deeds[action]()
 
     # Showing
 
@@ -333,7 +335,8 @@ class SamPanel(QWidget):
         self.image.show_images(self._images(), controller.image)
         self._render_model()
         now = self._situation()
-        self.status.show_tip(tip(now), action(now))
+        step = next_step(now)
+        self.status.show_tip(step.tip, None if step.action is None else step.action.value)
         is_usable = session is not None
         self.adoption.refresh()
         self.adopt.show_layers(self.adoption.layers() if is_usable else (), now.is_stack)
@@ -343,7 +346,7 @@ class SamPanel(QWidget):
         self.saving.render()
         self.eyes.show_input(None if session is None else session.seen)
         if session is None:
-            self.track.show_run(None, can_track=False)
+            self.track.show_run(None, step.track)
             return
         names = {object_id: properties.name for object_id, properties in session.objects.items()}
         self.object.show_objects(
@@ -351,7 +354,7 @@ class SamPanel(QWidget):
         )
         self.object.show_sign(session.sign)
         self.object.remove.setEnabled(session.current_object in session.objects)
-        self.track.show_run(session.progress, can_track=now.is_stack and now.has_objects)
+        self.track.show_run(session.progress, step.track)
         self.document.show_history(session.undo_text, session.redo_text)
         can_export = bool(session.objects) and session.layers.labels is not None
         self.document.show_export(can_export, controller.exporting is not None)

@@ -1,8 +1,9 @@
-"""The one line that says what to do next."""
+"""What can be done now: decided once, for the tip, the button below it and the track button."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,21 +75,77 @@ class Situation:
     contrast_differs: bool = False
 
 
-def tip(now: Situation) -> str:
-    """What to do next, most urgent first."""
-    return _obstacle(now) or _step(now)
+class Action(Enum):
+    """What one press of the button below the tip does; the value is its text."""
+
+    RESTORE_LAYERS = "Restore layers"
+    USE_CONTRAST = "Use the new contrast"
+    BACK_TO_CLICKING = "Back to clicking"
 
 
-def action(now: Situation) -> str | None:
-    """What one press of a button can do about it."""
-    if now.missing_layers:
-        return "Restore layers"
-    if now.contrast_differs:
-        return "Use the new contrast"
-    return "Back to clicking" if now.has_image and now.tool != "click" else None
+class TrackButton(Enum):
+    """What one press of the track button does; the value is its text and its tool tip."""
+
+    TRACK = ("Track (K)", "Carry the outlined cells to the other frames")
+    NOTHING_TO_TRACK = ("Track (K)", "Click a cell first")
+    SINGLE_IMAGE = ("Track (K)", "Only movies can be tracked: this is a single image")
+    CANCEL = ("Cancel (Esc)", "Stop within a frame; what is done stays")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether there is anything to press it for."""
+        return self in (TrackButton.TRACK, TrackButton.CANCEL)
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What can be done now.
+
+    Attributes
+    ----------
+    tip : str
+        The most urgent thing, in words.
+    action : Action or None
+        What the button below the tip does; None hides it.
+    track : TrackButton
+        What the track button does.
+    """
+
+    tip: str
+    action: Action | None
+    track: TrackButton
+
+
+def next_step(now: Situation) -> NextStep:
+    """What can be done in a situation, most urgent first."""
+    track = _track(now)
+    if (obstacle := _obstacle(now)) is not None:
+        return NextStep(obstacle, _remedy(now), track)
+    if now.tool != "click":
+        return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
+    return NextStep(_step(now, track), None, track)
+
+
+def _track(now: Situation) -> TrackButton:
+    if now.is_tracking:
+        return TrackButton.CANCEL
+    if not now.is_stack:
+        return TrackButton.SINGLE_IMAGE
+    return TrackButton.TRACK if now.has_objects else TrackButton.NOTHING_TO_TRACK
+
+
+def _remedy(now: Situation) -> Action | None:
+    """What one press can do about the obstacle."""
+    if not now.has_image or _cannot_compute(now) is not None:
+        return None
+    return Action.RESTORE_LAYERS if now.missing_layers else Action.USE_CONTRAST
 
 
 def _obstacle(now: Situation) -> str | None:
+    return _cannot_compute(now) or _cannot_show(now)
+
+
+def _cannot_compute(now: Situation) -> str | None:
     if not now.has_images:
         return "Open a movie or an image to begin."
     if now.problem is not None:
@@ -105,6 +162,10 @@ def _obstacle(now: Situation) -> str | None:
         )
     if not now.has_model and not now.is_loading:
         return "No model is loaded. Choose one above."
+    return None
+
+
+def _cannot_show(now: Situation) -> str | None:
     if now.missing_layers:
         return (
             f"The layer for {' and '.join(now.missing_layers)} was deleted. What it showed is kept."
@@ -114,12 +175,14 @@ def _obstacle(now: Situation) -> str | None:
     return None
 
 
-def _step(now: Situation) -> str:
+def _tool_tip(now: Situation) -> str:
     if now.tool == "paint":
         return f"Paint or erase to correct object {now.object_id} on this frame; tracking keeps it."
-    if now.tool != "click":
-        return _TOOL_TIPS[now.tool]
-    if now.is_tracking:
+    return _TOOL_TIPS[now.tool]
+
+
+def _step(now: Situation, track: TrackButton) -> str:
+    if track is TrackButton.CANCEL:
         return "Tracking. Esc stops and keeps what is done; clicks are answered meanwhile."
     if now.is_sign_exclude:
         return "Clicks now exclude. T includes again."
@@ -133,6 +196,6 @@ def _step(now: Situation) -> str:
         return "] goes to the most doubtful frame: click to correct it, or accept it (C)."
     if now.is_tracked:
         return "Check the frames. Ctrl+click a wrong mask, click to correct it, then track again."
-    if not now.is_stack:
-        return "Right-click takes away. N for the next cell; export when done."
-    return "Right-click takes away, N for the next cell. Then Track (K)."
+    if track is TrackButton.TRACK:
+        return "Right-click excludes an area. N: next cell. K: track."
+    return "Right-click excludes an area. N: next cell. Export when done."

@@ -20,6 +20,7 @@ from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
 if TYPE_CHECKING:
     from napari_sam2.plugin.messages import Direction
     from napari_sam2.plugin.session import RunProgress
+    from napari_sam2.plugin.tips import TrackButton
 
 DIRECTIONS: dict[str, Direction] = {
     "Both ways": "both",
@@ -95,16 +96,13 @@ class TrackBox(QWidget):
         self.directions.activated.connect(self.directions.clearFocus)
         self.frames.editingFinished.connect(self.frames.clearFocus)
 
-    def show_run(self, progress: RunProgress | None, can_track: bool) -> None:
-        """Show a run with its progress, or that one can be started."""
+    def show_run(self, progress: RunProgress | None, state: TrackButton) -> None:
+        """Show what the button does now, and how far a run has come."""
         is_tracking = progress is not None
-        self.button.setText("Cancel (Esc)" if is_tracking else "Track (K)")
-        self.button.setToolTip(
-            "Stop within a frame; what is done stays"
-            if is_tracking
-            else "Carry the outlined cells to the other frames"
-        )
-        self.button.setEnabled(is_tracking or can_track)
+        text, tool_tip = state.value
+        self.button.setText(text)
+        self.button.setToolTip(tool_tip)
+        self.button.setEnabled(state.is_enabled)
         self.directions.setEnabled(not is_tracking)
         self.frames.setEnabled(not is_tracking)
         self.until_locked.setEnabled(not is_tracking)
