@@ -35,6 +35,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(CLICKED, is_tracked=True), "Check the frames"),
         (replace(CLICKED, is_tracked=True, unreviewed=3), "] goes to the most doubtful"),
         (replace(CLICKED, is_stack=False), "Right-click excludes an area. N: next cell. Export"),
+        (Situation(is_importing=True, tool="other"), "Importing labels. Esc cancels"),
         (replace(CLICKED, contrast_differs=True), "The model still sees"),
     ],
 )
@@ -65,6 +66,7 @@ def test_what_one_press_can_mend_has_a_button(situation, button):
         (replace(CLICKED, is_tracking=True), TrackButton.CANCEL),
         (replace(CLICKED, is_stack=False), TrackButton.SINGLE_IMAGE),
         (replace(CLICKED, is_tracking=True, tool="other"), TrackButton.CANCEL),
+        (Situation(is_importing=True, tool="other"), TrackButton.CANCEL_IMPORT),
     ],
 )
 def test_track_button_fits_the_situation(situation, button):

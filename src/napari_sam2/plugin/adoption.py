@@ -87,7 +87,7 @@ class Adoption:
             return
         if all_frames and source.frames is None and session.frames > 1:
             controller.on_refusal(
-                f"“{layer.name}” has a single frame: adopt it on the frame that is shown"
+                f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
             )
             return
         t = None if all_frames and session.frames > 1 else controller.frame
@@ -110,7 +110,7 @@ class Adoption:
     def _offer(self, layer: Labels, label: int) -> None:
         self.menu = QMenu(self._parent)
         for text, all_frames in (("this frame", False), ("all frames", True)):
-            action = self.menu.addAction(f"Copy label {label} to SAM 2, {text}")
+            action = self.menu.addAction(f"Import label {label} into SAM 2, {text}")
             action.triggered.connect(self._adopter(layer, all_frames, label))
         self.menu.popup(QCursor.pos())
 

@@ -40,9 +40,7 @@ from napari_sam2.plugin.messages import (
     SetOutline,
     Stroke,
     Track,
-    TrackAdvanced,
     TrackEnded,
-    TrackStarted,
     Undo,
 )
 from napari_sam2.plugin.models import Models
@@ -52,7 +50,7 @@ from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.saving import Saving
 from napari_sam2.plugin.saving_messages import SavedListed, SavingChanged
 from napari_sam2.plugin.session import ImageSession
-from napari_sam2.plugin.tracking import Tracking
+from napari_sam2.plugin.tracking import RunReport, Tracking
 from napari_sam2.plugin.worker import InferenceThread
 
 if TYPE_CHECKING:
@@ -276,7 +274,7 @@ class Controller(QObject):
         self._thread.send(CloseImage(session.number))
         del self._sessions[session.number]
         self._let_go(session)
-        if session.is_tracking:
+        if session.progress is not None:
             self.tracking.clear()
 
     def _let_go(self, session: ImageSession) -> None:
@@ -502,6 +500,8 @@ class Controller(QObject):
             self._take(change)
         if isinstance(command, OpenImage) and command.image in self._sessions:
             self._take_opened(self._sessions[command.image], answer.error)
+        if answer.notice is not None:
+            show_info(answer.notice)
         if answer.error is not None:
             if isinstance(command, Track):
                 self._take(TrackEnded(command.image, 0, 0, "failed"))
@@ -532,7 +532,7 @@ class Controller(QObject):
                 self.go_to(report.t, report.object_id)
         elif isinstance(report, NothingDoubtful):
             show_info("no doubtful frame is left to review")
-        elif isinstance(report, TrackStarted | TrackAdvanced | TrackEnded):
+        elif isinstance(report, RunReport):
             self.tracking.take(report)
 
 

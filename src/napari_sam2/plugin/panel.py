@@ -18,7 +18,7 @@ from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
-from napari_sam2.plugin.tips import Action, Situation, TrackButton, next_step
+from napari_sam2.plugin.tips import Action, Situation, next_step
 from napari_sam2.plugin.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
@@ -69,7 +69,7 @@ class SamPanel(QWidget):
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
-        self._escape = KeyBindings(  # only while tracking
+        self._escape = KeyBindings(  # only while there is something to cancel
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
         self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
@@ -255,10 +255,10 @@ class SamPanel(QWidget):
         self._bind_keys()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:
-        state = next_step(self._situation()).track
-        if state is TrackButton.CANCEL:
+        button = next_step(self._situation()).track
+        if button.cancels:
             self.controller.tracking.cancel()
-        elif state.is_enabled:
+        elif button.is_enabled:
             self._track()
 
     def _choose_model(self, name: str) -> None:
@@ -375,7 +375,7 @@ class SamPanel(QWidget):
         self._keys.bind(owners)
         self._history_keys.bind(owners)
         if self.controller.tracking.is_on:
-            self._escape.bind(owners)
+            self._escape.bind([self.viewer, *self.controller.layer_list])  # whichever is selected
         else:
             self._escape.release()
 
@@ -405,6 +405,7 @@ class SamPanel(QWidget):
             object_id=session.current_object,
             has_objects=session.has_prompts(),
             has_object=session.has_prompts(session.current_object),
+            is_importing=session.is_importing,
             is_tracking=session.is_tracking,
             is_tracked=session.is_tracked,
             unreviewed=doubtful - reviewed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.plugin.eyes import InputShown
 from napari_sam2.plugin.images import data_of, frame_at, image_source, stack_shape
@@ -19,6 +19,8 @@ from napari_sam2.plugin.messages import (
     ImageOpened,
     ImageReport,
     ImageSource,
+    ImportAdvanced,
+    ImportEnded,
     LabelsReady,
     ObjectsChanged,
     PaintLabels,
@@ -45,12 +47,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunProgress:
-    """How far tracking has come.
+    """How far tracking, or an import of labels, has come.
 
     Parameters
     ----------
     total : int
         Steps in all; 0 before the run has begun.
+    work : str
+        "tracking", or "import" of labels.
     clock : callable
         Seconds.
     memory : callable
@@ -58,6 +62,7 @@ class RunProgress:
     """
 
     total: int = 0
+    work: Literal["tracking", "import"] = "tracking"
     clock: Callable[[], float] = time.monotonic
     memory: Callable[[], int] = used_bytes
     done: int = 0
@@ -148,8 +153,13 @@ class ImageSession:
 
     @property
     def is_tracking(self) -> bool:
-        """Whether a run is on its way."""
-        return self.progress is not None
+        """Whether tracking is on its way."""
+        return self.progress is not None and self.progress.work == "tracking"
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether labels are being imported."""
+        return self.progress is not None and self.progress.work == "import"
 
     @property
     def labels(self) -> NDArray[Any] | None:
@@ -292,6 +302,13 @@ class ImageSession:
             self.progress = RunProgress(report.total)
         elif isinstance(report, TrackAdvanced) and self.progress is not None:
             self.progress.done = report.done
+        elif isinstance(report, ImportAdvanced):
+            if not self.is_importing:
+                self.progress = RunProgress(report.total, "import")
+            if self.progress is not None:
+                self.progress.done = report.done
+        elif isinstance(report, ImportEnded):
+            self.progress = None
         elif isinstance(report, TrackEnded):
             self.progress = None
             self.is_tracked = report.done > 0

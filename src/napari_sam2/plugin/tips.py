@@ -45,6 +45,8 @@ class Situation:
         The current object.
     has_objects, has_object : bool
         Whether there are prompts at all, and for the current object.
+    is_importing : bool
+        Whether labels of another tool are being imported.
     is_tracking, is_tracked : bool
         Whether tracking is under way, or done since the last change.
     unreviewed : int
@@ -69,6 +71,7 @@ class Situation:
     object_id: int = 1
     has_objects: bool = False
     has_object: bool = False
+    is_importing: bool = False
     is_tracking: bool = False
     is_tracked: bool = False
     unreviewed: int = 0
@@ -90,11 +93,17 @@ class TrackButton(Enum):
     NOTHING_TO_TRACK = ("Track (K)", "Click a cell first")
     SINGLE_IMAGE = ("Track (K)", "Only movies can be tracked: this is a single image")
     CANCEL = ("Cancel (Esc)", "Stop within a frame; what is done stays")
+    CANCEL_IMPORT = ("Cancel import (Esc)", "Stop the import; no labels are imported then")
 
     @property
     def is_enabled(self) -> bool:
         """Whether there is anything to press it for."""
-        return self in (TrackButton.TRACK, TrackButton.CANCEL)
+        return self is TrackButton.TRACK or self.cancels
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it stops what is being done."""
+        return self in (TrackButton.CANCEL, TrackButton.CANCEL_IMPORT)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class NextStep:
 def next_step(now: Situation) -> NextStep:
     """What can be done in a situation, most urgent first."""
     track = _track(now)
+    if track is TrackButton.CANCEL_IMPORT:
+        return NextStep("Importing labels. Esc cancels; no labels are imported then.", None, track)
     if (obstacle := _obstacle(now)) is not None:
         return NextStep(obstacle, _remedy(now), track)
     if now.tool != "click":
@@ -127,6 +138,8 @@ def next_step(now: Situation) -> NextStep:
 
 
 def _track(now: Situation) -> TrackButton:
+    if now.is_importing:
+        return TrackButton.CANCEL_IMPORT
     if now.is_tracking:
         return TrackButton.CANCEL
     if not now.is_stack:

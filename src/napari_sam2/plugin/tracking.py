@@ -11,6 +11,8 @@ from napari_sam2.plugin.activity import ActivityBar
 from napari_sam2.plugin.messages import (
     Cancel,
     Direction,
+    ImportAdvanced,
+    ImportEnded,
     Report,
     Track,
     TrackAdvanced,
@@ -22,6 +24,8 @@ from napari_sam2.plugin.session import RunProgress
 if TYPE_CHECKING:
     from napari_sam2.plugin.messages import Command
     from napari_sam2.plugin.session import ImageSession
+
+RunReport = TrackStarted | TrackAdvanced | TrackEnded | ImportAdvanced | ImportEnded
 
 
 class Tracking(QObject):
@@ -65,8 +69,8 @@ class Tracking(QObject):
 
     @property
     def is_on(self) -> bool:
-        """Whether any image is being tracked."""
-        return any(session.is_tracking for session in self._sessions())
+        """Whether any image is being tracked, or labels are being imported for it."""
+        return any(session.progress is not None for session in self._sessions())
 
     def start(
         self,
@@ -97,13 +101,13 @@ class Tracking(QObject):
             self.start_range(session.current_object, range(t, t + 1))
 
     def _start(self, session: ImageSession, command: Track) -> None:
-        if not session.is_tracking:
+        if session.progress is None:
             session.progress = RunProgress()
             self._send(command)
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop within a frame."""
+        """Stop tracking, or an import, within a frame."""
         self._send(Cancel())
 
     def set_follows(self, follows: bool) -> None:
@@ -119,16 +123,19 @@ class Tracking(QObject):
         frames = [step.t for step in steps if step.image == session.number]
         return frames[-1] if frames else None
 
-    def take(self, report: TrackStarted | TrackAdvanced | TrackEnded) -> None:
+    def take(self, report: RunReport) -> None:
         """Show in the activity dock what was reported."""
         if isinstance(report, TrackStarted):
-            self._activity.begin(report.total)
-        elif isinstance(report, TrackAdvanced):
+            self._activity.begin(report.total, "tracking")
+        elif isinstance(report, ImportAdvanced) and not report.done:
+            self._activity.begin(report.total, "importing labels")
+        elif isinstance(report, TrackAdvanced | ImportAdvanced):
             self._activity.advance(report.done)
             if self._activity.is_cancelled:
                 self.cancel()
         else:
             self.clear()
+        if isinstance(report, TrackEnded):
             self.ended.emit()
 
     def clear(self) -> None:

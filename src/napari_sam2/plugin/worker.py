@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.documents import OpenDocument
+from napari_sam2.plugin.documents import ImportCancelledError, OpenDocument
 from napari_sam2.plugin.messages import (
     Answered,
     Cancel,
@@ -149,6 +149,8 @@ class InferenceThread(threading.Thread):
             return
         try:
             changes = self._perform(command)
+        except ImportCancelledError as end:
+            self._report(Answered(command, self._truth(command), notice=str(end)))
         except (
             Exception
         ) as error:  # the border of the thread: whatever it is, the user hears of it and goes on

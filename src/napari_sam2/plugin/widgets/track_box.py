@@ -36,7 +36,7 @@ class TrackBox(QWidget):
     Signals
     -------
     pressed()
-        The user pressed the button, be it Track or Cancel.
+        The user pressed the button, whatever it says.
     """
 
     pressed = Signal()
@@ -98,15 +98,15 @@ class TrackBox(QWidget):
 
     def show_run(self, progress: RunProgress | None, state: TrackButton) -> None:
         """Show what the button does now, and how far a run has come."""
-        is_tracking = progress is not None
+        is_running = progress is not None
         text, tool_tip = state.value
         self.button.setText(text)
         self.button.setToolTip(tool_tip)
         self.button.setEnabled(state.is_enabled)
-        self.directions.setEnabled(not is_tracking)
-        self.frames.setEnabled(not is_tracking)
-        self.until_locked.setEnabled(not is_tracking)
-        self.progress.setVisible(is_tracking)
+        self.directions.setEnabled(not is_running)
+        self.frames.setEnabled(not is_running)
+        self.until_locked.setEnabled(not is_running)
+        self.progress.setVisible(is_running)
         self.memory.setText("" if progress is None else progress.memory_text)
         if progress is not None:
             self.progress.setRange(0, progress.total)  # 0 of 0 shows that it is busy
