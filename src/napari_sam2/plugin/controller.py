@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.export import start_export
 from napari_sam2.plugin.eyes import ShowInput
-from napari_sam2.plugin.images import image_source, images_like, stack_shape
+from napari_sam2.plugin.images import image_source, images_like, is_hidden, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.mailbox import Mailbox
@@ -174,6 +174,25 @@ class Controller(QObject):
                     self.activate_clicks()
         self._look_timer.start()
         self.changed.emit()
+
+    def show_image(self, image: Image | None = None) -> None:
+        """Work on an image, the chosen one by default, and draw it with its layers above all."""
+        if image is not None:
+            self.choose_image(image)
+        if self.image is None:
+            return
+        layers = self.layer_list
+        own = [self.image, *(self.session.layers if self.session is not None else ())]
+        for layer in own:
+            layer.visible = True
+        places = [i for i, layer in enumerate(layers) if any(layer is one for one in own)]
+        layers.move_multiple(places, len(layers))
+        self.changed.emit()
+
+    @property
+    def is_image_hidden(self) -> bool:
+        """Whether the user does not see the chosen image."""
+        return self.image is not None and is_hidden(self.image, self.layer_list)
 
     def _session_of(self, image: Image) -> ImageSession | None:
         mine = (session for session in self._sessions.values() if session.image is image)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 RENDER_INTERVAL_MS = 15
+LOOKS = ("name", "visible", "opacity", "blending")  # of an image
 
 
 class SamPanel(QWidget):
@@ -113,7 +114,7 @@ class SamPanel(QWidget):
         controller = self.controller
         self._render_timer.timeout.connect(self._render)
         controller.changed.connect(self._render_soon)
-        self.image.picked.connect(controller.choose_image)
+        self.image.picked.connect(controller.show_image)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
@@ -135,10 +136,11 @@ class SamPanel(QWidget):
         layers = self.viewer.layers.events
         layers.inserted.connect(self._on_layers)
         layers.removed.connect(self._on_layers)
+        layers.reordered.connect(self._on_look)
         QApplication.instance().aboutToQuit.connect(self.shut_down)
         self.destroyed.connect(self.controller.close)
         for image in self._images():
-            image.events.name.connect(self._on_name)
+            self._watch(image)
 
     def _key_actions(self) -> dict[str, Any]:
         controller = self.controller
@@ -181,8 +183,10 @@ class SamPanel(QWidget):
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
         layers.removed.disconnect(self._on_layers)
+        layers.reordered.disconnect(self._on_look)
         for image in self._images():
-            image.events.name.disconnect(self._on_name)
+            for name in LOOKS:
+                getattr(image.events, name).disconnect(self._on_look)
         self._escape.release()
         self._history_keys.release()
         self._keys.release()
@@ -206,7 +210,7 @@ class SamPanel(QWidget):
     def _on_layers(self, event: Any) -> None:
         layer = event.value
         if event.type == "inserted" and isinstance(layer, Image):
-            layer.events.name.connect(self._on_name)
+            self._watch(layer)
             if SESSION in layer.metadata:
                 QTimer.singleShot(0, lambda: self._take_saved(layer))
             elif self.controller.image is None:
@@ -244,7 +248,12 @@ class SamPanel(QWidget):
         if layer in self.controller.layer_list and not self.controller.is_closed:
             self.controller.choose_image(layer)
 
-    def _on_name(self, event: Any) -> None:
+    def _watch(self, image: Image) -> None:
+        """Show the state again when the image is renamed, hidden or made transparent."""
+        for name in LOOKS:
+            getattr(image.events, name).connect(self._on_look)
+
+    def _on_look(self, event: Any) -> None:
         self._render_soon()
 
     def _track(self) -> None:
@@ -309,6 +318,7 @@ class SamPanel(QWidget):
         deeds = {
             Action.RESTORE_LAYERS: controller.restore_layers,
             Action.USE_CONTRAST: controller.use_contrast,
+            Action.SHOW_IMAGE: controller.show_image,
             Action.BACK_TO_CLICKING: controller.activate_clicks,
         }
         action = next_step(self._situation()).action
@@ -399,6 +409,7 @@ class SamPanel(QWidget):
             **common,
             is_open=session.is_open,
             missing_layers=tuple(session.layers.missing()),
+            hidden_image=session.image.name if controller.is_image_hidden else None,
             is_stack=session.image.ndim == 3,
             tool=session.layers.tool(controller.layer_list.selection.active),
             is_sign_exclude=session.sign == EXCLUDE,

@@ -35,6 +35,8 @@ class Situation:
         Whether the document of the image is there.
     missing_layers : tuple of str
         Layers that were deleted.
+    hidden_image : str, optional
+        Name of the chosen image if the user does not see it.
     is_stack : bool
         Whether there is more than one frame.
     tool : Tool
@@ -65,6 +67,7 @@ class Situation:
     is_downloading: bool = False
     is_open: bool = True
     missing_layers: tuple[str, ...] = ()
+    hidden_image: str | None = None
     is_stack: bool = True
     tool: Tool = "click"
     is_sign_exclude: bool = False
@@ -82,6 +85,7 @@ class Action(Enum):
     """What one press of the button below the tip does; the value is its text."""
 
     RESTORE_LAYERS = "Restore layers"
+    SHOW_IMAGE = "Show the image"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
 
@@ -131,7 +135,9 @@ def next_step(now: Situation) -> NextStep:
     if track is TrackButton.CANCEL_IMPORT:
         return NextStep("Importing labels. Esc cancels; no labels are imported then.", None, track)
     if (obstacle := _obstacle(now)) is not None:
-        return NextStep(obstacle, _remedy(now), track)
+        return NextStep(obstacle, None, track)
+    if (disorder := _disorder(now)) is not None:
+        return NextStep(*disorder, track)
     if now.tool != "click":
         return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
     return NextStep(_step(now, track), None, track)
@@ -147,18 +153,8 @@ def _track(now: Situation) -> TrackButton:
     return TrackButton.TRACK if now.has_objects else TrackButton.NOTHING_TO_TRACK
 
 
-def _remedy(now: Situation) -> Action | None:
-    """What one press can do about the obstacle."""
-    if not now.has_image or _cannot_compute(now) is not None:
-        return None
-    return Action.RESTORE_LAYERS if now.missing_layers else Action.USE_CONTRAST
-
-
 def _obstacle(now: Situation) -> str | None:
-    return _cannot_compute(now) or _cannot_show(now)
-
-
-def _cannot_compute(now: Situation) -> str | None:
+    """What has to be there before anything can be clicked."""
     if not now.has_images:
         return "Open a movie or an image to begin."
     if now.problem is not None:
@@ -178,13 +174,18 @@ def _cannot_compute(now: Situation) -> str | None:
     return None
 
 
-def _cannot_show(now: Situation) -> str | None:
+def _disorder(now: Situation) -> tuple[str, Action] | None:
+    """What keeps the user from seeing what is clicked, and what puts it right."""
     if now.missing_layers:
+        names = " and ".join(now.missing_layers)
+        return f"The layer for {names} was deleted. What it showed is kept.", Action.RESTORE_LAYERS
+    if now.hidden_image is not None:
         return (
-            f"The layer for {' and '.join(now.missing_layers)} was deleted. What it showed is kept."
+            f"“{now.hidden_image}” is hidden: a click would outline a cell that you cannot see.",
+            Action.SHOW_IMAGE,
         )
     if now.contrast_differs:
-        return "The model still sees the contrast from before."
+        return "The model still sees the contrast from before.", Action.USE_CONTRAST
     return None
 
 
