@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.export import start_export
 from napari_sam2.plugin.eyes import ShowInput
-from napari_sam2.plugin.images import image_source, images_like, is_hidden, stack_shape
+from napari_sam2.plugin.images import SESSION, image_source, images_like, is_hidden, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.mailbox import Mailbox
@@ -48,7 +48,7 @@ from napari_sam2.plugin.notices import show_error
 from napari_sam2.plugin.review import Review
 from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.saving import Saving
-from napari_sam2.plugin.saving_messages import SavedListed, SavingChanged
+from napari_sam2.plugin.saving_messages import OpenImageFound, SavedListed, SavingChanged
 from napari_sam2.plugin.session import ImageSession
 from napari_sam2.plugin.tracking import RunReport, Tracking
 from napari_sam2.plugin.worker import InferenceThread
@@ -194,6 +194,17 @@ class Controller(QObject):
         """Whether the user does not see the chosen image."""
         return self.image is not None and is_hidden(self.image, self.layer_list)
 
+    def take_up(self, image: Image, folder: Path) -> bool:
+        """Go on with saved work on an open image; returns False if there is other work on it."""
+        session = self._session_of(image)
+        if session is not None and (session.objects or session.is_waiting):
+            return False
+        image.metadata[SESSION] = str(folder)
+        self.choose_image(image)
+        if session is not None:
+            self.reopen(session)
+        return True
+
     def _session_of(self, image: Image) -> ImageSession | None:
         mine = (session for session in self._sessions.values() if session.image is image)
         return next(mine, None)
@@ -291,6 +302,7 @@ class Controller(QObject):
 
     def _close_session(self, session: ImageSession) -> None:
         self._thread.send(CloseImage(session.number))
+        self.saving.ask()  # what was not saved is offered at once
         del self._sessions[session.number]
         self._let_go(session)
         if session.progress is not None:
@@ -502,7 +514,7 @@ class Controller(QObject):
         elif isinstance(report, DownloadEnded):
             if report.error is not None:
                 show_error(report.error)
-        elif isinstance(report, SavedListed):
+        elif isinstance(report, SavedListed | OpenImageFound):
             self.saving.take(report)
         elif isinstance(report, ExportEnded):
             self._take_export(report)

@@ -30,11 +30,12 @@ from napari_sam2.plugin.messages import (
     TrackStarted,
 )
 from napari_sam2.plugin.review_messages import TimelineChanged
-from napari_sam2.plugin.saving_messages import SavingChanged, SavingState
+from napari_sam2.plugin.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
 from napari_sam2.plugin.timelines import Summary, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -141,6 +142,7 @@ class ImageSession:
         self.redo_text: str | None = None
         self.progress: RunProgress | None = None
         self.saving = SavingState()
+        self.unsaved_work: Path | None = None  # on this image, from before it was opened
         self._next_id = 1
         self._pending: Counter[Place] = Counter()  # edits without an answer yet
         self.timelines: dict[int, Timeline] = {}
@@ -275,6 +277,8 @@ class ImageSession:
             self._changed_frames.add(report.t)
         elif isinstance(report, SavingChanged):
             self.saving = report.state
+        elif isinstance(report, UnsavedWorkFound):
+            self.unsaved_work = report.path
         elif isinstance(report, InputShown):
             self.seen = report
         elif isinstance(report, PromptShown):

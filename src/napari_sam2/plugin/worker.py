@@ -28,8 +28,13 @@ from napari_sam2.plugin.messages import (
     Track,
     TrackEnded,
 )
-from napari_sam2.plugin.saving import saved_list, wanted_model
-from napari_sam2.plugin.saving_messages import DiscardUnsaved, ListSaved
+from napari_sam2.plugin.saving import find_open_image, find_work, saved_list, wanted_model
+from napari_sam2.plugin.saving_messages import (
+    DiscardUnsaved,
+    FindOpenImage,
+    ListSaved,
+    UnsavedWorkFound,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -178,6 +183,8 @@ class InferenceThread(threading.Thread):
                 document.close()
         elif isinstance(command, ListSaved | DiscardUnsaved):
             return (saved_list(command),)
+        elif isinstance(command, FindOpenImage):
+            return (find_open_image(command),)
         elif isinstance(command, ImageCommand):
             document = self._document(command)
             with document.collecting() as changes:
@@ -250,18 +257,21 @@ class InferenceThread(threading.Thread):
     def _open_image(self, command: OpenImage) -> tuple[Report, ...]:
         before = self._documents.get(command.image)
         loaded: tuple[Report, ...] = ()
+        found: tuple[Report, ...] = ()
         if before is None or (command.source.session is not None and not before.annotation.objects):
             loaded = self._load_model_for(command.source)
             opened = self._open(self._model, command.source)
             document = self._made(command.image, command.source, opened)
             if before is not None:
                 before.close()
+            elif command.source.session is None and (work := find_work(command.source)):
+                found = (UnsavedWorkFound(command.image, work),)
         else:
             before.cancel()
             document = self._moved(before, self._model, command.source)
             before.hand_over(document)
         self._documents[command.image] = document
-        return (*loaded, *document.everything())
+        return (*loaded, *document.everything(), *found)
 
     def _open(self, model: Any, source: ImageSource) -> OpenedImage:
         opened = self._engine.open_image(model, source)
