@@ -90,8 +90,12 @@ class Adoption:
                 f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
             )
             return
-        t = None if all_frames and session.frames > 1 else controller.frame
-        controller.ask(AdoptLabels(session.number, source, t, label))
+        if all_frames and session.frames > 1:
+            controller.ask(AdoptLabels(session.number, source, None, label))
+            return
+        shown, t = controller.acting_place()
+        if shown is not None:
+            controller.ask(AdoptLabels(shown.number, source, t, label))
 
     def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
         is_right = event.button == RIGHT_BUTTON

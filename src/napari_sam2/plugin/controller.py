@@ -85,10 +85,16 @@ class Controller(QObject):
         self._mailbox = Mailbox(self)
         self._thread = InferenceThread(engine, self._mailbox.post)
         self.models = Models(engine, self._thread.send, self._mailbox.post)
-        self.review = Review(lambda: (self.session, self.frame), self._thread.send)
+        self.review = Review(
+            lambda: (self.session, self.frame), self.acting_place, self._thread.send
+        )
         self._sessions: dict[int, ImageSession] = {}
         self.tracking = Tracking(
-            lambda: (self.session, self.frame), self._sessions.values, self._thread.send, self
+            lambda: (self.session, self.frame),
+            self.acting_place,
+            self._sessions.values,
+            self._thread.send,
+            self,
         )
         self._last_number = 0
         self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
@@ -354,6 +360,22 @@ class Controller(QObject):
         """The frame of the chosen image that the viewer shows."""
         return 0 if self.session is None else self.session.frame(self.viewer.dims.point)
 
+    @property
+    def outside_told(self) -> str | None:
+        """Why the chosen image has no frame where the viewer is; None if it has one."""
+        point = self.viewer.dims.point
+        return None if self.session is None else self.session.outside_told(point)
+
+    def acting_place(self) -> tuple[ImageSession | None, int]:
+        """Session and frame for what changes the shown frame; no session outside of the movie.
+
+        Outside, the user is told why nothing happens.
+        """
+        if (why := self.outside_told) is not None:
+            show_warning(why)
+            return None, 0
+        return self.session, self.frame
+
     def go_to(self, t: int, object_id: int = 0) -> None:
         """Show a frame of the chosen image, and choose an object; 0 keeps the current one."""
         session = self.session
@@ -400,9 +422,9 @@ class Controller(QObject):
 
     def clear_frame(self) -> None:
         """Take away what was given for the current object on the frame that is shown."""
-        if self.session is not None:
-            number, object_id = self.session.number, self.session.current_object
-            self.on_edit(ClearPrompts(number, self.frame, object_id))
+        session, t = self.acting_place()
+        if session is not None:
+            self.on_edit(ClearPrompts(session.number, t, session.current_object))
 
     def remove_object(self) -> None:
         """Delete the current object; another one becomes current."""
@@ -425,13 +447,21 @@ class Controller(QObject):
     def on_edit(self, edit: Edit) -> None:
         """What the user did on the layers, or by a key; the layers show it already."""
         session = self._sessions[edit.image]
-        if isinstance(edit, AddPoint | SetBox | SetOutline) and not self._shows_one(session):
-            show_warning("frames are clicked one by one: go back to the 2D view of (y, x)")
+        if (reason := self._reason_against(session, edit)) is not None:
+            show_warning(reason)
             QTimer.singleShot(0, lambda: session.show(None))
             return
         session.sent(edit)
         self._thread.send(edit)
         self.changed.emit()
+
+    def _reason_against(self, session: ImageSession, edit: Edit) -> str | None:
+        """Why an edit cannot be made on the shown frame; None if it can."""
+        if not isinstance(edit, AddPoint | SetBox | SetOutline):
+            return None
+        if not self._shows_one(session):
+            return "frames are clicked one by one: go back to the 2D view of (y, x)"
+        return session.outside_told(self.viewer.dims.point)
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """The user painted or erased on the Labels layer."""

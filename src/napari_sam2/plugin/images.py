@@ -85,11 +85,21 @@ def image_scale(scale: Sequence[float], units: Sequence[str]) -> ImageScale:
 
 def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
     """Which frame of the image a place of the viewer's sliders shows, kept inside the stack."""
+    return min(max(_slider_frame(layer, world_point), 0), stack_shape(layer)[0] - 1)
+
+
+def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
+    """Why the image has no frame at a place of the viewer's sliders; None where it has one."""
+    t, last = _slider_frame(layer, world_point), stack_shape(layer)[0] - 1
+    if t > last:
+        return f"This movie ends at frame {last}."
+    return "This movie begins at a later time." if t < 0 else None
+
+
+def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
     if layer.ndim == 2:
         return 0
-    frames = stack_shape(layer)[0]
-    position = layer.world_to_data(world_point[-layer.ndim :])[0]
-    return int(min(max(round(float(position)), 0), frames - 1))
+    return round(float(layer.world_to_data(world_point[-layer.ndim :])[0]))
 
 
 def is_hidden(image: Image, layers: Sequence[Layer]) -> bool:

@@ -319,6 +319,7 @@ class SamPanel(QWidget):
             Action.RESTORE_LAYERS: controller.restore_layers,
             Action.USE_CONTRAST: controller.use_contrast,
             Action.SHOW_IMAGE: controller.show_image,
+            Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
         }
         action = next_step(self._situation()).action
@@ -409,6 +410,7 @@ class SamPanel(QWidget):
             **common,
             is_open=session.is_open,
             missing_layers=tuple(session.layers.missing()),
+            outside=controller.outside_told,
             hidden_image=session.image.name if controller.is_image_hidden else None,
             is_stack=session.image.ndim == 3,
             tool=session.layers.tool(controller.layer_list.selection.active),

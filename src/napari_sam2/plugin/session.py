@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.plugin.eyes import InputShown
-from napari_sam2.plugin.images import data_of, frame_at, image_source, stack_shape
+from napari_sam2.plugin.images import data_of, frame_at, image_source, outside_told, stack_shape
 from napari_sam2.plugin.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.messages import (
     INCLUDE,
@@ -194,6 +194,10 @@ class ImageSession:
     def frame(self, world_point: tuple[float, ...]) -> int:
         """The frame that the viewer shows."""
         return frame_at(self.image, world_point)
+
+    def outside_told(self, world_point: tuple[float, ...]) -> str | None:
+        """Why the image has no frame where the viewer is; None if it has one."""
+        return outside_told(self.image, world_point)
 
     def choose(self, object_id: int, sign: int) -> None:
         """Which object and sign the next click is for."""

@@ -37,6 +37,8 @@ class Situation:
         Layers that were deleted.
     hidden_image : str, optional
         Name of the chosen image if the user does not see it.
+    outside : str, optional
+        Why the chosen image has no frame where the slider stands.
     is_stack : bool
         Whether there is more than one frame.
     tool : Tool
@@ -68,6 +70,7 @@ class Situation:
     is_open: bool = True
     missing_layers: tuple[str, ...] = ()
     hidden_image: str | None = None
+    outside: str | None = None
     is_stack: bool = True
     tool: Tool = "click"
     is_sign_exclude: bool = False
@@ -86,6 +89,7 @@ class Action(Enum):
 
     RESTORE_LAYERS = "Restore layers"
     SHOW_IMAGE = "Show the image"
+    BACK_TO_MOVIE = "Back to its nearest frame"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
 
@@ -184,6 +188,8 @@ def _disorder(now: Situation) -> tuple[str, Action] | None:
             f"“{now.hidden_image}” is hidden: a click would outline a cell that you cannot see.",
             Action.SHOW_IMAGE,
         )
+    if now.outside is not None:
+        return f"{now.outside} Clicks and keys change nothing here.", Action.BACK_TO_MOVIE
     if now.contrast_differs:
         return "The model still sees the contrast from before.", Action.USE_CONTRAST
     return None

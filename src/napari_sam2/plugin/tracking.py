@@ -35,6 +35,8 @@ class Tracking(QObject):
     ----------
     place : callable
         Gives the session of the chosen image and the frame that is shown; no session if none.
+    acting_place : callable
+        The same for what depends on the shown frame; no session where the image has no such frame.
     sessions : callable
         Gives the sessions of all images.
     send : callable
@@ -56,12 +58,14 @@ class Tracking(QObject):
     def __init__(
         self,
         place: Callable[[], tuple[ImageSession | None, int]],
+        acting_place: Callable[[], tuple[ImageSession | None, int]],
         sessions: Callable[[], Iterable[ImageSession]],
         send: Callable[[Command], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._place = place
+        self._acting_place = acting_place
         self._sessions = sessions
         self._send = send
         self._activity = ActivityBar()
@@ -80,7 +84,7 @@ class Tracking(QObject):
         until_locked: bool = False,
     ) -> None:
         """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
-        session, t = self._place()
+        session, t = self._place() if frames is None else self._acting_place()
         if session is not None and session.has_prompts():
             start, stop = span(t, direction, frames)
             self._start(
@@ -96,7 +100,7 @@ class Tracking(QObject):
 
     def segment_frame(self) -> None:
         """Segment the current object on the frame that is shown, from its other frames."""
-        session, t = self._place()
+        session, t = self._acting_place()
         if session is not None:
             self.start_range(session.current_object, range(t, t + 1))
 
