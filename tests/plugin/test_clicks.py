@@ -143,12 +143,28 @@ def test_border_shows_the_sign_and_face_the_object(desk):
     assert np.allclose(desk.points.face_color, desk.labels.get_color(1), atol=0.01)
 
 
-def test_exclude_click_without_a_mask_is_refused_and_vanishes(desk, notifications):
-    desk.click(0, 50, 50, by=hands.right_click)
+@pytest.mark.parametrize("is_toggled", [False, True])
+def test_an_exclude_click_on_no_outline_vanishes_and_says_what_to_do(
+    desk, notifications, is_toggled
+):
+    if is_toggled:
+        desk.press(Qt.Key.Key_T)
+    desk.click(0, 50, 50, by=hands.click if is_toggled else hands.right_click)
     desk.settle()
-    assert "Include first" in notifications.only()
+    how = "press T, then click" if is_toggled else "left-click"
+    assert notifications.only() == (
+        f"There is nothing to exclude yet: object 1 has no outline. First {how} the cell."
+    )
     assert len(desk.points.data) == 0
     assert not desk.session.objects
+
+
+def test_an_exclude_click_on_a_frame_without_outline_is_refused(desk, notifications):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(3, 50, 50, by=hands.right_click)
+    desk.settle()
+    assert "no outline on frame 3. Click the cell with Include first" in notifications.only()
+    assert len(desk.points.data) == 1
 
 
 def test_click_outside_the_image_is_refused_and_vanishes(desk, notifications):

@@ -461,7 +461,16 @@ class Controller(QObject):
             return None
         if not self._shows_one(session):
             return "frames are clicked one by one: go back to the 2D view of (y, x)"
-        return session.outside_told(self.viewer.dims.point)
+        if (outside := session.outside_told(self.viewer.dims.point)) is not None:
+            return outside
+        is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
+        if is_exclude and not session.has_outline(edit.object_id):
+            how = "press T, then click" if session.sign == EXCLUDE else "left-click"
+            return (
+                f"There is nothing to exclude yet: object {edit.object_id} has no outline. "
+                f"First {how} the cell."
+            )
+        return None
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """The user painted or erased on the Labels layer."""

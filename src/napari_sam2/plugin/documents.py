@@ -199,8 +199,8 @@ class OpenDocument:
         t, object_id = command.t, command.object_id
         if command.sign == EXCLUDE and not self._is_visible(t, object_id):
             raise ValueError(
-                f"object {object_id} has no mask on frame {t} to take something away from: "
-                "click the cell with Include first"
+                f"There is nothing to exclude: object {object_id} has no outline on frame {t}. "
+                "Click the cell with Include first."
             )
         self.annotation.add_points(t, object_id, [command.position], [command.sign])
 

@@ -185,6 +185,10 @@ class ImageSession:
         is_painted = object_id is None and self._asked > 0
         return is_painted or any(object_id in (None, other) for _, other in places)
 
+    def has_outline(self, object_id: int) -> bool:
+        """Whether an object has an outline on any frame, or gets one by an edit on its way."""
+        return object_id in self.objects or self.has_prompts(object_id)
+
     def next_object(self) -> int:
         """The id for the next new object; the current one if it is still empty."""
         if self.current_object not in self.objects and not self.has_prompts(self.current_object):
