@@ -36,6 +36,7 @@ GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_la
 # without points as one point of size 0.
 SHOWN_POINT_SIZE = (0, 12)  # as if a dense screen were an ordinary one
 Tool = Literal["click", "select", "draw", "reshape", "paint", "other"]
+POINT_TOOLS: dict[str, Tool] = {"add": "click", "select": "select"}
 RESHAPING_MODES = ("direct", "select", "vertex_insert", "vertex_remove")
 CLICK_RADIUS = 7.0  # of a point on the screen
 
@@ -130,7 +131,7 @@ class ImageLayers:
         """
         mode = str(getattr(layer, "mode", ""))
         if self.points is not None and layer is self.points.layer:
-            return {"add": "click", "select": "select"}.get(mode, "other")  # type: ignore[return-value]
+            return POINT_TOOLS.get(mode, "other")
         if self.shapes is not None and layer is self.shapes.layer:
             if mode.startswith("add_"):
                 return "draw"
