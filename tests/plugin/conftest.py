@@ -154,4 +154,5 @@ def notifications(monkeypatch) -> Notifications:
 
     for name in ("show_error", "show_warning", "show_info"):
         monkeypatch.setattr(f"napari_sam2.plugin.controller.{name}", tell)
+    monkeypatch.setattr("napari_sam2.plugin.saving_widgets.show_error", tell)
     return told

@@ -4,11 +4,12 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
 
 from napari_sam2.plugin.label_source import label_source
 
 from . import hands
-from .world import FRAMES, disc, disc_centre
+from .world import FRAMES, Gate, ThresholdTracker, disc, disc_centre, movie
 
 SIDE = 12
 
@@ -96,10 +97,28 @@ def test_labels_of_a_frame_and_then_one_label_of_all_frames(desk, notifications)
 def test_a_single_frame_cannot_be_adopted_on_all(desk, notifications):
     layer = desk.viewer.add_labels(foreign()[0], name="stardist")
     desk.panel.adoption.adopt(layer, all_frames=True)
-    assert "has a single frame" in notifications.only()
+    assert "“Import frame”" in notifications.only()
     desk.panel.adoption.adopt(layer, all_frames=False, label=5)
     desk.settle()
     assert notifications.messages[-1] == "“stardist” has no labels there"
+
+
+def test_an_import_says_so_and_can_be_cancelled(open_desk, notifications, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(ThresholdTracker, "adopt_masks", lambda self, t, masks: gate.wait(t))
+    desk = open_desk(movie())
+    desk.viewer.add_labels(foreign(), name="cellpose")
+    desk.qtbot.waitUntil(desk.panel.adopt.isVisible)
+    desk.panel.adopt.movie.click()
+    desk.qtbot.waitUntil(lambda: desk.panel.track.button.text() == "Cancel import (Esc)")
+    assert desk.panel.status.text.text().startswith("Importing labels.")
+    assert not desk.session.is_tracking
+    desk.press(Qt.Key.Key_Escape)
+    gate.open()
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: desk.panel.track.button.text() == "Track (K)")
+    assert notifications.only() == "Import cancelled; no labels were imported."
+    assert not desk.session.objects
 
 
 def test_our_own_labels_are_not_offered_and_others_are_left_as_they_were(desk):

@@ -25,7 +25,7 @@ def test_every_key_of_the_viewer_is_on_the_cheat_sheet(desk):
     names = {str(key).replace("Ctrl", "Control") for key in desk.viewer.keymap}
     on_sheet = {key.replace("Ctrl", "Control") for key in printed()}
     assert names <= on_sheet
-    assert {"K", "T", "N", "S", "C", "Shift+C", "Control+Z", "Control+Shift+Z"} <= names
+    assert {"K", "T", "N", "Shift+K", "C", "Shift+C", "Control+Z", "Control+Shift+Z"} <= names
 
 
 def test_the_cheat_sheet_is_opened_by_its_button_and_key(desk):
@@ -44,10 +44,9 @@ def test_undo_is_ours_whatever_layer_is_selected(clicked, layer):
     clicked.qtbot.waitUntil(lambda: not clicked.session.objects)
 
 
-def test_s_segments_the_current_object_on_this_frame_only(clicked):
+def test_shift_k_segments_the_current_object_on_this_frame_only(clicked):
     clicked.go_to(1)
-    clicked.viewer.layers.selection.active = clicked.session.image  # else napari's S selects points
-    clicked.press(Qt.Key.Key_S)
+    clicked.press(Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
     clicked.qtbot.waitUntil(lambda: clicked.labels.data[1].any())
     clicked.settle()
     assert np.array_equal(clicked.labels.data[1] == 1, disc(0, 1))

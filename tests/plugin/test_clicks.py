@@ -1,6 +1,7 @@
 """Real clicks on the canvas become prompts, and prompts become points and masks."""
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from . import hands
@@ -68,6 +69,18 @@ def test_clicking_a_point_removes_it(desk):
     assert len(desk.points.data) == 0
 
 
+def test_a_click_near_a_point_of_another_object_keeps_that_point(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert [len(desk.prompt(0, object_id).points) for object_id in (1, 2)] == [1, 1]
+    desk.click(0, *disc_centre(0, 0))  # removes the point of object 2, which is as near
+    desk.settle()
+    assert desk.prompt(0, 2) is None
+    assert len(desk.prompt(0, 1).points) == 1
+
+
 def test_clicking_an_exclude_point_gives_its_pixels_back(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.click(0, 25, 16, by=hands.right_click)
@@ -130,12 +143,28 @@ def test_border_shows_the_sign_and_face_the_object(desk):
     assert np.allclose(desk.points.face_color, desk.labels.get_color(1), atol=0.01)
 
 
-def test_exclude_click_without_a_mask_is_refused_and_vanishes(desk, notifications):
-    desk.click(0, 50, 50, by=hands.right_click)
+@pytest.mark.parametrize("is_toggled", [False, True])
+def test_an_exclude_click_on_no_outline_vanishes_and_says_what_to_do(
+    desk, notifications, is_toggled
+):
+    if is_toggled:
+        desk.press(Qt.Key.Key_T)
+    desk.click(0, 50, 50, by=hands.click if is_toggled else hands.right_click)
     desk.settle()
-    assert "Include first" in notifications.only()
+    how = "press T, then click" if is_toggled else "left-click"
+    assert notifications.only() == (
+        f"There is nothing to exclude yet: object 1 has no outline. First {how} the cell."
+    )
     assert len(desk.points.data) == 0
     assert not desk.session.objects
+
+
+def test_an_exclude_click_on_a_frame_without_outline_is_refused(desk, notifications):
+    desk.click(0, *disc_centre(0, 0))
+    desk.click(3, 50, 50, by=hands.right_click)
+    desk.settle()
+    assert "no outline on frame 3. Click the cell with Include first" in notifications.only()
+    assert len(desk.points.data) == 1
 
 
 def test_click_outside_the_image_is_refused_and_vanishes(desk, notifications):
@@ -188,3 +217,26 @@ def test_deleting_an_object_makes_another_one_current(desk):
     assert desk.session.current_object == 1
     assert desk.points.data.tolist() == desk.points.data[:1].tolist()
     assert not (desk.labels.data == 2).any()
+
+
+NAPARI_TOOLS = {
+    "points": (Qt.Key.Key_S, Qt.Key.Key_Z, Qt.Key.Key_3, Qt.Key.Key_4, Qt.Key.Key_5),
+    "shapes": (Qt.Key.Key_R, Qt.Key.Key_E, Qt.Key.Key_D, Qt.Key.Key_S, Qt.Key.Key_X, Qt.Key.Key_Z),
+    "labels": (Qt.Key.Key_P, Qt.Key.Key_E, Qt.Key.Key_F, Qt.Key.Key_L, Qt.Key.Key_Z),
+}
+
+
+@pytest.mark.parametrize("layer", NAPARI_TOOLS)
+def test_a_tool_of_napari_is_told_and_left_by_one_button(desk, layer):
+    status = desk.panel.status
+    for key in NAPARI_TOOLS[layer]:
+        desk.viewer.layers.selection.active = getattr(desk, layer)
+        desk.press(key)
+        desk.qtbot.waitUntil(lambda: status.button.text() == "Back to clicking")
+        assert not status.text.text().startswith("Click a cell")
+        status.button.click()
+        desk.qtbot.waitUntil(lambda: status.text.text().startswith("Click a cell"))
+        assert not status.button.isVisible()
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    assert list(desk.session.objects) == [1]

@@ -8,28 +8,45 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 
-from napari_sam2.plugin.keys import KeyBindings, default_of
+from napari_sam2.plugin.keys import OURS, KeyBindings, default_of
 
-OURS = ("K", "T", "N", "C", "L", "D", "[", "]", "Shift-C", "Control-Z", "Control-Shift-Z")
-TOOLS = (
-    "napari:activate_add_line_mode",
-    "napari:activate_add_path_mode",
-    "napari:activate_direct_mode",
-    "napari:activate_labels_picker_mode",
-    "napari:auto_contrast_once",
-    "napari:decrease_brush_size",
-    "napari:finish_drawing_shape",
-    "napari:increase_brush_size",
-)
+LAYERS = (Image, Labels, Points, Shapes)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _shortcuts_of_napari():
-    """Bind what napari binds with its first window."""
-    for action in TOOLS:
-        action_manager.unbind_shortcut(action)
-        for shortcut in default_shortcuts[action]:
-            action_manager.bind_shortcut(action, shortcut)
+    """Bind on the layers what napari binds with its first window."""
+    for name, action in list(action_manager._actions.items()):
+        if action.keymapprovider in LAYERS:
+            action_manager.unbind_shortcut(name)
+            for shortcut in default_shortcuts.get(name, ()):
+                action_manager.bind_shortcut(name, shortcut)
+
+
+def napari_keys(kind) -> set[str]:
+    """All keys that napari binds on a kind of layer, in the spelling of the keymap."""
+    return {str(key) for key in kind.class_keymap}
+
+
+def our_keys() -> set[str]:
+    return {str(coerce_keybinding(key)) for key in OURS}
+
+
+def test_napari_binds_no_key_of_ours_on_the_clicks_layer():
+    assert {"S", "Z", "3", "4"} <= napari_keys(Points)
+    assert not our_keys() & napari_keys(Points)
+
+
+def test_keys_that_napari_keeps_on_shapes_and_labels_are_the_documented_ones():
+    history = {"Ctrl+Z", "Ctrl+Shift+Z"}  # taken from napari's labels: a stroke is undone by ours
+    assert our_keys() & napari_keys(Shapes) == {"D", "L", "T"}
+    assert our_keys() & napari_keys(Labels) - history == {"L", "[", "]"}
+
+
+def test_the_panel_binds_the_listed_keys(desk):
+    desk.qtbot.waitUntil(lambda: len(desk.viewer.keymap) > 0)
+    assert bound(desk.viewer) == our_keys()
+    assert bound(desk.points) == our_keys()
 
 
 @pytest.fixture

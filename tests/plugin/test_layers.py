@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Points, Shapes
 
+from napari_sam2.plugin.images import is_hidden
+
 from .world import FRAMES, SIDE, disc, disc_centre, movie
 
 GEOMETRY = {
@@ -195,3 +197,42 @@ def test_clicks_can_be_taken_back_while_their_layer_is_hidden(desk):
     desk.qtbot.waitUntil(lambda: len(desk.points.data) == 1)
     desk.points.visible = True
     assert len(desk.points.face_color) == 1
+
+
+def test_a_picked_image_is_shown_above_all_others_with_its_layers(open_desk):
+    desk = open_desk(movie(), movie()[:, ::-1].copy())
+    other = next(x for x in desk.viewer.layers if isinstance(x, Image))
+    assert desk.session.image is not other
+    other.visible = False
+    desk.panel.image.menu.activated.emit(desk.panel.image.names().index(other.name))
+    desk.qtbot.waitUntil(lambda: desk.session.is_open)
+    assert other.visible
+    own = [
+        layer for layer in desk.viewer.layers if layer is other or desk.session.layers.owns(layer)
+    ]
+    assert list(desk.viewer.layers)[-len(own) :] == own
+    assert desk.viewer.layers.selection.active is desk.points
+
+
+@pytest.mark.parametrize("is_covered", [True, False])
+def test_a_hidden_image_is_told_and_shown_by_one_button(open_desk, is_covered):
+    desk = open_desk(movie(), movie())
+    first = next(x for x in desk.viewer.layers if isinstance(x, Image))
+    desk.controller.choose_image(first)
+    first.visible = is_covered  # the other image lies above it
+    status = desk.panel.status
+    desk.qtbot.waitUntil(lambda: "is hidden" in status.text.text())
+    status.button.click()
+    desk.qtbot.waitUntil(lambda: "is hidden" not in status.text.text())
+    first.visible = False
+    desk.qtbot.waitUntil(lambda: "is hidden" in status.text.text())
+
+
+def test_an_image_under_a_transparent_or_smaller_one_is_not_hidden():
+    image, above = Image(np.zeros((8, 8))), Image(np.zeros((8, 8)), name="above")
+    assert is_hidden(image, [image, above])
+    assert not is_hidden(above, [image, above])
+    above.opacity = 0.5
+    assert not is_hidden(image, [image, above])
+    assert not is_hidden(image, [image, Image(np.zeros((8, 6)))])
+    assert not is_hidden(image, [image, Image(np.zeros((8, 8)), blending="additive")])

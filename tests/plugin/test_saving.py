@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2.io.movies import open_movie
@@ -18,6 +20,7 @@ from napari_sam2.io.session.shelf import data_folder, find_unsaved
 from napari_sam2.io.tiff import write_images
 from napari_sam2.plugin.hooks import get_session_reader, movie_layer
 from napari_sam2.plugin.images import IMAGE_PATH
+from napari_sam2.plugin.panel import SamPanel
 from tests.worlds import discs_that_cross
 
 from .real_engines import TinyEngine
@@ -148,8 +151,53 @@ def test_work_is_not_restored_onto_another_image(open_desk, notifications) -> No
     other.qtbot.waitUntil(other.panel.saving.offer.isVisible, timeout=10000)
     other.panel.saving.offer.restore.click()
     other.qtbot.waitUntil(lambda: bool(notifications.messages))
-    assert "pixels differ" in notifications.only()
+    assert notifications.only() == "open the image “drawn” first, then restore: it has no file"
     assert find_unsaved()
+
+
+def test_work_on_a_deleted_movie_is_restored_when_it_is_opened_again(open_desk) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    click_both(desk)
+    labels = np.array(desk.labels.data)
+    desk.viewer.layers.remove(desk.session.image)
+    offer = desk.panel.saving.offer
+    desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
+    desk.viewer.add_image(WORLD.images, name="opened again")
+    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+    offer.restore.click()
+    desk.qtbot.waitUntil(lambda: desk.session.objects.keys() == {1, 2}, timeout=10000)
+    np.testing.assert_array_equal(desk.labels.data, labels)
+    assert not offer.isVisible()
+
+
+def test_work_on_the_chosen_movie_is_offered_before_later_work(open_desk) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="first")
+    offer = desk.panel.saving.offer
+    for name, images in (("second", WORLD.images[::-1].copy()), ("first again", WORLD.images)):
+        desk.click(0, *WORLD.centre(0, 1))
+        desk.settle()
+        desk.viewer.layers.remove(desk.session.image)
+        desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
+        desk.viewer.add_image(images, name=name)
+        desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open)
+    desk.qtbot.waitUntil(lambda: len(desk.controller.saving.unsaved) == 2, timeout=10000)
+    assert desk.controller.saving.unsaved[0].name == "second"
+    desk.qtbot.waitUntil(lambda: offer.text.text().startswith("Unsaved work on first"))
+
+
+def test_restore_in_a_reopened_widget_takes_the_movie_that_is_open(desk_with) -> None:
+    desk = desk_with()
+    click_both(desk)
+    desk.viewer.window.remove_dock_widget(desk.dock)
+    panel = SamPanel(desk.viewer, TinyEngine())
+    dock = desk.viewer.window.add_dock_widget(panel, name="SAM 2 again")
+    reopened = replace(desk, panel=panel, dock=dock)
+    offer = panel.saving.offer
+    desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
+    offer.restore.click()
+    desk.qtbot.waitUntil(lambda: reopened.session.objects.keys() == {1, 2}, timeout=10000)
+    assert sum(isinstance(layer, Image) for layer in desk.viewer.layers) == 1
+    panel.shut_down()
 
 
 def test_discarded_work_is_moved_aside(desk_with, open_desk) -> None:

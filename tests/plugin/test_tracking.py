@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_sam2.plugin.session import RunProgress
@@ -229,3 +230,19 @@ def test_activity_dock_follows_the_run(gated, gate):
     gate.open()
     gated.settle()
     assert not progress._all_instances
+
+
+def test_the_button_and_its_key_leave_the_run_of_another_image(open_desk, gate):
+    desk = open_desk(movie(), movie(), engine=ThresholdEngine(gate))
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    first = desk.session
+    desk.press_track()
+    desk.qtbot.waitUntil(lambda: first.is_tracking)
+    other = next(x for x in desk.viewer.layers if isinstance(x, Image) and x is not first.image)
+    desk.controller.choose_image(other)
+    desk.qtbot.waitUntil(lambda: desk.panel.track.button.text() == "Track (K)")
+    desk.press(Qt.Key.Key_K)  # nothing to track here: it is not the key to cancel the other run
+    gate.open()
+    desk.qtbot.waitUntil(lambda: not first.is_tracking)
+    assert np.array_equal(first.labels[-1] == 1, disc(0, FRAMES - 1))

@@ -250,20 +250,21 @@ class Discs:
         return disc(0, t).astype(np.uint8)
 
 
-def test_adopting_a_movie_tells_its_progress(talk):
+def test_an_import_of_a_movie_reports_its_progress_as_an_import(talk):
     labels = talk.open()
     talk.thread.send(m.AdoptLabels(1, Discs(), None))
-    assert talk.next(m.TrackStarted).total == FRAMES
-    assert [talk.next(m.TrackAdvanced).done for _ in range(FRAMES)] == [*range(1, FRAMES + 1)]
-    assert talk.next(m.TrackEnded).reason == "finished"
+    steps = [talk.next(m.ImportAdvanced) for _ in range(FRAMES + 1)]
+    assert [(step.done, step.total) for step in steps] == [(n, FRAMES) for n in range(FRAMES + 1)]
+    assert talk.next(m.ImportEnded).image == 1
     assert talk.next(m.Answered).error is None
     assert all(np.array_equal(labels[t] == 1, disc(0, t)) for t in range(FRAMES))
 
 
-def test_adopting_a_movie_can_be_cancelled(talk):
+def test_an_import_of_a_movie_can_be_cancelled(talk):
     labels = talk.open()
     source = Discs(lambda t: t or talk.thread.send(m.Cancel()))
-    assert "cancelled" in talk.ask(m.AdoptLabels(1, source, None)).error
+    answer = talk.ask(m.AdoptLabels(1, source, None))
+    assert (answer.error, answer.notice) == (None, "Import cancelled; no labels were imported.")
     assert not labels.any()
     assert isinstance(talk.next(m.Answered).command, m.Cancel)
     assert talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0))).error is None

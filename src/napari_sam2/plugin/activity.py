@@ -18,10 +18,10 @@ class ActivityBar:
         """Whether the user pressed Cancel beside the bar."""
         return self._bar is not None and bool(self._bar.is_canceled)
 
-    def begin(self, total: int) -> None:
-        """Show a bar of so many steps."""
+    def begin(self, total: int, work: str) -> None:
+        """Show a bar of so many steps, with the name of the work."""
         self.end()
-        self._bar = cancelable_progress(total=total, desc="SAM 2: tracking")
+        self._bar = cancelable_progress(total=total, desc=f"SAM 2: {work}")
 
     def advance(self, done: int) -> None:
         """Show how many steps are done."""

@@ -87,11 +87,15 @@ class Adoption:
             return
         if all_frames and source.frames is None and session.frames > 1:
             controller.on_refusal(
-                f"“{layer.name}” has a single frame: adopt it on the frame that is shown"
+                f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
             )
             return
-        t = None if all_frames and session.frames > 1 else controller.frame
-        controller.ask(AdoptLabels(session.number, source, t, label))
+        if all_frames and session.frames > 1:
+            controller.ask(AdoptLabels(session.number, source, None, label))
+            return
+        shown, t = controller.acting_place()
+        if shown is not None:
+            controller.ask(AdoptLabels(shown.number, source, t, label))
 
     def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
         is_right = event.button == RIGHT_BUTTON
@@ -110,7 +114,7 @@ class Adoption:
     def _offer(self, layer: Labels, label: int) -> None:
         self.menu = QMenu(self._parent)
         for text, all_frames in (("this frame", False), ("all frames", True)):
-            action = self.menu.addAction(f"Copy label {label} to SAM 2, {text}")
+            action = self.menu.addAction(f"Import label {label} into SAM 2, {text}")
             action.triggered.connect(self._adopter(layer, all_frames, label))
         self.menu.popup(QCursor.pos())
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.export import start_export
 from napari_sam2.plugin.eyes import ShowInput
-from napari_sam2.plugin.images import image_source, images_like, stack_shape
+from napari_sam2.plugin.images import SESSION, image_source, images_like, is_hidden, stack_shape
 from napari_sam2.plugin.layers import ImageLayers
 from napari_sam2.plugin.log_file import close_log, open_log
 from napari_sam2.plugin.mailbox import Mailbox
@@ -40,9 +40,7 @@ from napari_sam2.plugin.messages import (
     SetOutline,
     Stroke,
     Track,
-    TrackAdvanced,
     TrackEnded,
-    TrackStarted,
     Undo,
 )
 from napari_sam2.plugin.models import Models
@@ -50,9 +48,9 @@ from napari_sam2.plugin.notices import show_error
 from napari_sam2.plugin.review import Review
 from napari_sam2.plugin.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.saving import Saving
-from napari_sam2.plugin.saving_messages import SavedListed, SavingChanged
+from napari_sam2.plugin.saving_messages import OpenImageFound, SavedListed, SavingChanged
 from napari_sam2.plugin.session import ImageSession
-from napari_sam2.plugin.tracking import Tracking
+from napari_sam2.plugin.tracking import RunReport, Tracking
 from napari_sam2.plugin.worker import InferenceThread
 
 if TYPE_CHECKING:
@@ -87,10 +85,16 @@ class Controller(QObject):
         self._mailbox = Mailbox(self)
         self._thread = InferenceThread(engine, self._mailbox.post)
         self.models = Models(engine, self._thread.send, self._mailbox.post)
-        self.review = Review(lambda: (self.session, self.frame), self._thread.send)
+        self.review = Review(
+            lambda: (self.session, self.frame), self.acting_place, self._thread.send
+        )
         self._sessions: dict[int, ImageSession] = {}
         self.tracking = Tracking(
-            lambda: (self.session, self.frame), self._sessions.values, self._thread.send, self
+            lambda: (self.session, self.frame),
+            self.acting_place,
+            self._sessions.values,
+            self._thread.send,
+            self,
         )
         self._last_number = 0
         self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
@@ -176,6 +180,36 @@ class Controller(QObject):
                     self.activate_clicks()
         self._look_timer.start()
         self.changed.emit()
+
+    def show_image(self, image: Image | None = None) -> None:
+        """Work on an image, the chosen one by default, and draw it with its layers above all."""
+        if image is not None:
+            self.choose_image(image)
+        if self.image is None:
+            return
+        layers = self.layer_list
+        own = [self.image, *(self.session.layers if self.session is not None else ())]
+        for layer in own:
+            layer.visible = True
+        places = [i for i, layer in enumerate(layers) if any(layer is one for one in own)]
+        layers.move_multiple(places, len(layers))
+        self.changed.emit()
+
+    @property
+    def is_image_hidden(self) -> bool:
+        """Whether the user does not see the chosen image."""
+        return self.image is not None and is_hidden(self.image, self.layer_list)
+
+    def take_up(self, image: Image, folder: Path) -> bool:
+        """Go on with saved work on an open image; returns False if there is other work on it."""
+        session = self._session_of(image)
+        if session is not None and (session.objects or session.is_waiting):
+            return False
+        image.metadata[SESSION] = str(folder)
+        self.choose_image(image)
+        if session is not None:
+            self.reopen(session)
+        return True
 
     def _session_of(self, image: Image) -> ImageSession | None:
         mine = (session for session in self._sessions.values() if session.image is image)
@@ -274,9 +308,10 @@ class Controller(QObject):
 
     def _close_session(self, session: ImageSession) -> None:
         self._thread.send(CloseImage(session.number))
+        self.saving.ask()  # what was not saved is offered at once
         del self._sessions[session.number]
         self._let_go(session)
-        if session.is_tracking:
+        if session.progress is not None:
             self.tracking.clear()
 
     def _let_go(self, session: ImageSession) -> None:
@@ -325,6 +360,22 @@ class Controller(QObject):
         """The frame of the chosen image that the viewer shows."""
         return 0 if self.session is None else self.session.frame(self.viewer.dims.point)
 
+    @property
+    def outside_told(self) -> str | None:
+        """Why the chosen image has no frame where the viewer is; None if it has one."""
+        point = self.viewer.dims.point
+        return None if self.session is None else self.session.outside_told(point)
+
+    def acting_place(self) -> tuple[ImageSession | None, int]:
+        """Session and frame for what changes the shown frame; no session outside of the movie.
+
+        Outside, the user is told why nothing happens.
+        """
+        if (why := self.outside_told) is not None:
+            show_warning(why)
+            return None, 0
+        return self.session, self.frame
+
     def go_to(self, t: int, object_id: int = 0) -> None:
         """Show a frame of the chosen image, and choose an object; 0 keeps the current one."""
         session = self.session
@@ -371,9 +422,9 @@ class Controller(QObject):
 
     def clear_frame(self) -> None:
         """Take away what was given for the current object on the frame that is shown."""
-        if self.session is not None:
-            number, object_id = self.session.number, self.session.current_object
-            self.on_edit(ClearPrompts(number, self.frame, object_id))
+        session, t = self.acting_place()
+        if session is not None:
+            self.on_edit(ClearPrompts(session.number, t, session.current_object))
 
     def remove_object(self) -> None:
         """Delete the current object; another one becomes current."""
@@ -396,13 +447,30 @@ class Controller(QObject):
     def on_edit(self, edit: Edit) -> None:
         """What the user did on the layers, or by a key; the layers show it already."""
         session = self._sessions[edit.image]
-        if isinstance(edit, AddPoint | SetBox | SetOutline) and not self._shows_one(session):
-            show_warning("frames are clicked one by one: go back to the 2D view of (y, x)")
+        if (reason := self._reason_against(session, edit)) is not None:
+            show_warning(reason)
             QTimer.singleShot(0, lambda: session.show(None))
             return
         session.sent(edit)
         self._thread.send(edit)
         self.changed.emit()
+
+    def _reason_against(self, session: ImageSession, edit: Edit) -> str | None:
+        """Why an edit cannot be made on the shown frame; None if it can."""
+        if not isinstance(edit, AddPoint | SetBox | SetOutline):
+            return None
+        if not self._shows_one(session):
+            return "frames are clicked one by one: go back to the 2D view of (y, x)"
+        if (outside := session.outside_told(self.viewer.dims.point)) is not None:
+            return outside
+        is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
+        if is_exclude and not session.has_outline(edit.object_id):
+            how = "press T, then click" if session.sign == EXCLUDE else "left-click"
+            return (
+                f"There is nothing to exclude yet: object {edit.object_id} has no outline. "
+                f"First {how} the cell."
+            )
+        return None
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """The user painted or erased on the Labels layer."""
@@ -485,7 +553,7 @@ class Controller(QObject):
         elif isinstance(report, DownloadEnded):
             if report.error is not None:
                 show_error(report.error)
-        elif isinstance(report, SavedListed):
+        elif isinstance(report, SavedListed | OpenImageFound):
             self.saving.take(report)
         elif isinstance(report, ExportEnded):
             self._take_export(report)
@@ -502,6 +570,8 @@ class Controller(QObject):
             self._take(change)
         if isinstance(command, OpenImage) and command.image in self._sessions:
             self._take_opened(self._sessions[command.image], answer.error)
+        if answer.notice is not None:
+            show_info(answer.notice)
         if answer.error is not None:
             if isinstance(command, Track):
                 self._take(TrackEnded(command.image, 0, 0, "failed"))
@@ -532,7 +602,7 @@ class Controller(QObject):
                 self.go_to(report.t, report.object_id)
         elif isinstance(report, NothingDoubtful):
             show_info("no doubtful frame is left to review")
-        elif isinstance(report, TrackStarted | TrackAdvanced | TrackEnded):
+        elif isinstance(report, RunReport):
             self.tracking.take(report)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatchmethod
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from napari_sam2.plugin.messages import (
     ImageCommand,
     ImageOpened,
     ImageSource,
+    ImportAdvanced,
+    ImportEnded,
     LabelsReady,
     MovePoints,
     ObjectsChanged,
@@ -58,6 +60,13 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult, Prompt
 
 logger = logging.getLogger(__name__)
+
+
+class ImportCancelledError(Exception):
+    """The user cancelled an import of labels; everything is as before."""
+
+    def __init__(self) -> None:
+        super().__init__("Import cancelled; no labels were imported.")
 
 
 class OpenDocument:
@@ -190,8 +199,8 @@ class OpenDocument:
         t, object_id = command.t, command.object_id
         if command.sign == EXCLUDE and not self._is_visible(t, object_id):
             raise ValueError(
-                f"object {object_id} has no mask on frame {t} to take something away from: "
-                "click the cell with Include first"
+                f"There is nothing to exclude: object {object_id} has no outline on frame {t}. "
+                "Click the cell with Include first."
             )
         self.annotation.add_points(t, object_id, [command.position], [command.sign])
 
@@ -249,24 +258,22 @@ class OpenDocument:
             self.annotation.adopt_labels(_labels_there(command, [command.t])[0], command.t)
 
     def _adopt_all(self, command: AdoptLabels) -> None:
-        """Adopt a whole movie, with progress, until the user cancels it."""
+        """Import the labels of a whole movie, with progress, unless the user cancels it."""
         frames = range(self.annotation.shape[0])
 
         def advance(done: int, total: int) -> None:
-            self._report(TrackAdvanced(self.image, done, done - 1))
+            self._report(ImportAdvanced(self.image, done, total))
             if self._is_cancelled():
-                raise ValueError("adopting was cancelled: no label was taken over")
+                raise ImportCancelledError
 
         self.cancel()
-        self._report(TrackStarted(self.image, len(frames)))
+        self._report(ImportAdvanced(self.image, 0, len(frames)))
         self.annotation.on_progress = advance
-        reason: Literal["finished", "failed"] = "failed"
         try:
             self.annotation.adopt_labels(_labels_there(command, frames))
-            reason = "finished"
         finally:
             self.annotation.on_progress = None
-            self._report(TrackEnded(self.image, len(frames), len(frames), reason))
+            self._report(ImportEnded(self.image))
 
     @perform.register
     def _(self, command: ShowInput) -> None:

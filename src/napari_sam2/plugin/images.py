@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SESSION = "napari-sam2 annotation"  # in the metadata of a layer: the saved annotation to open
 IMAGE_PATH = "napari-sam2 image"  # and where the image itself is
+COVERING = ("translucent", "translucent_no_depth", "opaque")  # kinds of blending
 _SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
 
 
@@ -84,11 +85,35 @@ def image_scale(scale: Sequence[float], units: Sequence[str]) -> ImageScale:
 
 def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
     """Which frame of the image a place of the viewer's sliders shows, kept inside the stack."""
+    return min(max(_slider_frame(layer, world_point), 0), stack_shape(layer)[0] - 1)
+
+
+def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
+    """Why the image has no frame at a place of the viewer's sliders; None where it has one."""
+    t, last = _slider_frame(layer, world_point), stack_shape(layer)[0] - 1
+    if t > last:
+        return f"This movie ends at frame {last}."
+    return "This movie begins at a later time." if t < 0 else None
+
+
+def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
     if layer.ndim == 2:
         return 0
-    frames = stack_shape(layer)[0]
-    position = layer.world_to_data(world_point[-layer.ndim :])[0]
-    return int(min(max(round(float(position)), 0), frames - 1))
+    return round(float(layer.world_to_data(world_point[-layer.ndim :])[0]))
+
+
+def is_hidden(image: Image, layers: Sequence[Layer]) -> bool:
+    """Whether an image is not drawn, or lies wholly under an opaque image of a layer list."""
+    index = next((i for i, layer in enumerate(layers) if layer is image), len(layers))
+    return not image.visible or any(_covers(layer, image) for layer in layers[index + 1 :])
+
+
+def _covers(layer: Layer, image: Image) -> bool:
+    is_opaque = isinstance(layer, Image) and layer.visible and layer.opacity == 1
+    if not is_opaque or layer.blending not in COVERING:
+        return False
+    (low, high), (inner_low, inner_high) = (one.extent.world[:, -2:] for one in (layer, image))
+    return bool((low <= inner_low).all() and (high >= inner_high).all())
 
 
 def images_like(image: Image, layers: Iterable[Layer]) -> list[Image]:

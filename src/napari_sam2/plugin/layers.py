@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
@@ -35,7 +35,9 @@ GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_la
 # Smallest and largest on the screen, in its pixels. There is no smallest since napari draws a layer
 # without points as one point of size 0.
 SHOWN_POINT_SIZE = (0, 12)  # as if a dense screen were an ordinary one
-PASSIVE_MODES = ("pan_zoom", "transform")
+Tool = Literal["click", "select", "draw", "reshape", "paint", "other"]
+POINT_TOOLS: dict[str, Tool] = {"add": "click", "select": "select"}
+RESHAPING_MODES = ("direct", "select", "vertex_insert", "vertex_remove")
 CLICK_RADIUS = 7.0  # of a point on the screen
 
 
@@ -121,15 +123,21 @@ class ImageLayers:
         """Whether a layer is one of these."""
         return any(own is layer for own in self)
 
-    def takes_prompts(self, layer: Any) -> bool:
-        """Whether clicks are prompts while a layer is the active one."""
-        modes = [str(prompts.layer.mode) for prompts in self._prompts() if prompts.layer is layer]
-        return bool(modes) and modes[0] not in PASSIVE_MODES
+    def tool(self, layer: Any) -> Tool:
+        """What a press of the mouse on the canvas does while a layer is the active one.
 
-    def takes_strokes(self, layer: Any) -> bool:
-        """Whether the brush paints while a layer is the active one."""
-        labels = self.labels
-        return labels is not None and layer is labels and str(labels.mode) in TOOLS
+        "click" adds a prompt, "select" selects points, "draw" draws a shape, "reshape" changes
+        one, "paint" changes labels, and "other" does nothing for the panel.
+        """
+        mode = str(getattr(layer, "mode", ""))
+        if self.points is not None and layer is self.points.layer:
+            return POINT_TOOLS.get(mode, "other")
+        if self.shapes is not None and layer is self.shapes.layer:
+            if mode.startswith("add_"):
+                return "draw"
+            return "reshape" if mode in RESHAPING_MODES else "other"
+        is_painting = layer is not None and layer is self.labels and mode in TOOLS
+        return "paint" if is_painting else "other"
 
     def missing(self) -> list[str]:
         """Which of the layers are not there."""

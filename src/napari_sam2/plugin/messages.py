@@ -396,6 +396,19 @@ class TrackEnded(ImageReport):
 
 
 @dataclass(frozen=True, eq=False)
+class ImportAdvanced(ImageReport):
+    """Labels of so many frames are imported, of so many in all; the first report has none."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class ImportEnded(ImageReport):
+    """An import of labels is over, for whatever reason."""
+
+
+@dataclass(frozen=True, eq=False)
 class Answered(Report):
     """A command was carried out or refused.
 
@@ -409,12 +422,15 @@ class Answered(Report):
         Why it was refused, for the user; everything is then as before.
     details : str, optional
         The traceback, for who mends it.
+    notice : str, optional
+        What the user should know of it although nothing went wrong.
     """
 
     command: Command
     changes: tuple[Report, ...] = ()
     error: str | None = None
     details: str | None = None
+    notice: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from napari_sam2.plugin.keys import KeyBindings
 from napari_sam2.plugin.messages import EXCLUDE
 from napari_sam2.plugin.review_widgets import ReviewWidgets
 from napari_sam2.plugin.saving_widgets import SavingWidgets
-from napari_sam2.plugin.tips import Situation, action, tip
+from napari_sam2.plugin.tips import Action, Situation, next_step
 from napari_sam2.plugin.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.adopt_box import AdoptBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 RENDER_INTERVAL_MS = 15
+LOOKS = ("name", "visible", "opacity", "blending")  # of an image
 
 
 class SamPanel(QWidget):
@@ -69,7 +70,7 @@ class SamPanel(QWidget):
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
-        self._escape = KeyBindings(  # only while tracking
+        self._escape = KeyBindings(  # only while there is something to cancel
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
         self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
@@ -113,7 +114,7 @@ class SamPanel(QWidget):
         controller = self.controller
         self._render_timer.timeout.connect(self._render)
         controller.changed.connect(self._render_soon)
-        self.image.picked.connect(controller.choose_image)
+        self.image.picked.connect(controller.show_image)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
@@ -135,10 +136,11 @@ class SamPanel(QWidget):
         layers = self.viewer.layers.events
         layers.inserted.connect(self._on_layers)
         layers.removed.connect(self._on_layers)
+        layers.reordered.connect(self._on_look)
         QApplication.instance().aboutToQuit.connect(self.shut_down)
         self.destroyed.connect(self.controller.close)
         for image in self._images():
-            image.events.name.connect(self._on_name)
+            self._watch(image)
 
     def _key_actions(self) -> dict[str, Any]:
         controller = self.controller
@@ -146,7 +148,7 @@ class SamPanel(QWidget):
             "K": self._track_or_cancel,
             "T": controller.toggle_sign,
             "N": controller.next_object,
-            "S": controller.tracking.segment_frame,
+            "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.clear_frame,
             **self.review.key_actions(),
         }
@@ -181,8 +183,10 @@ class SamPanel(QWidget):
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
         layers.removed.disconnect(self._on_layers)
+        layers.reordered.disconnect(self._on_look)
         for image in self._images():
-            image.events.name.disconnect(self._on_name)
+            for name in LOOKS:
+                getattr(image.events, name).disconnect(self._on_look)
         self._escape.release()
         self._history_keys.release()
         self._keys.release()
@@ -206,7 +210,7 @@ class SamPanel(QWidget):
     def _on_layers(self, event: Any) -> None:
         layer = event.value
         if event.type == "inserted" and isinstance(layer, Image):
-            layer.events.name.connect(self._on_name)
+            self._watch(layer)
             if SESSION in layer.metadata:
                 QTimer.singleShot(0, lambda: self._take_saved(layer))
             elif self.controller.image is None:
@@ -244,7 +248,12 @@ class SamPanel(QWidget):
         if layer in self.controller.layer_list and not self.controller.is_closed:
             self.controller.choose_image(layer)
 
-    def _on_name(self, event: Any) -> None:
+    def _watch(self, image: Image) -> None:
+        """Show the state again when the image is renamed, hidden or made transparent."""
+        for name in LOOKS:
+            getattr(image.events, name).connect(self._on_look)
+
+    def _on_look(self, event: Any) -> None:
         self._render_soon()
 
     def _track(self) -> None:
@@ -255,9 +264,10 @@ class SamPanel(QWidget):
         self._bind_keys()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:
-        if self.controller.tracking.is_on:
+        button = next_step(self._situation()).track
+        if button.cancels:
             self.controller.tracking.cancel()
-        else:
+        elif button.is_enabled:
             self._track()
 
     def _choose_model(self, name: str) -> None:
@@ -303,15 +313,18 @@ class SamPanel(QWidget):
             self.controller.export(path)
 
     def _act(self) -> None:
-        session = self.controller.session
-        if session is None:
-            return
-        if session.layers.missing():
-            self.controller.restore_layers()
-        elif session.is_open and session.contrast_differs():
-            self.controller.use_contrast()
-        else:
-            self.controller.activate_clicks()
+        """Do what the button below the tip offers."""
+        controller = self.controller
+        deeds = {
+            Action.RESTORE_LAYERS: controller.restore_layers,
+            Action.USE_CONTRAST: controller.use_contrast,
+            Action.SHOW_IMAGE: controller.show_image,
+            Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.frame),
+            Action.BACK_TO_CLICKING: controller.activate_clicks,
+        }
+        action = next_step(self._situation()).action
+        if action is not None:
+            deeds[action]()
 
     # Showing
 
@@ -333,7 +346,8 @@ class SamPanel(QWidget):
         self.image.show_images(self._images(), controller.image)
         self._render_model()
         now = self._situation()
-        self.status.show_tip(tip(now), action(now))
+        step = next_step(now)
+        self.status.show_tip(step.tip, None if step.action is None else step.action.value)
         is_usable = session is not None
         self.adoption.refresh()
         self.adopt.show_layers(self.adoption.layers() if is_usable else (), now.is_stack)
@@ -343,7 +357,7 @@ class SamPanel(QWidget):
         self.saving.render()
         self.eyes.show_input(None if session is None else session.seen)
         if session is None:
-            self.track.show_run(None, can_track=False)
+            self.track.show_run(None, step.track)
             return
         names = {object_id: properties.name for object_id, properties in session.objects.items()}
         self.object.show_objects(
@@ -351,7 +365,7 @@ class SamPanel(QWidget):
         )
         self.object.show_sign(session.sign)
         self.object.remove.setEnabled(session.current_object in session.objects)
-        self.track.show_run(session.progress, can_track=now.is_stack and now.has_objects)
+        self.track.show_run(session.progress, step.track)
         self.document.show_history(session.undo_text, session.redo_text)
         can_export = bool(session.objects) and session.layers.labels is not None
         self.document.show_export(can_export, controller.exporting is not None)
@@ -372,7 +386,7 @@ class SamPanel(QWidget):
         self._keys.bind(owners)
         self._history_keys.bind(owners)
         if self.controller.tracking.is_on:
-            self._escape.bind(owners)
+            self._escape.bind([self.viewer, *self.controller.layer_list])  # whichever is selected
         else:
             self._escape.release()
 
@@ -396,15 +410,15 @@ class SamPanel(QWidget):
             **common,
             is_open=session.is_open,
             missing_layers=tuple(session.layers.missing()),
+            outside=controller.outside_told,
+            hidden_image=session.image.name if controller.is_image_hidden else None,
             is_stack=session.image.ndim == 3,
-            is_prompt_layer_active=session.layers.takes_prompts(
-                controller.layer_list.selection.active
-            ),
-            is_brush_active=session.layers.takes_strokes(controller.layer_list.selection.active),
+            tool=session.layers.tool(controller.layer_list.selection.active),
             is_sign_exclude=session.sign == EXCLUDE,
             object_id=session.current_object,
             has_objects=session.has_prompts(),
             has_object=session.has_prompts(session.current_object),
+            is_importing=session.is_importing,
             is_tracking=session.is_tracking,
             is_tracked=session.is_tracked,
             unreviewed=doubtful - reviewed,

@@ -57,7 +57,8 @@ class PointPrompts:
     image : int
         Number of the image.
     hit_radius : callable
-        How near a click has to be to a point to mean that point, in pixels of the image.
+        How near a click has to be to a point of the current object to remove that point, in pixels
+        of the image.
     colour_of : callable
         Label colour of an object.
     on_edit : callable
@@ -234,11 +235,11 @@ class PointPrompts:
         self.write()
 
     def _row_hit(self, old: list[PointRow], new: list[PointRow]) -> PointRow | None:
-        """The existing point that a click fell on."""
+        """The existing point of the current object that a click fell on."""
         if len(new) != len(old) + 1:
             return None
         click, radius = new[-1], self._hit_radius()
-        near = [(_distance(row, click), row) for row in old if row.t == click.t]
+        near = [(_distance(row, click), row) for row in old if row.place == click.place]
         distance, row = min(near, key=lambda pair: pair[0], default=(np.inf, None))
         return row if distance <= radius else None
 

@@ -31,6 +31,8 @@ class Review:
     ----------
     place : callable
         Gives the session of the chosen image and the frame that is shown; no session if none.
+    acting_place : callable
+        The same for what changes the shown frame; no session where the image has no such frame.
     send : callable
         Gets the commands.
     """
@@ -38,9 +40,11 @@ class Review:
     def __init__(
         self,
         place: Callable[[], tuple[ImageSession | None, int]],
+        acting_place: Callable[[], tuple[ImageSession | None, int]],
         send: Callable[[Command], None],
     ) -> None:
         self._place = place
+        self._acting_place = acting_place
         self._send = send
 
     # The shown frame
@@ -55,20 +59,20 @@ class Review:
 
     def toggle_accepted(self) -> None:
         """The current object is right on the shown frame; or that is taken back."""
-        session, t = self._place()
+        session, t = self._acting_place()
         if session is not None and session.can_accept(t):
             is_accepted = session.is_accepted(t)
             self.accept(session.current_object, range(t, t + 1), not is_accepted)
 
     def toggle_lock(self) -> None:
         """Lock the current object on the shown frame, or unlock it."""
-        session, t = self._place()
+        session, t = self._acting_place()
         if session is not None and session.can_lock(t):
             self.lock(session.current_object, range(t, t + 1), not session.is_locked(t))
 
     def divide(self) -> None:
         """The current object ends before the shown frame, two daughters begin on it."""
-        session, t = self._place()
+        session, t = self._acting_place()
         if session is not None and session.current_object in session.objects:
             self._send(DivideObject(session.number, session.current_object, t))
 
@@ -107,13 +111,15 @@ class Review:
 
     def split(self, object_id: int) -> None:
         """A new object from the shown frame on."""
-        _, t = self._place()
-        self._about(lambda number: SplitObject(number, object_id, t))
+        session, t = self._acting_place()
+        if session is not None:
+            self._send(SplitObject(session.number, object_id, t))
 
     def swap(self, one: int, other: int) -> None:
         """Exchange two objects from the shown frame on."""
-        _, t = self._place()
-        self._about(lambda number: SwapObjects(number, one, other, t))
+        session, t = self._acting_place()
+        if session is not None:
+            self._send(SwapObjects(session.number, one, other, t))
 
     def _about(self, command: Callable[[int], Command]) -> None:
         session, _ = self._place()

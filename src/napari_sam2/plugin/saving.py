@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.saving_messages import (
     DiscardUnsaved,
+    FindOpenImage,
     ListSaved,
+    OpenImageFound,
     SavedListed,
     SaveDocument,
     SavingState,
@@ -17,8 +20,10 @@ from napari_sam2.plugin.saving_messages import (
 if TYPE_CHECKING:
     from napari_sam2.io.session.manifest import ModelInfo
     from napari_sam2.io.session.shelf import Unsaved
-    from napari_sam2.plugin.messages import Command
+    from napari_sam2.plugin.messages import Command, ImageSource
     from napari_sam2.plugin.session import ImageSession
+
+logger = logging.getLogger(__name__)
 
 
 class Saving:
@@ -39,6 +44,15 @@ class Saving:
         self._send = send
         self.unsaved: tuple[Unsaved, ...] = ()
         self.recent: tuple[Path, ...] = ()
+        self._searches: dict[Path, Callable[[int | None], None]] = {}
+
+    @property
+    def offered(self) -> Unsaved | None:
+        """The work to restore: that on the chosen image, or else the latest."""
+        session = self._current()
+        wanted = None if session is None else session.unsaved_work
+        mine = (work for work in self.unsaved if work.path == wanted)
+        return next(mine, self.unsaved[0] if self.unsaved else None)
 
     @property
     def state(self) -> SavingState | None:
@@ -66,9 +80,19 @@ class Saving:
         """Do not offer it any more."""
         self.unsaved = tuple(other for other in self.unsaved if other.path != work.path)
 
-    def take(self, report: SavedListed) -> None:
-        """Note what was listed."""
-        self.unsaved, self.recent = report.unsaved, report.recent
+    def find_image(
+        self, work: Unsaved, sources: Sequence[ImageSource], then: Callable[[int | None], None]
+    ) -> None:
+        """Find the image of some work among open ones; `then` gets its index, or None."""
+        self._searches[work.path] = then
+        self._send(FindOpenImage(work.path, tuple(sources)))
+
+    def take(self, report: SavedListed | OpenImageFound) -> None:
+        """Note what was listed or found."""
+        if isinstance(report, SavedListed):
+            self.unsaved, self.recent = report.unsaved, report.recent
+        elif (then := self._searches.pop(report.path, None)) is not None:
+            then(report.index)
 
 
 def saved_list(command: ListSaved | DiscardUnsaved) -> SavedListed:
@@ -87,3 +111,34 @@ def wanted_model(folder: str, model: Any) -> ModelInfo | None:
 
     manifest = read_manifest(Path(folder))
     return None if is_same_model(manifest, model) else manifest.model
+
+
+def find_open_image(command: FindOpenImage) -> OpenImageFound:
+    """Which open image has the content that some work was done on, in the inference thread."""
+    matches = (
+        index for index, source in enumerate(command.sources) if _belongs_to(source, command.path)
+    )
+    return OpenImageFound(command.path, next(matches, None))
+
+
+def find_work(source: ImageSource) -> Path | None:
+    """Unsaved work on an image, the latest first, in the inference thread."""
+    from napari_sam2.io.session.shelf import find_unsaved
+
+    return next((work.path for work in find_unsaved() if _belongs_to(source, work.path)), None)
+
+
+def _belongs_to(source: ImageSource, folder: Path) -> bool:
+    """Whether work was done on this image; its pixels are read only if shape and type fit."""
+    from napari_sam2.io.session.errors import SessionError
+    from napari_sam2.io.session.manifest import read_manifest
+    from napari_sam2.io.session.reading import check_image
+
+    try:
+        check_image(read_manifest(folder).image, source.data)
+    except SessionError:
+        return False
+    except Exception:  # an image that cannot be read is told when it is opened
+        logger.info("%s cannot be compared with %s", source.name, folder, exc_info=True)
+        return False
+    return True

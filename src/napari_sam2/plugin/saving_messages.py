@@ -10,6 +10,7 @@ from napari_sam2.plugin.messages import Command, ImageCommand, ImageReport, Repo
 
 if TYPE_CHECKING:
     from napari_sam2.io.session.shelf import Unsaved
+    from napari_sam2.plugin.messages import ImageSource
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,30 @@ class DiscardUnsaved(Command):
     path: Path
 
 
+@dataclass(frozen=True, eq=False)
+class FindOpenImage(Command):
+    """Say which of the images that are open belongs to saved work, by its content."""
+
+    path: Path
+    sources: tuple[ImageSource, ...]
+
+
 # Reports
+
+
+@dataclass(frozen=True, eq=False)
+class OpenImageFound(Report):
+    """Which of the sources of a `FindOpenImage` belongs to the work; None if there is none."""
+
+    path: Path
+    index: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class UnsavedWorkFound(ImageReport):
+    """There is work on this image that was not saved."""
+
+    path: Path
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.plugin.images import IMAGE_PATH, SESSION
+from napari_sam2.plugin.images import IMAGE_PATH, image_source
 from napari_sam2.plugin.widgets.save_box import (
     SUFFIX,
     RestoreOffer,
@@ -55,7 +56,7 @@ class SavingWidgets:
         else:
             self.box.show_state(state.path, state.is_saved, can_save=True)
         self.box.show_recent(saving.recent)
-        work = self._offered
+        work = self._controller.saving.offered
         self.offer.show_offer(None if work is None else describe(work))
 
     # What the buttons do
@@ -94,32 +95,39 @@ class SavingWidgets:
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
 
-    @property
-    def _offered(self) -> Unsaved | None:
-        unsaved = self._controller.saving.unsaved
-        return unsaved[0] if unsaved else None
-
     def restore(self) -> None:
-        """Go on with the work that is offered: on the image that is open, or on its file."""
-        work = self._offered
+        """Go on with the work that is offered, on its image if that is open."""
+        work = self._controller.saving.offered
         if work is None:
             return
-        session = self._controller.session
-        is_here = session is not None and not session.objects and not session.is_waiting
-        if work.image_path is not None and Path(work.image_path).exists():
+        images = [layer for layer in self._controller.layer_list if isinstance(layer, Image)]
+        sources = [image_source(image) for image in images]
+
+        def go_on(index: int | None) -> None:
+            self._go_on(work, None if index is None else images[index])
+
+        self._controller.saving.find_image(work, sources, go_on)
+
+    def _go_on(self, work: Unsaved, image: Image | None) -> None:
+        """Go on with work on its image, or on its file where no open image is the one."""
+        controller = self._controller
+        is_open = image is not None and image in controller.layer_list
+        if image is not None and is_open and controller.take_up(image, work.path):
+            controller.show_image()
+        elif work.image_path is not None and Path(work.image_path).exists():
             self.open(work.path)
-        elif session is not None and is_here:
-            session.image.metadata[SESSION] = str(work.path)
-            self._controller.reopen(session)
-        else:
-            show_error(f"open the image “{work.name}” first, and choose it above: it has no file")
+        elif is_open:
+            show_error(f"“{work.name}” has other cells now: undo them all, then restore")
             return
-        self._controller.saving.forget(work)
+        else:
+            show_error(f"open the image “{work.name}” first, then restore: it has no file")
+            return
+        controller.saving.forget(work)
         self.render()
 
     def discard(self) -> None:
         """Move the work that is offered aside."""
-        work = self._offered
+        work = self._controller.saving.offered
         if work is not None:
             self._controller.saving.discard(work)
             self.render()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.plugin.eyes import InputShown
-from napari_sam2.plugin.images import data_of, frame_at, image_source, stack_shape
+from napari_sam2.plugin.images import data_of, frame_at, image_source, outside_told, stack_shape
 from napari_sam2.plugin.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.messages import (
     INCLUDE,
@@ -19,6 +19,8 @@ from napari_sam2.plugin.messages import (
     ImageOpened,
     ImageReport,
     ImageSource,
+    ImportAdvanced,
+    ImportEnded,
     LabelsReady,
     ObjectsChanged,
     PaintLabels,
@@ -28,11 +30,12 @@ from napari_sam2.plugin.messages import (
     TrackStarted,
 )
 from napari_sam2.plugin.review_messages import TimelineChanged
-from napari_sam2.plugin.saving_messages import SavingChanged, SavingState
+from napari_sam2.plugin.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
 from napari_sam2.plugin.timelines import Summary, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -45,12 +48,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunProgress:
-    """How far tracking has come.
+    """How far tracking, or an import of labels, has come.
 
     Parameters
     ----------
     total : int
         Steps in all; 0 before the run has begun.
+    work : str
+        "tracking", or "import" of labels.
     clock : callable
         Seconds.
     memory : callable
@@ -58,6 +63,7 @@ class RunProgress:
     """
 
     total: int = 0
+    work: Literal["tracking", "import"] = "tracking"
     clock: Callable[[], float] = time.monotonic
     memory: Callable[[], int] = used_bytes
     done: int = 0
@@ -136,6 +142,7 @@ class ImageSession:
         self.redo_text: str | None = None
         self.progress: RunProgress | None = None
         self.saving = SavingState()
+        self.unsaved_work: Path | None = None  # on this image, from before it was opened
         self._next_id = 1
         self._pending: Counter[Place] = Counter()  # edits without an answer yet
         self.timelines: dict[int, Timeline] = {}
@@ -148,8 +155,13 @@ class ImageSession:
 
     @property
     def is_tracking(self) -> bool:
-        """Whether a run is on its way."""
-        return self.progress is not None
+        """Whether tracking is on its way."""
+        return self.progress is not None and self.progress.work == "tracking"
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether labels are being imported."""
+        return self.progress is not None and self.progress.work == "import"
 
     @property
     def labels(self) -> NDArray[Any] | None:
@@ -173,6 +185,10 @@ class ImageSession:
         is_painted = object_id is None and self._asked > 0
         return is_painted or any(object_id in (None, other) for _, other in places)
 
+    def has_outline(self, object_id: int) -> bool:
+        """Whether an object has an outline on any frame, or gets one by an edit on its way."""
+        return object_id in self.objects or self.has_prompts(object_id)
+
     def next_object(self) -> int:
         """The id for the next new object; the current one if it is still empty."""
         if self.current_object not in self.objects and not self.has_prompts(self.current_object):
@@ -182,6 +198,10 @@ class ImageSession:
     def frame(self, world_point: tuple[float, ...]) -> int:
         """The frame that the viewer shows."""
         return frame_at(self.image, world_point)
+
+    def outside_told(self, world_point: tuple[float, ...]) -> str | None:
+        """Why the image has no frame where the viewer is; None if it has one."""
+        return outside_told(self.image, world_point)
 
     def choose(self, object_id: int, sign: int) -> None:
         """Which object and sign the next click is for."""
@@ -265,6 +285,8 @@ class ImageSession:
             self._changed_frames.add(report.t)
         elif isinstance(report, SavingChanged):
             self.saving = report.state
+        elif isinstance(report, UnsavedWorkFound):
+            self.unsaved_work = report.path
         elif isinstance(report, InputShown):
             self.seen = report
         elif isinstance(report, PromptShown):
@@ -292,6 +314,13 @@ class ImageSession:
             self.progress = RunProgress(report.total)
         elif isinstance(report, TrackAdvanced) and self.progress is not None:
             self.progress.done = report.done
+        elif isinstance(report, ImportAdvanced):
+            if not self.is_importing:
+                self.progress = RunProgress(report.total, "import")
+            if self.progress is not None:
+                self.progress.done = report.done
+        elif isinstance(report, ImportEnded):
+            self.progress = None
         elif isinstance(report, TrackEnded):
             self.progress = None
             self.is_tracked = report.done > 0

@@ -11,6 +11,8 @@ from napari_sam2.plugin.activity import ActivityBar
 from napari_sam2.plugin.messages import (
     Cancel,
     Direction,
+    ImportAdvanced,
+    ImportEnded,
     Report,
     Track,
     TrackAdvanced,
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.messages import Command
     from napari_sam2.plugin.session import ImageSession
 
+RunReport = TrackStarted | TrackAdvanced | TrackEnded | ImportAdvanced | ImportEnded
+
 
 class Tracking(QObject):
     """Starts and stops runs; knows whether there is one.
@@ -31,6 +35,8 @@ class Tracking(QObject):
     ----------
     place : callable
         Gives the session of the chosen image and the frame that is shown; no session if none.
+    acting_place : callable
+        The same for what depends on the shown frame; no session where the image has no such frame.
     sessions : callable
         Gives the sessions of all images.
     send : callable
@@ -52,12 +58,14 @@ class Tracking(QObject):
     def __init__(
         self,
         place: Callable[[], tuple[ImageSession | None, int]],
+        acting_place: Callable[[], tuple[ImageSession | None, int]],
         sessions: Callable[[], Iterable[ImageSession]],
         send: Callable[[Command], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._place = place
+        self._acting_place = acting_place
         self._sessions = sessions
         self._send = send
         self._activity = ActivityBar()
@@ -65,8 +73,8 @@ class Tracking(QObject):
 
     @property
     def is_on(self) -> bool:
-        """Whether any image is being tracked."""
-        return any(session.is_tracking for session in self._sessions())
+        """Whether any image is being tracked, or labels are being imported for it."""
+        return any(session.progress is not None for session in self._sessions())
 
     def start(
         self,
@@ -76,7 +84,7 @@ class Tracking(QObject):
         until_locked: bool = False,
     ) -> None:
         """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
-        session, t = self._place()
+        session, t = self._place() if frames is None else self._acting_place()
         if session is not None and session.has_prompts():
             start, stop = span(t, direction, frames)
             self._start(
@@ -92,18 +100,18 @@ class Tracking(QObject):
 
     def segment_frame(self) -> None:
         """Segment the current object on the frame that is shown, from its other frames."""
-        session, t = self._place()
+        session, t = self._acting_place()
         if session is not None:
             self.start_range(session.current_object, range(t, t + 1))
 
     def _start(self, session: ImageSession, command: Track) -> None:
-        if not session.is_tracking:
+        if session.progress is None:
             session.progress = RunProgress()
             self._send(command)
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop within a frame."""
+        """Stop tracking, or an import, within a frame."""
         self._send(Cancel())
 
     def set_follows(self, follows: bool) -> None:
@@ -119,16 +127,19 @@ class Tracking(QObject):
         frames = [step.t for step in steps if step.image == session.number]
         return frames[-1] if frames else None
 
-    def take(self, report: TrackStarted | TrackAdvanced | TrackEnded) -> None:
+    def take(self, report: RunReport) -> None:
         """Show in the activity dock what was reported."""
         if isinstance(report, TrackStarted):
-            self._activity.begin(report.total)
-        elif isinstance(report, TrackAdvanced):
+            self._activity.begin(report.total, "tracking")
+        elif isinstance(report, ImportAdvanced) and not report.done:
+            self._activity.begin(report.total, "importing labels")
+        elif isinstance(report, TrackAdvanced | ImportAdvanced):
             self._activity.advance(report.done)
             if self._activity.is_cancelled:
                 self.cancel()
         else:
             self.clear()
+        if isinstance(report, TrackEnded):
             self.ended.emit()
 
     def clear(self) -> None:

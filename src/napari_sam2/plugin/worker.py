@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.documents import OpenDocument
+from napari_sam2.plugin.documents import ImportCancelledError, OpenDocument
 from napari_sam2.plugin.messages import (
     Answered,
     Cancel,
@@ -28,8 +28,13 @@ from napari_sam2.plugin.messages import (
     Track,
     TrackEnded,
 )
-from napari_sam2.plugin.saving import saved_list, wanted_model
-from napari_sam2.plugin.saving_messages import DiscardUnsaved, ListSaved
+from napari_sam2.plugin.saving import find_open_image, find_work, saved_list, wanted_model
+from napari_sam2.plugin.saving_messages import (
+    DiscardUnsaved,
+    FindOpenImage,
+    ListSaved,
+    UnsavedWorkFound,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +154,8 @@ class InferenceThread(threading.Thread):
             return
         try:
             changes = self._perform(command)
+        except ImportCancelledError as end:
+            self._report(Answered(command, self._truth(command), notice=str(end)))
         except (
             Exception
         ) as error:  # the border of the thread: whatever it is, the user hears of it and goes on
@@ -176,6 +183,8 @@ class InferenceThread(threading.Thread):
                 document.close()
         elif isinstance(command, ListSaved | DiscardUnsaved):
             return (saved_list(command),)
+        elif isinstance(command, FindOpenImage):
+            return (find_open_image(command),)
         elif isinstance(command, ImageCommand):
             document = self._document(command)
             with document.collecting() as changes:
@@ -248,18 +257,21 @@ class InferenceThread(threading.Thread):
     def _open_image(self, command: OpenImage) -> tuple[Report, ...]:
         before = self._documents.get(command.image)
         loaded: tuple[Report, ...] = ()
+        found: tuple[Report, ...] = ()
         if before is None or (command.source.session is not None and not before.annotation.objects):
             loaded = self._load_model_for(command.source)
             opened = self._open(self._model, command.source)
             document = self._made(command.image, command.source, opened)
             if before is not None:
                 before.close()
+            elif command.source.session is None and (work := find_work(command.source)):
+                found = (UnsavedWorkFound(command.image, work),)
         else:
             before.cancel()
             document = self._moved(before, self._model, command.source)
             before.hand_over(document)
         self._documents[command.image] = document
-        return (*loaded, *document.everything())
+        return (*loaded, *document.everything(), *found)
 
     def _open(self, model: Any, source: ImageSource) -> OpenedImage:
         opened = self._engine.open_image(model, source)

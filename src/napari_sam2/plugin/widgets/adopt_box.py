@@ -1,4 +1,4 @@
-"""Which labels to take over, on one frame or on all."""
+"""Which labels of another tool to import, on one frame or on all."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ class AdoptBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layers: list[Labels] = []
-        self.menu = menu("Labels that another tool has made; right-click one of them to copy it")
-        self.frame = button("Adopt frame", "Make an object of every label on the shown frame")
-        self.movie = button("Adopt all", "Make an object of every label, on all its frames")
+        self.menu = menu(
+            "Labels made by another tool; right-click one on the image to import it alone"
+        )
+        self.frame = button("Import frame", "Every label on the shown frame becomes an object")
+        self.movie = button("Import all", "Every label becomes an object, on all its frames")
         layout = form(self)
         layout.addRow(label("Labels"), self.menu)
         layout.addRow(label(), row(self.frame, self.movie))

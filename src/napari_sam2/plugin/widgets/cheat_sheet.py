@@ -9,7 +9,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     "Prompts": (
         ("Click", "this belongs to the cell; the first click makes it"),
         ("Right-click, Alt+click", "this does not"),
-        ("Click on a point", "takes it away"),
+        ("Click on a point of the cell", "removes it; points of other cells stay"),
         ("Ctrl+click on a mask", "picks its cell"),
         ("T", "include or exclude with the left button"),
         ("N", "the next click makes another cell"),
@@ -22,10 +22,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     "Tracking": (
         ("K", "track, or cancel"),
         ("Esc", "cancel; what is done stays"),
-        (
-            "S",
-            "segment the cell on this frame only (on the clicks layer napari selects)",
-        ),
+        ("Shift+K", "outline the cell on this frame only, from its other frames"),
     ),
     "Review": (
         ("]", "next doubtful frame"),

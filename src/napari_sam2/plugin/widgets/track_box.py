@@ -20,6 +20,7 @@ from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
 if TYPE_CHECKING:
     from napari_sam2.plugin.messages import Direction
     from napari_sam2.plugin.session import RunProgress
+    from napari_sam2.plugin.tips import TrackButton
 
 DIRECTIONS: dict[str, Direction] = {
     "Both ways": "both",
@@ -35,7 +36,7 @@ class TrackBox(QWidget):
     Signals
     -------
     pressed()
-        The user pressed the button, be it Track or Cancel.
+        The user pressed the button, whatever it says.
     """
 
     pressed = Signal()
@@ -95,20 +96,17 @@ class TrackBox(QWidget):
         self.directions.activated.connect(self.directions.clearFocus)
         self.frames.editingFinished.connect(self.frames.clearFocus)
 
-    def show_run(self, progress: RunProgress | None, can_track: bool) -> None:
-        """Show a run with its progress, or that one can be started."""
-        is_tracking = progress is not None
-        self.button.setText("Cancel (Esc)" if is_tracking else "Track (K)")
-        self.button.setToolTip(
-            "Stop within a frame; what is done stays"
-            if is_tracking
-            else "Carry the outlined cells to the other frames"
-        )
-        self.button.setEnabled(is_tracking or can_track)
-        self.directions.setEnabled(not is_tracking)
-        self.frames.setEnabled(not is_tracking)
-        self.until_locked.setEnabled(not is_tracking)
-        self.progress.setVisible(is_tracking)
+    def show_run(self, progress: RunProgress | None, state: TrackButton) -> None:
+        """Show what the button does now, and how far a run has come."""
+        is_running = progress is not None
+        text, tool_tip = state.value
+        self.button.setText(text)
+        self.button.setToolTip(tool_tip)
+        self.button.setEnabled(state.is_enabled)
+        self.directions.setEnabled(not is_running)
+        self.frames.setEnabled(not is_running)
+        self.until_locked.setEnabled(not is_running)
+        self.progress.setVisible(is_running)
         self.memory.setText("" if progress is None else progress.memory_text)
         if progress is not None:
             self.progress.setRange(0, progress.total)  # 0 of 0 shows that it is busy
