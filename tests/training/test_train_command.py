@@ -37,7 +37,7 @@ objects = 1
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Train by the recipe ``tiny.toml`` with options; exit code, output and errors."""
-    images, labels = Discs().draw(None, 1)
+    images, labels, _ = Discs().draw(None, 1)
     for part, stack in (("images", images), ("labels", labels)):
         (tmp_path / "mine" / part).mkdir(parents=True)
         tifffile.imwrite(tmp_path / "mine" / part / "a.tif", stack[0])

@@ -40,7 +40,7 @@ Figures = dict[str, float]
 
 
 class NotFiniteError(RuntimeError):
-    """A loss or a gradient of a step is infinite or not a number, and nothing was learnt from it."""
+    """A loss or the gradient of a step is infinite or not a number; the step was not made."""
 
 
 def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -> Figures:
@@ -78,7 +78,7 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
         outcome = simulate(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
         if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
-            dense = run.dense_head(outcome.features, batch.dense)
+            dense = run.dense_head(outcome.features, batch.dense, batch.labelled.flatten())
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
     loss = masks + weights.dense * dense
     figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
@@ -89,7 +89,7 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
     if not torch.isfinite(norm):
         raise NotFiniteError(
             f"in step {run.step} the gradient is not finite, though each loss term is; "
-            "a lower learning rate or precision = \"float32\" may help"
+            'a lower learning rate or precision = "float32" may help'
         )
     run.optimizer.step()
     run.step += 1
@@ -104,7 +104,7 @@ def _check_losses(figures: Figures, step: int) -> None:
         values = ", ".join(f"{name} = {figures[name]}" for name in terms)
         raise NotFiniteError(
             f"in step {step} these loss terms are not finite: {values}; "
-            "a lower learning rate or precision = \"float32\" may help"
+            'a lower learning rate or precision = "float32" may help'
         )
 
 
