@@ -122,6 +122,13 @@ def test_checkpoint_is_what_load_model_takes(tmp_path, monkeypatch):
     assert torch.allclose(model.no_mem_embed, run.average["no_mem_embed"], atol=1e-3)
 
 
+def test_others_may_read_trained_weights_as_the_system_lets_them(tmp_path):
+    (tmp_path / "other").touch()
+    loop.save(begin(), CONFIG, tmp_path)
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert modes["tiny-test.safetensors"] == modes["run.pt"] == modes["other"]
+
+
 def test_run_begins_with_given_weights():
     model = Sam2(TINY)
     run = loop.start(CONFIG, network=TINY, weights=model.state_dict())
