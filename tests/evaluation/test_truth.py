@@ -80,6 +80,20 @@ def test_marker_folder_of_the_challenge(tmp_path: Path) -> None:
     assert open_labels(tmp_path).is_markers
 
 
+def test_labels_that_their_table_does_not_know_are_refused(tmp_path: Path) -> None:
+    write_frames(tmp_path, "mask", drawn("12345", "1...."), [0, 1])
+    (tmp_path / "res_track.txt").write_text("1 0 0 0\n")
+    with pytest.raises(ValueError, match=r"object 2 on frame 0 .*; object 4 .*; and 2 more"):
+        open_labels(tmp_path)
+
+
+def test_labels_that_lack_an_object_of_their_table_are_told(tmp_path: Path) -> None:
+    write_frames(tmp_path, "mask", drawn("1", "."), [0, 1])
+    (tmp_path / "res_track.txt").write_text("1 0 1 0\n")
+    with pytest.warns(UserWarning, match="object 1 has no pixels on frame 1"):
+        assert open_labels(tmp_path).frames_of == {1: [0]}
+
+
 def test_ground_truth_folder_names_shapes_by_their_markers(tmp_path: Path) -> None:
     markers = drawn("5...", "5...", "5..7")
     shapes = drawn("....", "....", "11.2")
