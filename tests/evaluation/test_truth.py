@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam2.evaluation.truth import LabelledMovie, label_movie, open_labels
 from napari_sam2.io.tracks import Track, read_tracks
@@ -52,6 +53,15 @@ def test_labels_from_a_file(tmp_path: Path) -> None:
     found = open_labels(tmp_path / "labels.tif")
     assert found.shape == (2, 3, 12)
     assert np.array_equal(found.frame(1), drawn("1..2")[0])
+
+
+def test_labels_from_a_folder_of_pictures_with_a_palette(tmp_path: Path) -> None:
+    """As DAVIS writes its truth: the number in the palette is the object."""
+    picture = Image.fromarray(drawn("1..2")[0].astype(np.uint8)).convert("P")
+    picture.putdata(drawn("1..2")[0].ravel())
+    picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    picture.save(tmp_path / "00000.png")
+    assert open_labels(tmp_path).frames_of == {1: [0], 2: [0]}
 
 
 def test_colours_are_no_labels(tmp_path: Path) -> None:

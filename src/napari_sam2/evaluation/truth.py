@@ -255,7 +255,7 @@ def _open(place: Path, table: Path | None, is_markers: bool, length: int | None)
         return _open_sparse(place, length)
     table = table or _table_of(place)
     markers = is_markers or (place.is_dir() and bool(_numbered(place, "man_track")))
-    movie = open_movie(place)
+    movie = open_movie(place, as_labels=True)
     if movie.rgb:
         raise TypeError(f"{place.name} holds colours; labels are one integer per pixel")
     known = read_tracks(table) if table else ()
