@@ -85,6 +85,13 @@ def test_scores_tell_which_frames_were_tracked(
     assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
 
 
+def test_missing_folders_of_the_outputs_are_made(run: Any, movie: Path) -> None:
+    result = run(*TRACK[:-1], "new/deep/labels.tif", "--scores", "other/scores.csv")
+    assert result.code == 0, result.err
+    assert Path("new/deep/labels.tif").is_file()
+    assert Path("other/scores.csv").is_file()
+
+
 @pytest.mark.parametrize("there", ["labels.tif", "scores.csv"])
 def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str) -> None:
     Path(there).write_text("mine")
@@ -106,9 +113,8 @@ def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str)
         ((*TRACK, "--model", "nope"), "there is no model 'nope'; expected cells, sam2.1_tiny"),
         ((*TRACK, "--device", "abacus"), "abacus"),
         ((*TRACK[:-1], "labels.png"), "labels are written as .tif"),
-        ((*TRACK[:-1], "nowhere/labels.tif"), "the folder nowhere does not exist"),
+        ((*TRACK[:-1], "movie.tif/labels.tif"), "the folder movie.tif cannot be made"),
         ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is what is read"),
-        (("demo", "--output", "nowhere/demo"), "does not exist; make it first"),
         (("demo", "--output", "movie.tif"), "movie.tif is a file"),
         (("models", "download", "nope"), "there is no model 'nope' to download"),
         (("models", "verify", "cells"), "cells is in the package"),

@@ -215,3 +215,10 @@ def test_a_group_that_fails_is_taken_back_where_memory_is_short(tracker) -> None
         click(annotation, tracker, 3)
         annotation.rename_object(99, "nobody")
     assert seen(annotation) == before
+
+
+def test_history_is_short_in_words(annotation: Annotation, tracker: StandInTracker) -> None:
+    for _ in story(annotation, tracker):
+        pass
+    assert len(repr(annotation.history)) < 100 * len(annotation.history)
+    assert repr(annotation.history[0]) == "Group('click on object 1 on frame 0', 2 actions)"

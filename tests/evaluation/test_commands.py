@@ -111,7 +111,7 @@ def test_score_of_shifted_labels_is_what_they_share(run: Any) -> None:
         (("--protocol", "image", "--prompt", "mask"), 2, "mask is the answer"),
         (("--frames", "1000"), 2, "--frames 1000 is more"),
         (("--plot", "out.xyz"), 2, "plots are written as"),
-        (("--json", "nowhere/out.json"), 2, "does not exist"),
+        (("--json", "movie.tif/out.json"), 2, "the folder movie.tif cannot be made"),
     ],
 )
 def test_wrong_use(run: Any, arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam2.evaluation.truth import LabelledMovie, label_movie, open_labels
 from napari_sam2.io.tracks import Track, read_tracks
@@ -54,6 +55,15 @@ def test_labels_from_a_file(tmp_path: Path) -> None:
     assert np.array_equal(found.frame(1), drawn("1..2")[0])
 
 
+def test_labels_from_a_folder_of_pictures_with_a_palette(tmp_path: Path) -> None:
+    """As DAVIS writes its truth: the number in the palette is the object."""
+    picture = Image.fromarray(drawn("1..2")[0].astype(np.uint8)).convert("P")
+    picture.putdata(drawn("1..2")[0].ravel())
+    picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    picture.save(tmp_path / "00000.png")
+    assert open_labels(tmp_path).frames_of == {1: [0], 2: [0]}
+
+
 def test_colours_are_no_labels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 8, 8, 3), np.uint8), photometric="rgb")
     with pytest.raises(TypeError, match="one integer per pixel"):
@@ -78,6 +88,20 @@ def test_marker_folder_of_the_challenge(tmp_path: Path) -> None:
     write_frames(tmp_path, "man_track", drawn("1", "1"), [0, 1])
     (tmp_path / "man_track.txt").write_text("1 0 1 0\n")
     assert open_labels(tmp_path).is_markers
+
+
+def test_labels_that_their_table_does_not_know_are_refused(tmp_path: Path) -> None:
+    write_frames(tmp_path, "mask", drawn("12345", "1...."), [0, 1])
+    (tmp_path / "res_track.txt").write_text("1 0 0 0\n")
+    with pytest.raises(ValueError, match=r"object 2 on frame 0 .*; object 4 .*; and 2 more"):
+        open_labels(tmp_path)
+
+
+def test_labels_that_lack_an_object_of_their_table_are_told(tmp_path: Path) -> None:
+    write_frames(tmp_path, "mask", drawn("1", "."), [0, 1])
+    (tmp_path / "res_track.txt").write_text("1 0 1 0\n")
+    with pytest.warns(UserWarning, match="object 1 has no pixels on frame 1"):
+        assert open_labels(tmp_path).frames_of == {1: [0]}
 
 
 def test_ground_truth_folder_names_shapes_by_their_markers(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from napari_sam2.io import ctc
 from napari_sam2.io.ctc import is_result, open_ctc, write_ctc
 from napari_sam2.io.tracked import TrackedLabels
 from tests.evaluation.worlds import drawn
@@ -134,3 +135,48 @@ def test_a_missing_frame_is_told(tmp_path: Path) -> None:
 def test_other_folders_are_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="Cell Tracking Challenge"):
         open_ctc(tmp_path)
+
+
+def result_with_table(folder: Path, table: str) -> Path:
+    """A result of three frames whose table somebody has changed."""
+    write_ctc(folder, TrackedLabels(drawn("12", "12", "12")))
+    (folder / "res_track.txt").write_text(table)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("1 0 2 0\n", "object 2 on frame 1 is not in the table"),
+        (
+            "1 0 2 0\n2 0 0 0\n",
+            "object 2 is on frame 1, though the table has it on frames 0 to 0",
+        ),
+    ],
+)
+def test_a_frame_whose_objects_are_not_in_the_table_is_refused(
+    tmp_path: Path, table: str, message: str
+) -> None:
+    tracked = open_ctc(result_with_table(tmp_path / "res", table))
+    with pytest.raises(ValueError, match=f"res and res_track.txt do not agree: {message}"):
+        tracked.frame(1)
+
+
+def test_an_object_of_the_table_without_pixels_is_told_once(tmp_path: Path) -> None:
+    tracked = open_ctc(result_with_table(tmp_path / "res", "1 0 2 0\n2 0 2 0\n3 1 2 0\n"))
+    with pytest.warns(UserWarning, match="object 3 has no pixels on frame 1") as told:
+        list(tracked.frames())
+    assert len(told) == 1
+
+
+def test_a_folder_opens_without_reading_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = result_with_table(tmp_path / "res", "1 0 2 0\n2 0 2 0\n")
+    read: list[str] = []
+    read_image = ctc.read_image
+    monkeypatch.setattr(ctc, "read_image", lambda file: read.append(file.name) or read_image(file))
+    tracked = open_ctc(folder)
+    assert read == ["mask000.tif"]
+    tracked.frame(2)
+    assert read == ["mask000.tif", "mask002.tif"]

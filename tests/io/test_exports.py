@@ -74,13 +74,19 @@ def test_the_shell_turns_one_format_into_the_next(tmp_path: Path) -> None:
     assert {"area_um2", "speed_um_per_s", "movie_mean"} <= set(header.split(","))
 
 
+def test_the_shell_makes_the_folder_that_is_missing(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", family().labels)
+    assert shell("export", tmp_path / "a.tif", "-o", tmp_path / "new" / "deep" / "b.csv") == 0
+    assert (tmp_path / "new" / "deep" / "b.csv").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("-o", "a.tif"), "is what is read"),
         (("-o", "b.tif"), "is there already"),
         (("-o", "c.xyz"), "stands for no format; expected one of .*; or say --format"),
-        (("-o", "nowhere/c.tif"), "does not exist"),
+        (("-o", "a.tif/c.tif"), "the folder a.tif cannot be made"),
         (("-o", "c.csv", "--pixel-size", "-1"), "must be two positive numbers"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.scale import ImageScale
@@ -150,8 +151,60 @@ def test_folder_of_colour_images_is_a_colour_movie(tmp_path: Path) -> None:
     np.testing.assert_array_equal(movie.frame(1), ramp(np.uint8, 3)[1])
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG", ".bmp", ".webp", ".ppm"])
+def test_folder_of_pictures_is_a_colour_movie(tmp_path: Path, suffix: str) -> None:
+    flat = np.full((16, 16, 3), 120, np.uint8)
+    for t in range(2):
+        Image.fromarray(flat).save(tmp_path / f"{t}{suffix}")
+    movie = open_movie(tmp_path)
+    assert (movie.shape, movie.rgb) == ((2, 16, 16), True)
+    np.testing.assert_allclose(movie.frame(1), flat, atol=2)
+
+
+def test_grey_jpeg_is_a_grey_movie(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(tmp_path / "0.jpg")
+    assert not open_movie(tmp_path).rgb
+
+
+def test_jpeg_for_print_has_its_colours(tmp_path: Path) -> None:
+    red = Image.new("RGB", (8, 8), (250, 0, 0))
+    red.convert("CMYK").save(tmp_path / "0.jpg")
+    frame = open_movie(tmp_path).frame(0)
+    np.testing.assert_allclose(frame, np.array(red), atol=10)
+
+
+def write_palette(folder: Path) -> np.ndarray:
+    """A picture of three palette numbers, of red, green and blue; gives the numbers."""
+    numbers = np.repeat(np.arange(3, dtype=np.uint8), 4)[None].repeat(5, 0)
+    picture = Image.fromarray(numbers).convert("P")
+    picture.putdata(numbers.ravel())
+    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    picture.save(folder / "0.png")
+    return numbers
+
+
+def test_picture_with_a_palette_shows_its_colours(tmp_path: Path) -> None:
+    numbers = write_palette(tmp_path)
+    movie = open_movie(tmp_path)
+    assert movie.rgb
+    np.testing.assert_array_equal(movie.frame(0), 255 * np.eye(3, dtype=np.uint8)[numbers])
+
+
+def test_labels_with_a_palette_are_its_numbers(tmp_path: Path) -> None:
+    numbers = write_palette(tmp_path)
+    movie = open_movie(tmp_path, as_labels=True)
+    assert not movie.rgb
+    np.testing.assert_array_equal(movie.frame(0), numbers)
+
+
+def test_labels_are_not_read_from_jpeg(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(tmp_path / "0.jpg")
+    with pytest.raises(ValueError, match="JPEG changes the values of pixels"):
+        open_movie(tmp_path, as_labels=True)
+
+
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no \.tif, \.tiff, \.png images in the folder"):
+    with pytest.raises(ValueError, match=r"no \.tif, \.tiff, \.png, \.jpg, .* images in the"):
         open_movie(tmp_path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_sam2.io.prompt_files import read_prompts, write_prompts
 from napari_sam2.io.tiff import write_labels
@@ -61,6 +62,17 @@ def test_points_without_labels_include(tmp_path: Path) -> None:
 def test_mask_is_found_beside_the_prompt_file(tmp_path: Path, name: str) -> None:
     iio.imwrite(tmp_path / name, square().astype(np.uint8) * 255)
     path = written(tmp_path, {"frame": 1, "object": 2, "mask": name})
+    (prompt,) = read_prompts(path, SHAPE)
+    np.testing.assert_array_equal(prompt.mask, square())
+
+
+def test_mask_with_a_palette_is_where_its_numbers_are_not_0(tmp_path: Path) -> None:
+    """The palette begins with white, so that its colours say the opposite."""
+    picture = Image.fromarray(square().astype(np.uint8)).convert("P")
+    picture.putdata(square().astype(np.uint8).ravel())
+    picture.putpalette([255, 255, 255, 0, 0, 0])
+    picture.save(tmp_path / "mask.png")
+    path = written(tmp_path, {"frame": 1, "object": 2, "mask": "mask.png"})
     (prompt,) = read_prompts(path, SHAPE)
     np.testing.assert_array_equal(prompt.mask, square())
 

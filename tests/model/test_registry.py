@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,8 +33,10 @@ class Source:
 
     url: str = ""
     status: int = 200
-    sent: int = len(CONTENT)  # bytes before it breaks off
+    sent: int = len(CONTENT)  # bytes of the file before it breaks off
+    resumes: bool = True
     requests: list[str] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -44,10 +47,21 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             source.requests.append(self.path)
-            self.send_response(source.status)
-            self.send_header("Content-Length", str(len(CONTENT)))
+            asked = self.headers["Range"]
+            source.ranges.append(asked)
+            start = int(asked[6:-1]) if asked and source.resumes else 0
+            if start >= len(CONTENT):
+                self.send_error(416)
+                return
+            self.send_response(206 if start and source.status == 200 else source.status)
+            self.send_header("Content-Length", str(len(CONTENT) - start))
+            if source.resumes:
+                self.send_header("Accept-Ranges", "bytes")
+            if start:
+                span = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+                self.send_header("Content-Range", span)
             self.end_headers()
-            self.wfile.write(CONTENT[: source.sent])
+            self.wfile.write(CONTENT[start : source.sent])
 
         def log_message(self, *args: object) -> None:
             """Nothing is printed."""
@@ -129,23 +143,79 @@ def test_spoilt_file_stays_when_it_cannot_be_fetched_again(source: Source, cache
     assert [path.name for path in cache.iterdir()] == [FILE]
 
 
-def test_interrupted_transfer_leaves_no_half_file(source: Source, cache: Path) -> None:
+def test_interrupted_transfer_leaves_no_half_checkpoint(source: Source, cache: Path) -> None:
     source.sent = len(CONTENT) // 2
     with pytest.raises(ConnectionError, match=f"could not download {NAME}"):
         download(NAME)
+    assert checkpoint_state(NAME) == "missing"
+    assert [path.name for path in cache.iterdir()] == [f"{FILE}.part"]
+
+
+def test_interrupted_transfer_continues_where_it_ended(source: Source, cache: Path) -> None:
+    source.sent = len(CONTENT) // 2
+    with pytest.raises(ConnectionError, match="are kept: the next download continues there"):
+        download(NAME)
+    source.sent = len(CONTENT)
+    assert download(NAME).read_bytes() == CONTENT
+    assert source.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
+    assert [path.name for path in cache.iterdir()] == [FILE]
+
+
+def test_progress_of_a_continued_transfer_counts_what_was_there(source: Source) -> None:
+    source.sent = len(CONTENT) // 2
+    with pytest.raises(ConnectionError):
+        download(NAME)
+    source.sent = len(CONTENT)
+    steps: list[tuple[int, int]] = []
+    download(NAME, lambda done, total: steps.append((done, total)))
+    assert steps[0][0] > len(CONTENT) // 2
+    assert steps[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_server_that_cannot_resume_is_told_and_asked_for_everything(
+    source: Source, cache: Path
+) -> None:
+    source.sent, source.resumes = len(CONTENT) // 2, False
+    with pytest.raises(ConnectionError, match="the next download starts from the beginning"):
+        download(NAME)
     assert list(cache.iterdir()) == []
+    (cache / f"{FILE}.part").write_bytes(b"what came from another server")
     source.sent = len(CONTENT)
     assert download(NAME).read_bytes() == CONTENT
 
 
-def test_transfer_stopped_by_the_caller_leaves_no_half_file(source: Source, cache: Path) -> None:
+def test_part_that_is_too_long_is_fetched_from_the_beginning(source: Source, cache: Path) -> None:
+    cache.mkdir()
+    (cache / f"{FILE}.part").write_bytes(CONTENT + b"more")
+    assert download(NAME).read_bytes() == CONTENT
+
+
+def test_part_of_another_file_is_found_out_and_removed(source: Source, cache: Path) -> None:
+    cache.mkdir()
+    (cache / f"{FILE}.part").write_bytes(b"another file")
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        download(NAME)
+    assert list(cache.iterdir()) == []
+
+
+def test_transfer_stopped_by_the_caller_leaves_no_half_checkpoint(source: Source) -> None:
     def stop(done: int, total: int) -> None:
         if done > total / 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         download(NAME, stop)
-    assert list(cache.iterdir()) == []
+    assert checkpoint_state(NAME) == "missing"
+    assert download(NAME).read_bytes() == CONTENT
+
+
+def test_others_may_read_a_downloaded_file_as_the_system_lets_them(source: Source) -> None:
+    before = os.umask(0o027)
+    try:
+        path = download(NAME)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == (0o640 if os.name == "posix" else 0o666)
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

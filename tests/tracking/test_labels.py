@@ -162,3 +162,12 @@ def test_drawn_masks_are_not_kept_without_bounds(
     drawn = tracker._drawn.values()
     assert len(drawn) >= 1
     assert sum(region.logits.nbytes + region.mask.nbytes for region in drawn) <= 20_000
+
+
+def test_masks_of_an_object_are_short_in_words(tiny_model: Sam2, world: World) -> None:
+    tracker = clicked(tiny_model, world, 1)
+    tracker.add_mask(1, 1, world.mask(1, 1))
+    state = tracker.snapshot(1)
+    assert repr(state) == "ObjectState(2 masks, 2 prompted frames, 0 locked frames)"
+    assert all(len(repr(record)) < 150 for record in state.records.values())
+    assert len(repr(state.records[1].painted)) < 80

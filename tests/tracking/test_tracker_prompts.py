@@ -137,8 +137,10 @@ def test_removing_a_point_equals_never_having_given_it(
     for point, label in clicks:
         one.add_points(0, 1, [point], [label])
     one.set_prompt(one.prompt(0, 1).without_point(index))
+    prompt = Prompt(0, 1)
     for point, label in clicks[:index] + clicks[index + 1 :]:
-        other.add_points(0, 1, [point], [label])
+        prompt = prompt.with_points([point], [label])
+    other.set_prompt(prompt)
     assert equal(logits(one), logits(other))
 
 
@@ -168,12 +170,43 @@ def test_prompt_given_whole_equals_the_same_clicks_one_by_one(
 def test_excluding_click_before_an_including_one_is_judged_by_itself(
     any_model: Sam2, world: World
 ) -> None:
+    """A click that includes before both, and is taken back afterwards, leaves no trace."""
     one, other = (Tracker(any_model, world.images) for _ in range(2))
     with hidden_objects(any_model):  # only what was pointed at is surely there
-        one.add_points(0, 1, [(30, 30)], [0])
-        one.add_points(0, 1, [(11, 12)], [1])
-        other.set_prompt(one.prompt(0, 1))
+        for point, label in (((13, 14), 1), ((30, 30), 0), ((11, 12), 1)):
+            one.add_points(0, 1, [point], [label])
+        one.set_prompt(one.prompt(0, 1).without_point(0))
+        other.set_prompt(Prompt(0, 1).with_points([(30, 30)], [0]).with_points([(11, 12)], [1]))
     assert equal(logits(one), logits(other))
+
+
+@pytest.mark.parametrize("t", [0, 3])
+def test_click_that_excludes_makes_no_object(any_model: Sam2, world: World, t: int) -> None:
+    tracker = clicked(any_model, world, 1)
+    with pytest.raises(ValueError, match="object 2 has no mask to take something away from"):
+        tracker.add_points(t, 2, [(30, 30)], [0])
+    assert tracker.object_ids == (1,)
+
+
+def test_prompt_that_only_excludes_makes_no_object(any_model: Sam2, world: World) -> None:
+    tracker = Tracker(any_model, world.images)
+    with pytest.raises(ValueError, match="no mask to take something away from"):
+        tracker.set_prompt(Prompt(0, 1).with_points([(30, 30)], [0]))
+    assert tracker.object_ids == ()
+
+
+def test_object_shown_elsewhere_takes_a_click_that_excludes(any_model: Sam2, world: World) -> None:
+    tracker = clicked(any_model, world, 1)
+    assert tracker.add_points(5, 1, [(30, 30)], [0]).object_ids == (1,)
+
+
+def test_click_that_includes_may_be_taken_back_before_one_that_excludes(
+    any_model: Sam2, world: World
+) -> None:
+    tracker = clicked(any_model, world, 1)
+    tracker.add_points(0, 1, [(30, 30)], [0])
+    tracker.set_prompt(tracker.prompt(0, 1).without_point(0))
+    assert tracker.prompt(0, 1).labels.tolist() == [0]
 
 
 def test_box_then_click_equals_the_prompt_given_whole(any_model: Sam2, world: World) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.batches import draw_script, make_batch
 from napari_sam2.training.clicks import corrective_click
 from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
-from napari_sam2.training.data import augment
-from napari_sam2.training.simulate import simulate
+from napari_sam2.training.data import LabelledClip, augment
+from napari_sam2.training.dense import DenseHead
+from napari_sam2.training.simulate import Script, _Player, simulate
 from tests.training.worlds import TINY, Discs, Dots
 
 STAGE = Stage(10, images_share=0.0, clips=1, frames=8, clip_clicks=7)
@@ -19,7 +21,7 @@ STAGE = Stage(10, images_share=0.0, clips=1, frames=8, clip_clicks=7)
 
 def scripts(stage: Stage, count: int = 2000):
     rng = np.random.default_rng(0)
-    return [draw_script(stage, stage.frames, rng) for _ in range(count)]
+    return [draw_script(stage, np.ones((1, stage.frames), bool), rng) for _ in range(count)]
 
 
 def test_first_prompt_is_a_mask_half_of_the_time():
@@ -31,7 +33,7 @@ def test_first_prompt_is_a_mask_half_of_the_time():
 
 def test_single_images_are_not_prompted_with_their_answer():
     rng = np.random.default_rng(0)
-    assert "mask" not in {draw_script(STAGE, 1, rng).first for _ in range(100)}
+    assert "mask" not in {draw_script(STAGE, np.ones((1, 1), bool), rng).first for _ in range(100)}
 
 
 def test_up_to_two_frames_are_prompted():
@@ -56,7 +58,8 @@ def test_time_runs_backwards_half_of_the_time():
     stack[1] = 100
     labels = (stack > 0).astype(np.uint16)
     rng = np.random.default_rng(0)
-    turned = [bool(augment(stack, labels, rng)[1][0, 0, 0]) for _ in range(400)]
+    clip = LabelledClip(stack, labels, np.ones(2, bool))
+    turned = [bool(augment(clip, rng).labels[0, 0, 0]) for _ in range(400)]
     assert np.mean(turned) == pytest.approx(0.5, abs=0.08)
 
 
@@ -75,15 +78,14 @@ def test_one_click_of_ten_ignores_the_prediction():
 def test_source_without_objects_is_told():
     class Nothing:
         def draw(self, rng, frames):
-            return np.zeros((frames, 8, 8), np.uint8), np.zeros((frames, 8, 8), np.uint16)
+            empty = np.zeros((frames, 8, 8), np.uint8)
+            return LabelledClip(empty, empty.astype(np.uint16), np.ones(frames, bool))
 
     with pytest.raises(ValueError, match="no object"):
         make_batch(Nothing(), TrainingConfig(stages=(STAGE,)), 0)
 
 
 def test_tracking_of_an_object_that_left_has_no_mask_loss():
-    from napari_sam2.model.sam2 import Sam2
-
     config = TrainingConfig(stages=(replace(STAGE, frames=2, clip_clicks=0, clip_objects=1),))
     batch, _ = make_batch(Discs(), config, 0)
     batch.targets[:, 1] = 0
@@ -93,3 +95,81 @@ def test_tracking_of_an_object_that_left_has_no_mask_loss():
     (terms,) = outcome.losses
     assert terms.balanced.item() == terms.dice.item() == terms.iou.item() == 0
     assert terms.occlusion.item() > 0
+
+
+class Sparse:
+    """The moving discs, labelled on some frames only."""
+
+    def __init__(self, *known: int) -> None:
+        self.known = known
+
+    def draw(self, rng, frames):
+        images, labels, _ = Discs().draw(rng, frames)
+        labelled = np.isin(np.arange(frames), self.known)
+        labels[~labelled] = 0
+        return LabelledClip(images, labels, labelled)
+
+
+def sparse_batch(stage: Stage, *known: int):
+    config = TrainingConfig(stages=(replace(stage, clip_objects=1, haze=0.0),))
+    return make_batch(Sparse(*known), config, 0)
+
+
+def play(batch, script):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return simulate(Sam2(TINY), batch, script, LossWeights(), torch.Generator())
+
+
+def test_unlabelled_frame_has_no_loss():
+    batch, _ = sparse_batch(replace(STAGE, frames=3), 0, 2)
+    outcome = play(batch, Script("mask", 0))
+    assert batch.labelled.tolist() == [[True, False, True]]
+    assert len(outcome.losses) == 1
+
+
+def test_objects_of_unlabelled_clips_do_not_count_on_a_frame():
+    both = replace(STAGE, clips=2, frames=2)
+    batch, _ = sparse_batch(both, 0, 1)
+    batch.labelled[1, 1] = False
+    (terms,) = play(batch, Script("mask", 0)).losses
+    assert terms.occlusion.shape == (1,)
+
+
+def test_network_says_whether_an_object_is_on_an_unlabelled_frame():
+    """A seen object is remembered as such where no label says that it is there."""
+    batch, _ = sparse_batch(replace(STAGE, frames=2), 0)
+    player = _Player(Sam2(TINY), batch, LossWeights(), torch.Generator(), own_scores=0.0)
+    player.seen = torch.ones(1, 1, dtype=torch.bool)
+    assert not player.visible(1).any()
+    assert player.believed(1).all()
+
+
+def test_only_labelled_frames_are_corrected():
+    rng = np.random.default_rng(0)
+    labelled = np.array([[True, False, True, True], [True, True, True, False]])
+    drawn = {draw_script(STAGE, labelled, rng).corrected for _ in range(50)}
+    assert drawn == {None, 2}
+
+
+def test_clip_whose_first_frame_alone_is_labelled_is_not_prompted_with_its_mask():
+    rng = np.random.default_rng(0)
+    labelled = np.array([[True, False, False]])
+    assert "mask" not in {draw_script(STAGE, labelled, rng).first for _ in range(50)}
+
+
+def test_object_that_is_taken_out_is_absent_on_a_labelled_frame():
+    leaving = replace(STAGE, frames=2, clip_objects=1, taken_out=1.0, haze=0.0, drifting=0.0)
+    batch, _ = make_batch(Discs(), TrainingConfig(stages=(leaving,)), 0)
+    assert not batch.targets[0, 1].any()
+    assert batch.labelled.all()
+
+
+def test_dense_head_learns_nothing_from_unlabelled_frames():
+    batch, _ = sparse_batch(replace(STAGE, frames=2), 0)
+    model = Sam2(TINY)
+    head = DenseHead(TINY)
+    features = model.encode_frame(batch.images.flatten(0, 1))
+    sparse = head(features, batch.dense, batch.labelled.flatten())
+    alone = head(model.encode_frame(batch.images[:, 0]), batch.dense[:1], torch.tensor([True]))
+    assert sparse.item() == pytest.approx(alone.item(), rel=1e-5)

@@ -10,6 +10,7 @@ import tifffile
 
 from napari_sam2.training.data import (
     ClipDataset,
+    LabelledClip,
     augment,
     held_out,
     sample_objects,
@@ -181,7 +182,7 @@ def test_draw_gives_the_size_asked_for(pack, tmp_path, frames):
     dataset = ClipDataset({pack: 1.0, folder: 2.0}, shape=(80, 80))
     rng = np.random.default_rng(0)
     for _ in range(12):
-        images, labels = dataset.draw(rng, frames)
+        images, labels, _ = dataset.draw(rng, frames)
         assert images.shape == labels.shape == (frames, 80, 80)
         assert (images.dtype, labels.dtype) == (np.uint8, np.uint16)
 
@@ -202,7 +203,8 @@ def test_sampler_follows_the_weights_not_the_numbers(pack, tmp_path):
 
 def test_augmentation_keeps_areas_of_objects():
     clip = generate_clip("nuclei", SMALL, 4, seed=2)
-    images, labels = augment(clip.images, clip.labels, np.random.default_rng(1))
+    drawn = LabelledClip(clip.images, clip.labels, np.ones(4, bool))
+    images, labels, _ = augment(drawn, np.random.default_rng(1))
     assert np.array_equal(np.bincount(labels.ravel()), np.bincount(clip.labels.ravel()))
     assert images.dtype == np.uint8
 
@@ -212,7 +214,8 @@ def test_augmentation_moves_picture_and_labels_together():
     stack = np.stack([labels, np.roll(labels, 5, 1)])
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        images, turned = augment((stack > 0).astype(np.uint8) * 200, stack, rng)
+        clip = LabelledClip((stack > 0).astype(np.uint8) * 200, stack, np.ones(2, bool))
+        images, turned, _ = augment(clip, rng)
         inside, outside = np.median(images[turned > 0]), np.median(images[turned == 0])
         wrong = abs(images.astype(float) - np.where(turned > 0, inside, outside))
         assert np.median(wrong) < 0.2 * abs(inside - outside)
@@ -222,9 +225,9 @@ def test_other_light_does_not_hide_faint_cells():
     _, labels = disc_still(64)
     stack = np.stack([labels, labels])
     for seed in range(10):
-        images, seen = augment(
-            np.where(stack > 0, 30, 20).astype(np.uint8), stack, np.random.default_rng(seed)
-        )
+        faint = np.where(stack > 0, 30, 20).astype(np.uint8)
+        clip = LabelledClip(faint, stack, np.ones(2, bool))
+        images, seen, _ = augment(clip, np.random.default_rng(seed))
         contrast = abs(np.median(images[seen > 0]) - np.median(images[seen == 0]))
         assert contrast > 30
 
@@ -256,8 +259,8 @@ def test_objects_of_large_movies_get_usual_sizes(large_movie):
     dataset = ClipDataset({large_movie: 1.0}, shape=(128, 128))
     rng = np.random.default_rng(0)
     clips = [dataset.draw(rng, 2) for _ in range(12)]
-    sizes = [np.sqrt((labels[0] > 0).sum() * 4 / np.pi) for _, labels in clips]
-    assert {images.shape for images, _ in clips} == {(2, 128, 128)}
+    sizes = [np.sqrt((labels[0] > 0).sum() * 4 / np.pi) for _, labels, _ in clips]
+    assert {images.shape for images, _, _ in clips} == {(2, 128, 128)}
     assert min(sizes) > 60  # as far as it is shrunk
     assert max(sizes) < 125
     assert np.ptp(sizes) > 20
@@ -266,7 +269,7 @@ def test_objects_of_large_movies_get_usual_sizes(large_movie):
 def test_view_shows_picture_and_labels_at_the_same_place(large_movie):
     dataset = ClipDataset({large_movie: 1.0}, shape=(128, 128))
     for seed in range(6):
-        images, labels = dataset.draw(np.random.default_rng(seed), 1)
+        images, labels, _ = dataset.draw(np.random.default_rng(seed), 1)
         inside, outside = np.median(images[labels > 0]), np.median(images[labels == 0])
         middle = abs(images - inside) < abs(images.astype(float) - outside)
         assert np.mean(middle != (labels > 0)) < 0.05
@@ -293,3 +296,41 @@ def test_example_writes_packs_without_a_common_still(tmp_path):
     assert not sources["real"] & sources["validation"]
     measured = f"set/{held_out([f'{name}.tif' for name in 'abcd'], 1)[0]}"
     assert measured not in sources["real"] | sources["validation"]
+
+
+@pytest.fixture
+def sparse_movie(tmp_path):
+    """Ten frames, of which the fourth one is labelled."""
+    image, labels = disc_still(64)
+    truth = np.zeros((10, 64, 64), np.uint16)
+    truth[3] = labels
+    return write_pairs(tmp_path / "sparse", {"movie.tif": (np.stack([image] * 10), truth)})
+
+
+def test_frames_without_labels_are_not_labelled(sparse_movie):
+    clip = ClipDataset({sparse_movie: 1.0}, SMALL).draw(np.random.default_rng(0), 3)
+    assert clip.labelled.tolist() == [True, False, False]
+
+
+def test_clips_of_a_sparsely_labelled_movie_begin_where_it_is_labelled(sparse_movie):
+    dataset = ClipDataset({sparse_movie: 1.0}, SMALL)
+    rng = np.random.default_rng(0)
+    assert all(dataset.draw(rng, 4).labels[0].any() for _ in range(10))
+
+
+def test_frame_without_objects_in_the_view_is_labelled(tmp_path):
+    """The only object is in the view on the first frame, and elsewhere on the second."""
+    labels = np.zeros((2, 400, 400), np.uint16)
+    labels[0, 20:40, 20:40] = labels[1, 360:380, 360:380] = 1
+    images = (labels * 100).astype(np.uint8)
+    folder = write_pairs(tmp_path / "far", {"movie.tif": (images, labels)})
+    clip = ClipDataset({folder: 1.0}, SMALL).draw(np.random.default_rng(0), 2)
+    assert [frame.any() for frame in clip.labels] == [True, False]
+    assert clip.labelled.all()
+
+
+def test_packs_and_stills_are_labelled_on_every_frame(pack, tmp_path):
+    stills = write_pairs(tmp_path / "set", {"a.tif": disc_still()})
+    dataset = ClipDataset({pack: 1.0, stills: 1.0}, SMALL)
+    rng = np.random.default_rng(0)
+    assert all(dataset.draw(rng, 3).labelled.all() for _ in range(6))

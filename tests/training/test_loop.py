@@ -122,6 +122,13 @@ def test_checkpoint_is_what_load_model_takes(tmp_path, monkeypatch):
     assert torch.allclose(model.no_mem_embed, run.average["no_mem_embed"], atol=1e-3)
 
 
+def test_others_may_read_trained_weights_as_the_system_lets_them(tmp_path):
+    (tmp_path / "other").touch()
+    loop.save(begin(), CONFIG, tmp_path)
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert modes["tiny-test.safetensors"] == modes["run.pt"] == modes["other"]
+
+
 def test_run_begins_with_given_weights():
     model = Sam2(TINY)
     run = loop.start(CONFIG, network=TINY, weights=model.state_dict())
@@ -222,6 +229,47 @@ def test_bfloat16_changes_little_and_keeps_weights_in_float32():
 def test_bfloat16_is_for_cuda(precision, device, expected):
     config = replace(CONFIG, precision=precision)
     assert loop.uses_bfloat16(config, torch.device(device)) is expected
+
+
+def spoil(run: loop.Run) -> None:
+    """Make the occlusion score not a number, and nothing else."""
+    head = run.model.sam_mask_decoder.pred_obj_score_head
+    head.layers[-1].bias.data.fill_(float("nan"))
+
+
+def test_loss_that_is_not_finite_stops_the_run_and_is_named():
+    run = begin()
+    spoil(run)
+    with pytest.raises(loop.NotFiniteError, match=r"step 0 .*: loss_occlusion = nan;"):
+        advance(run, 1)
+
+
+def test_gradient_that_is_not_finite_stops_the_run():
+    run = begin()
+    run.model.sam_mask_decoder.iou_token.weight.register_hook(lambda g: g / 0)
+    with pytest.raises(loop.NotFiniteError, match="the gradient is not finite"):
+        advance(run, 1)
+
+
+def test_step_that_is_not_finite_changes_nothing():
+    run = begin()
+    advance(run, 1)
+    run.model.sam_mask_decoder.iou_token.weight.register_hook(lambda g: g / 0)
+    before = [value.clone() for value in everything(run)]
+    with pytest.raises(loop.NotFiniteError):
+        advance(run, 1)
+    assert run.step == 1
+    assert all(map(torch.equal, before, everything(run)))
+
+
+def test_checkpoint_stays_where_a_later_step_is_not_finite(tmp_path):
+    run = begin()
+    loop.save(run, CONFIG, tmp_path)
+    kept = (tmp_path / "run.pt").read_bytes()
+    spoil(run)
+    with pytest.raises(loop.NotFiniteError):
+        train(run, CONFIG, tmp_path)
+    assert (tmp_path / "run.pt").read_bytes() == kept
 
 
 def test_losses_of_the_paper_are_20_1_1_1_and_nothing_else():

@@ -1,5 +1,6 @@
 """``napari-sam2 train`` with a tiny network."""
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ import tifffile
 
 from napari_sam2.cli import main
 from napari_sam2.model import PRESETS, load_model
-from napari_sam2.training import checkpoints, loop
+from napari_sam2.training import checkpoints, loop, losses
 from napari_sam2.training.config import Stage, TrainingConfig
 from tests.training.worlds import TINY, Discs
 
@@ -36,7 +37,7 @@ objects = 1
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Train by the recipe ``tiny.toml`` with options; exit code, output and errors."""
-    images, labels = Discs().draw(None, 1)
+    images, labels, _ = Discs().draw(None, 1)
     for part, stack in (("images", images), ("labels", labels)):
         (tmp_path / "mine" / part).mkdir(parents=True)
         tifffile.imwrite(tmp_path / "mine" / part / "a.tif", stack[0])
@@ -118,6 +119,14 @@ def test_interrupt_stops_after_the_step_at_hand(run: Any, monkeypatch: pytest.Mo
         TrainingConfig(preset="tiny-test", stages=(Stage(2),)), Path("tiny-run")
     )
     assert state.step == 1
+
+
+def test_loss_that_is_not_finite_is_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "dice_loss", lambda masks, target: masks.mean((2, 3)) * math.inf)
+    code, _, err = run()
+    assert code == 1
+    assert "training stopped: in step 0 these loss terms are not finite: loss_dice = " in err
+    assert "run.pt is as it was saved last" in err
 
 
 def test_mistake_in_the_recipe_leaves_no_folder(run: Any) -> None:

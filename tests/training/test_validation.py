@@ -14,7 +14,7 @@ from tests.training.worlds import TINY, Discs
 @pytest.fixture
 def folder(tmp_path):
     """A movie whose first frame is empty, and a still."""
-    images, labels = Discs().draw(None, 3)
+    images, labels, _ = Discs().draw(None, 3)
     labels[0] = 0
     for part, stack in (("images", images), ("labels", labels)):
         (tmp_path / part).mkdir()

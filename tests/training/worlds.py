@@ -3,6 +3,7 @@
 import numpy as np
 
 from napari_sam2.model import EncoderConfig, Sam2Config
+from napari_sam2.training.data import LabelledClip
 
 TINY = Sam2Config(
     name="tiny-test",
@@ -31,7 +32,8 @@ class Discs:
         for t in range(frames):
             labels[t][(y - 20) ** 2 + (x - 20 - 2 * t) ** 2 < 80] = 1
             labels[t][(y - 44) ** 2 + (x - 44 + 2 * t) ** 2 < 120] = 2
-        return (40 + 150 * (labels > 0)).astype(np.uint8), labels
+        images = (40 + 150 * (labels > 0)).astype(np.uint8)
+        return LabelledClip(images, labels, np.ones(frames, bool))
 
 
 class Dots:
@@ -42,4 +44,5 @@ class Dots:
         for number in range(9):
             row, column = divmod(number, 3)
             labels[:, 20 * row + 4 : 20 * row + 14, 20 * column + 4 : 20 * column + 14] = number + 1
-        return (40 + 150 * (labels > 0)).astype(np.uint8), labels
+        images = (40 + 150 * (labels > 0)).astype(np.uint8)
+        return LabelledClip(images, labels, np.ones(frames, bool))

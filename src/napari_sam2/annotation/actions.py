@@ -315,6 +315,10 @@ class Group:
     text: str
     actions: tuple[Action, ...]
 
+    def __repr__(self) -> str:
+        """Text and number of actions: these hold all masks of an object."""
+        return f"{type(self).__name__}({self.text!r}, {len(self.actions)} actions)"
+
     @property
     def touched(self) -> Touched:
         """All that any of the actions concerns."""
@@ -336,7 +340,7 @@ class Group:
         return {"action": "group", "text": self.text, "actions": actions}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Propagate(Group):
     """The model carried masklets to other frames: a `SetMasklet` for each object.
 
@@ -376,7 +380,7 @@ class Propagate(Group):
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Operation(Group):
     """Masklets are cut, joined or exchanged.
 

@@ -78,11 +78,7 @@ def click_each(labels: NDArray[np.uint16]) -> list[Prompt]:
 
 
 def _make_folder(output: Path, overwrite: bool) -> None:
-    if not output.exists():
-        if not output.absolute().parent.is_dir():
-            raise UsageError(f"the folder {output.absolute().parent} does not exist; make it first")
-        output.mkdir()
-    if not output.is_dir():
+    if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file; give the name of a folder")
     check_outputs([output / name for name in (*_FILES, *_PICTURES)], overwrite)
 

@@ -11,17 +11,36 @@ class UsageError(Exception):
 
 
 def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
-    """Refuse to write where there is no folder, or over a file without being told to.
+    """Refuse to write over a folder or without `overwrite` over a file; make missing folders.
+
+    A command calls it as soon as it knows that the rest of its options is right: what it cannot
+    write, it says before the work.
 
     Raises
     ------
     UsageError
         With the first path that is in the way.
     """
-    for path in paths:
+    chosen = tuple(paths)
+    for path in chosen:
         if path.is_dir():
             raise UsageError(f"{path} is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise UsageError(f"the folder {path.parent} does not exist; make it first")
         if path.exists() and not overwrite:
             raise UsageError(f"{path} is there already; add --overwrite to replace it")
+    for path in chosen:
+        make_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to, and those around it, where they are missing.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"the folder {folder} cannot be made ({reason})") from error

@@ -48,7 +48,7 @@ def evaluate(
         typer.Argument(
             metavar="MOVIE",
             exists=True,
-            help="TIFF, folder of TIFF or PNG images, MP4, AVI, GIF or zarr.",
+            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
         ),
     ],
     truth: Annotated[

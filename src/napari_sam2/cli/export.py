@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.errors import UsageError, make_folder
 from napari_sam2.cli.options import OverwriteOption, load
 
 if TYPE_CHECKING:
@@ -60,8 +60,6 @@ def export(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write labels for another tool: TIFF, Cell Tracking Challenge, GEFF, tables, COCO, film."""
-    if not output.parent.is_dir():
-        raise UsageError(f"the folder {output.parent} does not exist; make it first")
     if output.exists() and not overwrite:
         raise UsageError(f"{output} is there already; add --overwrite to replace it")
     if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
@@ -76,6 +74,7 @@ def export(
         raise UsageError(f"{error}; or say --format") from error
     tracked = _opened(labels, image or [])
     scale = _scale(tracked.scale, pixel_size, unit, interval)
+    make_folder(output.parent)
     write_export(output, replace(tracked, scale=scale), chosen)
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
 

@@ -26,7 +26,7 @@ def track(
         typer.Argument(
             metavar="MOVIE",
             exists=True,
-            help="TIFF, folder of TIFF or PNG images, MP4, AVI, GIF or zarr.",
+            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
         ),
     ],
     prompts: Annotated[

@@ -67,18 +67,21 @@ def train(
         progress_bar() as bar,
     ):
         task = bar.add_task("training", total=recipe.training.steps, rate="", completed=run.step)
-        loop.train(
-            run,
-            recipe.training,
-            batches,
-            folder,
-            minutes=math.inf if minutes is None else minutes,
-            report=typer.echo,
-            validate=partial(evaluate, clips=clips) if clips else None,
-            validate_every=recipe.validation.every,
-            should_stop=interrupted.is_set,
-            on_step=lambda step, steps: bar.update(task, completed=step),
-        )
+        try:
+            loop.train(
+                run,
+                recipe.training,
+                batches,
+                folder,
+                minutes=math.inf if minutes is None else minutes,
+                report=typer.echo,
+                validate=partial(evaluate, clips=clips) if clips else None,
+                validate_every=recipe.validation.every,
+                should_stop=interrupted.is_set,
+                on_step=lambda step, steps: bar.update(task, completed=step),
+            )
+        except loop.NotFiniteError as error:
+            raise RuntimeError(f"training stopped: {error}; {_last_checkpoint(folder)}") from error
     _say_what_is_there(run, recipe, folder)
 
 
@@ -137,6 +140,13 @@ def _stop_on_interrupt() -> Iterator[Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _last_checkpoint(folder: Path) -> str:
+    from napari_sam2.training.checkpoints import CHECKPOINT
+
+    path = folder / CHECKPOINT
+    return f"{path} is as it was saved last" if path.exists() else "nothing had been saved yet"
 
 
 def _say_what_is_there(run: Run, recipe: Recipe, folder: Path) -> None:

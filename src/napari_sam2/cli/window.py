@@ -17,7 +17,7 @@ def open_window(
         typer.Argument(
             metavar="MOVIE",
             exists=True,
-            help="TIFF, folder of TIFF or PNG images, MP4, AVI, GIF or zarr.",
+            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
         ),
     ] = None,
 ) -> None:

@@ -18,7 +18,7 @@ from napari_sam2.evaluation.overlap import overlap
 from napari_sam2.io.image_folder import read_image
 from napari_sam2.io.movie import ArrayLike, lazy_stack
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.tracks import Track, read_tracks
+from napari_sam2.io.tracks import TableCheck, Track, read_tracks
 
 Labels = NDArray[Any]
 _TIFF = (".tif", ".tiff")
@@ -226,7 +226,13 @@ def open_labels(
     FileNotFoundError
         If there is nothing at `path`.
     ValueError, TypeError
-        If it holds no labels, with what was found.
+        If it holds no labels, with what was found; if an object has pixels on a frame on which
+        the table does not have it.
+
+    Warns
+    -----
+    UserWarning
+        If an object of the table has no pixels on one of its frames.
     """
     place = Path(path)
     if not place.exists():
@@ -249,16 +255,20 @@ def _open(place: Path, table: Path | None, is_markers: bool, length: int | None)
         return _open_sparse(place, length)
     table = table or _table_of(place)
     markers = is_markers or (place.is_dir() and bool(_numbered(place, "man_track")))
-    movie = open_movie(place)
+    movie = open_movie(place, as_labels=True)
     if movie.rgb:
         raise TypeError(f"{place.name} holds colours; labels are one integer per pixel")
-    return label_movie(
+    known = read_tracks(table) if table else ()
+    found = label_movie(
         movie.data,
-        tracks=read_tracks(table) if table else (),
+        tracks=known,
         is_markers=markers,
         annotated=range(movie.shape[0]) if table and place.is_dir() else None,
         name=place.name,
     )
+    if table is not None:
+        TableCheck(known, table.name, place.name).check(dict(enumerate(found.ids_by_frame)))
+    return found
 
 
 def _table_of(place: Path) -> Path | None:

@@ -22,7 +22,7 @@ from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.image_folder import read_image
 from napari_sam2.io.movie import lazy_stack
 from napari_sam2.io.tracked import TrackedLabels
-from napari_sam2.io.tracks import Track, read_tracks
+from napari_sam2.io.tracks import TableCheck, Track, read_tracks
 
 _MASK = re.compile(r"(mask|man_track)(\d+)\.tiff?", re.IGNORECASE)
 _TABLES = ("res_track.txt", "man_track.txt")
@@ -91,7 +91,13 @@ def open_ctc(folder: str | os.PathLike[str]) -> TrackedLabels:
         If there is no such folder, table or image.
     ValueError
         If the table is no table of tracks, speaks of frames or mothers that are not there, or a
-        frame is missing or differs from the others.
+        frame is missing or differs from the others. When a frame is read: if it holds an object
+        that is not in the table on this frame.
+
+    Warns
+    -----
+    UserWarning
+        When a frame is read, once: if an object of the table has no pixels on it.
     """
     place = Path(folder)
     table = track_table(place)
@@ -106,10 +112,13 @@ def open_ctc(folder: str | os.PathLike[str]) -> TrackedLabels:
     if first.ndim != 2 or first.dtype.kind not in "ui":
         raise ValueError(f"{files[0].name} holds no labels: {first.shape} {first.dtype}")
 
+    check = TableCheck(tracks, table.name, place.name)
+
     def read_frame(t: int) -> NDArray[Any]:
         image = read_image(files[t])
         if image.shape != first.shape or image.dtype.kind not in "ui":
             raise ValueError(f"{files[t].name} is {image.shape}, {files[0].name} {first.shape}")
+        check.check({t: np.unique(image[image > 0]).tolist()})
         return image.astype(first.dtype, copy=False)
 
     labels = lazy_stack(read_frame, (len(files), *first.shape), first.dtype)

@@ -92,7 +92,7 @@ def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
         return open_ctc(place)
     if graph_of(place) is not None:
         return open_geff(place)
-    movie = open_movie(place)
+    movie = open_movie(place, as_labels=True)
     if movie.rgb:
         raise TypeError(f"{place.name} holds colours; labels are one integer per pixel")
     return TrackedLabels(movie.data, scale=movie.scale)

@@ -17,8 +17,18 @@ from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff_metadata import read_scale
 from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
 
-_TIFF = (".tif", ".tiff")
-FRAME_SUFFIXES = (*_TIFF, ".png")
+_TIFF, _JPEG = (".tif", ".tiff"), (".jpg", ".jpeg")
+_KINDS = {
+    **dict.fromkeys(_TIFF, "TIFF"),
+    ".png": "PNG",
+    **dict.fromkeys(_JPEG, "JPEG"),
+    ".bmp": "BMP",
+    ".webp": "WebP",
+    ".pgm": "PNM",
+    ".ppm": "PNM",
+}
+FRAME_SUFFIXES = tuple(_KINDS)
+LABEL_SUFFIXES = tuple(suffix for suffix in FRAME_SUFFIXES if suffix not in _JPEG)
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:
@@ -33,10 +43,16 @@ def natural_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def open_image_folder(folder: Path) -> Movie:
-    """A movie of the TIFF or PNG images of a folder, in natural order of their names.
+def open_image_folder(folder: Path, *, as_labels: bool = False) -> Movie:
+    """A movie of the images of a folder, TIFF, PNG, JPEG and others, in natural order of names.
 
     Hidden files and other kinds of files are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+    as_labels : bool
+        Whether the images hold object ids, see `read_image`.
 
     Raises
     ------
@@ -45,12 +61,12 @@ def open_image_folder(folder: Path) -> Movie:
         frame is read that differs from the first in shape or type.
     """
     files = _frame_files(folder)
-    first, rgb, scale = _read_first(files[0])
+    first, rgb, scale = _read_first(files[0], as_labels)
     shape = (len(files), *first.shape)
     dtype = first.dtype
 
     def read_frame(t: int) -> NDArray[Any]:
-        image = read_image(files[t])
+        image = read_image(files[t], as_labels=as_labels)
         if image.shape != shape[1:] or image.dtype != dtype:
             raise ValueError(
                 f"{files[t].name} is {image.shape} {image.dtype}, "
@@ -62,33 +78,58 @@ def open_image_folder(folder: Path) -> Movie:
     return Movie(lazy_stack(read_frame, shape, dtype), rgb, scale, folder.name)
 
 
-def read_image(file: Path) -> NDArray[Any]:
-    """One 2D image from a TIFF or PNG file, (Y, X) or (Y, X, 3|4).
+def read_image(file: Path, *, as_labels: bool = False) -> NDArray[Any]:
+    """One 2D image from a TIFF, PNG or JPEG file and the like, (Y, X) or (Y, X, 3|4).
+
+    Parameters
+    ----------
+    file : Path
+    as_labels : bool
+        Whether the image holds object ids. Where it has a palette, the ids are then the numbers in
+        the palette, as in the masks of DAVIS; the colours otherwise.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read or holds several images.
+        If it cannot be read or holds several images, or labels are to be read from a JPEG file.
     """
+    if as_labels and file.suffix.lower() in _JPEG:
+        raise ValueError(
+            f"{file.name} cannot hold labels: JPEG changes the values of pixels. Use PNG or TIFF"
+        )
     if file.suffix.lower() in _TIFF:
         return _read_tiff(file)[0]
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     try:
-        image: NDArray[Any] = iio.imread(file, plugin="pillow")
+        image = _read_palette(file) if as_labels else _read_colours(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file.name} cannot be read as an image: {error}") from error
     _plane_axes(image, file.name)
     return image
 
 
-def _read_first(file: Path) -> tuple[NDArray[Any], bool, ImageScale]:
+def _read_palette(file: Path) -> NDArray[Any]:
+    with Image.open(file) as picture:
+        if picture.mode == "P":
+            return np.array(picture)
+    return _read_colours(file)
+
+
+def _read_colours(file: Path) -> NDArray[Any]:
+    with Image.open(file) as picture:
+        is_print = picture.mode in ("CMYK", "YCCK")  # four channels that are no colour and opacity
+    image: NDArray[Any] = iio.imread(file, plugin="pillow", mode="RGB" if is_print else None)
+    return image
+
+
+def _read_first(file: Path, as_labels: bool) -> tuple[NDArray[Any], bool, ImageScale]:
     if file.suffix.lower() in _TIFF:
         image, scale = _read_tiff(file)
     else:
-        image, scale = read_image(file), ImageScale()
+        image, scale = read_image(file, as_labels=as_labels), ImageScale()
     return image, image.ndim == 3, scale
 
 
@@ -117,7 +158,9 @@ def _frame_files(folder: Path) -> list[Path]:
     ]
     if not files:
         raise ValueError(f"no {', '.join(FRAME_SUFFIXES)} images in the folder {folder}")
-    kinds = {"PNG" if file.suffix.lower() == ".png" else "TIFF" for file in files}
+    kinds = sorted({_KINDS[file.suffix.lower()] for file in files}, reverse=True)
     if len(kinds) > 1:
-        raise ValueError(f"the folder {folder} holds TIFF and PNG images; keep one kind in it")
+        raise ValueError(
+            f"the folder {folder} holds {' and '.join(kinds)} images; keep one kind in it"
+        )
     return sorted(files, key=lambda file: natural_order(file.name))

@@ -19,17 +19,20 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".stk", ".lsm", ".btf", ".tf8")
 MOVIE_SUFFIXES = (*TIFF_SUFFIXES, *VIDEO_SUFFIXES, ".gif", ".zarr")
 
 
-def open_movie(path: str | os.PathLike[str]) -> Movie:
+def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movie:
     """Open a movie without reading its frames.
 
-    TIFF (ImageJ, OME and others), folders of TIFF or PNG images in natural order, MP4, AVI, MOV,
-    MKV and GIF videos, and zarr arrays (OME-Zarr included). A single image is a movie of one frame.
-    Depth counts as time where there is no time.
+    TIFF (ImageJ, OME and others), folders of TIFF, PNG or JPEG images in natural order, MP4, AVI,
+    MOV, MKV and GIF videos, and zarr arrays (OME-Zarr included). A single image is a movie of one
+    frame. Depth counts as time where there is no time.
 
     Parameters
     ----------
     path : path
         File or folder.
+    as_labels : bool
+        Whether the pixels are object ids: in a folder of images with palettes these are the numbers
+        in the palette, and JPEG images are refused.
 
     Returns
     -------
@@ -46,7 +49,10 @@ def open_movie(path: str | os.PathLike[str]) -> Movie:
     file = Path(path)
     if not file.exists():
         raise FileNotFoundError(f"there is no movie {file}")
-    return _opener(file)(file)
+    opener = _opener(file)
+    if as_labels and opener is open_image_folder:
+        return open_image_folder(file, as_labels=True)
+    return opener(file)
 
 
 def _opener(file: Path) -> Callable[[Path], Movie]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.annotation.objects import MAX_OBJECT_ID
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.image_folder import FRAME_SUFFIXES, read_image
+from napari_sam2.io.image_folder import LABEL_SUFFIXES, read_image
 from napari_sam2.io.rle import decode_rle, encode_rle
 from napari_sam2.io.tiff import read_labels
 from napari_sam2.tracking.pixels import PixelMask
@@ -213,9 +213,9 @@ def _has_length(value: Any, length: int) -> bool:
 
 def _mask(value: Any, shape: tuple[int, int, int], folder: Path) -> NDArray[np.bool_]:
     if isinstance(value, str):
-        if Path(value).suffix.lower() not in FRAME_SUFFIXES:
-            raise ValueError(f"a mask is one of {', '.join(FRAME_SUFFIXES)}; got {value!r}")
-        mask: NDArray[np.bool_] = read_image(folder / value) != 0
+        if Path(value).suffix.lower() not in LABEL_SUFFIXES:
+            raise ValueError(f"a mask is one of {', '.join(LABEL_SUFFIXES)}; got {value!r}")
+        mask: NDArray[np.bool_] = read_image(folder / value, as_labels=True) != 0
     elif isinstance(value, dict):
         if value.get("size") != list(shape[1:]):  # before there is memory for it
             raise ValueError(f"the mask has the size {value.get('size')}; expected {shape[1:]}")

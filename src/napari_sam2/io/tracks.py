@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -64,6 +65,92 @@ def _parse(line: str, place: str) -> Track:
     if object_id < 1 or parent < 0 or not 0 <= first <= last:
         raise ValueError(f"{place}: no track has these numbers: {line.strip()}")
     return Track(object_id, first, last, parent)
+
+
+SHOWN_CONFLICTS = 3  # of many, so that the message can be read
+
+
+@dataclass
+class TableCheck:
+    """Whether the pixels of labels agree with their table of tracks, one frame at a time.
+
+    Attributes
+    ----------
+    tracks : tuple of Track
+        The whole table.
+    table, labels : str
+        Names of both, for messages.
+    """
+
+    tracks: tuple[Track, ...]
+    table: str
+    labels: str
+    _has_warned: bool = field(default=False, init=False)
+
+    def check(self, ids_by_frame: Mapping[int, Collection[int]]) -> None:
+        """Compare some frames with the table.
+
+        Parameters
+        ----------
+        ids_by_frame : mapping of int to collection of int
+            Ids that have pixels, by frame.
+
+        Raises
+        ------
+        ValueError
+            If an object has pixels on a frame on which it is not in the table.
+
+        Warns
+        -----
+        UserWarning
+            Once, if an object has no pixels on a frame on which it is in the table: it is taken for
+            absent there.
+        """
+        strangers: list[str] = []
+        gaps: list[str] = []
+        for t, ids in ids_by_frame.items():
+            strangers += self._strangers(t, ids)
+            gaps += self._gaps(t, set(ids))
+        if strangers:
+            raise ValueError(
+                f"{self.labels} and {self.table} do not agree: {_first_of(strangers)}. Correct one "
+                "of them, or take the table out of the folder to open the labels alone"
+            )
+        if gaps and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"{self.labels} and {self.table} do not agree: {_first_of(gaps)}. "
+                "Such an object is taken for absent there",
+                stacklevel=2,
+            )
+
+    def _gaps(self, t: int, ids: set[int]) -> list[str]:
+        return [
+            f"object {k.object_id} has no pixels on frame {t}, "
+            f"though the table has it on frames {k.first} to {k.last}"
+            for k in self.tracks
+            if k.first <= t <= k.last and k.object_id not in ids
+        ]
+
+    def _strangers(self, t: int, ids: Collection[int]) -> list[str]:
+        found = []
+        known = {track.object_id: track for track in self.tracks}
+        for object_id in sorted(ids):
+            track = known.get(object_id)
+            if track is None:
+                found.append(f"object {object_id} on frame {t} is not in the table")
+            elif not track.first <= t <= track.last:
+                found.append(
+                    f"object {object_id} is on frame {t}, "
+                    f"though the table has it on frames {track.first} to {track.last}"
+                )
+        return found
+
+
+def _first_of(conflicts: Sequence[str]) -> str:
+    more = len(conflicts) - SHOWN_CONFLICTS
+    rest = f"; and {more} more" if more > 0 else ""
+    return "; ".join(conflicts[:SHOWN_CONFLICTS]) + rest
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,24 @@
 """Where checkpoints come from: the embedded file and the eight official ones.
 
 Official checkpoints are published under Apache-2.0 by the authors of the paper. A download is
-checked against its SHA-256 before it is used, and a broken one leaves nothing behind.
+checked against its SHA-256 before it is used. What an interrupted download has fetched is kept as
+``*.part``, from which the next one continues.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
+
+if TYPE_CHECKING:
+    from requests import Response
 
 EMBEDDED = "cells"
 BASE_URL = "https://dl.fbaipublicfiles.com/segment_anything_2"
@@ -201,6 +207,8 @@ def verify(name: str) -> bool:
 def download(name: str, progress: Progress | None = None) -> Path:
     """Fetch an official checkpoint into the cache; nothing happens if it is there already.
 
+    A download that was interrupted continues where it ended, if the server can do that.
+
     Parameters
     ----------
     name : str
@@ -218,7 +226,8 @@ def download(name: str, progress: Progress | None = None) -> Path:
     ValueError
         If the name is unknown or what came has another hash; the file is then gone.
     ConnectionError
-        If the source cannot be reached or breaks off.
+        If the source cannot be reached or breaks off; the message says whether the next download
+        continues there.
     OSError
         If the cache folder cannot be written.
     """
@@ -226,41 +235,83 @@ def download(name: str, progress: Progress | None = None) -> Path:
     import requests
 
     info = _info(name)
+    downloader = _ResumingDownloader(cache_dir() / f"{info.filename}.part", progress)
     try:
         path = pooch.retrieve(
             url=info.url,
             known_hash=f"sha256:{info.sha256}",
             fname=info.filename,
             path=cache_dir(),
-            downloader=pooch.HTTPDownloader(
-                progressbar=_ProgressBar(progress) if progress else False, timeout=30
-            ),
+            downloader=downloader,
         )
     except (requests.RequestException, ConnectionError) as error:
         raise ConnectionError(
-            f"could not download {name} ({type(error).__name__}). Check the connection, or fetch "
-            f"{info.url} by other means and put it into {cache_dir()}"
+            f"could not download {name} ({type(error).__name__}). {downloader.what_is_kept()}"
+            f"Check the connection, or fetch {info.url} by other means and put it into "
+            f"{cache_dir()}"
         ) from error
     return Path(path)
 
 
-class _ProgressBar:
-    """What pooch calls while it downloads, handed on to a plain function."""
+class _ResumingDownloader:
+    """Fetches a file over HTTP for pooch, and continues what an earlier download began.
 
-    def __init__(self, progress: Progress) -> None:
-        self.total = 0
-        self._done = 0
+    Parameters
+    ----------
+    part : Path
+        Where the file grows; it stays when the transfer breaks off, if it can be continued.
+    progress : callable, optional
+        Called with the bytes done and the bytes in all.
+    """
+
+    def __init__(self, part: Path, progress: Progress | None) -> None:
+        self._part = part
         self._progress = progress
+        self._is_cut = False  # the transfer began and did not end
 
-    def update(self, count: int) -> None:
-        self._done += count
-        self._progress(min(self._done, self.total or self._done), self.total)
+    def __call__(self, url: str, output_file: str, pooch: object = None) -> None:
+        """Fetch `url` into `output_file`, which pooch checks."""
+        import requests
 
-    def reset(self) -> None:
-        self._done = 0
+        size = self._part.stat().st_size if self._part.is_file() else 0
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
+        with requests.get(url, headers=headers, stream=True, timeout=30) as response:
+            if size and response.status_code == requests.codes.requested_range_not_satisfiable:
+                self._part.unlink()  # it is longer than the file, or all of it and wrong
+                self(url, output_file)
+                return
+            response.raise_for_status()
+            self._is_cut = True
+            self._receive(response, size)
+        self._is_cut = False
+        os.replace(self._part, output_file)
 
-    def close(self) -> None:
-        self._progress(self._done, self.total)
+    def _receive(self, response: Response, size: int) -> None:
+        """Write what comes to the end of the part, or over it where all of the file comes."""
+        begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        start = size if begins and int(begins[1]) == size else 0
+        can_resume = begins is not None or response.headers.get("Accept-Ranges") == "bytes"
+        total = start + int(response.headers.get("Content-Length", -start))
+        done = start
+        try:
+            with self._part.open("ab" if start else "wb") as file:
+                for chunk in response.iter_content(chunk_size=1024):
+                    done += file.write(chunk)
+                    if self._progress is not None:
+                        self._progress(done, total)
+        except BaseException:
+            if not can_resume:
+                self._part.unlink(missing_ok=True)
+            raise
+
+    def what_is_kept(self) -> str:
+        """Sentence on what the next download begins with; empty where nothing had come."""
+        if self._part.is_file():
+            megabytes = self._part.stat().st_size / 1e6
+            return f"{megabytes:.1f} MB have come and are kept: the next download continues there. "
+        if self._is_cut:
+            return "The server cannot resume: the next download starts from the beginning. "
+        return ""
 
 
 def _info(name: str) -> CheckpointInfo:

@@ -65,6 +65,14 @@ class MaskRecord:
     painted: PixelMask | None = None
     anchor: int | None = None
 
+    def __repr__(self) -> str:
+        """Size and scores, not the pixels."""
+        return (
+            f"MaskRecord({self.crop.shape[0]} x {self.crop.shape[1]} logits at {self.corner}, "
+            f"predicted_iou={self.predicted_iou:.3g}, occlusion_score={self.occlusion_score:.3g}, "
+            f"direction={self.direction!r})"
+        )
+
     @property
     def is_prompted(self) -> bool:
         """Whether a person had a say in this very mask."""

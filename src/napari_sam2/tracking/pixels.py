@@ -37,6 +37,10 @@ class PixelMask:
     corner: tuple[int, int]
     crop: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        """Place and number of pixels, not the pixels themselves."""
+        return f"PixelMask({int(self.crop.sum())} pixels at {self.corner} of {self.shape})"
+
     def __post_init__(self) -> None:
         is_box = self.crop.ndim == 2 and self.crop.dtype == np.bool_ and min(self.corner) >= 0
         ends = np.add(self.corner, self.crop.shape) if is_box else np.array([np.inf])

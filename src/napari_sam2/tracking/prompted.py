@@ -50,9 +50,11 @@ class Prompted(Stored):
         Raises
         ------
         ValueError
-            If a point is outside the image, the frame outside the stack, or shapes do not fit.
+            If a point is outside the image, the frame outside the stack, or shapes do not fit; if
+            all points exclude, and nothing on any frame shows the object yet.
         """
-        return self._add(self._prompt_or_new(t, object_id).with_points(points, labels))
+        prompt = self._prompt_or_new(t, object_id).with_points(points, labels)
+        return self._add(self._checked_to_show(prompt))
 
     def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
         """Draw a box (y0, x0, y1, x1) round an object; otherwise as `add_points`."""
@@ -157,7 +159,7 @@ class Prompted(Stored):
         """
         if prompt.is_empty:
             return self.clear_prompts(prompt.t, prompt.object_id)
-        return self._add(check_prompt(prompt))
+        return self._add(self._checked_to_show(check_prompt(prompt)))
 
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
         """Take back all prompts of an object on a frame.
@@ -195,6 +197,18 @@ class Prompted(Stored):
     def _prompt_or_new(self, t: int, object_id: int) -> Prompt:
         t, object_id = check_integer(t, "frame"), check_integer(object_id, "object id")
         return self.prompt(t, object_id) or Prompt(t, object_id)
+
+    def _checked_to_show(self, prompt: Prompt) -> Prompt:
+        """The prompt; a ValueError if it only excludes, and the object is nowhere yet."""
+        if not len(prompt.points) or prompt.shows_object(int(prompt.rounds[-1])):
+            return prompt
+        masklet = self._masklets.get(prompt.object_id)
+        if masklet is not None and any(record.is_visible for record in masklet.records.values()):
+            return prompt
+        raise ValueError(
+            f"object {prompt.object_id} has no mask to take something away from: show it with a "
+            "click that includes, a box or a mask before a click that excludes"
+        )
 
     def _add(self, prompt: Prompt) -> FrameResult:
         check_inside(prompt, self.shape)

@@ -81,6 +81,13 @@ class ObjectState:
     prompted: Mapping[int, PromptedFrame] = field(default_factory=dict)
     locked: Mapping[int, MaskRecord | None] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Numbers of frames, not their masks."""
+        return (
+            f"ObjectState({len(self.records)} masks, {len(self.prompted)} prompted frames, "
+            f"{len(self.locked)} locked frames)"
+        )
+
     def cleared(self) -> ObjectState:
         """Nothing, on the same frames."""
         return replace(self, records={}, prompted={}, locked={})

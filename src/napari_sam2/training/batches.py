@@ -10,12 +10,13 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.training.appearance import draw_appearance
 from napari_sam2.training.config import Stage, TrainingConfig
-from napari_sam2.training.data import sample_objects
+from napari_sam2.training.data import LabelledClip, sample_objects
 from napari_sam2.training.dense import dense_target
 from napari_sam2.training.hardships import add_haze, drift_away, take_out
 from napari_sam2.training.simulate import Batch, Script
@@ -27,8 +28,8 @@ EMPTY_DRAWS = 200  # clips without an object, one after the other, that are too 
 class ClipSource(Protocol):
     """What batches are drawn from."""
 
-    def draw(self, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images (T, Y, X) uint8 and labels (T, Y, X) of a random clip."""
+    def draw(self, rng: np.random.Generator, frames: int) -> LabelledClip:
+        """A random clip of so many frames."""
         ...
 
 
@@ -65,9 +66,10 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
     dense: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     clip: list[int] = []
+    labelled: list[np.ndarray] = []
     empty = 0
     while len(images) < count:
-        pictures, labels = source.draw(rng, frames)
+        pictures, labels, known = source.draw(rng, frames)
         chosen = sample_objects(labels, objects, rng)
         if not chosen:
             empty += 1
@@ -78,14 +80,16 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
         clip += [len(images)] * len(chosen)
         targets += [labels == k for k in chosen]
         images.append(pictures)
+        labelled.append(known)
         dense += [dense_target(frame) for frame in labels]
     batch = Batch(
         as_input(np.stack(images)),
         torch.from_numpy(np.stack(targets)).float(),
         torch.tensor(clip),
+        torch.from_numpy(np.stack(labelled)),
         torch.from_numpy(np.stack(dense)),
     )
-    return batch, draw_script(stage, frames, rng)
+    return batch, draw_script(stage, np.stack(labelled), rng)
 
 
 def make_harder(
@@ -108,13 +112,27 @@ def make_harder(
     return images, labels
 
 
-def draw_script(stage: Stage, frames: int, rng: np.random.Generator) -> Script:
-    """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images."""
-    if frames == 1:
+def draw_script(stage: Stage, labelled: NDArray[np.bool_], rng: np.random.Generator) -> Script:
+    """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images.
+
+    Parameters
+    ----------
+    stage : Stage
+        Says how much is prompted.
+    labelled : ndarray
+        (V, T) bool, the labelled frames of each clip. A later frame is prompted only if it is
+        labelled in every clip. Where the first frame is the only labelled one, it is not prompted
+        with its mask, from which nothing could be learnt.
+    rng : numpy.random.Generator
+        Source of chance.
+    """
+    if not labelled[:, 1:].any():
         first = rng.choice(FIRST_PROMPTS, p=[0.0, 0.6, 0.4])
         return Script(first, int(rng.integers(0, stage.image_clicks + 1)))
     first = rng.choice(FIRST_PROMPTS, p=[0.5, 0.25, 0.25])
-    corrected = int(rng.integers(1, frames)) if rng.random() < 0.5 else None
+    known = 1 + np.flatnonzero(labelled[:, 1:].all(0))
+    is_corrected = rng.random() < 0.5 and len(known) > 0
+    corrected = int(known[rng.integers(len(known))]) if is_corrected else None
     clicks = int(rng.integers(0, stage.clip_clicks + 1))
     later = corrected if stage.prompted_frames == 2 else None
     return Script(first, clicks, later, stage.own_scores)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
+from napari_sam2.io.atomic import atomic_path
 from napari_sam2.model.checkpoint import StateDict, build_model
 from napari_sam2.model.config import PRESETS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
@@ -117,18 +117,17 @@ def save(run: Run, config: TrainingConfig, folder: Path) -> None:
         "seconds": run.seconds,
         "best": run.best,
     }
-    temporary = folder / f"{CHECKPOINT}.tmp"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / CHECKPOINT)
+    with atomic_path(folder / CHECKPOINT) as temporary:
+        torch.save(state, temporary)
     export(run, folder / f"{config.preset}.safetensors")
 
 
 def export(run: Run, path: Path) -> None:
     """Averaged weights in half precision, as `load_model` takes them."""
     half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(half, temporary, metadata={"preset": run.model.config.name, "step": str(run.step)})
-    os.replace(temporary, path)
+    notes = {"preset": run.model.config.name, "step": str(run.step)}
+    with atomic_path(path) as temporary:  # not save_file: only its owner may read what that writes
+        temporary.write_bytes(as_safetensors(half, notes))
 
 
 def resume(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tifffile
@@ -15,12 +15,39 @@ from .packs import Shard, read_shards, write_pack
 from .stills import Still, find_stills, held_out, warp_clip
 from .views import choose_view, resize_images, resize_labels
 
-__all__ = ["ClipDataset", "augment", "held_out", "sample_objects", "warp_clip", "write_pack"]
+__all__ = [
+    "ClipDataset",
+    "LabelledClip",
+    "augment",
+    "held_out",
+    "sample_objects",
+    "warp_clip",
+    "write_pack",
+]
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint16]
 
 STEPS, STEP_CHANCES = (1, 2, 3), (0.6, 0.28, 0.12)  # frames from one to the next of a clip
+
+
+class LabelledClip(NamedTuple):
+    """A clip to learn from.
+
+    Attributes
+    ----------
+    images : ndarray
+        (T, Y, X) uint8.
+    labels : ndarray
+        (T, Y, X) uint16 instance ids, 0 for background.
+    labelled : ndarray
+        (T,) bool, the frames that were labelled. What is on the others is not known; an object that
+        has no pixels on a labelled frame is absent from it.
+    """
+
+    images: Images
+    labels: Labels
+    labelled: NDArray[np.bool_]
 
 
 class ClipDataset:
@@ -80,8 +107,11 @@ class ClipDataset:
         while True:
             yield self._choose(rng)
 
-    def draw(self, rng: np.random.Generator, frames: int) -> tuple[Images, Labels]:
+    def draw(self, rng: np.random.Generator, frames: int) -> LabelledClip:
         """A random clip, cropped in time and space and augmented.
+
+        Frames of a movie without any label count as not labelled; all frames of packs and of
+        pseudo-movies are labelled.
 
         Parameters
         ----------
@@ -92,9 +122,8 @@ class ClipDataset:
 
         Returns
         -------
-        images : (T, Y, X) uint8
-            Colour becomes grey.
-        labels : (T, Y, X) uint16
+        LabelledClip
+            Colour becomes grey. The first frame is a labelled one, if the movie has any.
         """
         if frames < 1:
             raise ValueError(f"frames must be at least 1; got {frames}")
@@ -103,8 +132,9 @@ class ClipDataset:
         if len(stored) == 1 and truth.any():
             images, labels = self[index]
             clip = warp_clip(images[0], labels[0], frames, self.shape, rng)
-            return augment(clip.images, clip.labels, rng)
-        times = _choose_times(len(stored), frames, rng)
+            return augment(LabelledClip(clip.images, clip.labels, np.ones(frames, bool)), rng)
+        labelled = self._items[index].labelled_frames()
+        times = _choose_times(labelled, frames, rng)
         view = (slice(None), slice(None))
         if stored.shape[1:3] != self.shape:
             view = choose_view(np.asarray(truth[times[0]]), self.shape, rng)
@@ -114,7 +144,7 @@ class ClipDataset:
             images = _mix_colours(images, rng)
         if images.shape[1:] != self.shape:
             images, labels = resize_images(images, self.shape), resize_labels(labels, self.shape)
-        return augment(images, labels, rng)
+        return augment(LabelledClip(images, labels, labelled[times]), rng)
 
     def _choose(self, rng: np.random.Generator) -> int:
         group = self._groups[rng.choice(len(self._groups), p=self._chances)]
@@ -147,28 +177,30 @@ def sample_objects(
     return [int(i) for i in rng.permutation(fit)[:count]]
 
 
-def augment(images: Images, labels: Labels, rng: np.random.Generator) -> tuple[Images, Labels]:
+def augment(clip: LabelledClip, rng: np.random.Generator) -> LabelledClip:
     """The same clip seen another way: flipped, turned, played backwards, in other light.
 
     Parameters
     ----------
-    images : (T, Y, X) uint8
-    labels : (T, Y, X) uint16
+    clip : LabelledClip
+        Played backwards only if its last frame is labelled.
     rng : numpy.random.Generator
         Source of chance.
 
     Returns
     -------
-    images, labels
+    LabelledClip
         Of the same shape and dtype: quarter turns only if the clip is square.
     """
+    images, labels, labelled = clip
     square = images.shape[1] == images.shape[2]
     turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
-    order = slice(None, None, -1 if rng.uniform() < 0.5 else 1)
+    is_backwards = rng.uniform() < 0.5 and labelled[-1]
+    order = slice(None, None, -1 if is_backwards else 1)
     mirror = slice(None, None, -1 if rng.uniform() < 0.5 else 1)
     seen = np.rot90(images[order, :, mirror], turns, (1, 2))
     truth = np.rot90(labels[order, :, mirror], turns, (1, 2))
-    return _change_light(seen, rng), np.ascontiguousarray(truth)
+    return LabelledClip(_change_light(seen, rng), np.ascontiguousarray(truth), labelled[order])
 
 
 class _Item(Protocol):
@@ -178,6 +210,10 @@ class _Item(Protocol):
 
     def to_bytes(self, images: NDArray) -> Images:
         """Some of the images in 8 bits."""
+        ...
+
+    def labelled_frames(self) -> NDArray[np.bool_]:
+        """(T,) whether each frame was labelled."""
         ...
 
 
@@ -191,6 +227,9 @@ class _PackedClip:
 
     def to_bytes(self, images: NDArray) -> Images:
         return np.asarray(images)
+
+    def labelled_frames(self) -> NDArray[np.bool_]:
+        return np.ones(self.shard.labels.shape[1], bool)
 
 
 @dataclass(frozen=True)
@@ -213,6 +252,17 @@ class _TiffPair:
         low, high = _limits(self.still)
         scaled = (images.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
         return np.clip(scaled, 0, 255).astype(np.uint8)
+
+    def labelled_frames(self) -> NDArray[np.bool_]:
+        return _labelled_frames(self.still)
+
+
+@lru_cache(maxsize=4096)
+def _labelled_frames(still: Still) -> NDArray[np.bool_]:
+    """(T,) whether a frame of the labels holds any; reads all of them once."""
+    labels = _open_tiff(still.labels, still.page)
+    frames = labels[None] if labels.ndim == 2 else labels
+    return np.array([bool(frame.any()) for frame in frames])
 
 
 @lru_cache(maxsize=4096)
@@ -244,15 +294,23 @@ def _open_tiff(path: Path, page: int | None) -> NDArray[np.generic]:
         return np.asarray(tifffile.imread(path))
 
 
-def _choose_times(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Frame numbers; to and fro if the clip is too short.
+def _choose_times(
+    labelled: NDArray[np.bool_], frames: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Frame numbers, the first one of a labelled frame; to and fro if the clip is too short.
 
     Some clips skip every other frame or two of three: cells then jump by more than their size, as
     they do where somebody took few pictures.
     """
+    length = len(labelled)
     step = min(int(rng.choice(STEPS, p=STEP_CHANCES)), max(length - 1, 1))
     room = length - step * (frames - 1)
-    start = int(rng.integers(room if room > 0 else length))
+    known = np.flatnonzero(labelled)
+    if 0 < len(known) < length:
+        start = int(rng.choice(known))
+        step *= int(rng.choice((-1, 1)))
+    else:
+        start = int(rng.integers(room if room > 0 else length))
     period = max(2 * (length - 1), 1)
     places = (start + step * np.arange(frames)) % period
     return np.asarray(np.where(places < length, places, period - places))

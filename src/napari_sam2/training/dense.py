@@ -27,8 +27,8 @@ class DenseHead(nn.Module):
         widths = (config.d_model // 8, config.d_model // 4, config.d_model)
         self.convs = nn.ModuleList(nn.Conv2d(width, 4, kernel_size=1) for width in widths)
 
-    def forward(self, features: FrameFeatures, target: Tensor) -> Tensor:
-        """Loss of the features of N images.
+    def forward(self, features: FrameFeatures, target: Tensor, labelled: Tensor) -> Tensor:
+        """Loss of the features of those of N images that are labelled.
 
         Parameters
         ----------
@@ -36,13 +36,16 @@ class DenseHead(nn.Module):
             Of N images.
         target : Tensor
             (N, 4, S, S) of `dense_target`.
+        labelled : Tensor
+            (N,) bool, at least one of them true.
 
         Returns
         -------
         Tensor
             Scalar.
         """
-        maps = (features.stride4, features.stride8, features.stride16)
+        maps = (features.stride4[labelled], features.stride8[labelled], features.stride16[labelled])
+        target = target[labelled]
         losses = [
             _loss(conv(x), F.adaptive_avg_pool2d(target, x.shape[-1]))
             for conv, x in zip(self.convs, maps, strict=True)

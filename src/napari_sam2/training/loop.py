@@ -22,6 +22,7 @@ from napari_sam2.training.simulate import Batch, Outcome, Script, simulate
 
 __all__ = [
     "ClipSource",
+    "NotFiniteError",
     "Run",
     "averaged",
     "batches",
@@ -36,6 +37,10 @@ __all__ = [
 ]
 
 Figures = dict[str, float]
+
+
+class NotFiniteError(RuntimeError):
+    """A loss or the gradient of a step is infinite or not a number; the step was not made."""
 
 
 def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -> Figures:
@@ -56,6 +61,12 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
     -------
     dict of str to float
         Loss terms, gradient norm and IoUs by kind of mask.
+
+    Raises
+    ------
+    NotFiniteError
+        If a loss term or the gradient is not finite; weights, their average and the step stay as
+        they were.
     """
     device = batch.images.device
     generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + run.step)
@@ -67,17 +78,34 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
         outcome = simulate(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
         if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
-            dense = run.dense_head(outcome.features, batch.dense)
+            dense = run.dense_head(outcome.features, batch.dense, batch.labelled.flatten())
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
     loss = masks + weights.dense * dense
+    figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
+    _check_losses(figures, run.step)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
-    if torch.isfinite(norm):
-        run.optimizer.step()
+    if not torch.isfinite(norm):
+        raise NotFiniteError(
+            f"in step {run.step} the gradient is not finite, though each loss term is; "
+            'a lower learning rate or precision = "float32" may help'
+        )
+    run.optimizer.step()
     run.step += 1
     update_average(run, config.average)
-    return {"loss": float(loss.detach()), "norm": float(norm), **_figures(outcome, dense)}
+    return {**figures, "norm": float(norm)}
+
+
+def _check_losses(figures: Figures, step: int) -> None:
+    wrong = [name for name, value in figures.items() if not math.isfinite(value)]
+    terms = [name for name in wrong if name != "loss"] or wrong
+    if terms:
+        values = ", ".join(f"{name} = {figures[name]}" for name in terms)
+        raise NotFiniteError(
+            f"in step {step} these loss terms are not finite: {values}; "
+            'a lower learning rate or precision = "float32" may help'
+        )
 
 
 def _figures(outcome: Outcome, dense: Tensor) -> Figures:

@@ -13,7 +13,7 @@ from napari_sam2.training.config import LossWeights
 
 @dataclass(frozen=True)
 class Terms:
-    """Named losses of B objects on one frame, before weighting; each (B,).
+    """Named losses of B objects on one labelled frame, before weighting; each (B,).
 
     Objects that are not visible have zero mask and IoU terms.
     """

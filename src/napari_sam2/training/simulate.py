@@ -34,6 +34,9 @@ class Batch:
         (B, T, S, S) float32 masks, 0 or 1.
     clip : Tensor
         (B,) int64, the clip that each object is in.
+    labelled : Tensor
+        (V, T) bool, the frames that were labelled. On the others the truth is not known: their
+        targets are empty, and no loss is taken from them.
     dense : Tensor or None
         (V * T, 4, S, S) float32 of `dense_target`, of all cells.
     """
@@ -41,12 +44,19 @@ class Batch:
     images: Tensor
     targets: Tensor
     clip: Tensor
+    labelled: Tensor
     dense: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         dense = None if self.dense is None else self.dense.to(device)
-        return Batch(self.images.to(device), self.targets.to(device), self.clip.to(device), dense)
+        return Batch(
+            self.images.to(device),
+            self.targets.to(device),
+            self.clip.to(device),
+            self.labelled.to(device),
+            dense,
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Script:
     clicks : int
         Corrective clicks on each prompted frame.
     corrected : int or None
-        A later frame that is prompted too.
+        A later frame that is prompted too, labelled in every clip.
     own_scores : float
         Share of tracked frames that are remembered as the network saw them, visible or not.
     """
@@ -78,7 +88,7 @@ class Outcome:
     Attributes
     ----------
     losses : list of Terms
-        One for each decoder pass.
+        One for each decoder pass on a frame on which an object is labelled.
     ious : dict of str to list of float
         Mean IoU of the visible objects, by what the mask was made from.
     features : FrameFeatures or None
@@ -232,7 +242,11 @@ class _Player:
             masks, ious = found.masks[:, :1], found.predicted_iou[:, :1]
         score = found.occlusion_score
         self.seen = score.detach() > 0
-        self.outcome.losses.append(frame_losses(masks, ious, score, target, self.weights))
+        known = self.labelled(t)
+        if known.any():
+            self.outcome.losses.append(
+                frame_losses(masks[known], ious[known], score[known], target[known], self.weights)
+            )
         iou = actual_iou(choice.masks.detach(), target[:, None])[:, 0]
         visible = target.flatten(1).sum(1) > 0
         if visible.any():
@@ -274,11 +288,20 @@ class _Player:
         """(B, 1) whether the object is on the frame."""
         return self.soft[:, t].flatten(1).sum(1, keepdim=True) > 0
 
+    def labelled(self, t: int) -> Tensor:
+        """(B,) whether the frame of the object's clip was labelled."""
+        return self.batch.labelled[self.batch.clip, t]
+
     def believed(self, t: int) -> Tensor:
-        """(B, 1) whether the object is on the frame, now and then as the network has it."""
+        """(B, 1) whether the object is on the frame, now and then as the network has it.
+
+        Where the frame was not labelled, only the network can say.
+        """
         device = self.generator.device
         is_own = torch.rand((), generator=self.generator, device=device) < self.own_scores
-        return self.seen if is_own else self.visible(t)
+        if is_own:
+            return self.seen
+        return torch.where(self.labelled(t)[:, None], self.visible(t), self.seen)
 
     def pointer(self, choice: Choice, visible: Tensor) -> Tensor:
         """Object pointers; those of objects that are not visible are all the same."""
