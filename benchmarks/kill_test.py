@@ -11,6 +11,7 @@ with what it had told last.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import random
@@ -68,7 +69,11 @@ class Worker:
         self.running: Iterator[Any] | None = None
 
     def act(self) -> None:
-        """Do something; what makes no sense at the moment is let be."""
+        """Do something at random; an action that the annotation refuses changes nothing.
+
+        An annotation refuses by a ValueError: a prompt on a locked frame, for example, or a
+        propagation of no objects.
+        """
         chances: dict[Callable[[], None], int] = {
             self._track: 12,
             self._click: 4,
@@ -77,15 +82,14 @@ class Worker:
             self._undo: 2,
             self._redo: 1,
             self._lock: 1,
+            self._unlock: 1,
             self._accept: 1,
             self._rename: 1,
             self._remove: 1,
         }
         action = self.random.choices(list(chances), list(chances.values()))[0]
-        try:
+        with contextlib.suppress(ValueError):
             action()
-        except ValueError:
-            self._click()
 
     def _place(self) -> tuple[int, int, tuple[float, float]]:
         """A frame, an object, and where one of the discs is."""
@@ -125,6 +129,10 @@ class Worker:
     def _lock(self) -> None:
         t, object_id, _ = self._place()
         self.annotation.lock(object_id, [t])
+
+    def _unlock(self) -> None:
+        _, object_id, _ = self._place()
+        self.annotation.unlock(object_id)
 
     def _accept(self) -> None:
         t, object_id, _ = self._place()

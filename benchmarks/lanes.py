@@ -27,7 +27,7 @@ REPEATS = 50
 
 def main(frames: int, objects: int) -> None:
     """Print times of everything that a user does to lanes."""
-    app = QApplication([])
+    app = QApplication.instance() or QApplication([])
     view = LanesView()
     view.resize(*SIZE)
     view.show_frames(frames)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ from napari_sam2.plugin.panel import SamPanel
 BARS_MS = {"mask, features cached": 150.0, "mask, first visit": 400.0, "event loop gap": 50.0}
 BEAT_MS = 10
 SCRUB_MS = 100  # between steps of the slider
-AT_REST_S = 5.0
 
 
 class Window:
@@ -82,6 +82,14 @@ class Window:
         wait_until(lambda: not session.is_waiting)
         return drawn, (time.perf_counter() - start) * 1000
 
+    def track_for(self, seconds: float) -> None:
+        """Wait until the propagation has ended; cancel it after some seconds."""
+        tracking, end = self.controller.tracking, time.monotonic() + seconds
+        wait_until(lambda: not tracking.is_on or time.monotonic() > end)
+        if tracking.is_on:
+            tracking.cancel()
+            wait_until(lambda: not tracking.is_on)
+
     def _send(self, kind: QEvent.Type, at: QPoint, held: Qt.MouseButton) -> None:
         canvas = self._canvas
         here, on_screen = QPointF(at), QPointF(canvas.mapToGlobal(at))
@@ -127,7 +135,29 @@ class Pulse:
         self._timer.stop()
 
 
-def measure(clicks: int) -> dict[str, list[float]]:
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Attributes
+    ----------
+    clicks : int
+        Clicks on a frame that is encoded.
+    visits : int or None
+        Frames that are clicked at the first visit; None: every third one.
+    rest_s : float
+        Seconds in which nothing is tracked.
+    track_s : float
+        Seconds after which tracking is cancelled.
+    """
+
+    clicks: int
+    visits: int | None = None
+    rest_s: float = 5.0
+    track_s: float = 290.0
+
+
+def measure(plan: Plan) -> dict[str, list[float]]:
     """Milliseconds of everything that is measured."""
     window = Window()
     cells: list[int] = np.unique(window.truth[0])[1:].tolist()
@@ -139,13 +169,15 @@ def measure(clicks: int) -> dict[str, list[float]]:
         found.setdefault(kind, []).append(answered)
 
     click("mask, very first", 0, cells[0])
-    for index in range(clicks):  # frame 0 has been seen
+    for index in range(plan.clicks):  # frame 0 has been seen
         cell = cells[index % len(cells)]
         window.controller.next_object()
         click("mask, features cached", 0, cell)
         window.controller.undo()
         settle(0.2)
-    for t in range(3, window.frames, 3):  # too far for the neighbours to be encoded ahead
+    for t in range(3, window.frames, 3)[
+        : plan.visits
+    ]:  # too far for the neighbours to be encoded ahead
         present = [cell for cell in cells if (window.truth[t] == cell).any()]
         if present:
             window.go_to(t)
@@ -163,7 +195,7 @@ def measure(clicks: int) -> dict[str, list[float]]:
     )
     with Pulse() as pulse:  # what napari itself takes to draw a frame
         slider.start()
-        settle(AT_REST_S)
+        settle(plan.rest_s)
         slider.stop()
     found["the same at rest, scrubbing"] = pulse.gaps_ms
     for kind, scrubs in (("event loop gap", False), ("event loop gap, scrubbing", True)):
@@ -171,7 +203,7 @@ def measure(clicks: int) -> dict[str, list[float]]:
         with Pulse() as pulse:
             if scrubs:
                 slider.start()
-            wait_until(lambda: not window.controller.tracking.is_on)
+            window.track_for(plan.track_s)
         slider.stop()
         found[kind] = pulse.gaps_ms
     window.viewer.close()
@@ -214,9 +246,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clicks", type=int, default=20, help="clicks with cached features")
+    parser.add_argument("--quick", action="store_true", help="each kind of click once, short rests")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args()
-    figures = summary(measure(arguments.clicks))
+    plan = Plan(1, 1, 0.5, 2.0) if arguments.quick else Plan(arguments.clicks)
+    figures = summary(measure(plan))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}; milliseconds")
     print(f"{'':28}{'n':>6}{'p50':>8}{'p99':>8}{'max':>8}{'bar':>8}")

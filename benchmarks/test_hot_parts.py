@@ -46,7 +46,7 @@ def places() -> list[tuple[float, float]]:
     return [(60.0 + 150 * (k // 4), 60.0 + 120 * (k % 4)) for k in range(OBJECTS)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tracker(model: Sam2, movie: NDArray[np.uint16]) -> Tracker:
     """Ten objects in the middle of the movie, their memories full."""
     tracker = Tracker(model, movie)

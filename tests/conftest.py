@@ -8,9 +8,13 @@ from secrets import token_hex
 import pytest
 from hypothesis import settings
 
-# Random tests draw the same examples every time; `pytest --hypothesis-profile random` draws others.
+from tools.with_display import start_screen
+
+# Random tests draw the same examples every time; `pytest --hypothesis-profile random` draws
+# others, and `make fuzz` many others. Random machines take a share of `max_examples`.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("random", derandomize=False)
+settings.register_profile("long", derandomize=False, max_examples=5000)
 settings.load_profile("same")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -38,8 +42,16 @@ def _own_data_folder(
     monkeypatch.setenv("NAPARI_SAM2_DATA", str(folder))
 
 
+@pytest.fixture(scope="session")
+def screen() -> None:
+    """A screen for windows: the one there is, or one in memory for this process alone."""
+    start_screen()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of windows share a screen: where tests run side by side, these are one row."""
+    """Mark tests that depend on the version of napari: they open a viewer, or import napari."""
     for item in items:
-        if "plugin" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("windows"))
+        names = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+        homes = {str(getattr(value, "__module__", "")).partition(".")[0] for value in names}
+        if "napari" in homes or "make_napari_viewer" in getattr(item, "fixturenames", ()):
+            item.add_marker("napari")

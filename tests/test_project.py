@@ -82,6 +82,7 @@ def test_import_loads_neither_torch_nor_numpy() -> None:
     assert not set(loaded.split()) & {"torch", "numpy", "napari", "qtpy"}
 
 
+@pytest.mark.flaky(reruns=2)
 def test_import_takes_less_than_a_fifth_of_a_second() -> None:
     clock = "time.process_time()"
     code = f"import time\nstart = {clock}\nimport napari_sam2\nprint({clock} - start)"
@@ -99,6 +100,7 @@ def test_unknown_name_is_an_attribute_error() -> None:
         napari_sam2.nothing  # noqa: B018  # the access is the test
 
 
+@pytest.mark.napari
 def test_manifest_is_valid_and_its_commands_are_there() -> None:
     manifest = PluginManifest.from_file(ROOT / "napari.yaml")
     manifest.validate_imports()

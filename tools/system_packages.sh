@@ -14,7 +14,7 @@ command -v "$python" >/dev/null || packages+=(python3)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
 if [ "$target" = test ] && [ "$(uname)" = Linux ]; then
-    command -v xvfb-run >/dev/null || packages+=(xvfb xauth)
+    command -v Xvfb >/dev/null || packages+=(xvfb)
     command -v git >/dev/null || packages+=(git)
     needs_library libGL.so.1 libgl1
     needs_library libEGL.so.1 libegl1

@@ -8,13 +8,14 @@ the weights are the same.
 """
 
 import argparse
+import contextlib
+import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_sam2.cli.app import app
 from napari_sam2.cli.evaluate import hash_of_weights
 from napari_sam2.io.movies import open_movie
 
@@ -66,8 +67,8 @@ def measure(key: Key, options: argparse.Namespace) -> Report:
         words = command(key, options)
         print(*words, flush=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        program = [sys.executable, "-m", "napari_sam2.cli", *words[1:], "--json", str(target)]
-        subprocess.run(program, cwd=options.data, check=True, stdout=subprocess.DEVNULL)
+        with contextlib.chdir(options.data), contextlib.redirect_stdout(io.StringIO()):
+            app([*words[1:], "--json", str(target)], standalone_mode=False)
     return dict(json.loads(target.read_text(encoding="utf-8")))
 
 

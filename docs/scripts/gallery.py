@@ -27,7 +27,7 @@ from napari_sam2.training.stills import Still, find_stills, held_out, warp_clip
 TILE, GAP = 96, 4  # pixels of the picture
 TRUTH, FOUND, CLICK = (90, 220, 90), (255, 80, 200), (255, 230, 60)
 COLUMNS = 8
-FRAMES, SHOWN = 16, (0, 3, 6, 9, 12, 15)
+SHOWN = 6  # frames of a movie
 MOVIE_SHAPE = (384, 384)
 
 Mask = NDArray[np.bool_]
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--stills", type=Path, required=True)
     parser.add_argument("--movies", type=Path, required=True)
     parser.add_argument("--model", default="cells")
+    parser.add_argument("--frames", type=int, default=16, help="of each movie")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "images")
     options = parser.parse_args()
     model = load_model(options.model)
@@ -142,10 +143,11 @@ def main() -> None:
     print("one click:", [[round(case.iou, 2) for case in row] for row in ranked(single, COLUMNS)])
     tracked: list[Case] = []
     for number, still in enumerate(kept_out(options.movies, 5)):
-        clip = warp_clip(*still.read(), FRAMES, MOVIE_SHAPE, np.random.default_rng(number))
+        clip = warp_clip(*still.read(), options.frames, MOVIE_SHAPE, np.random.default_rng(number))
         tracked += cases(model, clip.images, clip.labels, 4, number)
     strips = [case for row in ranked(tracked, 2) for case in row]
-    rows = [[tile(case, t) for t in SHOWN] for case in strips]
+    shown = np.linspace(0, options.frames - 1, SHOWN).astype(int)
+    rows = [[tile(case, t) for t in shown] for case in strips]
     iio.imwrite(options.output / "gallery_tracks.png", grid(rows))
     print("tracked:", [round(case.iou, 2) for case in strips])
 

@@ -4,7 +4,8 @@
 
 needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x2100x24" python docs/scripts/...``.
 The pictures go to ``docs/images`` unless another folder is named. Everything is drawn at twice the
-size, as on a dense screen; pictures of the whole window are then made smaller by half.
+size, as on a dense screen, unless ``QT_SCALE_FACTOR`` says otherwise; pictures of the whole window
+are then made smaller by half.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
-os.environ["QT_SCALE_FACTOR"] = "2"
+os.environ.setdefault("QT_SCALE_FACTOR", "2")
 
 import napari
 import numpy as np

@@ -1,9 +1,9 @@
 """Draw the contact sheet of docs/synthetic.md: one row a kind of microscopy.
 
-python docs/scripts/synthetic_gallery.py docs/images/synthetic.png
+python docs/scripts/synthetic_gallery.py docs/images/synthetic.png [--kinds nuclei] [--frames 8]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -14,7 +14,6 @@ from skimage.segmentation import find_boundaries
 from napari_sam2.training.synthetic import KINDS, generate_clip
 
 SEEDS = (1, 2, 5)
-FRAMES = 8
 
 
 def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -23,23 +22,29 @@ def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (mean.astype(np.uint8) // 8) * 8
 
 
-def draw_row(kind: str) -> NDArray[np.uint8]:
+def draw_row(kind: str, frames: int) -> NDArray[np.uint8]:
     """First frames of three clips, then three frames of the last one with its true outlines."""
-    clips = [generate_clip(kind, frames=FRAMES, seed=seed) for seed in SEEDS]
+    clips = [generate_clip(kind, frames=frames, seed=seed) for seed in SEEDS]
     tiles = [halve(clip.images[0]) for clip in clips]
-    for t in (0, FRAMES // 2, FRAMES - 1):
+    for t in (0, frames // 2, frames - 1):
         tile = halve(clips[-1].images[t])
         tile[find_boundaries(clips[-1].labels[t, ::2, ::2], mode="inner")] = 255
         tiles.append(tile)
     return np.hstack(tiles)
 
 
-def main(target: str) -> None:
+def main() -> None:
     """Write the sheet."""
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    iio.imwrite(target, np.vstack([draw_row(kind) for kind in KINDS]), compress_level=9)
-    print(f"{target}: {Path(target).stat().st_size // 1024} KiB")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target", type=Path, help="PNG file to write")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--frames", type=int, default=8, help="of each clip")
+    options = parser.parse_args()
+    options.target.parent.mkdir(parents=True, exist_ok=True)
+    rows = [draw_row(kind, options.frames) for kind in options.kinds]
+    iio.imwrite(options.target, np.vstack(rows), compress_level=9)
+    print(f"{options.target}: {options.target.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -319,4 +319,6 @@ def _place(prompt: Any) -> tuple[int, int]:
 
 
 TestAnnotationMachine = AnnotationMachine.TestCase
-TestAnnotationMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestAnnotationMachine.settings = settings(
+    max_examples=settings.default.max_examples // 5, stateful_step_count=40, deadline=None
+)

@@ -133,4 +133,6 @@ class RecoveredMachine(AnnotationMachine):
 
 
 TestRecoveredMachine = RecoveredMachine.TestCase
-TestRecoveredMachine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestRecoveredMachine.settings = settings(
+    max_examples=settings.default.max_examples // 8, stateful_step_count=20, deadline=None
+)

@@ -135,4 +135,6 @@ class HandingMachine(AnnotationMachine):
 
 
 TestHandingMachine = HandingMachine.TestCase
-TestHandingMachine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestHandingMachine.settings = settings(
+    max_examples=settings.default.max_examples // 8, stateful_step_count=20, deadline=None
+)

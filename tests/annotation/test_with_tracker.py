@@ -245,7 +245,7 @@ class TrackerMachine(AnnotationMachine):
 
 TestTrackerMachine = TrackerMachine.TestCase
 TestTrackerMachine.settings = settings(
-    max_examples=8,
+    max_examples=settings.default.max_examples // 20,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -14,7 +14,7 @@ from . import hands, world
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _light_garbage(_one_torch_thread: None) -> None:
+def _light_garbage(_one_torch_thread: None, screen: None) -> None:
     """Look away from what stays for good: napari collects garbage with every layer that goes."""
     warm_shapes()  # the first test opens its desk as all others do
     gc.collect()

@@ -33,11 +33,13 @@ def time_to_end(thread, close) -> float:
     return ends[0] - start
 
 
+@pytest.mark.flaky(reruns=2)
 def test_closing_the_dock_during_tracking_ends_the_thread(running):
     thread, panel = running.controller._thread, running.panel
     assert time_to_end(thread, lambda: running.viewer.window.remove_dock_widget(panel)) < 2
 
 
+@pytest.mark.flaky(reruns=2)
 def test_closing_the_viewer_during_tracking_ends_the_thread(running):
     thread = running.controller._thread
     running.viewer.close()

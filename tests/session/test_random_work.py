@@ -60,5 +60,8 @@ class SavedMachine(AnnotationMachine):
 
 TestSavedMachine = SavedMachine.TestCase
 TestSavedMachine.settings = settings(
-    max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=settings.default.max_examples // 20,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

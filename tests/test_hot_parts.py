@@ -1,0 +1,26 @@
+"""Every benchmark of the hot parts runs; here without pytest-benchmark, once and untimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.test_hot_parts import *  # noqa: F403
+
+
+class Once:
+    """Stands in for the fixture of pytest-benchmark: calls what would be timed."""
+
+    def __call__(self, work: Callable[..., Any], *arguments: Any) -> None:
+        work(*arguments)
+
+    def pedantic(self, work: Callable[[], Any], setup: Callable[[], None], rounds: int) -> None:
+        setup()
+        work()
+
+
+@pytest.fixture
+def benchmark() -> Once:
+    return Once()

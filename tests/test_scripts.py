@@ -1,0 +1,162 @@
+"""Every script beside the package runs, on inputs as small as it takes.
+
+A new script in one of the `FOLDERS` needs a line here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tifffile
+import torch
+
+from napari_sam2.io.samples import synthetic_movie
+from napari_sam2.training.logs import append_figures
+from tests.tracking.tiny import build_tiny_model
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("benchmarks", "docs/scripts", "examples", "tools")
+LIBRARIES = {"benchmarks/__init__.py", "benchmarks/measure.py", "benchmarks/pair.py"}
+
+# Arguments of scripts that run inside the test; the files are those of `inputs`.
+WITHOUT_WINDOW = {
+    "benchmarks/gpu.py": "--device cpu --sizes tiny --image-size 64 --objects 1 --frames 1 "
+    "--repeats 1 --no-compile --peak-seconds 0.1 --json out.json",
+    "benchmarks/kill_test.py": "--times 1 --seed 7",
+    "benchmarks/memory.py": "--frames 2,3 --size 128 --objects 2 --cache 16 --threads 1",
+    "benchmarks/objects.py": "--image-size 64 --objects 1,2 --reference-up-to 1 --threads 1",
+    "benchmarks/options.py": "movies/one/raw.tif movies/one/labels.tif --frames 2 --objects 1",
+    "benchmarks/vs_reference.py": "--quick --image-size 64 --objects 2 --again 1 --repeats 1 "
+    "--threads 1",
+    "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
+    "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
+    "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
+    "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
+    "docs/scripts/training_curve.py": "curve.png log.csv",
+    "examples/correct_and_undo.py": "",
+    "examples/track_in_python.py": "",
+    "examples/train_cells.py": "packs --stills stills --clips 1 --keep-out 1 --checks 1",
+}
+# Arguments of scripts that open windows; they run as programs, since a program has one Qt
+# application and one set of napari's settings.
+WITH_WINDOW = {
+    "benchmarks/lanes.py": "50 5",
+    "benchmarks/latency.py": "--quick --json out.json",
+    "benchmarks/soak.py": "--actions 5 --no-verdict",
+    "benchmarks/start.py": "--repeats 1 --json out.json",
+    "docs/scripts/screenshots.py": "pictures",
+}
+# Tested by tests of their own: below, and in tests/test_hot_parts.py.
+OTHERS = {"benchmarks/test_hot_parts.py", "tools/system_packages.sh", "tools/with_display.py"}
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="scripts of developers read /proc")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a movie, stills, a page with marks and a log of training."""
+    folder = tmp_path_factory.mktemp("inputs")
+    sample = synthetic_movie("phase", (96, 96), frames=4, cells=2)
+    write_image(folder / "movies/one/raw.tif", sample.images)
+    write_image(folder / "movies/one/labels.tif", sample.labels)
+    for t in range(4):
+        write_image(folder / f"stills/images/{t}.tif", sample.images[t])
+        write_image(folder / f"stills/labels/{t}.tif", sample.labels[t])
+    page = "".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills"))
+    (folder / "page.md").write_text(page, encoding="utf-8")
+    for step in range(10):
+        kinds = ("iou_box", "iou_click", "iou_click+1", "iou_track")
+        append_figures(folder / "log.csv", step, step, 0.1, {kind: [0.5] for kind in kinds})
+    return folder
+
+
+def write_image(path: Path, pixels: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, pixels, photometric="minisblack")
+
+
+@pytest.fixture
+def run(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], None]]:
+    """Runs a script as a program would, inside the test, in a copy of the inputs."""
+    shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    threads = torch.get_num_threads()
+
+    def run(script: str, arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [script, *arguments.split()])
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        except SystemExit as end:
+            if end.code:
+                pytest.fail(f"{script} ended with {end.code}")
+
+    yield run
+    torch.set_num_threads(threads)
+
+
+def test_every_script_has_a_test() -> None:
+    found = {
+        str(path.relative_to(ROOT).as_posix())
+        for folder in FOLDERS
+        for path in (ROOT / folder).iterdir()
+        if path.suffix in {".py", ".sh"}
+    }
+    assert found == {*WITHOUT_WINDOW, *WITH_WINDOW, *OTHERS, *LIBRARIES}
+
+
+@on_linux
+@pytest.mark.parametrize("script", WITHOUT_WINDOW)
+def test_script_runs(
+    script: str, run: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if script in ("examples/correct_and_undo.py", "examples/track_in_python.py"):
+        # their movie is full-sized, and the embedded model takes long for it
+        monkeypatch.setattr("napari_sam2.load_model", lambda *_: build_tiny_model(), raising=False)
+    run(script, WITHOUT_WINDOW[script])
+
+
+@on_linux
+@pytest.mark.usefixtures("screen")
+@pytest.mark.parametrize("script", WITH_WINDOW)
+def test_script_with_windows_runs(script: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / script), *WITH_WINDOW[script].split()]
+    environment = {**os.environ, "QT_SCALE_FACTOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+@on_linux
+def test_a_command_without_a_screen_gets_one() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    command = [sys.executable, str(ROOT / "tools/with_display.py"), "sh", "-c", "echo $DISPLAY"]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=60)
+    assert re.fullmatch(rb":\d+\n", done.stdout)
+
+
+@on_linux
+def test_missing_system_packages_are_installed_for_root(tmp_path: Path) -> None:
+    programs = {"id": "echo 0", "apt-get": f'echo "$@" >> {tmp_path}/asked'}
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHON": "no-python"}
+    command = ["bash", str(ROOT / "tools/system_packages.sh"), "demo"]
+    subprocess.run(command, env=environment, check=True, timeout=60)
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert asked[0] == "update -qq"
+    assert asked[1].endswith("python3 python3-venv")
