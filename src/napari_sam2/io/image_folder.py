@@ -45,7 +45,7 @@ def open_image_folder(folder: Path) -> Movie:
         frame is read that differs from the first in shape or type.
     """
     files = _frame_files(folder)
-    first, rgb, scale = _read_first(files[0])
+    first, rgb, scale = read_first(files[0])
     shape = (len(files), *first.shape)
     dtype = first.dtype
 
@@ -84,7 +84,8 @@ def read_image(file: Path) -> NDArray[Any]:
     return image
 
 
-def _read_first(file: Path) -> tuple[NDArray[Any], bool, ImageScale]:
+def read_first(file: Path) -> tuple[NDArray[Any], bool, ImageScale]:
+    """The first image of a folder, whether it is in colour, and its scale; see `read_image`."""
     if file.suffix.lower() in _TIFF:
         image, scale = _read_tiff(file)
     else:
@@ -95,7 +96,7 @@ def _read_first(file: Path) -> tuple[NDArray[Any], bool, ImageScale]:
 def _read_tiff(file: Path) -> tuple[NDArray[Any], ImageScale]:
     with opened_tiff(file) as tif:
         data, axes = lazy_pages(tif, file.name)
-        scale = read_scale(tif)
+        scale = read_scale(tif, axes.frame_axis)
     if axes.frames != 1:
         raise ValueError(
             f"{file.name} holds {axes.frames} images; open it by itself, "

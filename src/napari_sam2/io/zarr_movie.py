@@ -12,11 +12,12 @@ from zarr.errors import BaseZarrError
 
 from napari_sam2.io.axes import MovieAxes, resolve_axes
 from napari_sam2.io.movie import Movie
-from napari_sam2.io.scale import ImageScale, known_length_unit
+from napari_sam2.io.scale import Step, scale_of_steps
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 _AXES_BY_DIMENSIONS = {2: "YX", 3: "TYX"}
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
+
+Steps = dict[str, Step]
 
 
 def is_zarr(path: Path) -> bool:
@@ -39,11 +40,12 @@ def open_zarr(folder: Path) -> Movie:
     except (OSError, ValueError, KeyError, BaseZarrError) as error:
         raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
     if isinstance(node, zarr.Array):
-        array, axes, scale = node, _axes_of(node), ImageScale()
+        array, axes, steps = node, _axes_of(node), Steps()
     else:
-        array, axes, scale = _array_of_group(node, folder.name)
+        array, axes, steps = _array_of_group(node, folder.name)
     movie = resolve_axes(axes, array.shape, folder.name)
     data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
+    scale = scale_of_steps(steps, movie.frame_axis)
     return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
 
 
@@ -58,7 +60,7 @@ def _axes_of(array: zarr.Array[Any]) -> str:
     return _AXES_BY_DIMENSIONS[array.ndim]
 
 
-def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, ImageScale]:
+def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:
     attributes: Mapping[str, Any] = dict(group.attrs)
     multiscales = attributes.get("multiscales") or attributes.get("ome", {}).get("multiscales")
     if multiscales:
@@ -70,42 +72,34 @@ def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], st
             f"{source} holds {len(arrays)} arrays; open one of them by its path: {names}"
         )
     array = next(iter(arrays.values()))
-    return array, _axes_of(array), ImageScale()
+    return array, _axes_of(array), Steps()
 
 
 def _array_of_multiscales(
     group: zarr.Group, image: Mapping[str, Any], source: str
-) -> tuple[zarr.Array[Any], str, ImageScale]:
-    """Full resolution of an OME-Zarr image, with what it says about axes and scale."""
+) -> tuple[zarr.Array[Any], str, Steps]:
+    """Full resolution of an OME-Zarr image, with what it says about axes and their steps."""
     try:
         dataset = image["datasets"][0]
         array = group[dataset["path"]]
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
         letters = "".join(axis["name"].upper() for axis in axes)
-        scale = _ome_scale(axes, dataset)
+        steps = _ome_steps(axes, dataset)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{source} is no complete OME-Zarr image: {dataset['path']} is no array")
-    return array, letters, scale
+    return array, letters, steps
 
 
-def _ome_scale(axes: list[dict[str, Any]], dataset: Mapping[str, Any]) -> ImageScale:
+def _ome_steps(axes: list[dict[str, Any]], dataset: Mapping[str, Any]) -> Steps:
     factors = next(
         (step["scale"] for step in dataset.get("coordinateTransformations", ()) if "scale" in step),
         None,
     )
     if factors is None:
-        return ImageScale()
-    by_name = {
-        axis["name"]: (float(f), axis.get("unit")) for axis, f in zip(axes, factors, strict=True)
-    }
-    (y, unit_y), (x, unit_x) = by_name["y"], by_name["x"]
-    unit = known_length_unit(unit_x)
-    duration, time_unit = by_name.get("t", (0.0, None))
-    seconds = _SECONDS.get(time_unit or "", 0.0) * duration
-    size = (y, x) if unit is not None and unit_y == unit_x and y > 0 and x > 0 else None
-    return ImageScale(size, unit or "um", seconds if seconds > 0 else None)
+        return {}
+    return {axis["name"]: (f, axis.get("unit")) for axis, f in zip(axes, factors, strict=True)}
 
 
 def _in_order(data: da.Array, axes: str, movie: MovieAxes) -> da.Array:
