@@ -108,6 +108,13 @@ class ImageScale:
         return self.unit if is_known else None
 
     @property
+    def steps(self) -> dict[str, Step]:
+        """Sizes and units by axis, as `scale_of_steps` takes them; unknown sizes are None."""
+        y, x = self.pixel_size or (None, None)
+        lengths = {"z": self.z_spacing, "y": y, "x": x}
+        return {"t": (self.interval_s, "s")} | {k: (v, self.unit) for k, v in lengths.items()}
+
+    @property
     def frame_column(self) -> str:
         """Column of tables that holds the index of a frame, or of a slice: "frame" or "z"."""
         return "z" if self.is_depth else "frame"
@@ -133,14 +140,14 @@ class ImageScale:
         """
         lacks_unit = self.unit == "pixel" and _are_close(self.pixel_size, other.pixel_size)
         lengths = other if self.pixel_size is None or lacks_unit else self
-        depths = other if self.z_spacing is None or lacks_unit else self
+        has_depth = self.z_spacing is not None and (lengths is self or self.unit != "pixel")
+        depths = self if has_depth or other.z_spacing is None else other
         times = other if self.interval_s is None else self
-        y, x = lengths.pixel_size or (None, None)
-        steps: dict[str, Step] = {
-            "t": (times.interval_s, "s"),
-            "z": (depths.z_spacing, depths.unit),
-            "y": (y, lengths.unit),
-            "x": (x, lengths.unit),
+        steps = {
+            "t": times.steps["t"],
+            "z": depths.steps["z"],
+            "y": lengths.steps["y"],
+            "x": lengths.steps["x"],
         }
         return scale_of_steps(steps, self.frame_axis or other.frame_axis)
 

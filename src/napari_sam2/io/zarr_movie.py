@@ -35,18 +35,33 @@ def open_zarr(folder: Path) -> Movie:
     ValueError
         If there is no array or a choice of several, or its axes are not those of a movie.
     """
+    array, axes, steps = _open(folder)
+    movie = resolve_axes(axes, array.shape, folder.name)
+    data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
+    scale = scale_of_steps(steps, movie.frame_axis)
+    return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
+
+
+def zarr_axes(folder: Path) -> tuple[str, tuple[int, ...], Steps]:
+    """Letters and lengths of the axes of an array, also with other axes than a movie, and steps.
+
+    Raises
+    ------
+    ValueError
+        If there is no array or a choice of several.
+    """
+    array, axes, steps = _open(folder)
+    return axes, array.shape, steps
+
+
+def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
     try:
         node = zarr.open(folder, mode="r")
     except (OSError, ValueError, KeyError, BaseZarrError) as error:
         raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
     if isinstance(node, zarr.Array):
-        array, axes, steps = node, _axes_of(node), Steps()
-    else:
-        array, axes, steps = _array_of_group(node, folder.name)
-    movie = resolve_axes(axes, array.shape, folder.name)
-    data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
-    scale = scale_of_steps(steps, movie.frame_axis)
-    return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
+        return node, _axes_of(node), {}
+    return _array_of_group(node, folder.name)
 
 
 def _axes_of(array: zarr.Array[Any]) -> str:
@@ -72,7 +87,7 @@ def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], st
             f"{source} holds {len(arrays)} arrays; open one of them by its path: {names}"
         )
     array = next(iter(arrays.values()))
-    return array, _axes_of(array), Steps()
+    return array, _axes_of(array), {}
 
 
 def _array_of_multiscales(
