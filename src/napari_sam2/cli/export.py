@@ -113,7 +113,7 @@ def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
         annotation.labels[0] if is_single else annotation.labels,
         {k: known.parent for k, known in objects.items() if known.parent is not None},
         {k: known.name for k, known in objects.items() if known.name},
-        found.movie.scale,
+        found.scale,
         {manifest.image.name: found.data},
     )
     others = _with_images(tracked, images[1:])
