@@ -87,9 +87,27 @@ def ngff(
     return folder
 
 
-def plain(path: Path) -> Path:
+def shared_interval(path: Path) -> Path:
+    place = ngff(path, "t", 1, ("minute", "micrometer"), 0.5)
+    group = zarr.open_group(place)
+    content = group.attrs["ome"]
+    shared = [{"type": "scale", "scale": [2, 1, 1, 1]}]
+    content["multiscales"][0]["coordinateTransformations"] = shared
+    group.attrs["ome"] = content
+    return place
+
+
+def named_zarr(path: Path) -> Path:
+    store = path / "in.zarr"
+    zarr.create_array(store, data=LABELS, dimension_names=["z", "y", "x"], zarr_format=3)
+    return store
+
+
+def plain(
+    path: Path, resolution: tuple[float, float] = (2400, 2400), unit: str = "inch"
+) -> Path:
     file = path / "in.tif"
-    options = {"resolution": (300, 300), "resolutionunit": "inch", "photometric": "minisblack"}
+    options = {"resolution": resolution, "resolutionunit": unit, "photometric": "minisblack"}
     tifffile.imwrite(file, LABELS, **options)
     return file
 
@@ -141,6 +159,24 @@ INPUTS: dict[str, tuple[Callable[[Path], Path], Known]] = {
     "ngff 0.4 ms and nm": (lambda p: ngff(p, "t", 500, ("millisecond", "nanometer"), 50, 2), FINE),
     "ngff stack": (lambda p: ngff(p, "z", 2000, ("nanometer", "micrometer"), 0.5), STACK),
     "folder": (lambda p: folder(p, unit="um", finterval=120), MOVIE),
+    "imagej minutes": (
+        lambda p: imagej(p, "TYX", (4, 2), unit="um", finterval=2, tunit="min"),
+        MOVIE,
+    ),
+    "imagej stack of two units": (
+        lambda p: imagej(p, "ZYX", (4, 2), unit="um", spacing=2000, zunit="nm"),
+        STACK,
+    ),
+    "centimetres": (
+        lambda p: plain(p, (40000, 20000), "centimeter"),
+        Known("TYX", "um", 0.5, 0.25, None),
+    ),
+    "dots per inch": (
+        lambda p: plain(p, (101600, 50800), "inch"),
+        Known("TYX", "um", 0.5, 0.25, None),
+    ),
+    "named zarr": (named_zarr, Known("ZYX", None, None, None, None)),
+    "ngff shared interval": (shared_interval, MOVIE),
     "printer": (plain, NOTHING),
 }
 

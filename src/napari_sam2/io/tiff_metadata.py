@@ -12,6 +12,8 @@ from napari_sam2 import __version__
 from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
 
 _SOFTWARE = "napari-sam2"
+_RESOLUTION_UNITS_UM = {2: 25400.0, 3: 10000.0}  # inch and centimetre
+_LARGEST_PIXEL_UM = 10.0  # of a microscope; 2400 dots per inch are 10.6 um
 _OME_UNITS = {
     "um": "µm",
     "nm": "nm",
@@ -93,13 +95,25 @@ def read_scale(tif: tifffile.TiffFile, frame_axis: FrameAxis | None) -> ImageSca
 def read_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
     """Steps along the axes "t", "z", "y" and "x" of an open TIFF file, as far as it tells them.
 
-    Resolutions of files by neither ImageJ nor OME are left alone: most are those of a printer.
+    The resolution tags of other files count where a pixel is smaller than 10 µm: larger ones are
+    those of a screen or a printer.
     """
     if tif.is_ome and tif.ome_metadata:
         return _ome_steps(tif.ome_metadata)
     if tif.is_imagej and tif.imagej_metadata:
         return _imagej_steps(tif)
-    return {}
+    return _resolution_steps(tif)
+
+
+def _resolution_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
+    tags = tif.pages.first.tags
+    unit = tags.get("ResolutionUnit")
+    unit_um = _RESOLUTION_UNITS_UM.get(unit.value) if unit is not None else None
+    sizes = [_inverse(tags.get(f"{axis}Resolution")) for axis in "YX"]
+    if unit_um is None or None in sizes:
+        return {}
+    y, x = (size * unit_um for size in sizes if size is not None)
+    return {"y": (y, "um"), "x": (x, "um")} if max(y, x) < _LARGEST_PIXEL_UM else {}
 
 
 def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
@@ -107,9 +121,9 @@ def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
     tags = tif.pages.first.tags
     unit = metadata.get("unit")
     return {
-        "t": (metadata.get("finterval"), "s"),
-        "z": (metadata.get("spacing"), unit),
-        "y": (_inverse(tags.get("YResolution")), unit),
+        "t": (metadata.get("finterval"), metadata.get("tunit", "s")),
+        "z": (metadata.get("spacing"), metadata.get("zunit", unit)),
+        "y": (_inverse(tags.get("YResolution")), metadata.get("yunit", unit)),
         "x": (_inverse(tags.get("XResolution")), unit),
     }
 

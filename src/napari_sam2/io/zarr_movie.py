@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import numpy as np
 import zarr
 from zarr.errors import BaseZarrError
 
@@ -15,6 +16,7 @@ from napari_sam2.io.movie import Movie
 from napari_sam2.io.scale import Step, scale_of_steps
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
+_LETTERS = {"t": "T", "time": "T", "z": "Z", "depth": "Z", "y": "Y", "x": "X"}
 _AXES_BY_DIMENSIONS = {2: "YX", 3: "TYX"}
 
 Steps = dict[str, Step]
@@ -65,6 +67,10 @@ def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
 
 
 def _axes_of(array: zarr.Array[Any]) -> str:
+    names = array.metadata.to_dict().get("dimension_names") or array.attrs.get("_ARRAY_DIMENSIONS")
+    letters = "".join(_LETTERS.get(str(name).lower(), "?") for name in names or ())
+    if len(letters) == array.ndim and "?" not in letters:
+        return letters
     if array.ndim == 4 and array.shape[-1] in (3, 4) and array.dtype.kind == "u":
         return "TYXS"
     if array.ndim not in _AXES_BY_DIMENSIONS:
@@ -99,7 +105,7 @@ def _array_of_multiscales(
         array = group[dataset["path"]]
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
         letters = "".join(axis["name"].upper() for axis in axes)
-        steps = _ome_steps(axes, dataset)
+        steps = _ome_steps(axes, dataset, image)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
@@ -107,14 +113,21 @@ def _array_of_multiscales(
     return array, letters, steps
 
 
-def _ome_steps(axes: list[dict[str, Any]], dataset: Mapping[str, Any]) -> Steps:
-    factors = next(
-        (step["scale"] for step in dataset.get("coordinateTransformations", ()) if "scale" in step),
-        None,
-    )
-    if factors is None:
+def _ome_steps(axes: list[dict[str, Any]], *transformed: Mapping[str, Any]) -> Steps:
+    """Steps of the axes: the scale of a resolution times the one that all resolutions share."""
+    factors = [
+        step["scale"]
+        for place in transformed
+        for step in place.get("coordinateTransformations", ())
+        if "scale" in step
+    ]
+    if not factors:
         return {}
-    return {axis["name"]: (f, axis.get("unit")) for axis, f in zip(axes, factors, strict=True)}
+    sizes = np.prod(np.asarray(factors, dtype=float), axis=0)
+    return {
+        axis["name"]: (size, axis.get("unit"))
+        for axis, size in zip(axes, sizes.tolist(), strict=True)
+    }
 
 
 def _in_order(data: da.Array, axes: str, movie: MovieAxes) -> da.Array:
