@@ -19,6 +19,7 @@ import tifffile
 import zarr
 from geff.core_io import read_to_memory
 
+from napari_sam2.cli import main
 from napari_sam2.io.exports import open_tracked, write_export
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff import read_labels, write_labels
@@ -103,9 +104,7 @@ def named_zarr(path: Path) -> Path:
     return store
 
 
-def plain(
-    path: Path, resolution: tuple[float, float] = (2400, 2400), unit: str = "inch"
-) -> Path:
+def plain(path: Path, resolution: tuple[float, float] = (2400, 2400), unit: str = "inch") -> Path:
     file = path / "in.tif"
     options = {"resolution": resolution, "resolutionunit": unit, "photometric": "minisblack"}
     tifffile.imwrite(file, LABELS, **options)
@@ -315,6 +314,34 @@ def test_nodes_of_track_edit_name_the_first_axis(tmp_path: Path, name: str, firs
     row = table(tmp_path / "out.track-edit.csv")[2]
     assert list(row)[:3] == [first, "y", "x"]
     assert row[first] == "2"
+
+
+def shell(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_labels_without_a_scale_get_that_of_the_image_in_the_shell(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.tif"
+    tifffile.imwrite(labels, LABELS, photometric="minisblack")
+    movie = INPUTS["imagej stack"][0](tmp_path)
+    assert shell("export", labels, "-o", tmp_path / "out.tif", "--image", movie) == 0
+    same(read_imagej(tmp_path / "out.tif"), STACK)
+
+
+def test_options_of_the_shell_count_before_the_files(tmp_path: Path) -> None:
+    movie = INPUTS["imagej movie"][0](tmp_path)
+    options = ("--pixel-size", 30, "--unit", "nm", "--interval", 5)
+    assert shell("export", movie, "-o", tmp_path / "out.tif", *options) == 0
+    same(read_imagej(tmp_path / "out.tif"), Known("TYX", "nm", 30.0, 30.0, 5.0))
+
+
+def test_the_shell_makes_a_stack_of_labels_that_do_not_say_so(tmp_path: Path) -> None:
+    movie = plain(tmp_path)
+    options = ("--pixel-size", 0.25, "--z-spacing", 2)
+    assert shell("export", movie, "-o", tmp_path / "out.ome.tif", *options) == 0
+    same(read_ome(tmp_path / "out.ome.tif"), Known("ZYX", "um", 0.25, 0.25, 2.0))
 
 
 def test_our_own_stack_of_one_slice_is_still_a_stack(tmp_path: Path) -> None:

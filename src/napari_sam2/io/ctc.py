@@ -132,9 +132,7 @@ def open_ctc(folder: str | os.PathLike[str]) -> TrackedLabels:
         return image.astype(first.dtype, copy=False)
 
     labels = lazy_stack(read_frame, (len(files), *first.shape), first.dtype)
-    return TrackedLabels(
-        labels, {k.object_id: k.parent for k in tracks if k.parent}, scale=scale
-    )
+    return TrackedLabels(labels, {k.object_id: k.parent for k in tracks if k.parent}, scale=scale)
 
 
 def track_table(folder: Path) -> Path | None:
