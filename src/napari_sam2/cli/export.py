@@ -52,12 +52,12 @@ def export(
     ] = None,
     pixel_size: Annotated[
         float | None,
-        typer.Option(help="Side of a pixel; default: what the labels or the image say."),
+        typer.Option(help="Side of a pixel; default: that of labels or image."),
     ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the pixel size.")] = "um",
     interval: Annotated[
         float | None,
-        typer.Option(help="Seconds between frames; default: what the labels or image say."),
+        typer.Option(help="Seconds between frames; default: of labels or image."),
     ] = None,
     z_spacing: Annotated[
         float | None,

@@ -68,8 +68,9 @@ def measure(tracked: TrackedLabels) -> Iterator[Row]:
     ------
     dict
         The columns of `column_names`, in their order. What is not known is None: a displacement on
-        the first frame or slice and after a gap, an intensity of pixels that are all NaN, and lengths in
-        physical units where a pixel is not square (areas and positions are known then too).
+        the first frame or slice and after a gap, an intensity of pixels that are all NaN, and
+        lengths in physical units where a pixel is not square (areas and positions are known then
+        too).
     """
     names = column_names(tracked)
     before: dict[int, _Step] = {}

@@ -108,11 +108,12 @@ class ImageScale:
         return self.unit if is_known else None
 
     @property
-    def steps(self) -> dict[str, Step]:
+    def steps(self) -> Mapping[str, Step]:
         """Sizes and units by axis, as `scale_of_steps` takes them; unknown sizes are None."""
         y, x = self.pixel_size or (None, None)
         lengths = {"z": self.z_spacing, "y": y, "x": x}
-        return {"t": (self.interval_s, "s")} | {k: (v, self.unit) for k, v in lengths.items()}
+        steps: dict[str, Step] = {axis: (size, self.unit) for axis, size in lengths.items()}
+        return steps | {"t": (self.interval_s, "s")}
 
     @property
     def frame_column(self) -> str:
@@ -134,7 +135,7 @@ class ImageScale:
         return "ZYX" if self.is_depth else "TYX"
 
     def completed_by(self, other: ImageScale) -> ImageScale:
-        """This scale, with what is not known of it taken from another scale of the same image.
+        """Fill in what is not known from another scale of the same image.
 
         A pixel size without a unit gets the unit of `other` where the numbers are the same.
         """
