@@ -41,8 +41,11 @@ def saved(path: Path, layer: Labels) -> ImageScale:
 @pytest.mark.parametrize(
     ("options", "scale"),
     [
-        ({}, ImageScale()),
-        ({"scale": (1, 0.5, 0.25), "units": ("pixel", "um", "um")}, ImageScale((0.5, 0.25))),
+        ({}, ImageScale(frame_axis="t")),
+        (
+            {"scale": (1, 0.5, 0.25), "units": ("pixel", "um", "um")},
+            ImageScale((0.5, 0.25), frame_axis="t"),
+        ),
         ({"scale": (60, 0.5, 0.25), "units": ("second", "um", "um")}, SCALE),
         ({"scale": (1, 0.5, 0.25), "units": ("minute", "micrometer", "micrometer")}, SCALE),
     ],

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_sam2.cli import main
 from napari_sam2.io.exports import open_tracked
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.session.images import find_image
+from napari_sam2.io.session.manifest import MANIFEST, read_manifest
 from napari_sam2.io.tiff import write_images
 from napari_sam2.model import Sam2
 from tests.worlds import World
@@ -46,6 +52,56 @@ def test_a_saved_annotation_is_exported_with_its_names(path: Path, saved: np.nda
 def test_its_image_is_measured(path: Path, saved: np.ndarray) -> None:
     assert shell("export", path, "-o", path.parent / "cells.csv") == 0
     assert "movie_mean" in (path.parent / "cells.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("scale", "tags"),
+    [
+        (ImageScale((0.5, 0.25), "um", 120.0), {"unit": "um", "finterval": 120.0}),
+        (ImageScale((50, 25), "nm", z_spacing=300.0), {"unit": "nm", "spacing": 300.0}),
+    ],
+)
+@pytest.mark.parametrize("has_file", [True, False])
+def test_a_saved_annotation_keeps_the_scale_of_its_layer(
+    path: Path,
+    saved: np.ndarray,
+    model: Sam2,
+    world: World,
+    scale: ImageScale,
+    tags: dict[str, Any],
+    has_file: bool,
+) -> None:
+    movie = path.parent / "movie.tif"  # tells no scale, as the image of the layer came without one
+    other = path.with_name("other.sam2")
+    origin = {"path": str(movie)} if has_file else {}
+    folder = save(other, begin(model, world), world, scale=scale, **origin)
+    folder.save()
+    folder.close()
+    output = path.parent / "cells.tif"
+    assert shell("export", other, "-o", output, "--image", movie) == 0
+    with tifffile.TiffFile(output) as tif:
+        assert tif.imagej_metadata is not None
+        assert tags.items() <= tif.imagej_metadata.items()
+        assert tif.series[0].axes == ("TYX" if scale.interval_s else "ZYX")
+        pixels, units = tif.pages.first.tags["YResolution"].value
+    assert scale.pixel_size is not None
+    assert units / pixels == pytest.approx(scale.pixel_size[0])
+
+
+def test_an_older_annotation_takes_the_spacing_from_its_image(
+    path: Path, model: Sam2, world: World
+) -> None:
+    movie = path.parent / "stack.tif"
+    write_images(movie, world.images, ImageScale((0.5, 0.25), "um", z_spacing=2.0))
+    folder = save(path, begin(model, world), world, path=str(movie))
+    folder.save()
+    folder.close()
+    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    for name in ("frame_axis", "z_spacing"):
+        del manifest["image"][name]
+    (path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    found = find_image(path, read_manifest(path))
+    assert found.scale == ImageScale((0.5, 0.25), "um", z_spacing=2.0)
 
 
 def test_an_image_that_was_moved_is_asked_for(

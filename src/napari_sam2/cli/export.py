@@ -51,11 +51,17 @@ def export(
         ),
     ] = None,
     pixel_size: Annotated[
-        float | None, typer.Option(help="Side of a pixel; default: what the labels say.")
+        float | None,
+        typer.Option(help="Side of a pixel; default: that of labels or image."),
     ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the pixel size.")] = "um",
     interval: Annotated[
-        float | None, typer.Option(help="Seconds between frames; default: what the labels say.")
+        float | None,
+        typer.Option(help="Seconds between frames; default: of labels or image."),
+    ] = None,
+    z_spacing: Annotated[
+        float | None,
+        typer.Option(help="Distance between the slices of a Z stack, in the unit of the pixels."),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -73,7 +79,7 @@ def export(
     except ValueError as error:
         raise UsageError(f"{error}; or say --format") from error
     tracked = _opened(labels, image or [])
-    scale = _scale(tracked.scale, pixel_size, unit, interval)
+    scale = _scale(tracked.scale, pixel_size, unit, interval, z_spacing)
     make_folder(output.parent)
     write_export(output, replace(tracked, scale=scale), chosen)
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
@@ -112,7 +118,7 @@ def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
         annotation.labels[0] if is_single else annotation.labels,
         {k: known.parent for k, known in objects.items() if known.parent is not None},
         {k: known.name for k, known in objects.items() if known.name},
-        found.movie.scale,
+        found.scale,
         {manifest.image.name: found.data},
     )
     others = _with_images(tracked, images[1:])
@@ -122,21 +128,31 @@ def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
 def _with_images(tracked: TrackedLabels, paths: list[Path]) -> TrackedLabels:
     from napari_sam2.io.movies import open_movie
 
-    channels = {path.stem: open_movie(path).data for path in paths}
+    movies = [open_movie(path) for path in paths]
+    channels = {path.stem: movie.data for path, movie in zip(paths, movies, strict=True)}
     if len(channels) < len(paths):
         raise UsageError("two images have the same name: the channels are named after them")
     if len(tracked.labels.shape) == 2:
         channels = {name: data[0] for name, data in channels.items()}
-    return replace(tracked, channels=channels)
+    scale = tracked.scale
+    for movie in movies:
+        scale = scale.completed_by(movie.scale)
+    return replace(tracked, scale=scale, channels=channels)
 
 
 def _scale(
-    found: ImageScale, pixel_size: float | None, unit: str, interval: float | None
+    found: ImageScale,
+    pixel_size: float | None,
+    unit: str,
+    interval: float | None,
+    z_spacing: float | None,
 ) -> ImageScale:
-    scale = found
+    """What the options say, completed by what the files say."""
+    from napari_sam2.io.scale import ImageScale
+
+    size = None if pixel_size is None else (pixel_size, pixel_size)
+    used = unit if size is not None or found.pixel_size is None else found.unit
     try:
-        if pixel_size is not None:
-            scale = replace(scale, pixel_size=(pixel_size, pixel_size), unit=unit)
-        return scale if interval is None else replace(scale, interval_s=interval)
+        return ImageScale(size, used, interval, z_spacing).completed_by(found)
     except ValueError as error:
         raise UsageError(str(error)) from error

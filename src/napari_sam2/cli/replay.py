@@ -64,7 +64,7 @@ def replay(
     network = load(model or manifest.model.name, device, image_size, fast=fast, local=local)
     annotation = _empty(manifest, network, found)
     done = _repeat(saved, manifest, annotation)
-    write_labels(output, annotation.labels, found.movie.scale)
+    write_labels(output, annotation.labels, found.scale)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "
         f"{done} steps repeated with {network.config.name} on {network.device}"

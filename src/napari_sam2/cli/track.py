@@ -69,7 +69,7 @@ def track(
     rate = carry_out(annotation, given, direction)
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
-        write_scores(scores, score_rows(annotation))
+        write_scores(scores, score_rows(annotation), opened.scale.frame_column)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {opened.shape[0]} frames, "
         f"{rate:.2f} frames/s on {network.device}"

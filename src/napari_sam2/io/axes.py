@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_sam2.io.scale import FrameAxis
+
 _LARGEST_FRAME = 2**31  # pixels; a file that names more is damaged
 _STACKING_AXES = (
     "TZIQ"  # time, depth, image sequence, unknown: any of them may be the one frames are stacked on
 )
+_FRAME_AXES: dict[str, FrameAxis] = {"T": "t", "Z": "z"}
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,15 @@ class MovieAxes:
         Size of a frame, Y and X.
     channels : int
         3 or 4 for RGB and RGBA, 0 for grey.
+    frame_axis : {"t", "z"}, optional
+        Whether frames follow each other in time or in depth; None where the file does not tell.
     """
 
     frames: int
     height: int
     width: int
     channels: int
+    frame_axis: FrameAxis | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,4 +93,5 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
             f"{source} has an axis {stacking[0]!r} that is neither time nor depth: {axes!r}"
         )
     frames = found[stacking[0]] if stacking else 1
-    return MovieAxes(frames, found["Y"], found["X"], channels)
+    frame_axis = _FRAME_AXES.get(stacking[0] if stacking else "")
+    return MovieAxes(frames, found["Y"], found["X"], channels, frame_axis)

@@ -2,7 +2,8 @@
 
 The rules are those of the challenge (https://celltrackingchallenge.net, "Naming and file content
 conventions"): 16-bit images of one frame each, and a table ``id first last parent`` of tracks that
-are there on every frame from the first to the last.
+are there on every frame from the first to the last. Pixel size and frame interval, which the rules
+do not name, are in each image as ImageJ keeps them; the spacing of a Z stack has no place there.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.io.atomic import atomic_folder
-from napari_sam2.io.image_folder import read_image
+from napari_sam2.io.image_folder import read_first, read_image
 from napari_sam2.io.movie import lazy_stack
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tiff_metadata import imagej_metadata, imagej_resolution
 from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.io.tracks import TableCheck, Track, read_tracks
 
@@ -64,10 +67,26 @@ def write_ctc(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
     digits = max(3, len(str(tracked.shape[0] - 1)))
     with atomic_folder(folder, is_result) as temporary:
         for t, frame in enumerate(tracked.frames()):
-            tifffile.imwrite(
-                temporary / f"mask{t:0{digits}d}.tif", _renamed(frame, t, names), compression="zlib"
-            )
+            mask = _renamed(frame, t, names)
+            _write_mask(temporary / f"mask{t:0{digits}d}.tif", mask, tracked.scale)
         write_track_table(temporary / "res_track.txt", tracks)
+
+
+def _write_mask(path: Path, mask: NDArray[np.uint16], scale: ImageScale) -> None:
+    resolution = imagej_resolution(scale)
+    if resolution is None and scale.interval_s is None:
+        tifffile.imwrite(path, mask, compression="zlib")
+    else:
+        metadata = imagej_metadata("TYX", scale, (0, max(int(mask.max()), 1)))
+        tifffile.imwrite(
+            path,
+            mask[np.newaxis],
+            compression="zlib",
+            photometric="minisblack",
+            imagej=True,
+            resolution=resolution,
+            metadata=metadata,
+        )
 
 
 def write_track_table(path: Path, tracks: Iterable[Track]) -> None:
@@ -108,7 +127,7 @@ def open_ctc(folder: str | os.PathLike[str]) -> TrackedLabels:
     files = _frame_files(place)
     tracks = read_tracks(table)
     _check(tracks, len(files), table.name)
-    first = read_image(files[0])
+    first, _, scale = read_first(files[0])
     if first.ndim != 2 or first.dtype.kind not in "ui":
         raise ValueError(f"{files[0].name} holds no labels: {first.shape} {first.dtype}")
 
@@ -122,7 +141,7 @@ def open_ctc(folder: str | os.PathLike[str]) -> TrackedLabels:
         return image.astype(first.dtype, copy=False)
 
     labels = lazy_stack(read_frame, (len(files), *first.shape), first.dtype)
-    return TrackedLabels(labels, {k.object_id: k.parent for k in tracks if k.parent})
+    return TrackedLabels(labels, {k.object_id: k.parent for k in tracks if k.parent}, scale=scale)
 
 
 def track_table(folder: Path) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
@@ -16,7 +16,7 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from napari_sam2.io.atomic import atomic_folder
-from napari_sam2.io.scale import ImageScale, known_length_unit
+from napari_sam2.io.scale import ImageScale, scale_of_steps
 from napari_sam2.io.spots import find_spots
 from napari_sam2.io.tracked import TrackedLabels
 
@@ -29,7 +29,6 @@ _LABEL, _TRACKLET = "label", "tracklet_id"
 _TILE = 1024  # pixels along a side of a chunk
 _UNITS = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
 _UNITS |= {"m": "meter", "inch": "inch", "pixel": "pixel"}
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
 
 
 def write_geff(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
@@ -38,7 +37,8 @@ def write_geff(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
     Every object on a frame is a node with ``t``, ``y``, ``x`` (in frames and pixels, with the scale
     in the axes), ``area`` in pixels, ``label`` (its value in the segmentation) and ``tracklet_id``;
     edges go from each object to the same one on the next frame on which it is there, and from a
-    mother to her daughters.
+    mother to her daughters. Nodes of a Z stack have ``z``, the index of the slice, in place of
+    ``t``.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def write_geff(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
 
     spots = find_spots(tracked)
     values = {
-        "t": spots.t,
+        "z" if tracked.scale.is_depth else "t": spots.t,
         "y": spots.y,
         "x": spots.x,
         "area": spots.area_px,
@@ -94,22 +94,11 @@ def _write_segmentation(path: Path, tracked: TrackedLabels) -> None:
 
 
 def _metadata(tracked: TrackedLabels) -> GeffMetadata:
-    from geff_spec import Axis, GeffMetadata, RelatedObject
+    from geff_spec import GeffMetadata, RelatedObject
 
-    scale = tracked.scale
-    y, x = scale.pixel_size or (None, None)
-    space = {"type": "space", "unit": "pixel"}
-    unit = {} if y is None else {"scaled_unit": _UNITS[scale.unit]}
-    time: dict[str, Any] = {"name": "t", "type": "time", "unit": "frame"}
-    if scale.interval_s is not None:
-        time |= {"scale": scale.interval_s, "scaled_unit": "second"}
     return GeffMetadata(
         directed=True,
-        axes=[
-            Axis(**time),
-            Axis(name="y", scale=y, **space, **unit),
-            Axis(name="x", scale=x, **space, **unit),
-        ],
+        axes=_axes(tracked.scale),
         node_props_metadata={},
         edge_props_metadata={},
         track_node_props={"tracklet": _TRACKLET},
@@ -118,6 +107,22 @@ def _metadata(tracked: TrackedLabels) -> GeffMetadata:
         ],
         extra={"napari-sam2": {"names": {str(k): name for k, name in tracked.names.items()}}},
     )
+
+
+def _axes(scale: ImageScale) -> list[Axis]:
+    """Indices and pixels as axes, with the steps that are known."""
+    from geff_spec import Axis
+
+    def space(name: str, step: float | None) -> Axis:
+        unit = None if step is None else _UNITS[scale.unit]
+        return Axis(name=name, type="space", unit="pixel", scale=step, scaled_unit=unit)
+
+    y, x = scale.pixel_size or (None, None)
+    if scale.is_depth:
+        return [space("z", scale.z_spacing), space("y", y), space("x", x)]
+    unit = None if scale.interval_s is None else "second"
+    time = Axis(name="t", type="time", unit="frame", scale=scale.interval_s, scaled_unit=unit)
+    return [time, space("y", y), space("x", x)]
 
 
 def open_geff(folder: str | os.PathLike[str]) -> TrackedLabels:
@@ -211,13 +216,7 @@ def _parents(memory: InMemoryGeff) -> dict[int, int]:
 
 
 def _scale(axes: list[Axis]) -> ImageScale:
-    by_name = {axis.name: axis for axis in axes}
-    if not {"t", "y", "x"} <= by_name.keys():
+    steps = {axis.name: (axis.scale, axis.scaled_unit) for axis in axes}
+    if not {"y", "x"} <= steps.keys():
         return ImageScale()
-    time, y, x = (by_name[name] for name in "tyx")
-    seconds = _SECONDS.get(str(time.scaled_unit), 0.0) * (time.scale or 0.0)
-    unit = known_length_unit(x.scaled_unit)
-    is_known = unit is not None and y.scaled_unit == x.scaled_unit
-    positive = (y.scale or 0) > 0 and (x.scale or 0) > 0
-    size = (float(y.scale or 1), float(x.scale or 1)) if is_known and positive else None
-    return ImageScale(size, unit or "um", seconds if seconds > 0 else None)
+    return scale_of_steps(steps, "z" if "z" in steps and "t" not in steps else "t")

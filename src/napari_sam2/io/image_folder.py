@@ -61,7 +61,7 @@ def open_image_folder(folder: Path, *, as_labels: bool = False) -> Movie:
         frame is read that differs from the first in shape or type.
     """
     files = _frame_files(folder)
-    first, rgb, scale = _read_first(files[0], as_labels)
+    first, rgb, scale = read_first(files[0], as_labels=as_labels)
     shape = (len(files), *first.shape)
     dtype = first.dtype
 
@@ -125,7 +125,8 @@ def _read_colours(file: Path) -> NDArray[Any]:
     return image
 
 
-def _read_first(file: Path, as_labels: bool) -> tuple[NDArray[Any], bool, ImageScale]:
+def read_first(file: Path, *, as_labels: bool = False) -> tuple[NDArray[Any], bool, ImageScale]:
+    """The first image of a folder, whether it is in colour, and its scale; see `read_image`."""
     if file.suffix.lower() in _TIFF:
         image, scale = _read_tiff(file)
     else:
@@ -136,7 +137,7 @@ def _read_first(file: Path, as_labels: bool) -> tuple[NDArray[Any], bool, ImageS
 def _read_tiff(file: Path) -> tuple[NDArray[Any], ImageScale]:
     with opened_tiff(file) as tif:
         data, axes = lazy_pages(tif, file.name)
-        scale = read_scale(tif)
+        scale = read_scale(tif, axes.frame_axis)
     if axes.frames != 1:
         raise ValueError(
             f"{file.name} holds {axes.frames} images; open it by itself, "

@@ -68,15 +68,16 @@ def measure(tracked: TrackedLabels) -> Iterator[Row]:
     ------
     dict
         The columns of `column_names`, in their order. What is not known is None: a displacement on
-        the first frame and after a gap, an intensity of pixels that are all NaN, and lengths in
-        physical units where a pixel is not square (areas and positions are known then too).
+        the first frame or slice and after a gap, an intensity of pixels that are all NaN, and
+        lengths in physical units where a pixel is not square (areas and positions are known then
+        too).
     """
     names = column_names(tracked)
     before: dict[int, _Step] = {}
     for t, frame in enumerate(tracked.frames()):
         for row in _rows(frame, tracked.images(t)):
             object_id = row["object"]
-            row |= {"frame": t, "name": tracked.names.get(object_id)}
+            row |= {tracked.scale.frame_column: t, "name": tracked.names.get(object_id)}
             row["parent"] = tracked.parents.get(object_id)
             here = _Step(t, row["centroid_y_px"], row["centroid_x_px"])
             row |= _motion(before.get(object_id), here, tracked.scale)
@@ -86,9 +87,15 @@ def measure(tracked: TrackedLabels) -> Iterator[Row]:
 
 
 def column_names(tracked: TrackedLabels) -> list[str]:
-    """Columns of the table: physical ones only where the scale is known."""
-    unit, interval = _unit(tracked.scale), tracked.scale.interval_s
-    names = ["frame", *(["time_s"] if interval else []), "object", "name", "parent"]
+    """Columns of the table: physical ones only where the scale is known.
+
+    A movie has ``frame`` and ``time_s`` where a Z stack has ``z`` and the depth, as ``z_um``.
+    """
+    scale = tracked.scale
+    unit, interval = scale.physical_unit, scale.interval_s
+    position = scale.frame_position(0)
+    names = [scale.frame_column, *([position[0]] if position else [])]
+    names += ["object", "name", "parent"]
     names += [*_PLACES.values(), *_SHAPES.values()]
     if unit:
         names += [f"area_{unit}2", f"centroid_y_{unit}", f"centroid_x_{unit}"]
@@ -169,13 +176,14 @@ def _intensities(
 
 
 def _motion(before: _Step | None, here: _Step, scale: ImageScale) -> Row:
-    """Distance from the frame before, and speed."""
-    row: Row = {} if scale.interval_s is None else {"time_s": here.t * scale.interval_s}
+    """Time or depth, distance from the frame or slice before, and speed."""
+    position = scale.frame_position(here.t)
+    row: Row = dict([position] if position else [])
     if before is None or before.t != here.t - 1:
         return row
     dy, dx = here.y - before.y, here.x - before.x
     row["displacement_px"] = math.hypot(dy, dx)
-    unit = _unit(scale)
+    unit = scale.physical_unit
     if scale.pixel_size is not None and unit:
         y, x = scale.pixel_size
         row[f"displacement_{unit}"] = math.hypot(dy * y, dx * x)
@@ -188,7 +196,7 @@ def _motion(before: _Step | None, here: _Step, scale: ImageScale) -> Row:
 
 
 def _physical(row: Row, scale: ImageScale) -> Row:
-    unit = _unit(scale)
+    unit = scale.physical_unit
     if scale.pixel_size is None or not unit:
         return {}
     y, x = scale.pixel_size
@@ -200,11 +208,6 @@ def _physical(row: Row, scale: ImageScale) -> Row:
     if math.isclose(y, x, rel_tol=1e-3):
         physical |= {f"{length}_{unit}": row[f"{length}_px"] * y for length in _LENGTHS}
     return physical
-
-
-def _unit(scale: ImageScale) -> str | None:
-    """Unit of physical columns; None where there is nothing to say beside pixels."""
-    return scale.unit if scale.pixel_size is not None and scale.unit != "pixel" else None
 
 
 def _slug(name: str) -> str:

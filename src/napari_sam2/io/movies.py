@@ -24,7 +24,7 @@ def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movi
 
     TIFF (ImageJ, OME and others), folders of TIFF, PNG or JPEG images in natural order, MP4, AVI,
     MOV, MKV and GIF videos, and zarr arrays (OME-Zarr included). A single image is a movie of one
-    frame. Depth counts as time where there is no time.
+    frame. A Z stack, (Z, Y, X), is taken as a movie whose frames are its slices; its scale says so.
 
     Parameters
     ----------
@@ -77,5 +77,5 @@ def open_tiff(file: Path) -> Movie:
     """Open a TIFF movie; see `open_movie`."""
     with opened_tiff(file) as tif:
         data, axes = lazy_pages(tif, file.name)
-        scale = read_scale(tif)
+        scale = read_scale(tif, axes.frame_axis)
     return Movie(data, rgb=axes.channels > 0, scale=scale, name=file.name)

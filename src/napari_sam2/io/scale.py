@@ -1,9 +1,11 @@
-"""How large a pixel is and how long a frame takes."""
+"""Axes, pixel size, depth between slices and time between frames of an image."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 # lower-case spelling in files -> the one spelling used here
 _UNITS = {
@@ -17,11 +19,25 @@ _UNITS = {
     "pixel": "pixel", "pixels": "pixel", "px": "pixel",
 }  # fmt: skip
 LENGTH_UNITS = ("um", "nm", "mm", "cm", "m", "inch", "pixel")
+_NANOMETRES = {"nm": 1.0, "um": 1e3, "mm": 1e6, "cm": 1e7, "inch": 2.54e7, "m": 1e9}
+_SECONDS = {
+    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
+    "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
+    "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6,
+    "min": 60.0, "minute": 60.0, "minutes": 60.0,
+    "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
+    "d": 86400.0, "day": 86400.0, "days": 86400.0,
+}  # fmt: skip
+
+FrameAxis = Literal["t", "z"]
+Step = tuple[object, object]  # a size and the name of its unit, as a file or a layer has them
 
 
 @dataclass(frozen=True)
 class ImageScale:
-    """Size of a pixel and time between frames; what is not known is None.
+    """Axes and sizes of a stack of images, (T, Y, X) or (Z, Y, X), or of a single image (Y, X).
+
+    What is not known is None.
 
     Parameters
     ----------
@@ -31,17 +47,25 @@ class ImageScale:
         One of "um", "nm", "mm", "cm", "m", "inch", "pixel"; other spellings ("µm", "micron") become
         these.
     interval_s : float, optional
-        Time from one frame to the next, in seconds.
+        Time from one frame to the next, in seconds; a Z stack has none.
+    z_spacing : float, optional
+        Distance from one slice to the next, in `unit`; only a Z stack has one.
+    frame_axis : {"t", "z"}, optional
+        What the first axis of a stack is, time or depth; an interval makes it time and a spacing
+        depth. An unknown axis is written as time.
 
     Raises
     ------
     ValueError
-        If a size or the interval is not a positive number, or the unit is unknown.
+        If a size, the spacing or the interval is not a positive number, the unit or the axis is
+        unknown, or a Z stack has an interval or a movie a spacing.
     """
 
     pixel_size: tuple[float, float] | None = None
     unit: str = "um"
     interval_s: float | None = None
+    z_spacing: float | None = None
+    frame_axis: FrameAxis | None = None
 
     def __post_init__(self) -> None:
         if self.pixel_size is not None:
@@ -55,7 +79,118 @@ class ImageScale:
             raise ValueError(
                 f"interval_s must be a positive number of seconds; got {self.interval_s}"
             )
+        if self.z_spacing is not None and not _is_positive(float(self.z_spacing)):
+            raise ValueError(f"z_spacing must be a positive number; got {self.z_spacing}")
         object.__setattr__(self, "unit", length_unit(self.unit))
+        self._settle_axis()
+
+    def _settle_axis(self) -> None:
+        if self.frame_axis is None and self.interval_s is not None:
+            object.__setattr__(self, "frame_axis", "t")
+        if self.frame_axis is None and self.z_spacing is not None:
+            object.__setattr__(self, "frame_axis", "z")
+        if self.frame_axis not in (None, "t", "z"):
+            raise ValueError(f"frame_axis must be 't', 'z' or None; got {self.frame_axis!r}")
+        if self.frame_axis == "z" and self.interval_s is not None:
+            raise ValueError("a Z stack has no frame interval: leave out interval_s")
+        if self.frame_axis != "z" and self.z_spacing is not None:
+            raise ValueError("a movie has no z spacing: leave out z_spacing or interval_s")
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether the first axis of the stack is depth."""
+        return self.frame_axis == "z"
+
+    @property
+    def physical_unit(self) -> str | None:
+        """Unit of lengths; None where they are known in pixels only."""
+        is_known = self.pixel_size is not None and self.unit != "pixel"
+        return self.unit if is_known else None
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        """Sizes and units by axis, as `scale_of_steps` takes them; unknown sizes are None."""
+        y, x = self.pixel_size or (None, None)
+        lengths = {"z": self.z_spacing, "y": y, "x": x}
+        steps: dict[str, Step] = {axis: (size, self.unit) for axis, size in lengths.items()}
+        return steps | {"t": (self.interval_s, "s")}
+
+    @property
+    def frame_column(self) -> str:
+        """Column of tables that holds the index of a frame, or of a slice: "frame" or "z"."""
+        return "z" if self.is_depth else "frame"
+
+    def frame_position(self, index: int) -> tuple[str, float] | None:
+        """Column and value of the time or the depth of a frame; None where no step is known."""
+        if self.interval_s is not None:
+            return "time_s", index * self.interval_s
+        if self.z_spacing is not None and self.unit != "pixel":
+            return f"z_{self.unit}", index * self.z_spacing
+        return None
+
+    def axes(self, ndim: int) -> str:
+        """Axes of an array of `ndim` axes with this scale: "YX", "TYX" or "ZYX"."""
+        if ndim == 2:
+            return "YX"
+        return "ZYX" if self.is_depth else "TYX"
+
+    def completed_by(self, other: ImageScale) -> ImageScale:
+        """Fill in what is not known from another scale of the same image.
+
+        A pixel size without a unit gets the unit of `other` where the numbers are the same.
+        """
+        lacks_unit = self.unit == "pixel" and _are_close(self.pixel_size, other.pixel_size)
+        lengths = other if self.pixel_size is None or lacks_unit else self
+        has_depth = self.z_spacing is not None and (lengths is self or self.unit != "pixel")
+        depths = self if has_depth or other.z_spacing is None else other
+        times = other if self.interval_s is None else self
+        steps = {
+            "t": times.steps["t"],
+            "z": depths.steps["z"],
+            "y": lengths.steps["y"],
+            "x": lengths.steps["x"],
+        }
+        return scale_of_steps(steps, self.frame_axis or other.frame_axis)
+
+
+def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> ImageScale:
+    """Scale of a stack from the steps along the axes that a file or a layer names.
+
+    Lengths are turned into the unit of a pixel's width, and times into seconds. Steps that are no
+    positive numbers, or have units that are not known here, are left out.
+
+    Parameters
+    ----------
+    steps : mapping of str to (number, unit)
+        By the lower-case letter of the axis: "t", "z", "y", "x". Others are passed over.
+    frame_axis : {"t", "z"}, optional
+        What the first axis of the stack is; its other step is passed over.
+    """
+    steps = {axis: steps.get(axis, (None, None)) for axis in "tzyx"}
+    lengths = ("x", "z") if frame_axis == "z" else ("x",)
+    units = (known_length_unit(steps[axis][1]) for axis in lengths if positive(steps[axis][0]))
+    unit = next((unit for unit in units if unit), "um")
+    y, x = (_length_in(unit, *steps[axis]) for axis in "yx")
+    size = None if y is None or x is None else (y, x)
+    if frame_axis == "z":
+        return ImageScale(size, unit, None, _length_in(unit, *steps["z"]), "z")
+    return ImageScale(size, unit, seconds(*steps["t"]), None, frame_axis)
+
+
+def seconds(duration: object, unit: object) -> float | None:
+    """A duration in seconds; None for what is no positive number in a unit of time."""
+    number = positive(duration)
+    factor = _SECONDS.get(unit.strip().lower()) if isinstance(unit, str) else None
+    return None if number is None or factor is None else number * factor
+
+
+def positive(value: object) -> float | None:
+    """What a file holds as a positive, finite number; None where it is anything else."""
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything may be in a file
+    except (TypeError, ValueError):
+        return None
+    return number if _is_positive(number) else None
 
 
 def length_unit(name: str) -> str:
@@ -79,3 +214,22 @@ def known_length_unit(name: object) -> str | None:
 
 def _is_positive(number: float) -> bool:
     return math.isfinite(number) and number > 0
+
+
+def is_time_unit(name: str) -> bool:
+    """Whether the name is that of a unit of time."""
+    return name.strip().lower() in _SECONDS
+
+
+def _length_in(wanted: str, size: object, unit_name: object) -> float | None:
+    """A length in the unit `wanted`; None where it cannot be known."""
+    number, unit = positive(size), known_length_unit(unit_name)
+    if number is None or unit == wanted:
+        return number
+    if unit not in _NANOMETRES or wanted not in _NANOMETRES:
+        return None
+    return number * _NANOMETRES[unit] / _NANOMETRES[wanted]
+
+
+def _are_close(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    return one is not None and other is not None and all(map(math.isclose, one, other))

@@ -14,7 +14,7 @@ _TRACKMATE = (
     "LABEL", "ID", "TRACK_ID", "QUALITY", "POSITION_X", "POSITION_Y", "POSITION_Z", "POSITION_T",
     "FRAME", "RADIUS",
 )  # fmt: skip
-_TRACK_EDIT = ("t", "y", "x", "id", "parent_id", "track_id", "seg_id", "area")
+_TRACK_EDIT = ("y", "x", "id", "parent_id", "track_id", "seg_id", "area")
 
 
 def write_trackmate(path: str | os.PathLike[str], tracked: TrackedLabels) -> None:
@@ -22,6 +22,7 @@ def write_trackmate(path: str | os.PathLike[str], tracked: TrackedLabels) -> Non
 
     The columns have the names of TrackMate's own table of spots. Positions and radii are in the
     unit of the image and times in seconds, where they are known, else in pixels and frames. The
+    slices of a Z stack differ in ``POSITION_Z`` and lie all on frame 0. The
     importer links the spots of a track from frame to frame; it has no divisions, so a mother and
     her daughters are tracks of their own.
 
@@ -44,7 +45,8 @@ def write_track_edit(path: str | os.PathLike[str], tracked: TrackedLabels) -> No
 
     One row per object and frame: ``t, y, x`` in frames and pixels, ``id`` of the node,
     ``parent_id`` of the node that it comes from (blank for none), ``track_id``, ``seg_id`` (value
-    in the labels) and ``area`` in pixels. Divisions are two rows with one parent.
+    in the labels) and ``area`` in pixels. Divisions are two rows with one parent. The first column
+    of a Z stack is ``z``, the index of the slice.
 
     Parameters
     ----------
@@ -57,12 +59,13 @@ def write_track_edit(path: str | os.PathLike[str], tracked: TrackedLabels) -> No
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    write_table(path, _TRACK_EDIT, _track_edit_rows(find_spots(tracked)))
+    first = "z" if tracked.scale.is_depth else "t"
+    write_table(path, (first, *_TRACK_EDIT), _track_edit_rows(find_spots(tracked)))
 
 
 def _trackmate_rows(spots: Spots, tracked: TrackedLabels) -> Iterator[tuple[object, ...]]:
-    y, x = tracked.scale.pixel_size or (1.0, 1.0)
-    interval_s = tracked.scale.interval_s or 1.0
+    scale = tracked.scale
+    y, x = scale.pixel_size or (1.0, 1.0)
     for row in range(len(spots)):
         object_id, t = int(spots.object_id[row]), int(spots.t[row])
         yield (
@@ -72,9 +75,9 @@ def _trackmate_rows(spots: Spots, tracked: TrackedLabels) -> Iterator[tuple[obje
             1,
             float(spots.x[row]) * x,
             float(spots.y[row]) * y,
-            0,
-            t * interval_s,
-            t,
+            t * (scale.z_spacing or 1.0) if scale.is_depth else 0,
+            0 if scale.is_depth else t * (scale.interval_s or 1.0),
+            0 if scale.is_depth else t,
             math.sqrt(float(spots.area_px[row]) * y * x / math.pi),
         )
 

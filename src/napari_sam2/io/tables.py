@@ -39,8 +39,18 @@ class ScoreRow:
     prompted: bool
 
 
-def write_scores(path: str | os.PathLike[str], rows: Iterable[ScoreRow]) -> None:
+def write_scores(
+    path: str | os.PathLike[str], rows: Iterable[ScoreRow], frame_column: str = "frame"
+) -> None:
     """Write scores as CSV with a header, one line per object and frame; None is left blank.
+
+    Parameters
+    ----------
+    path : path
+        .csv file.
+    rows : iterable of ScoreRow
+    frame_column : str
+        Name of the first column: "z" where the frames are slices, see `ImageScale.frame_column`.
 
     Raises
     ------
@@ -49,7 +59,7 @@ def write_scores(path: str | os.PathLike[str], rows: Iterable[ScoreRow]) -> None
     """
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(field.name for field in fields(ScoreRow))
+        table.writerow([frame_column, *(field.name for field in fields(ScoreRow)[1:])])
         table.writerows(_cells(row) for row in rows)
 
 

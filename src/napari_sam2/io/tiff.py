@@ -40,16 +40,16 @@ def write_labels(
     """Write labels as a compressed TIFF file that is complete or not there at all.
 
     The file holds uint16, or uint32 when an id is above 65535, compressed with zlib, and the axes,
-    pixel size, unit and frame interval. Frames are read one at a time, twice.
+    pixel size, unit, and frame interval or z spacing. Frames are read one at a time, twice.
 
     Parameters
     ----------
     path : path
         File to write; an existing one is replaced when the new one is complete.
-    labels : (T, Y, X) or (Y, X) array-like of integers
+    labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
         Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr.
     scale : ImageScale, optional
-        Pixel size and frame interval of the image.
+        Scale of the image; its ``frame_axis`` tells a Z stack from a movie.
     format : {"auto", "imagej", "ome"}
         "auto" writes an ImageJ file, and an OME file where ImageJ's format ends: above 65535 ids,
         from 4 GiB of pixels on, or when the name ends with .ome.tif.
@@ -63,11 +63,12 @@ def write_labels(
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    shape, axes = _checked_shape(labels)
+    scale = scale or ImageScale()
+    shape = _checked_shape(labels)
     largest = _largest_id(labels)
     dtype = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
     file_format = _chosen_format(format, Path(path), shape, dtype)
-    description = _description(file_format, axes, scale or ImageScale(), (0, max(largest, 1)))
+    description = _description(file_format, len(shape), scale, (0, max(largest, 1)))
     _write_pages(path, _pages(labels, dtype), shape, dtype, file_format, description)
 
 
@@ -80,7 +81,7 @@ def write_images(
     ----------
     path : path
         File to write.
-    images : (T, Y, X) uint8, uint16 or float32
+    images : (T, Y, X) or (Z, Y, X) uint8, uint16 or float32
     scale : ImageScale, optional
 
     Raises
@@ -98,7 +99,7 @@ def write_images(
         raise TypeError(f"images must be uint8, uint16 or float32; got {images.dtype}")
     file_format = _chosen_format("auto", Path(path), images.shape, images.dtype)
     limits = (float(images.min()), float(images.max()))
-    description = _description(file_format, "TYX", scale or ImageScale(), limits)
+    description = _description(file_format, 3, scale or ImageScale(), limits)
     _write_pages(path, iter(images), images.shape, images.dtype, file_format, description)
 
 
@@ -112,7 +113,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
 
     Returns
     -------
-    labels : (T, Y, X) or (Y, X) uint16, uint32 when an id is above 65535
+    labels : (T, Y, X), (Z, Y, X) or (Y, X) uint16, uint32 when an id is above 65535
         With the dimensions that were written; of a foreign file (Y, X) when it holds one image.
     scale : ImageScale
 
@@ -127,7 +128,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
     with opened_tiff(path) as tif:
         data, axes = lazy_pages(tif, name)
         written = own_axes(tif)
-        scale = read_scale(tif)
+        scale = read_scale(tif, "z" if written == "ZYX" else axes.frame_axis)
     if axes.channels or np.dtype(data.dtype).kind not in "uib":
         kind = "colours" if axes.channels else f"{data.dtype} pixels"
         raise ValueError(f"{name} holds {kind}; labels are one integer per pixel")
@@ -147,7 +148,7 @@ def is_own_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _checked_shape(labels: ArrayLike) -> tuple[tuple[int, ...], str]:
+def _checked_shape(labels: ArrayLike) -> tuple[int, ...]:
     shape = tuple(int(size) for size in labels.shape)
     if len(shape) not in (2, 3):
         raise ValueError(f"labels must be (T, Y, X) or (Y, X); got an array of shape {shape}")
@@ -159,7 +160,7 @@ def _checked_shape(labels: ArrayLike) -> tuple[tuple[int, ...], str]:
         )
     if np.dtype(labels.dtype).kind not in "uib":
         raise TypeError(f"labels must be integers; got {labels.dtype}")
-    return shape, "TYX" if len(shape) == 3 else "YX"
+    return shape
 
 
 def _frames(labels: ArrayLike) -> Iterator[NDArray[Any]]:
@@ -207,8 +208,9 @@ def _chosen_format(
 
 
 def _description(
-    file_format: FileFormat, axes: str, scale: ImageScale, limits: tuple[float, float]
+    file_format: FileFormat, ndim: int, scale: ImageScale, limits: tuple[float, float]
 ) -> dict[str, Any]:
+    axes = scale.axes(ndim)
     software = {"software": software_tag(axes)}
     if file_format == "ome":
         return {"metadata": ome_metadata(axes, scale), **software}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -10,9 +9,11 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_sam2 import __version__
-from napari_sam2.io.scale import ImageScale, known_length_unit
+from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
 
 _SOFTWARE = "napari-sam2"
+_RESOLUTION_UNITS_UM = {2: 25400.0, 3: 10000.0}  # inch and centimetre
+_LARGEST_PIXEL_UM = 10.0  # of a microscope; 2400 dots per inch are 10.6 um
 _OME_UNITS = {
     "um": "µm",
     "nm": "nm",
@@ -22,7 +23,6 @@ _OME_UNITS = {
     "inch": "in",
     "pixel": "pixel",
 }
-_SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def software_tag(axes: str) -> str:
@@ -31,20 +31,22 @@ def software_tag(axes: str) -> str:
 
 
 def own_axes(tif: tifffile.TiffFile) -> str | None:
-    """Axes of the array that we wrote, "TYX" or "YX"; None for a file that is not ours.
+    """Axes of the array that we wrote, "TYX", "ZYX" or "YX"; None for a file that is not ours.
 
     A TIFF file by itself does not tell one frame from a single image.
     """
     tag = tif.pages.first.tags.get("Software")
-    match = re.fullmatch(rf"{_SOFTWARE} \S+ axes=(TYX|YX)", str(tag.value)) if tag else None
+    match = re.fullmatch(rf"{_SOFTWARE} \S+ axes=(TYX|ZYX|YX)", str(tag.value)) if tag else None
     return match[1] if match else None
 
 
 def imagej_metadata(axes: str, scale: ImageScale, limits: tuple[float, float]) -> dict[str, Any]:
-    """Entries of an ImageJ description: axes, unit, frame interval and the range to show."""
+    """Entries of an ImageJ description: axes, unit, steps of the axes and the range to show."""
     metadata: dict[str, Any] = {"axes": axes, "min": float(limits[0]), "max": float(limits[1])}
-    if scale.pixel_size is not None:
+    if scale.pixel_size is not None or scale.z_spacing is not None:
         metadata["unit"] = scale.unit
+    if scale.z_spacing is not None and "Z" in axes:
+        metadata["spacing"] = scale.z_spacing
     if scale.interval_s is not None and "T" in axes:
         metadata["finterval"] = scale.interval_s
     return metadata
@@ -59,10 +61,10 @@ def imagej_resolution(scale: ImageScale) -> tuple[float, float] | None:
 
 
 def ome_metadata(axes: str, scale: ImageScale) -> dict[str, Any]:
-    """Entries of an OME description: axes, pixel size and frame interval."""
+    """Entries of an OME description: axes, pixel size, z spacing and frame interval."""
     metadata: dict[str, Any] = {"axes": axes}
+    unit = _OME_UNITS[scale.unit]
     if scale.pixel_size is not None:
-        unit = _OME_UNITS[scale.unit]
         y, x = scale.pixel_size
         metadata |= {
             "PhysicalSizeY": y,
@@ -70,55 +72,78 @@ def ome_metadata(axes: str, scale: ImageScale) -> dict[str, Any]:
             "PhysicalSizeX": x,
             "PhysicalSizeXUnit": unit,
         }
+    if scale.z_spacing is not None and "Z" in axes:
+        metadata |= {"PhysicalSizeZ": scale.z_spacing, "PhysicalSizeZUnit": unit}
     if scale.interval_s is not None and "T" in axes:
         metadata |= {"TimeIncrement": scale.interval_s, "TimeIncrementUnit": "s"}
     return metadata
 
 
-def read_scale(tif: tifffile.TiffFile) -> ImageScale:
+def read_scale(tif: tifffile.TiffFile, frame_axis: FrameAxis | None) -> ImageScale:
     """Scale of an open TIFF file; what it does not tell, or tells wrongly, is None.
 
-    Resolutions of files by neither ImageJ nor OME are left alone: most are those of a printer.
+    Parameters
+    ----------
+    tif : TiffFile
+        The file.
+    frame_axis : {"t", "z"}, optional
+        What its images are stacked along.
+    """
+    return scale_of_steps(read_steps(tif), frame_axis)
+
+
+def read_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
+    """Steps along the axes "t", "z", "y" and "x" of an open TIFF file, as far as it tells them.
+
+    The resolution tags of other files count where a pixel is smaller than 10 µm: larger ones are
+    those of a screen or a printer.
     """
     if tif.is_ome and tif.ome_metadata:
-        return _ome_scale(tif.ome_metadata)
+        return _ome_steps(tif.ome_metadata)
     if tif.is_imagej and tif.imagej_metadata:
-        return _imagej_scale(tif)
-    return ImageScale()
+        return _imagej_steps(tif)
+    return _resolution_steps(tif)
 
 
-def _imagej_scale(tif: tifffile.TiffFile) -> ImageScale:
-    metadata = tif.imagej_metadata or {}
-    unit = known_length_unit(metadata.get("unit"))
+def _resolution_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
     tags = tif.pages.first.tags
-    size = (_inverse(tags.get("YResolution")), _inverse(tags.get("XResolution")))
-    return _scale(size, unit, _positive(metadata.get("finterval")))
+    unit = tags.get("ResolutionUnit")
+    unit_um = _RESOLUTION_UNITS_UM.get(unit.value) if unit is not None else None
+    sizes = [_inverse(tags.get(f"{axis}Resolution")) for axis in "YX"]
+    if unit_um is None or None in sizes:
+        return {}
+    y, x = (size * unit_um for size in sizes if size is not None)
+    return {"y": (y, "um"), "x": (x, "um")} if max(y, x) < _LARGEST_PIXEL_UM else {}
 
 
-def _ome_scale(description: str) -> ImageScale:
+def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
+    metadata = tif.imagej_metadata or {}
+    tags = tif.pages.first.tags
+    unit = metadata.get("unit")
+    return {
+        "t": (metadata.get("finterval"), metadata.get("tunit", "s")),
+        "z": (metadata.get("spacing"), metadata.get("zunit", unit)),
+        "y": (_inverse(tags.get("YResolution")), metadata.get("yunit", unit)),
+        "x": (_inverse(tags.get("XResolution")), unit),
+    }
+
+
+def _ome_steps(description: str) -> dict[str, Step]:
     try:
         root = ElementTree.fromstring(description)
     except ElementTree.ParseError:
-        return ImageScale()
+        return {}
     pixels = root.find(".//{*}Pixels")
     if pixels is None:
-        return ImageScale()
-    unit = known_length_unit(pixels.get("PhysicalSizeXUnit", "µm"))
-    if known_length_unit(pixels.get("PhysicalSizeYUnit", "µm")) != unit:
-        unit = None
-    size = (_positive(pixels.get("PhysicalSizeY")), _positive(pixels.get("PhysicalSizeX")))
-    interval = _positive(pixels.get("TimeIncrement"))
-    seconds = _SECONDS.get(pixels.get("TimeIncrementUnit", "s"))
-    return _scale(size, unit, interval * seconds if interval and seconds else None)
-
-
-def _scale(
-    size: tuple[float | None, float | None], unit: str | None, interval_s: float | None
-) -> ImageScale:
-    y, x = size
-    if unit is None or y is None or x is None:
-        return ImageScale(interval_s=interval_s)
-    return ImageScale((y, x), unit, interval_s)
+        return {}
+    steps: dict[str, Step] = {
+        axis.lower(): (
+            pixels.get(f"PhysicalSize{axis}"),
+            pixels.get(f"PhysicalSize{axis}Unit", "µm"),
+        )
+        for axis in "ZYX"
+    }
+    return steps | {"t": (pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))}
 
 
 def _inverse(tag: tifffile.TiffTag | None) -> float | None:
@@ -126,13 +151,4 @@ def _inverse(tag: tifffile.TiffTag | None) -> float | None:
     if tag is None or not isinstance(tag.value, tuple) or len(tag.value) != 2:
         return None
     pixels, units = tag.value
-    return _positive(units / pixels) if pixels else None
-
-
-def _positive(value: object) -> float | None:
-    """The value as a positive, finite number, or None."""
-    try:
-        number = float(value)  # type: ignore[arg-type]  # whatever the file holds
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
+    return positive(units / pixels) if pixels else None

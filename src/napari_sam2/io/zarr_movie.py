@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import numpy as np
 import zarr
 from zarr.errors import BaseZarrError
 
 from napari_sam2.io.axes import MovieAxes, resolve_axes
 from napari_sam2.io.movie import Movie
-from napari_sam2.io.scale import ImageScale, known_length_unit
+from napari_sam2.io.scale import Step, scale_of_steps
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
+_LETTERS = {"t": "T", "time": "T", "z": "Z", "depth": "Z", "y": "Y", "x": "X"}
 _AXES_BY_DIMENSIONS = {2: "YX", 3: "TYX"}
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
+
+Steps = dict[str, Step]
 
 
 def is_zarr(path: Path) -> bool:
@@ -34,20 +37,40 @@ def open_zarr(folder: Path) -> Movie:
     ValueError
         If there is no array or a choice of several, or its axes are not those of a movie.
     """
+    array, axes, steps = _open(folder)
+    movie = resolve_axes(axes, array.shape, folder.name)
+    data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
+    scale = scale_of_steps(steps, movie.frame_axis)
+    return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
+
+
+def zarr_axes(folder: Path) -> tuple[str, tuple[int, ...], Steps]:
+    """Letters and lengths of the axes of an array, also with other axes than a movie, and steps.
+
+    Raises
+    ------
+    ValueError
+        If there is no array or a choice of several.
+    """
+    array, axes, steps = _open(folder)
+    return axes, array.shape, steps
+
+
+def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
     try:
         node = zarr.open(folder, mode="r")
     except (OSError, ValueError, KeyError, BaseZarrError) as error:
         raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
     if isinstance(node, zarr.Array):
-        array, axes, scale = node, _axes_of(node), ImageScale()
-    else:
-        array, axes, scale = _array_of_group(node, folder.name)
-    movie = resolve_axes(axes, array.shape, folder.name)
-    data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
-    return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
+        return node, _axes_of(node), {}
+    return _array_of_group(node, folder.name)
 
 
 def _axes_of(array: zarr.Array[Any]) -> str:
+    names = array.metadata.to_dict().get("dimension_names") or array.attrs.get("_ARRAY_DIMENSIONS")
+    letters = "".join(_LETTERS.get(str(name).lower(), "?") for name in names or ())
+    if len(letters) == array.ndim and "?" not in letters:
+        return letters
     if array.ndim == 4 and array.shape[-1] in (3, 4) and array.dtype.kind == "u":
         return "TYXS"
     if array.ndim not in _AXES_BY_DIMENSIONS:
@@ -58,7 +81,7 @@ def _axes_of(array: zarr.Array[Any]) -> str:
     return _AXES_BY_DIMENSIONS[array.ndim]
 
 
-def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, ImageScale]:
+def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:
     attributes: Mapping[str, Any] = dict(group.attrs)
     multiscales = attributes.get("multiscales") or attributes.get("ome", {}).get("multiscales")
     if multiscales:
@@ -70,42 +93,41 @@ def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], st
             f"{source} holds {len(arrays)} arrays; open one of them by its path: {names}"
         )
     array = next(iter(arrays.values()))
-    return array, _axes_of(array), ImageScale()
+    return array, _axes_of(array), {}
 
 
 def _array_of_multiscales(
     group: zarr.Group, image: Mapping[str, Any], source: str
-) -> tuple[zarr.Array[Any], str, ImageScale]:
-    """Full resolution of an OME-Zarr image, with what it says about axes and scale."""
+) -> tuple[zarr.Array[Any], str, Steps]:
+    """Full resolution of an OME-Zarr image, with what it says about axes and their steps."""
     try:
         dataset = image["datasets"][0]
         array = group[dataset["path"]]
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
         letters = "".join(axis["name"].upper() for axis in axes)
-        scale = _ome_scale(axes, dataset)
+        steps = _ome_steps(axes, dataset, image)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{source} is no complete OME-Zarr image: {dataset['path']} is no array")
-    return array, letters, scale
+    return array, letters, steps
 
 
-def _ome_scale(axes: list[dict[str, Any]], dataset: Mapping[str, Any]) -> ImageScale:
-    factors = next(
-        (step["scale"] for step in dataset.get("coordinateTransformations", ()) if "scale" in step),
-        None,
-    )
-    if factors is None:
-        return ImageScale()
-    by_name = {
-        axis["name"]: (float(f), axis.get("unit")) for axis, f in zip(axes, factors, strict=True)
+def _ome_steps(axes: list[dict[str, Any]], *transformed: Mapping[str, Any]) -> Steps:
+    """Steps of the axes: the scale of a resolution times the one that all resolutions share."""
+    factors = [
+        step["scale"]
+        for place in transformed
+        for step in place.get("coordinateTransformations", ())
+        if "scale" in step
+    ]
+    if not factors:
+        return {}
+    sizes = np.prod(np.asarray(factors, dtype=float), axis=0)
+    return {
+        axis["name"]: (size, axis.get("unit"))
+        for axis, size in zip(axes, sizes.tolist(), strict=True)
     }
-    (y, unit_y), (x, unit_x) = by_name["y"], by_name["x"]
-    unit = known_length_unit(unit_x)
-    duration, time_unit = by_name.get("t", (0.0, None))
-    seconds = _SECONDS.get(time_unit or "", 0.0) * duration
-    size = (y, x) if unit is not None and unit_y == unit_x and y > 0 and x > 0 else None
-    return ImageScale(size, unit or "um", seconds if seconds > 0 else None)
 
 
 def _in_order(data: da.Array, axes: str, movie: MovieAxes) -> da.Array:

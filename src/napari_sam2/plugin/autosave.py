@@ -174,7 +174,7 @@ class Autosave:
         if self._subject is None:
             source = self._source
             has_contrast = source.contrast_limits is not None
-            scale = source.scale or ImageScale()
+            scale = ImageScale() if source.scale is None else source.scale.read()
             origin = ImageOrigin(source.name, source.path, scale, has_contrast)
             self._subject = subject_of(self._tracker, source.data, origin, self.model_name)
         return self._subject

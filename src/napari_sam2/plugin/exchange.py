@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from napari_sam2.plugin.hooks import layer_scale
-from napari_sam2.plugin.images import image_scale
+from napari_sam2.plugin.images import scale_source_of_state
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.hooks import LayerData
@@ -79,14 +79,16 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
     from napari_sam2.io.tracked import TrackedLabels
 
     data, state, _ = next(layer for layer in layers if layer[2] == "labels")
-    images = {
-        state["name"]: data[0] if state.get("multiscale") else data
+    images = [
+        (data[0] if state.get("multiscale") else data, state)
         for data, state, kind in layers
         if kind == "image"
-    }
+    ]
+    channels = {state["name"]: image for image, state in images}
     metadata = state.get("metadata", {})
-    units = [str(unit) for unit in state.get("units") or ("pixel",) * data.ndim]
-    scale = image_scale(state.get("scale", (1.0,) * data.ndim), units)
+    scale = scale_source_of_state(data, state).read()
+    for image, image_state in images:
+        scale = scale.completed_by(scale_source_of_state(image, image_state).read())
     parents, names = metadata.get(PARENTS, {}), metadata.get(NAMES, {})
-    write_export(path, TrackedLabels(data, parents, names, scale, images))
+    write_export(path, TrackedLabels(data, parents, names, scale, channels))
     return [path]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.images import data_of, image_scale
+from napari_sam2.plugin.images import data_of, scale_source
 from napari_sam2.plugin.messages import ExportEnded, Report
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def start_export(
     number : int
         Names the image in the report.
     images : list of Image
-        The image, which gives scale and units, and others of the same shape; all are measured.
+        The image, whose layer or file gives axes and scale, and others of the same shape; all are
+        measured.
     labels : (T, Y, X) or (Y, X) array of integers
     objects : mapping of int to AnnotatedObject
         Give names and mothers.
@@ -42,8 +43,7 @@ def start_export(
     post : callable
         Gets an `ExportEnded`, in another thread.
     """
-    first = images[0]
-    scale, units = tuple(first.scale), tuple(str(unit) for unit in first.units)
+    scale = scale_source(images[0])
     channels = {image.name: data_of(image) for image in images}
     parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
     names = {k: known.name for k, known in objects.items() if known.name}
@@ -53,8 +53,7 @@ def start_export(
         from napari_sam2.io.tracked import TrackedLabels
 
         try:
-            known_scale = image_scale(scale, units)
-            tracked = TrackedLabels(labels.copy(), parents, names, known_scale, channels)
+            tracked = TrackedLabels(labels.copy(), parents, names, scale.read(), channels)
             write_export(path, tracked)
         except Exception as error:  # the border of the thread
             post(ExportEnded(number, path, str(error) or type(error).__name__))

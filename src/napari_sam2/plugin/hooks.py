@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.images import image_scale
+from napari_sam2.plugin.images import scale_source_of_state
 
 if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LayerData = tuple[Any, dict[str, Any], str]
 _UNIT_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
-_UNIT_NAMES |= {"m": "meter"}
+_UNIT_NAMES |= {"m": "meter", "inch": "inch"}
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -83,9 +83,9 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     ----------
     path : str
         Where to; the folder must exist.
-    data : (T, Y, X) or (Y, X) array-like of integers
+    data : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
     meta : dict
-        State of the layer, with ``scale`` and ``units``.
+        State of the layer, with ``scale``, ``units`` and ``axis_labels``.
 
     Returns
     -------
@@ -101,9 +101,7 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from napari_sam2.io.tiff import write_labels
 
-    scale = meta.get("scale", (1.0,) * data.ndim)
-    units = [str(unit) for unit in meta.get("units") or ("pixel",) * data.ndim]
-    write_labels(path, data, image_scale(scale, units))
+    write_labels(path, data, scale_source_of_state(data, meta).read())
     return [path]
 
 
@@ -141,15 +139,16 @@ def movie_layer(movie: Movie) -> LayerData:
 
 
 def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
-    """Scale, units and axis labels of a layer of (Y, X) or (T, Y, X)."""
-    known = scale.pixel_size is not None and scale.unit in _UNIT_NAMES
-    sizes = scale.pixel_size or (1.0, 1.0)
-    space_unit = _UNIT_NAMES[scale.unit] if known else "pixel"
-    if ndim == 2:
-        return {"scale": sizes, "units": (space_unit,) * 2, "axis_labels": ("y", "x")}
-    time_unit = "second" if scale.interval_s else "pixel"
+    """Scale, units and axis labels of a layer of (Y, X), (T, Y, X) or (Z, Y, X)."""
+    length = _UNIT_NAMES.get(scale.unit, "pixel")
+    y, x = scale.pixel_size or (1.0, 1.0)
+    plane_unit = "pixel" if scale.pixel_size is None else length
+    steps = {"y": (y, plane_unit), "x": (x, plane_unit)}
+    steps["t"] = (scale.interval_s or 1.0, "second" if scale.interval_s else "pixel")
+    steps["z"] = (scale.z_spacing or 1.0, length if scale.z_spacing else "pixel")
+    axes = tuple(scale.axes(ndim).lower())
     return {
-        "scale": (scale.interval_s or 1.0, *sizes),
-        "units": (time_unit, space_unit, space_unit),
-        "axis_labels": ("t", "y", "x"),
+        "scale": tuple(steps[axis][0] for axis in axes),
+        "units": tuple(steps[axis][1] for axis in axes),
+        "axis_labels": axes,
     }

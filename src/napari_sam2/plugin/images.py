@@ -9,21 +9,30 @@ from napari.layers import Image
 from napari_sam2.plugin.messages import ImageSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari.layers import Layer
 
-    from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.file_scale import ScaleSource
+    from napari_sam2.io.scale import FrameAxis
 
 SESSION = "napari-sam2 annotation"  # in the metadata of a layer: the saved annotation to open
-IMAGE_PATH = "napari-sam2 image"  # and where the image itself is
+IMAGE_PATH = "napari-sam2 image"  # and where the image itself is, also in that of our labels
 COVERING = ("translucent", "translucent_no_depth", "opaque")  # kinds of blending
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
+_LABELS: dict[str, FrameAxis] = {"t": "t", "time": "t", "frame": "t"}
+_LABELS |= {"z": "z", "depth": "z", "slice": "z", "plane": "z"}
+_NO_STEP = (1.0, "pixel")  # what napari says where nobody said anything
 
 
 def data_of(layer: Image) -> Any:
     """The data of a layer at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def image_path(layer: Image) -> str | None:
+    """The file or folder that an image came from; None where there is none."""
+    path = layer.metadata.get(IMAGE_PATH) or layer.source.path
+    return None if path is None else str(path)
 
 
 def stack_shape(layer: Image) -> tuple[int, int, int]:
@@ -59,28 +68,69 @@ def image_source(layer: Image) -> ImageSource:
     if not layer.rgb and has_user_contrast(layer):
         low, high = layer.contrast_limits
         limits = (float(low), float(high))
-    path = layer.metadata.get(IMAGE_PATH) or layer.source.path
     return ImageSource(
         data_of(layer),
         bool(layer.rgb),
         limits,
         layer.name,
-        None if path is None else str(path),
-        image_scale(layer.scale, [str(unit) for unit in layer.units]),
+        image_path(layer),
+        scale_source(layer),
         layer.metadata.get(SESSION),
     )
 
 
-def image_scale(scale: Sequence[float], units: Sequence[str]) -> ImageScale:
-    """Pixel size and frame interval, as far as the scale and units of a layer tell."""
-    from napari_sam2.io.scale import ImageScale, known_length_unit
+def scale_source(layer: Image) -> ScaleSource:
+    """What a layer tells of its scale, and the file that it came from; nothing is read."""
+    data = data_of(layer)
+    shape = tuple(int(length) for length in data.shape[: layer.ndim])
+    return _scale_source(layer.scale, layer.units, layer.axis_labels, shape, image_path(layer))
 
-    y, x = (abs(float(step)) for step in scale[-2:])
-    unit = known_length_unit(units[-1]) or "pixel"
-    is_known = y > 0 and x > 0 and (unit != "pixel" or (y, x) != (1.0, 1.0))
-    seconds = _SECONDS.get(units[0]) if len(scale) == 3 else None
-    interval = float(scale[0]) * seconds if seconds and scale[0] > 0 else None
-    return ImageScale((y, x) if is_known else None, unit, interval)
+
+def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
+    """As `scale_source`, from the data and the state of a layer that napari hands to a writer."""
+    shape = tuple(int(length) for length in data.shape)
+    ndim = len(shape)
+    return _scale_source(
+        state.get("scale", (1.0,) * ndim),
+        state.get("units") or ("pixel",) * ndim,
+        state.get("axis_labels") or ("",) * ndim,
+        shape,
+        state.get("metadata", {}).get(IMAGE_PATH),
+    )
+
+
+def _scale_source(
+    scale: Sequence[float],
+    units: Sequence[object],
+    labels: Sequence[str],
+    shape: tuple[int, ...],
+    path: str | None,
+) -> ScaleSource:
+    from napari_sam2.io.file_scale import ScaleSource
+    from napari_sam2.io.scale import scale_of_steps
+
+    names = [str(unit) for unit in units]
+    sizes = [abs(float(size)) for size in scale]
+    axis = _frame_axis(labels[0], names[0]) if len(sizes) == 3 else None
+    last_first = zip(reversed(sizes), reversed(names), strict=True)
+    steps = dict(zip(("x", "y", axis or "t"), last_first, strict=False))
+    if steps["y"] == steps["x"] == _NO_STEP:
+        del steps["y"], steps["x"]
+    if steps.get("z") == _NO_STEP:
+        del steps["z"]
+    return ScaleSource(scale_of_steps(steps, axis), shape, path)
+
+
+def _frame_axis(label: str, unit: str) -> FrameAxis | None:
+    """What the first axis of a stack is, by its label, or else by its unit."""
+    from napari_sam2.io.scale import is_time_unit, known_length_unit
+
+    name = label.strip().lower().removesuffix("s")
+    if name in _LABELS:
+        return _LABELS[name]
+    if is_time_unit(unit):
+        return "t"
+    return "z" if known_length_unit(unit) not in (None, "pixel") else None
 
 
 def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:

@@ -17,7 +17,7 @@ from napari_sam2.plugin.colours import (
     palette_length,
     palette_without,
 )
-from napari_sam2.plugin.images import stack_shape
+from napari_sam2.plugin.images import IMAGE_PATH, image_path, stack_shape
 from napari_sam2.plugin.messages import INCLUDE, Edit, Stroke
 from napari_sam2.plugin.point_prompts import PointPrompts
 from napari_sam2.plugin.shape_prompts import ShapePrompts
@@ -271,11 +271,13 @@ class ImageLayers:
         return ShapePrompts(layer, self._number, self.colour_of, on_edit, on_refusal)
 
     def _make_labels(self, data: NDArray[Any]) -> Labels:
+        path = image_path(self.image)
         layer = Labels(
             data,
             name=f"SAM 2 labels{self._suffix}",
             opacity=0.5,
             colormap=self._shown_colours(),
+            metadata={} if path is None else {IMAGE_PATH: path},  # it knows the scale
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
-    from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.plugin.label_source import LabelSource
     from napari_sam2.tracking import Prompt
 
@@ -45,8 +45,8 @@ class ImageSource:
         As the user knows it.
     path : str, optional
         The file that it came from.
-    scale : ImageScale, optional
-        Size of a pixel and time between frames.
+    scale : ScaleSource, optional
+        What the layer tells of axes and scale, and the file that tells the rest.
     session : str, optional
         The saved annotation to go on with.
     """
@@ -56,7 +56,7 @@ class ImageSource:
     contrast_limits: tuple[float, float] | None = None
     name: str = ""
     path: str | None = None
-    scale: ImageScale | None = None
+    scale: ScaleSource | None = None
     session: str | None = None
 
 

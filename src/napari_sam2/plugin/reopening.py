@@ -46,7 +46,7 @@ def opened_image(folder: str) -> LayerData:
         "name": image.name,
         "rgb": image.rgb,
         "metadata": {SESSION: str(path.absolute()), IMAGE_PATH: str(found.path)},
-        **layer_scale(found.movie.scale, len(image.axes.replace("C", ""))),
+        **layer_scale(found.scale, len(image.axes.replace("C", ""))),
     }
     if image.has_user_contrast:
         options["contrast_limits"] = image.contrast_limits

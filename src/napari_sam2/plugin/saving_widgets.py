@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.plugin.images import IMAGE_PATH, image_source
+from napari_sam2.plugin.images import image_path, image_source
 from napari_sam2.plugin.widgets.save_box import (
     SUFFIX,
     RestoreOffer,
@@ -75,7 +75,7 @@ class SavingWidgets:
         if session is None:
             return
         image = session.image
-        source = session.saving.path or image.metadata.get(IMAGE_PATH) or image.source.path
+        source = session.saving.path or image_path(image)
         folder = Path(source).parent if source else Path.home()
         path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{SUFFIX}")
         if path is not None:

@@ -99,7 +99,7 @@ def make_harder(
     stage: Stage,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clip (T, Y, X) redrawn, with haze, that some of the chosen objects leave: as the stage says."""
+    """A clip (T, Y, X) redrawn, with haze, or that chosen objects leave, as the stage says."""
     if stage.redrawn and rng.random() < stage.redrawn:
         images = draw_appearance(labels, rng)
     if rng.random() < stage.haze:

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movies import open_movie
+from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.manifest import Manifest
 from napari_sam2.io.session.reading import check_image
@@ -30,11 +31,14 @@ class FoundImage:
         The file.
     path : Path
         Where it is.
+    scale : ImageScale
+        What the annotation knows of it, and what only its file tells.
     """
 
     data: Any
     movie: Movie
     path: Path
+    scale: ImageScale
 
 
 def find_image(
@@ -65,7 +69,7 @@ def find_image(
     planes = len(manifest.image.axes.replace("C", ""))
     data = movie.data[0] if planes == 2 and movie.shape[0] == 1 else movie.data
     check_image(manifest.image, data)
-    return FoundImage(data, movie, place)
+    return FoundImage(data, movie, place, manifest.image.scale.completed_by(movie.scale))
 
 
 def _place(folder: Path, manifest: Manifest) -> Path:

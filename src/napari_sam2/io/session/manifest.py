@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.scale import FrameAxis, ImageScale
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.migration import SCHEMA_VERSION, migrated
 
@@ -72,8 +73,8 @@ class ImageInfo(Part):
         Values that the model sees as black and white.
     has_user_contrast : bool
         Whether a person set them.
-    pixel_size, unit, interval_s
-        As in `ImageScale`.
+    pixel_size, unit, interval_s, z_spacing, frame_axis
+        As in `ImageScale`; the last two are unknown where version 0.1.0 wrote the file.
     """
 
     name: str
@@ -87,6 +88,8 @@ class ImageInfo(Part):
     pixel_size: Annotated[tuple[Positive, Positive] | None, Field(strict=False)] = None
     unit: str = "um"
     interval_s: Positive | None = None
+    z_spacing: Positive | None = None
+    frame_axis: FrameAxis | None = None
 
     @field_validator("contrast_limits")
     @classmethod
@@ -94,6 +97,11 @@ class ImageInfo(Part):
         if limits[0] >= limits[1]:
             raise ValueError("the first must be below the second")
         return limits
+
+    @model_validator(mode="after")
+    def _has_a_scale(self) -> Self:
+        _ = self.scale  # raises where its parts contradict each other
+        return self
 
     @model_validator(mode="after")
     def _has_colours_where_it_says_so(self) -> Self:
@@ -104,8 +112,15 @@ class ImageInfo(Part):
         return self
 
     @property
+    def scale(self) -> ImageScale:
+        """Axes and scale as they were known when the image was annotated."""
+        return ImageScale(
+            self.pixel_size, self.unit, self.interval_s, self.z_spacing, self.frame_axis
+        )
+
+    @property
     def axes(self) -> str:
-        """One letter per axis."""
+        """One letter per axis of the array, with T for depth too."""
         plane = "YXC" if self.rgb else "YX"
         return plane if len(plane) == len(self.shape) else f"T{plane}"
 

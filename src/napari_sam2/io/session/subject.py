@@ -34,7 +34,7 @@ class ImageOrigin:
     path : path or None
         The file or folder that it came from.
     scale : ImageScale
-        Size of a pixel and time between frames.
+        Its axes and sizes.
     has_user_contrast : bool
         Whether a person set what the model sees as black and white.
     """
@@ -72,6 +72,8 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         pixel_size=scale.pixel_size,
         unit=scale.unit,
         interval_s=scale.interval_s,
+        z_spacing=scale.z_spacing,
+        frame_axis=scale.frame_axis,
     )
     config = tracker.model.config
     model = ModelInfo(

@@ -1,0 +1,89 @@
+"""The scale of an array that another program read from a file and that tells less than the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_sam2.io.movies import TIFF_SUFFIXES, open_movie
+from napari_sam2.io.scale import FrameAxis, ImageScale, Step, scale_of_steps
+from napari_sam2.io.tiff_metadata import read_steps
+from napari_sam2.io.tiff_pages import opened_tiff
+from napari_sam2.io.zarr_movie import is_zarr, zarr_axes
+
+_FRAME_AXES: tuple[tuple[str, FrameAxis | None], ...] = (
+    ("T", "t"),
+    ("Z", "z"),
+    ("I", None),
+    ("Q", None),
+)
+
+
+@dataclass(frozen=True)
+class ScaleSource:
+    """An array in memory: what is known of its scale, and the file that may know the rest.
+
+    Parameters
+    ----------
+    known : ImageScale
+        What the owner of the array says; it counts before what the file says.
+    shape : tuple of int
+        Length of its axes without colours, (Y, X) or (frames, Y, X).
+    path : path, optional
+        File or folder that the array was read from.
+    """
+
+    known: ImageScale
+    shape: tuple[int, ...]
+    path: str | os.PathLike[str] | None = None
+
+    def read(self) -> ImageScale:
+        """The scale; opens the file, but reads no image of a file that holds several."""
+        if self.path is None:
+            return self.known
+        found = file_scale(self.path, self.shape, self.known.frame_axis)
+        return self.known.completed_by(found)
+
+
+def file_scale(
+    path: str | os.PathLike[str], shape: tuple[int, ...], frame_axis: FrameAxis | None = None
+) -> ImageScale:
+    """Scale of a movie or stack in a file, which may hold other channels or axes beside it.
+
+    Parameters
+    ----------
+    path : path
+        File or folder; nothing is known from one that is missing or cannot be read.
+    shape : tuple of int
+        Length of the axes of the stack, (Y, X) or (frames, Y, X). Where frames of the file have
+        another size, nothing is known; where none of its axes has that many frames, no interval or
+        spacing.
+    frame_axis : {"t", "z"}, optional
+        What the frames are stacked along; None lets the file decide.
+    """
+    place = Path(path)
+    try:
+        axes, lengths, steps = _axes_of_file(place)
+    except (OSError, ValueError):
+        return ImageScale()
+    by_axis = dict(zip(axes, lengths, strict=True))
+    if (by_axis.get("Y"), by_axis.get("X")) != tuple(shape[-2:]):
+        return ImageScale()
+    names = [name for name, _ in _FRAME_AXES if len(shape) == 3 and by_axis.get(name) == shape[0]]
+    if not names:
+        return scale_of_steps({axis: steps.get(axis, (None, None)) for axis in "yx"}, frame_axis)
+    return scale_of_steps(steps, frame_axis or dict(_FRAME_AXES)[names[0]])
+
+
+def _axes_of_file(place: Path) -> tuple[str, tuple[int, ...], Mapping[str, Step]]:
+    """Letters and lengths of all axes of a file, and their steps."""
+    if is_zarr(place):
+        return zarr_axes(place)
+    if place.is_file() and place.suffix.lower() in TIFF_SUFFIXES:
+        with opened_tiff(place) as tif:
+            series = tif.series[0]
+            return series.axes, series.shape, read_steps(tif)
+    movie = open_movie(place)
+    return movie.scale.axes(3), movie.shape, movie.scale.steps
