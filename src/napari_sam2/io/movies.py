@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, open_image_folder
@@ -46,7 +47,7 @@ def open_movie(path: str | os.PathLike[str]) -> Movie:
     file = Path(path)
     if not file.exists():
         raise FileNotFoundError(f"there is no movie {file}")
-    return _opener(file)(file)
+    return replace(_opener(file)(file), path=file)
 
 
 def _opener(file: Path) -> Callable[[Path], Movie]:

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from napari_sam2 import __version__
 from napari_sam2.io.scale import ImageScale, known_length_unit
+from napari_sam2.version import __version__
 
 _SOFTWARE = "napari-sam2"
 _OME_UNITS = {
