@@ -15,7 +15,7 @@ from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.session.errors import SessionError, SessionInUseError
 from napari_sam2.io.session.manifest import MANIFEST, read_manifest
 from napari_sam2.io.session.reading import read_deeds
-from napari_sam2.io.tiff import write_images
+from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
@@ -212,3 +212,23 @@ def test_prompts_lie_beside_for_the_shell(annotation: Annotation, path: Path) ->
     with annotation:
         annotation.save(path)
     assert len(json.loads((path / "prompts.json").read_text())["prompts"]) == 2
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_labels_are_written_with_the_scale_of_the_movie(
+    annotation: Annotation, model: Sam2, path: Path, tmp_path: Path, is_loaded: bool
+) -> None:
+    with annotation:
+        annotation.save(path)
+    with Annotation.load(path, model) if is_loaded else annotation as source:
+        write_labels(tmp_path / "labels.tif", source)
+    labels, scale = read_labels(tmp_path / "labels.tif")
+    assert np.array_equal(labels, annotation.labels)
+    assert (scale.pixel_size, scale.interval_s) == (SCALE.pixel_size, SCALE.interval_s)
+
+
+def test_labels_are_written_with_the_scale_of_a_movie_that_is_given(
+    world: World, movie: Path, tmp_path: Path
+) -> None:
+    write_labels(tmp_path / "labels.tif", world.labels, open_movie(movie))
+    assert read_labels(tmp_path / "labels.tif")[1].pixel_size == SCALE.pixel_size

@@ -1,7 +1,7 @@
-"""Saving and loading of an `Annotation` from Python.
+"""What is done with an `Annotation` and files from Python: save, load, and write its labels.
 
-Importing this module registers paths with `save_project` and `open_project`, and those of movies;
-the public name ``napari_sam2.Annotation`` imports it.
+Importing this module registers paths with `save_project` and `open_project`, those of movies with
+`as_frames`, and annotations with `labels_of`. The public name ``napari_sam2.Annotation`` does so.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.document import open_project, save_project
 from napari_sam2.annotation.recovery import tracker_of
-from napari_sam2.io.movie import Movie
+from napari_sam2.io.movie import ArrayLike, Movie
 from napari_sam2.io.movie_frames import MovieFrames
+from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.folder import SessionFolder
 from napari_sam2.io.session.history import BEGIN, END, TRACK
@@ -28,6 +29,7 @@ from napari_sam2.io.session.reading import is_same_model, make_tracker
 from napari_sam2.io.session.shelf import SUFFIX
 from napari_sam2.io.session.subject import ImageOrigin, Subject, subject_of
 from napari_sam2.io.sources import Tracker
+from napari_sam2.io.tiff import labels_of
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.tracking import Frames
 from napari_sam2.tracking.frames import Stack
@@ -87,7 +89,9 @@ def _past(annotation: Annotation) -> Iterator[Deed]:
         for t in passed:
             records = {k: state.records.get(t) for k, state in work.states.items()}
             moved = tuple(
-                k for k, record in records.items() if record and record.direction == direction
+                k
+                for k, record in records.items()
+                if record is not None and record.direction == direction
             )
             if moved:
                 arguments = {"t": t, "direction": direction, "object_ids": moved}
@@ -125,3 +129,9 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
     if isinstance(movie, Movie):
         return make_tracker(manifest, model, movie)
     return make_tracker(manifest, model, movie.data if isinstance(movie, Frames) else movie)
+
+
+@labels_of.register(Annotation)
+def _labels(annotation: Annotation) -> tuple[ArrayLike, ImageScale | None]:
+    frames = tracker_of(annotation).frames
+    return annotation.labels, frames.movie.scale if isinstance(frames, MovieFrames) else None
