@@ -88,11 +88,7 @@ def _past(annotation: Annotation) -> Iterator[Deed]:
     for direction, passed in (("forward", frames), ("backward", frames[::-1])):
         for t in passed:
             records = {k: state.records.get(t) for k, state in work.states.items()}
-            moved = tuple(
-                k
-                for k, record in records.items()
-                if record is not None and record.direction == direction
-            )
+            moved = tuple(k for k, mask in records.items() if mask and mask.direction == direction)
             if moved:
                 arguments = {"t": t, "direction": direction, "object_ids": moved}
                 yield Deed(moment, TRACK, arguments)
