@@ -131,11 +131,13 @@ class Annotation(Prompting, Masklets, Review, Surgery, Adoption, Takeover):
     def __init__(
         self, tracker: Tracker | Sam2, movie: Stack | None = None, *, undo_bytes: int = UNDO_BYTES
     ) -> None:
-        if isinstance(tracker, Sam2) == (movie is None):
-            raise TypeError("expected Annotation(tracker) or Annotation(model, movie)")
         if isinstance(tracker, Sam2) and movie is not None:
-            tracker = Tracker(tracker, movie)
-        super().__init__(tracker, undo_bytes=undo_bytes)
+            driven = Tracker(tracker, movie)
+        elif not isinstance(tracker, Sam2) and movie is None:
+            driven = tracker
+        else:
+            raise TypeError("expected Annotation(tracker) or Annotation(model, movie)")
+        super().__init__(driven, undo_bytes=undo_bytes)
         self._project: Project | None = None
 
     # On disk

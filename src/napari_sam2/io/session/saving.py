@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.document import open_project, save_project
@@ -71,7 +72,7 @@ def _subject(annotation: Annotation) -> Subject:
     if isinstance(frames, MovieFrames):
         movie = frames.movie
         origin = ImageOrigin(movie.name or "image", movie.path, movie.scale, has_contrast)
-    return subject_of(tracker, frames.data, origin, tracker.model.config.name)
+    return subject_of(tracker, cast("ArrayLike", frames.data), origin, tracker.model.config.name)
 
 
 def _past(annotation: Annotation) -> Iterator[Deed]:
@@ -124,7 +125,8 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
         movie = replace(found.movie, data=found.data)
     if isinstance(movie, Movie):
         return make_tracker(manifest, model, movie)
-    return make_tracker(manifest, model, movie.data if isinstance(movie, Frames) else movie)
+    pixels = movie.data if isinstance(movie, Frames) else movie
+    return make_tracker(manifest, model, cast("ArrayLike", pixels))
 
 
 @labels_of.register(Annotation)
