@@ -79,7 +79,7 @@ def tracked(load: Load, stops: set[int]) -> Iterator[dict[str, Any]]:
         for object_id, place in enumerate(places, start=1):
             annotation.add_points(0, object_id, [place], [1])
         start = time.perf_counter()
-        for done, _ in enumerate(annotation.propagate(), start=1):
+        for done, _ in enumerate(annotation.propagate(direction="forward"), start=1):
             if done not in stops:
                 continue
             labels = done * annotation.labels[0].nbytes / MIB

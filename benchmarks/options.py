@@ -122,7 +122,7 @@ def tracked(
     tracker = Tracker(load_model("cells", "cpu", **settings), movie, windows=windows)  # type: ignore[arg-type]
     tracker.adopt_masks(0, {k: first == k for k in object_ids})
     start, masks = time.process_time(), {}
-    for result in tracker.propagate():
+    for result in tracker.propagate(direction="forward"):
         if result.t:
             masks.update(
                 {(result.t, k): m for k, m in zip(result.object_ids, result.masks, strict=True)}

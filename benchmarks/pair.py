@@ -168,7 +168,7 @@ class OurMovie:
             self.tracker._engine.features.clear()
         for object_id, state in self._states.items():
             self.tracker.restore(object_id, state)
-        for _ in self.tracker.propagate(FULL, FULL + frames):
+        for _ in self.tracker.propagate(FULL, FULL + frames, "forward"):
             pass
 
     def encode(self, frames: int) -> None:

@@ -52,7 +52,7 @@ def tracker(model: Sam2, movie: NDArray[np.uint16]) -> Tracker:
     tracker = Tracker(model, movie)
     for object_id, place in enumerate(places(), start=1):
         tracker.add_points(0, object_id, [place], [1])
-    for _ in tracker.propagate(stop=9):
+    for _ in tracker.propagate(stop=9, direction="forward"):
         pass
     return tracker
 
@@ -81,11 +81,11 @@ def test_tracked_frame_of_ten_objects(benchmark: Benchmark, tracker: Tracker) ->
     def forget() -> None:
         tracker._engine.features.clear()
 
-    benchmark.pedantic(lambda: list(tracker.propagate(9, 10)), setup=forget, rounds=5)  # type: ignore[attr-defined]
+    benchmark.pedantic(lambda: list(tracker.propagate(9, 10, "forward")), setup=forget, rounds=5)  # type: ignore[attr-defined]
 
 
 def test_tracked_frame_of_ten_objects_again(benchmark: Benchmark, tracker: Tracker) -> None:
-    benchmark(lambda: list(tracker.propagate(9, 10)))
+    benchmark(lambda: list(tracker.propagate(9, 10, "forward")))
 
 
 def test_click_with_cached_features(benchmark: Benchmark, tracker: Tracker) -> None:

@@ -79,7 +79,7 @@ def cases(
     for k, place in clicks.items():
         tracker.add_points(0, k, [place], [1])
     found = {k: np.zeros(labels.shape, bool) for k in clicks}
-    for result in tracker.propagate():
+    for result in tracker.propagate(direction="forward"):
         for k, mask in zip(result.object_ids, result.masks, strict=True):
             found[k][result.t] = mask
     colour = images if rgb else np.repeat(images[..., None], 3, -1)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.version import __version__
+
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
+    from napari_sam2.io.movies import open_movie
+    from napari_sam2.io.tiff import write_labels
     from napari_sam2.model import load_model
     from napari_sam2.tracking import FrameResult, Frames, Prompt, Tracker
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Annotation",
@@ -24,15 +26,20 @@ __all__ = [
     "Tracker",
     "__version__",
     "load_model",
+    "open_movie",
+    "write_labels",
 ]
 
+# Modules that define the names, or that add to them what is done with files.
 _HOME_OF_NAME = {
-    "Annotation": "napari_sam2.annotation",
+    "Annotation": "napari_sam2.io.session.saving",
     "FrameResult": "napari_sam2.tracking",
     "Frames": "napari_sam2.tracking",
     "Prompt": "napari_sam2.tracking",
-    "Tracker": "napari_sam2.tracking",
+    "Tracker": "napari_sam2.io.sources",
     "load_model": "napari_sam2.model",
+    "open_movie": "napari_sam2.io.movies",
+    "write_labels": "napari_sam2.io.tiff",
 }
 
 

@@ -88,7 +88,7 @@ def test_propagation_describes_the_frames_it_wrote(
     annotation: Annotation, tracker: StandInTracker
 ) -> None:
     click(annotation, tracker, 1)
-    results = annotation.propagate(0, 4)
+    results = annotation.propagate(0, 4, "forward")
     next(results)
     next(results)
     results.close()

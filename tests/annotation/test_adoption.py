@@ -28,7 +28,7 @@ def test_labels_of_all_frames_become_masklets(annotation: Annotation) -> None:
     labels[0, labels[0] == 7] = 0
     annotation.adopt_labels(labels)
     assert np.array_equal(annotation.labels, labels)
-    list(annotation.propagate())
+    list(annotation.propagate(direction="forward"))
     assert np.array_equal(annotation.labels, labels)
 
 

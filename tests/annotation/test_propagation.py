@@ -14,6 +14,12 @@ def test_labels_are_written_frame_by_frame(annotation: Annotation, tracker: Stan
         assert not annotation.labels[result.t + 1 :].any()
 
 
+def test_both_ways_is_the_default(annotation: Annotation, tracker: StandInTracker) -> None:
+    click(annotation, tracker, 1, t=2)
+    assert annotation.total_steps() == 5
+    assert {result.t for result in annotation.propagate()} == set(range(5))
+
+
 def test_corrected_frame_keeps_its_mask_after_any_propagation(
     annotation: Annotation, tracker: StandInTracker
 ) -> None:

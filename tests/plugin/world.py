@@ -132,12 +132,12 @@ class ThresholdTracker:
         return self.result(t, object_id)
 
     def propagate(
-        self, start=None, stop=None, direction="forward", object_ids=None, *, until_locked=False
+        self, start=None, stop=None, direction="both", object_ids=None, *, until_locked=False
     ) -> Iterator[FrameResult]:
         return self._steps(self._plan(start, stop, direction, object_ids, until_locked))
 
     def total_steps(
-        self, start=None, stop=None, direction="forward", object_ids=None, *, until_locked=False
+        self, start=None, stop=None, direction="both", object_ids=None, *, until_locked=False
     ) -> int:
         return len(self._plan(start, stop, direction, object_ids, until_locked))
 

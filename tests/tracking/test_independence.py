@@ -109,7 +109,7 @@ def test_object_added_after_tracking_is_tracked_alone(any_model: Sam2, world: Wo
     tracker = clicked(any_model, world, 1)
     run(tracker)
     tracker.add_points(2, 2, [world.centre(2, 2)], [1])
-    results = list(tracker.propagate(object_ids=[2]))
+    results = list(tracker.propagate(direction="forward", object_ids=[2]))
     assert [result.t for result in results] == [2, 3, 4, 5, 6, 7]
     assert {result.object_ids for result in results} == {(2,)}
 
@@ -119,7 +119,7 @@ def test_objects_prompted_on_different_frames_start_at_their_own(
 ) -> None:
     tracker = clicked(any_model, world, 1)
     tracker.add_points(5, 2, [world.centre(5, 2)], [1])
-    found = {result.t: result.object_ids for result in tracker.propagate()}
+    found = {result.t: result.object_ids for result in tracker.propagate(direction="forward")}
     assert found == {t: (1,) if t < 5 else (1, 2) for t in range(8)}
     run(tracker, direction="backward", object_ids=[2])
     assert all(mask(tracker, t, 2) is not None for t in range(8))

@@ -17,7 +17,7 @@ from .tiny import clicked, equal, logits, mask, run
 
 def test_forward_goes_from_the_prompt_to_the_end(any_model: Sam2, world: World) -> None:
     tracker = clicked(any_model, world, 1, t=3)
-    assert run(tracker) == [3, 4, 5, 6, 7]
+    assert run(tracker, direction="forward") == [3, 4, 5, 6, 7]
     assert tracker.result(2, 1) is None
 
 
@@ -38,6 +38,12 @@ def test_backward_goes_from_the_last_prompt_through_the_others(
     tracker = clicked(any_model, world, 1, t=2)
     tracker.add_points(5, 1, [world.centre(5, 1)], [1])
     assert run(tracker, direction="backward") == [5, 4, 3, 2, 1, 0]
+
+
+def test_both_ways_is_the_default(tiny_model: Sam2, world: World) -> None:
+    tracker = clicked(tiny_model, world, 1, t=3)
+    assert tracker.total_steps() == len(world.images)
+    assert set(run(tracker)) == set(range(len(world.images)))
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])

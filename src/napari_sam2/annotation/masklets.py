@@ -22,7 +22,7 @@ class Masklets(Document):
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: Sweep = "forward",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
@@ -41,7 +41,8 @@ class Masklets(Document):
         start, stop : int, optional
             Range of frames ``[start, stop)`` to write; the whole stack by default.
         direction : str
-            ``"forward"``, ``"backward"`` or ``"both"``.
+            ``"forward"``, ``"backward"`` or ``"both"`` (the default, as in the window and in a
+            shell).
         object_ids : iterable of int, optional
             Objects to carry; all by default. Those that never had a prompt are left out.
         until_locked : bool
@@ -72,7 +73,7 @@ class Masklets(Document):
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: Sweep = "forward",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,

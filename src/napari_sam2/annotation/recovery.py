@@ -25,7 +25,7 @@ from napari_sam2.annotation.propagation import OpenPropagation
 if TYPE_CHECKING:
     from napari_sam2.annotation.changes import Document
     from napari_sam2.annotation.content import Content
-    from napari_sam2.tracking import ObjectState
+    from napari_sam2.tracking import ObjectState, Tracker
 
 
 def properties(document: Document) -> Iterator[Action]:
@@ -46,6 +46,11 @@ def kept_states(document: Document) -> dict[int, ObjectState]:
     """Prompts, masks and locks of each object, in the order of the tracker."""
     tracker = document._content.tracker
     return {object_id: tracker.snapshot(object_id) for object_id in tracker.object_ids}
+
+
+def tracker_of(document: Document) -> Tracker:
+    """The tracker of a document, to look at only."""
+    return document._content.tracker
 
 
 def kept_settings(document: Document) -> dict[str, Any]:

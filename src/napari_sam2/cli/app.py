@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from napari_sam2 import __version__
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.evaluate import evaluate
@@ -20,6 +19,7 @@ from napari_sam2.cli.score import score
 from napari_sam2.cli.track import track
 from napari_sam2.cli.train import train
 from napari_sam2.cli.window import open_window
+from napari_sam2.version import __version__
 
 _INTERRUPTED = 130  # what the parser makes of Ctrl+C
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam2 import __version__
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.version import __version__
 
 if TYPE_CHECKING:
     from napari_sam2.evaluation.report import Report

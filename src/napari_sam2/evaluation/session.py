@@ -48,10 +48,10 @@ class ObjectTracker(Protocol):
 
     def propagate(
         self,
-        start: int | None = None,
-        stop: int | None = None,
-        direction: Literal["forward", "backward", "both"] = "forward",
-        object_ids: Iterable[int] | None = None,
+        start: int | None,
+        stop: int | None,
+        direction: Literal["forward", "backward", "both"],
+        object_ids: Iterable[int] | None,
     ) -> Iterator[FrameResult]:
         """Carry objects to other frames."""
         ...

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_sam2 import __version__
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.rle import encode_rle
 from napari_sam2.io.tracked import TrackedLabels, compact_labels
+from napari_sam2.version import __version__
 
 _CATEGORY = {"id": 1, "name": "cell", "supercategory": "cell"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -47,12 +48,15 @@ class Movie:
         As far as the file tells it.
     name : str
         Name of the file without its folder.
+    path : Path, optional
+        File or folder that the movie was opened from.
     """
 
     data: ArrayLike
     rgb: bool
     scale: ImageScale = field(default_factory=ImageScale)
     name: str = ""
+    path: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, open_image_folder
@@ -51,8 +53,8 @@ def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movi
         raise FileNotFoundError(f"there is no movie {file}")
     opener = _opener(file)
     if as_labels and opener is open_image_folder:
-        return open_image_folder(file, as_labels=True)
-    return opener(file)
+        opener = partial(open_image_folder, as_labels=True)
+    return replace(opener(file), path=file)
 
 
 def _opener(file: Path) -> Callable[[Path], Movie]:

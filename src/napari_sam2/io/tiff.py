@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import singledispatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.io.movie import ArrayLike, Movie
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff_metadata import (
     imagej_metadata,
@@ -24,6 +25,9 @@ from napari_sam2.io.tiff_metadata import (
 )
 from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
 
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+
 __all__ = ["ImageScale", "is_own_file", "read_labels", "write_images", "write_labels"]
 
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25  # a TIFF file of ImageJ ends at 4 GiB, headers included
@@ -31,10 +35,20 @@ LabelsFormat = Literal["auto", "imagej", "ome"]
 FileFormat = Literal["imagej", "ome"]
 
 
+@singledispatch
+def labels_of(labels: Any) -> tuple[ArrayLike, ImageScale | None]:
+    """An array of labels and its scale, by the type of what holds them.
+
+    Arrays know no scale. `napari_sam2.io.session.saving` registers `Annotation`, so that writing an
+    array does not load the network.
+    """
+    return labels, None
+
+
 def write_labels(
     path: str | os.PathLike[str],
-    labels: ArrayLike,
-    scale: ImageScale | None = None,
+    labels: ArrayLike | Annotation,
+    scale: ImageScale | Movie | None = None,
     format: LabelsFormat = "auto",  # the word of imageio and PIL too
 ) -> None:
     """Write labels as a compressed TIFF file that is complete or not there at all.
@@ -47,9 +61,11 @@ def write_labels(
     path : path
         File to write; an existing one is replaced when the new one is complete.
     labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
-        Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr.
-    scale : ImageScale, optional
-        Scale of the image; its ``frame_axis`` tells a Z stack from a movie.
+        Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr. An `Annotation`
+        stands for its labels.
+    scale : ImageScale or Movie, optional
+        Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
+        movie of an `Annotation` that was opened from a file.
     format : {"auto", "imagej", "ome"}
         "auto" writes an ImageJ file, and an OME file where ImageJ's format ends: above 65535 ids,
         from 4 GiB of pixels on, or when the name ends with .ome.tif.
@@ -63,13 +79,14 @@ def write_labels(
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    scale = scale or ImageScale()
-    shape = _checked_shape(labels)
-    largest = _largest_id(labels)
+    array, known = labels_of(labels)
+    scale = (scale.scale if isinstance(scale, Movie) else scale or known) or ImageScale()
+    shape = _checked_shape(array)
+    largest = _largest_id(array)
     dtype = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
     file_format = _chosen_format(format, Path(path), shape, dtype)
     description = _description(file_format, len(shape), scale, (0, max(largest, 1)))
-    _write_pages(path, _pages(labels, dtype), shape, dtype, file_format, description)
+    _write_pages(path, _pages(array, dtype), shape, dtype, file_format, description)
 
 
 def write_images(

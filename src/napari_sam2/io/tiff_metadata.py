@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from napari_sam2 import __version__
 from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
+from napari_sam2.version import __version__
 
 _SOFTWARE = "napari-sam2"
 _RESOLUTION_UNITS_UM = {2: 25400.0, 3: 10000.0}  # inch and centimetre

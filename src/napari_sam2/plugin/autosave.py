@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.io.scale import ImageScale
-from napari_sam2.io.session.files import set_aside
 from napari_sam2.io.session.folder import SessionFolder
 from napari_sam2.io.session.history import History
 from napari_sam2.io.session.manifest import Manifest, read_manifest
@@ -215,8 +214,7 @@ class Autosave:
         if is_unsaved(folder.path):
             folder.remove()
         else:
-            folder.close()
-            set_aside(folder.path, read_manifest(folder.path).journal)
+            folder.leave()
 
     # Ending
 

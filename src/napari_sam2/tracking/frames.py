@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from typing import Any, Protocol
+from functools import singledispatch
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +51,20 @@ class ArrayLike(Protocol):
     def __getitem__(self, key: Any) -> Any: ...
 
 
+class OpenedMovie(Protocol):
+    """A movie that was opened from a file: its pixels, and whether they are colours."""
+
+    @property
+    def data(self) -> ArrayLike:
+        """(T, Y, X) or (T, Y, X, 3 or 4)."""
+        ...
+
+    @property
+    def rgb(self) -> bool:
+        """Whether the last axis is colour."""
+        ...
+
+
 class Frames:
     """A stack of images of which one frame is read when it is needed.
 
@@ -62,6 +78,11 @@ class Frames:
         frames of the stack; the full range of the type for RGB.
     rgb : bool, optional
         Whether the last axis is colour. Default: whether there are four axes.
+
+    Attributes
+    ----------
+    has_given_limits : bool
+        Whether `contrast_limits` were given, and are not measured.
 
     Raises
     ------
@@ -86,12 +107,18 @@ class Frames:
         self.shape = _stack_shape(data.shape, self.is_rgb)
         self._is_single = len(data.shape) == (3 if self.is_rgb else 2)
         self._data = data
+        self.has_given_limits = contrast_limits is not None
         if contrast_limits is not None:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    def data(self) -> ArrayLike:
+        """The stack as it was given."""
+        return self._data
 
     @property
     def contrast_limits(self) -> tuple[float, float]:
@@ -206,6 +233,41 @@ class Frames:
             np.float64
         )
         return np.asarray(some[np.isfinite(some)])
+
+
+Stack: TypeAlias = Frames | ArrayLike | OpenedMovie | str | os.PathLike[str]
+
+
+@singledispatch
+def as_frames(stack: Any) -> Frames:
+    """Frames of a stack, by the type of the stack.
+
+    Arrays are taken here. `napari_sam2.io.sources` registers paths and opened movies, so that this
+    floor needs no reader of files.
+
+    Parameters
+    ----------
+    stack : Frames, array_like, Movie or path
+        The images.
+
+    Raises
+    ------
+    TypeError
+        If the type is not registered, or pixels are not numbers.
+    ValueError
+        If the shape does not fit.
+    """
+    if isinstance(stack, str | os.PathLike):
+        raise TypeError(
+            f"expected an array; got the path {stack}: import Tracker and Annotation from "
+            "napari_sam2 to open files"
+        )
+    return Frames(stack)
+
+
+@as_frames.register
+def _(stack: Frames) -> Frames:
+    return stack
 
 
 def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:

@@ -27,7 +27,7 @@ class Passes(Prompted):
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: Sweep = "forward",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
@@ -46,7 +46,7 @@ class Passes(Prompted):
         start, stop : int, optional
             Only frames ``start <= t < stop`` are written. Default: the whole stack.
         direction : str
-            `forward`, `backward` or `both`.
+            `forward`, `backward` or `both` (the default, as in the window and in a shell).
         object_ids : iterable of int, optional
             Default: all.
         until_locked : bool
@@ -70,7 +70,7 @@ class Passes(Prompted):
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: Sweep = "forward",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import frames as frames_module
 from napari_sam2.tracking.claims import (
     RANK_CLICKED,
     RANK_PAINTED,
@@ -26,7 +25,7 @@ from napari_sam2.tracking.claims import (
 )
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.engine import Engine, Job
-from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.frames import Frames, Stack, as_frames
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import (
     Direction,
@@ -51,7 +50,7 @@ class Stored:
     def __init__(
         self,
         model: Sam2,
-        frames: Frames | frames_module.ArrayLike,
+        frames: Stack,
         *,
         max_prompted_frames: int = 8,
         clean: bool = True,
@@ -65,7 +64,7 @@ class Stored:
     ) -> None:
         if max_prompted_frames < 1 or object_batch < 1:
             raise ValueError("max_prompted_frames and object_batch must be at least 1")
-        self._frames = frames if isinstance(frames, Frames) else Frames(frames)
+        self._frames = as_frames(frames)
         mode: WindowMode = windows or model.config.windows
         self._engine = Engine(
             model,

@@ -25,8 +25,9 @@ class Tracker(Passes):
     ----------
     model : Sam2
         From `load_model`.
-    frames : Frames or array_like
-        (T, Y, X), (T, Y, X, 3 or 4) or (Y, X), read one frame at a time.
+    frames : array_like, path, Movie or Frames
+        (T, Y, X), (T, Y, X, 3 or 4) or (Y, X), read one frame at a time. A path is opened by
+        `open_movie`.
     max_prompted_frames : int
         M: at most this many prompted frames, the nearest ones, condition a frame.
     clean : bool
@@ -53,6 +54,8 @@ class Tracker(Passes):
     ------
     ValueError, TypeError
         If the stack or a setting does not fit.
+    FileNotFoundError
+        If there is nothing at the path.
 
     Notes
     -----

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from napari_sam2 import __version__
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.entries import Entry
 from napari_sam2.annotation.recovery import (
@@ -52,6 +51,7 @@ from napari_sam2.io.session.slimming import Slimmer
 from napari_sam2.io.session.subject import Subject
 from napari_sam2.io.session.syncing import Syncer
 from napari_sam2.tracking import ObjectState, Tracker
+from napari_sam2.version import __version__
 
 PROMPTS = "prompts.json"
 FRAMES_PER_CHUNK = 32
@@ -369,6 +369,11 @@ class SessionFolder:
             self._journal.close()
             self._journal = None
         self._lock.release()
+
+    def leave(self) -> None:
+        """Release the folder as it was saved last; changes since then are moved aside."""
+        self.close()
+        set_aside(self.path, read_manifest(self.path).journal)
 
     def remove(self) -> None:
         """Let the folder go and delete it with all that is in it."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.recovery import Recovery
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.session.codec import RecordPool, unpack
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.files import inside, read_stored
@@ -20,7 +21,7 @@ from napari_sam2.io.session.journal_file import read_journal
 from napari_sam2.io.session.manifest import ImageInfo, Manifest
 from napari_sam2.io.session.parts import Batch, Deed, Masks, Properties
 from napari_sam2.model import Sam2, image_sizes
-from napari_sam2.tracking import Frames, ObjectState, Tracker
+from napari_sam2.tracking import ObjectState, Tracker
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Loaded:
     unsaved_since: float | None
 
 
-def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike) -> Tracker:
+def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tracker:
     """A tracker set up as the one of a saved annotation.
 
     Parameters
@@ -66,7 +67,7 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike) -> Tracker:
         Of the saved annotation.
     model : Sam2
         The network to go on with.
-    data : array-like
+    data : array-like or Movie
         The image.
 
     Raises
@@ -74,10 +75,11 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike) -> Tracker:
     SessionError
         If it is another image, or one that cannot be tracked.
     """
-    check_image(manifest.image, data)
     image = manifest.image
+    movie = data if isinstance(data, Movie) else Movie(data, image.rgb, name=image.name)
+    check_image(image, movie.data)
     try:
-        frames = Frames(data, contrast_limits=image.contrast_limits, rgb=image.rgb)
+        frames = MovieFrames(replace(movie, rgb=image.rgb), contrast_limits=image.contrast_limits)
         return Tracker(model, frames, **manifest.settings.model_dump())
     except (ValueError, TypeError) as error:
         raise SessionError(f"“{image.name}” cannot be opened: {error}") from error
