@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # Keys of the panel. napari keeps T, L and D on the shapes layer and L on the labels layer; on the
 # clicks layer, which the panel selects, it must not keep any of them.
-OURS = ("K", "Shift-K", "T", "N", "Shift-C", "]", "[", "C", "L", "D")
-OURS += ("Control-Z", "Control-Shift-Z")
+LETTERS = ("K", "Shift-K", "T", "N", "Shift-C", "]", "[", "C", "L", "D")
+OURS = (*LETTERS, "Control-Z", "Control-Shift-Z")
 BRUSHES = ("paint", "erase")
 BRUSH_KEYS = ("[", "]")  # napari's own for the size of the brush
 

@@ -22,13 +22,13 @@ from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.session.errors import SessionError
 from napari_sam2.io.session.folder import SessionFolder
-from napari_sam2.io.session.history import BEGIN, END, TRACK
 from napari_sam2.io.session.images import find_image
 from napari_sam2.io.session.manifest import Manifest, read_manifest
 from napari_sam2.io.session.parts import Deed
 from napari_sam2.io.session.reading import is_same_model, make_tracker
 from napari_sam2.io.session.shelf import SUFFIX
 from napari_sam2.io.session.subject import ImageOrigin, Subject, subject_of
+from napari_sam2.io.session.tags import BEGIN, END, TRACK
 from napari_sam2.io.sources import Tracker
 from napari_sam2.io.tiff import labels_of
 from napari_sam2.model import Sam2, load_model
