@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_sam2.plugin.documents import OpenDocument
-from napari_sam2.plugin.messages import AddPoint, Failed, ImageSource, Track, TrackEnded, Undo
+from napari_sam2.plugin.messages import AddPoint, Failed, Track, TrackEnded, Undo
 from napari_sam2.plugin.runs import Part, Reach, Run, pause_before
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.tracking import FrameOutOfReach
 
 from .world import FRAMES, ThresholdEngine, disc, disc_centre, movie

@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.engine import LoadedModel, OpenedImage
-from napari_sam2.plugin.messages import ImageSource, ModelChoice
+from napari_sam2.plugin.messages import ModelChoice
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record

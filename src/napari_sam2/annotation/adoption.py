@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObject
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
 from napari_sam2.annotation.roster import Roster
 from napari_sam2.tracking.pixels import masks_of

@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.entries import Advanced, Began
+from napari_sam2.annotation.entries import Advanced, Began, Request
 from napari_sam2.annotation.objects import Score
-from napari_sam2.annotation.propagation import OpenPropagation, Request
+from napari_sam2.annotation.propagation import OpenPropagation
 
 if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult
@@ -127,7 +127,7 @@ class Masklets(Document):
 
     def _show(self, run: OpenPropagation, result: FrameResult) -> None:
         is_first = run.is_empty
-        run.add(result)
+        run.add(result.t, result.object_ids)
         self._content.stale.update(result.object_ids)
         outdated = self._content.withdrawals(self._content.compose((result.t,), result.object_ids))
         for withdrawal in outdated:

@@ -23,7 +23,6 @@ from napari_sam2.plugin.messages import (
     HistoryChanged,
     ImageCommand,
     ImageOpened,
-    ImageSource,
     LabelsReady,
     MovePoints,
     ObjectsChanged,
@@ -48,6 +47,7 @@ from napari_sam2.plugin.review_commands import review
 from napari_sam2.plugin.review_messages import LockFrames, Restructure, ReviewCommand
 from napari_sam2.plugin.runs import Part, Pause, Reach, Run, pause_before
 from napari_sam2.plugin.saving_messages import SaveDocument, SavingChanged
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:

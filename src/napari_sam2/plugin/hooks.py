@@ -6,14 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.images import image_scale
+from napari_sam2.plugin.layer_data import LayerData, layer_scale
 
 if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
-    from napari_sam2.io.scale import ImageScale
-
-LayerData = tuple[Any, dict[str, Any], str]
-_UNIT_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
-_UNIT_NAMES |= {"m": "meter"}
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -138,18 +134,3 @@ def movie_layer(movie: Movie) -> LayerData:
         {"name": movie.name, "rgb": movie.rgb, **layer_scale(movie.scale, spatial)},
         "image",
     )
-
-
-def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
-    """Scale, units and axis labels of a layer of (Y, X) or (T, Y, X)."""
-    known = scale.pixel_size is not None and scale.unit in _UNIT_NAMES
-    sizes = scale.pixel_size or (1.0, 1.0)
-    space_unit = _UNIT_NAMES[scale.unit] if known else "pixel"
-    if ndim == 2:
-        return {"scale": sizes, "units": (space_unit,) * 2, "axis_labels": ("y", "x")}
-    time_unit = "second" if scale.interval_s else "pixel"
-    return {
-        "scale": (scale.interval_s or 1.0, *sizes),
-        "units": (time_unit, space_unit, space_unit),
-        "axis_labels": ("t", "y", "x"),
-    }
