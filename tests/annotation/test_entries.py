@@ -21,6 +21,7 @@ CHANGE_NOTHING = {
     "locked_frames",
     "new_object_id",
     "next_doubtful",
+    "objects_to_track",
     "prompt",
     "prompts",
     "repair_labels",

@@ -149,6 +149,14 @@ def test_the_command_writes_the_same_labels(run, done: Annotation, path: Path) -
     np.testing.assert_array_equal(read_labels("labels.tif")[0], done.labels)
 
 
+def test_the_command_tracks_what_was_changed_since(run, done: Annotation, path: Path) -> None:
+    code, told = run("replay", str(path), "-o", "labels.tif", "--track-changed")
+    assert code == 0, told
+    assert "because they had changed: 1" in told
+    list(done.propagate(direction="both", only_changed=True))
+    np.testing.assert_array_equal(read_labels("labels.tif")[0], done.labels)
+
+
 def test_the_command_takes_another_model(run, done: Annotation, path: Path) -> None:
     code, told = run("replay", str(path), "--model", "large", "-o", "labels.tif")
     assert code == 0, told
