@@ -31,7 +31,8 @@ CHANGE_NOTHING = {
     "total_steps",
     "work",
 }
-TOLD_OTHERWISE = {"fold", "grouped", "propagate"}  # by the frames that come, and as folded groups
+# as masks, by the frames that come, and as folded groups
+TOLD_OTHERWISE = {"adopt_labels", "fold", "grouped", "propagate"}
 
 
 @pytest.fixture

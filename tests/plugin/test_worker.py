@@ -243,6 +243,8 @@ class Discs:
 
     name = "discs"
 
+    dtype = np.dtype(np.uint8)
+
     def __init__(self, on_read=lambda t: None):
         self.on_read = on_read
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatchmethod
@@ -46,7 +46,7 @@ from napari_sam2.plugin.painting import paint
 from napari_sam2.plugin.review_commands import review
 from napari_sam2.plugin.review_messages import Restructure, ReviewCommand
 from napari_sam2.plugin.saving_messages import SaveDocument, SavingChanged
-from napari_sam2.plugin.sources import ImageSource
+from napari_sam2.plugin.sources import ImageSource, LabelStack
 from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:
@@ -240,7 +240,17 @@ class OpenDocument:
         if command.t is None:
             self._adopt_all(command)
         else:
-            self.annotation.adopt_labels(_labels_there(command, [command.t])[0], command.t)
+            self._adopt(command)
+
+    def _adopt(self, command: AdoptLabels) -> None:
+        """Import the labels of one frame, or of all frames, which are read one by one."""
+        labels = LabelStack(command.source, self.annotation.shape, command.label)
+        if command.t is None:
+            imported = self.annotation.adopt_labels(labels)
+        else:
+            imported = self.annotation.adopt_labels(labels[command.t], command.t)
+        if not imported:
+            raise ValueError(f"“{command.source.name}” has no labels there")
 
     def _adopt_all(self, command: AdoptLabels) -> None:
         """Adopt a whole movie, with progress, until the user cancels it."""
@@ -256,7 +266,7 @@ class OpenDocument:
         self.annotation.on_progress = advance
         reason: Literal["finished", "failed"] = "failed"
         try:
-            self.annotation.adopt_labels(_labels_there(command, frames))
+            self._adopt(command)
             reason = "finished"
         finally:
             self.annotation.on_progress = None
@@ -390,16 +400,6 @@ class OpenDocument:
         if run.damaged:
             frames = ", ".join(map(str, sorted(run.damaged)))
             self._tell(Failed(f"damaged frames were passed over: {frames}"))
-
-
-def _labels_there(command: AdoptLabels, frames: Sequence[int]) -> NDArray[np.integer[Any]]:
-    """(T, Y, X) labels of some frames, those alone that are to be taken over."""
-    planes = np.stack([command.source.read(t) for t in frames])
-    if command.label is not None:
-        planes[planes != command.label] = 0
-    if not planes.any():
-        raise ValueError(f"“{command.source.name}” has no labels there")
-    return planes
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:

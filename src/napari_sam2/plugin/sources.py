@@ -70,6 +70,12 @@ class LabelSource:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the labels of a frame."""
+        dtype = np.dtype(self.data.dtype)
+        return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
     def read(self, t: int) -> NDArray[np.integer[Any]]:
         """(Y, X) labels on frame `t` of the stack; 0 where the layer has nothing."""
         if self.frames is None:
@@ -85,3 +91,30 @@ class LabelSource:
         seen[self.rows == NOWHERE] = 0
         seen[:, self.columns == NOWHERE] = 0
         return seen
+
+
+class LabelStack:
+    """Labels of a source as a (T, Y, X) array that is read one frame at a time.
+
+    Parameters
+    ----------
+    source : LabelSource
+        Where the labels are found.
+    shape : (int, int, int)
+        (T, Y, X) of the stack.
+    label : int or None
+        The only label that is taken; None takes all.
+    """
+
+    def __init__(self, source: LabelSource, shape: tuple[int, int, int], label: int | None) -> None:
+        self._source = source
+        self._label = label
+        self.shape = shape
+        self.dtype = source.dtype
+
+    def __getitem__(self, t: int) -> NDArray[np.integer[Any]]:
+        """(Y, X) labels of frame `t`."""
+        labels = self._source.read(t)
+        if self._label is not None:
+            labels[labels != self._label] = 0
+        return labels

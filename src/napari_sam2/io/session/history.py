@@ -14,6 +14,7 @@ from napari_sam2.tracking import ObjectState
 logger = logging.getLogger(__name__)
 
 BEGIN, TRACK, END, FOLD = "begin tracking", "track", "end tracking", "fold"
+ADOPT_LABELS = "adopt_labels"  # older files hold the labels themselves in place of their masks
 
 
 class History:
@@ -105,7 +106,7 @@ def _do(deed: Deed, annotation: Annotation) -> None:
         _track(deed, annotation)
         return
     method = annotation.fold if deed.name == FOLD else getattr(annotation, deed.name, None)
-    is_known = deed.name == FOLD or hasattr(method, "__wrapped__")
+    is_known = deed.name in (FOLD, ADOPT_LABELS) or hasattr(method, "__wrapped__")
     if method is None or not is_known:
         raise SessionError(f"the history tells of {deed.name!r}, which is not known")
     try:
