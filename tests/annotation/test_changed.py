@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.runs import Run
 
 from .helpers import click, mask, seen
 from .stand_in import SHAPE, StandInTracker
@@ -109,3 +110,24 @@ def test_cleared_masks_at_the_end_are_to_be_tracked(clicked) -> None:
     clicked.clear_masks(2, range(3, LENGTH))
     assert rest(clicked) == [(t, (2,)) for t in range(3, LENGTH)]
     assert mask(clicked, LENGTH - 1, 2).any()
+
+
+def test_a_frame_without_a_mask_between_tracked_ones_is_left_out(clicked) -> None:
+    list(clicked.propagate())
+    clicked.clear_masks(2, [2])  # as a damaged frame, which a run passes over, leaves it
+    assert clicked.objects_to_track() == ()
+
+
+def test_a_run_counts_its_steps(clicked) -> None:
+    run = Run(clicked.propagate(), clicked.total_steps())
+    assert [result.t for result in iter(run.advance, None)] == list(range(LENGTH))
+    assert (run.done, run.total, run.damaged) == (LENGTH, LENGTH, set())
+
+
+def test_a_run_that_is_closed_keeps_what_is_done(clicked) -> None:
+    run = Run(clicked.propagate(), clicked.total_steps())
+    run.advance()
+    run.advance()
+    run.close()
+    assert run.advance() is None
+    assert clicked.undo_text == "track 2 objects over 2 frames"
