@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+class StackOfLabels(Protocol):
+    """A (T, Y, X) array of labels that is read one frame at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, Y, X)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """An integer type."""
+
+    def __getitem__(self, t: int, /) -> ArrayLike:
+        """(Y, X) labels of frame `t`."""
+
+
 class Adoption(Roster):
     """Takes over what another program, or a person before, has segmented.
 
@@ -31,7 +46,9 @@ class Adoption(Roster):
 
     on_progress: Callable[[int, int], None] | None = None
 
-    def adopt_labels(self, labels: ArrayLike, t: int | None = None) -> tuple[int, ...]:
+    def adopt_labels(
+        self, labels: ArrayLike | StackOfLabels, t: int | None = None
+    ) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
         The model sees a mask when it is needed, not now. A movie of labels is read one frame at a
@@ -57,7 +74,9 @@ class Adoption(Roster):
         ValueError, TypeError
             If the labels do not fit the stack, or are no labels. Nothing is adopted then.
         """
-        given: Any = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        given: Any = labels
+        if not hasattr(labels, "dtype"):
+            given = np.asarray(labels)
         frames = self._frames_of(given, t)
         masks: dict[int, dict[int, PixelMask]] = {}
 

@@ -325,10 +325,14 @@ class OpenDocument:
             start, stop, command.direction, object_ids, until_locked=until_locked
         )
         where = (start, stop, command.direction, changed or object_ids)
-        # with nothing new to track, all of it is tracked again
-        options = {"until_locked": until_locked, "only_changed": bool(changed)}
-        total = self.annotation.total_steps(*where, **options)
-        self._run = Run(self.annotation.propagate(*where, **options), total)
+        only_changed = bool(changed)  # with nothing new to track, all of it is tracked again
+        total = self.annotation.total_steps(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        steps = self.annotation.propagate(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        self._run = Run(steps, total)
         self._tell(TrackStarted(self.image, total))
 
     def _is_visible(self, t: int, object_id: int) -> bool:

@@ -109,8 +109,17 @@ class LabelStack:
     def __init__(self, source: LabelSource, shape: tuple[int, int, int], label: int | None) -> None:
         self._source = source
         self._label = label
-        self.shape = shape
-        self.dtype = source.dtype
+        self._shape = shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, Y, X) of the stack."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the labels."""
+        return self._source.dtype
 
     def __getitem__(self, t: int) -> NDArray[np.integer[Any]]:
         """(Y, X) labels of frame `t`."""
