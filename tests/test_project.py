@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -26,11 +27,15 @@ def modules_of(floor: str) -> list[Path]:
     return sorted((SOURCE / floor).rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Full names of all that a module imports, wherever in it; not what only type checkers see."""
+def imported(path: Path, *, with_types: bool = False) -> set[str]:
+    """Full names of all that a module imports, anywhere in it.
+
+    What only type checkers import counts if `with_types` is set.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if is_for_types and not with_types:
             node.body = []
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -50,6 +55,24 @@ def test_floor_imports_only_floors_below(floor: str) -> None:
     for path in modules_of(floor):
         floors = {name.split(".")[1] for name in imported(path) if name.startswith("napari_sam2.")}
         assert not floors & set(above), f"{path.relative_to(ROOT)} imports from a floor above"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports that only type checkers see count as well."""
+    modules = {
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts): path
+        for path in SOURCE.rglob("*.py")
+    }
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {
+        module: {
+            name if name in modules else name.rpartition(".")[0]
+            for name in imported(path, with_types=True)
+            if name.startswith("napari_sam2.")
+        }
+        for module, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises a CycleError that names the circle
 
 
 @pytest.mark.parametrize("floor", ENGINE)

@@ -28,6 +28,7 @@ class Cell:
     logit: float
     base: Cell | None = None
     prompt: Prompt | None = None
+    basis: int | None = None
 
     @property
     def is_visible(self) -> bool:
@@ -221,8 +222,11 @@ class StandInTracker:
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> Iterator[FrameResult]:
-        return self._carry(self._plan(start, stop, direction, object_ids, until_locked))
+        return self._carry(
+            self._plan(start, stop, direction, object_ids, until_locked, only_changed)
+        )
 
     def total_steps(
         self,
@@ -232,8 +236,9 @@ class StandInTracker:
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> int:
-        return len(self._plan(start, stop, direction, object_ids, until_locked))
+        return len(self._plan(start, stop, direction, object_ids, until_locked, only_changed))
 
     def labels(self, t: int, winners: tuple[int, ...] = ()) -> np.ndarray:
         self._check_frame(t)
@@ -345,7 +350,8 @@ class StandInTracker:
             for before, now in zip(self.centres[source_t], self.centres[t], strict=True):
                 if (source.mask & (self._distance(before) < RADIUS / 2)).any():
                     mask |= self._distance(now) < RADIUS
-        return Cell(mask, _noise(object_id, t, int(mask.sum())))
+        basis = self._as_masklet(object_id).basis()
+        return Cell(mask, _noise(object_id, t, int(mask.sum())), basis=basis)
 
     def _plan(
         self,
@@ -354,6 +360,7 @@ class StandInTracker:
         direction: str,
         object_ids: Iterable[int] | None,
         until_locked: bool,
+        only_changed: bool,
     ) -> list[Step]:
         length = self.shape[0]
         first, end = 0 if start is None else start, length if stop is None else stop
@@ -365,7 +372,14 @@ class StandInTracker:
         spans = {key: span for key, span in self.spans.items() if span is not None}
         masklets = {key: self._as_masklet(key) for key in chosen}
         frames = range(first, end)
-        return plan_steps(frames, direction, masklets, spans, until_locked=until_locked)
+        return plan_steps(
+            frames,
+            direction,
+            masklets,
+            spans,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
 
     def _as_masklet(self, object_id: int) -> Masklet:
         """What a plan looks at: where there are cells, prompts and locks."""

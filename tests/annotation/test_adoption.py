@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.entries import Called, Entry
+from tests.lazy_labels import LazyLabels
 
 from .helpers import click, seen
 from .stand_in import SHAPE, StandInTracker
@@ -66,6 +68,35 @@ def test_bad_labels_are_refused(
     with pytest.raises(error, match=match):
         annotation.adopt_labels(labels, t)
     assert not annotation.objects
+
+
+def test_labels_of_a_movie_are_read_one_frame_at_a_time(annotation: Annotation) -> None:
+    labels = np.stack([two_squares()] * SHAPE[0])
+    lazy = LazyLabels(labels)
+    assert annotation.adopt_labels(lazy) == (3, 7)
+    assert lazy.asked == list(range(SHAPE[0]))
+    assert lazy.most_alive <= 2
+    assert np.array_equal(annotation.labels, labels)
+
+
+def test_a_label_that_comes_late_gets_an_id_that_is_free(annotation, tracker) -> None:
+    click(annotation, tracker, 3)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[0, 2:6, 2:6] = 3
+    labels[1, 2:6, 2:6] = 4  # by then the id of the object of label 3
+    assert annotation.adopt_labels(labels) == (4, 5)
+
+
+def test_the_journal_is_told_the_masks_and_not_the_frames(annotation: Annotation) -> None:
+    told: list[Entry] = []
+    annotation.follow_journal(told.extend)
+    annotation.adopt_labels(np.stack([two_squares()] * SHAPE[0]))
+    (call,) = [entry for entry in told if isinstance(entry, Called)]
+    other = Annotation(StandInTracker())
+    getattr(other, call.name)(**call.arguments)
+    assert seen(other) == seen(annotation)
+    masks = [mask for there in call.arguments["masks"].values() for mask in there.values()]
+    assert sum(mask.crop.size for mask in masks) == SHAPE[0] * (36 + 48)
 
 
 def test_failed_adoption_leaves_nothing(annotation: Annotation, tracker: StandInTracker) -> None:

@@ -21,6 +21,7 @@ CHANGE_NOTHING = {
     "locked_frames",
     "new_object_id",
     "next_doubtful",
+    "objects_to_track",
     "prompt",
     "prompts",
     "repair_labels",
@@ -30,7 +31,8 @@ CHANGE_NOTHING = {
     "total_steps",
     "work",
 }
-TOLD_OTHERWISE = {"fold", "grouped", "propagate"}  # by the frames that come, and as folded groups
+# as masks, by the frames that come, and as folded groups
+TOLD_OTHERWISE = {"adopt_labels", "fold", "grouped", "propagate"}
 
 
 @pytest.fixture

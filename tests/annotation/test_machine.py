@@ -157,6 +157,13 @@ class AnnotationMachine(RuleBasedStateMachine):
         self.did(len(written))
         self.is_open = False  # what another propagation writes later is a step of its own
 
+    @rule(direction=directions)
+    def track_what_changed(self, direction: str) -> None:
+        written = list(self.annotation.propagate(direction=direction, only_changed=True))
+        assert self.annotation.objects_to_track(direction=direction) == ()
+        self.did(len(written))
+        self.is_open = False
+
     @precondition(lambda self: isinstance(self.tracker, StandInTracker))
     @rule(t=frames)
     def propagate_until_it_fails(self, t: int) -> None:

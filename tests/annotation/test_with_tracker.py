@@ -42,6 +42,42 @@ def annotation(model: Sam2, world: World) -> Annotation:
     return annotation
 
 
+def test_a_run_that_was_stopped_is_continued_with_the_same_masks(
+    annotation: Annotation, model: Sam2, world: World
+) -> None:
+    list(islice(annotation.propagate(direction="both"), 4))
+    continued = [r.t for r in annotation.propagate(direction="both", only_changed=True)]
+    assert continued == [4, 5, 6, 7]
+    whole = Annotation(Tracker(model, world.images))
+    for object_id in (1, 2):
+        whole.add_points(0, object_id, [world.centre(0, object_id)], [1])
+    list(whole.propagate(direction="both"))
+    assert seen(annotation) == seen(whole)
+
+
+def test_a_correction_during_a_run_is_carried_by_the_next_one(
+    annotation: Annotation, world: World
+) -> None:
+    run = annotation.propagate(direction="both")
+    list(islice(run, 4))
+    correct(annotation, world)
+    list(run)
+    assert annotation.objects_to_track(direction="both") == (1,)
+    results = list(annotation.propagate(direction="both", only_changed=True))
+    assert {result.object_ids for result in results} == {(1,)}
+    assert annotation.objects_to_track(direction="both") == ()
+
+
+def test_masks_of_another_model_are_to_be_tracked_again(
+    annotation: Annotation, world: World
+) -> None:
+    list(annotation.propagate())
+    other = Annotation(Tracker(build_tiny_model(seed=2), world.images))
+    other.take_over(annotation.work())
+    assert annotation.objects_to_track() == ()
+    assert other.objects_to_track() == (1, 2)
+
+
 def correct(annotation: Annotation, world: World) -> None:
     annotation.add_points(3, 1, [world.centre(3, 2)], [0])
 

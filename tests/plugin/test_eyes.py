@@ -6,7 +6,7 @@ import pytest
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.plugin.documents import OpenDocument
 from napari_sam2.plugin.eyes import SIDE, InputShown, ShowInput, look
-from napari_sam2.plugin.messages import ImageSource
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.plugin.widgets.eyes_box import caption
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model

@@ -19,7 +19,6 @@ from napari_sam2.plugin.messages import (
     Command,
     DownloadEnded,
     EngineListed,
-    ImageSource,
     ListEngine,
     LoadModel,
     ModelChoice,
@@ -27,6 +26,7 @@ from napari_sam2.plugin.messages import (
     OpenImage,
 )
 from napari_sam2.plugin.models import Models
+from napari_sam2.plugin.sources import ImageSource
 from tests.tracking.tiny import build_tiny_model, tiny_config
 from tests.worlds import discs_that_cross
 

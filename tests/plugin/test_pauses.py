@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.plugin.documents import OpenDocument
-from napari_sam2.plugin.messages import AddPoint, Failed, ImageSource, Track, TrackEnded, Undo
-from napari_sam2.plugin.runs import Part, Reach, Run, pause_before
+from napari_sam2.plugin.messages import AddPoint, Failed, Track, TrackEnded, Undo
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.tracking import FrameOutOfReach
 
 from .world import FRAMES, ThresholdEngine, disc, disc_centre, movie
@@ -89,14 +89,29 @@ def test_a_change_in_between_lets_it_begin_anew(drive: Drive) -> None:
     assert drive.read == list(range(FRAMES))
 
 
-def test_objects_of_different_first_frames_are_all_carried_back() -> None:
-    run = Run(iter(()), Part(Reach("both", 0, 9), (1, 2, 3)), 9, last=6)
-    parts = pause_before(7, run, {1: 2, 2: 5, 3: 0}).parts
-    assert [part.arguments for part in parts] == [
-        (7, 9, "forward", (1, 2, 3)),
-        (0, 2, "both", (1,)),
-        (0, 5, "both", (2,)),
-    ]
+def test_a_correction_made_while_tracking_is_carried_with_the_next_cell(drive: Drive) -> None:
+    drive.click(0)
+    drive.document.perform(Track(1, "forward"))
+    for _ in range(3):
+        drive.document.advance()
+    drive.click(1)
+    while drive.document.is_tracking:
+        drive.document.advance()
+    drive.click(0, object_id=2)
+    drive.track("forward")
+    assert drive.document.annotation.undo_text == f"track 2 objects over {FRAMES} frames"
+
+
+def test_objects_of_different_first_frames_are_all_carried_back(drive: Drive) -> None:
+    drive.click(2)
+    drive.click(5, object_id=2)
+    drive.gone = {7}
+    drive.track()
+    drive.gone.clear()
+    drive.track()
+    assert drive.read == [7, 4, 3, 2, 1, 0]
+    objects = [set(np.unique(frame)) - {0} for frame in drive.document.annotation.labels]
+    assert objects == [{1, 2}] * FRAMES
 
 
 def test_damaged_frames_are_named_at_the_end(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:

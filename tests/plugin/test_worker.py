@@ -9,6 +9,7 @@ import pytest
 
 from napari_sam2.plugin import messages as m
 from napari_sam2.plugin.engine import LoadedModel
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.plugin.worker import InferenceThread
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
@@ -40,7 +41,7 @@ class Conversation:
     def open(self, data=None):
         """Load the model and open the tiny world; gives its labels."""
         self.ask(m.LoadModel("near"))
-        answer = self.ask(m.OpenImage(1, m.ImageSource(movie() if data is None else data)))
+        answer = self.ask(m.OpenImage(1, ImageSource(movie() if data is None else data)))
         return next(c.labels for c in answer.changes if isinstance(c, m.LabelsReady))
 
 
@@ -92,7 +93,7 @@ def test_a_refused_click_changes_nothing_and_says_why(talk):
         m.SetBox(1, 0, 1, None),
         m.RemovePoints(1, 0, 1, ((1.0, 1.0),)),
         m.LoadModel("nowhere"),
-        m.OpenImage(2, m.ImageSource(np.zeros((2, 2, 2, 2), np.uint8))),
+        m.OpenImage(2, ImageSource(np.zeros((2, 2, 2, 2), np.uint8))),
     ],
 )
 def test_the_thread_survives_what_cannot_be_done(talk, command):
@@ -103,7 +104,7 @@ def test_the_thread_survives_what_cannot_be_done(talk, command):
 
 
 def test_clicks_before_a_model_is_there_wait_for_it(talk):
-    talk.thread.send(m.OpenImage(1, m.ImageSource(movie())))
+    talk.thread.send(m.OpenImage(1, ImageSource(movie())))
     talk.thread.send(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
     talk.ask(m.LoadModel("nowhere"))
     talk.ask(m.LoadModel("near"))
@@ -127,7 +128,7 @@ def test_cancel_stops_before_the_next_frame(talk, gate):
 
 def test_a_run_for_a_second_image_waits_for_the_first(talk, gate):
     talk.open()
-    talk.ask(m.OpenImage(2, m.ImageSource(movie())))
+    talk.ask(m.OpenImage(2, ImageSource(movie())))
     for image in (1, 2):
         talk.ask(m.AddPoint(image, 0, 1, disc_centre(0, 0)))
     for image in (1, 2):
@@ -139,7 +140,7 @@ def test_a_run_for_a_second_image_waits_for_the_first(talk, gate):
 
 def test_cancel_also_drops_a_run_that_waits(talk, gate):
     talk.open()
-    talk.ask(m.OpenImage(2, m.ImageSource(movie())))
+    talk.ask(m.OpenImage(2, ImageSource(movie())))
     for image in (1, 2):
         talk.ask(m.AddPoint(image, 0, 1, disc_centre(0, 0)))
     for image in (1, 2):
@@ -219,7 +220,7 @@ def test_closing_drops_commands_that_wait():
     engine.load_model = load_model
     talk = Conversation(engine)
     talk.thread.send(m.LoadModel("near"))
-    talk.thread.send(m.OpenImage(1, m.ImageSource(movie())))
+    talk.thread.send(m.OpenImage(1, ImageSource(movie())))
     is_loading.wait(10)
     assert not talk.thread.close(timeout_s=0.05)
     may_load.set()
@@ -241,6 +242,8 @@ class Discs:
     """Labels of the first disc, as another tool has made them."""
 
     name = "discs"
+
+    dtype = np.dtype(np.uint8)
 
     def __init__(self, on_read=lambda t: None):
         self.on_read = on_read

@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.engine import LoadedModel, OpenedImage
-from napari_sam2.plugin.messages import ImageSource, ModelChoice
+from napari_sam2.plugin.messages import ModelChoice
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
@@ -132,14 +133,30 @@ class ThresholdTracker:
         return self.result(t, object_id)
 
     def propagate(
-        self, start=None, stop=None, direction="both", object_ids=None, *, until_locked=False
+        self,
+        start=None,
+        stop=None,
+        direction="both",
+        object_ids=None,
+        *,
+        until_locked=False,
+        only_changed=False,
     ) -> Iterator[FrameResult]:
-        return self._steps(self._plan(start, stop, direction, object_ids, until_locked))
+        return self._steps(
+            self._plan(start, stop, direction, object_ids, until_locked, only_changed)
+        )
 
     def total_steps(
-        self, start=None, stop=None, direction="both", object_ids=None, *, until_locked=False
+        self,
+        start=None,
+        stop=None,
+        direction="both",
+        object_ids=None,
+        *,
+        until_locked=False,
+        only_changed=False,
     ) -> int:
-        return len(self._plan(start, stop, direction, object_ids, until_locked))
+        return len(self._plan(start, stop, direction, object_ids, until_locked, only_changed))
 
     def labels(self, t: int, winners=()) -> np.ndarray:
         frame = np.zeros(self.shape[1:], np.int32)
@@ -204,10 +221,17 @@ class ThresholdTracker:
         entry = self._masklets.get(object_id, Masklet()).prompted.get(t)
         return entry.prompt if entry else empty_prompt(t, object_id)
 
-    def _plan(self, start, stop, direction, object_ids, until_locked) -> list[Step]:
+    def _plan(self, start, stop, direction, object_ids, until_locked, only_changed) -> list[Step]:
         frames = range(start or 0, self.shape[0] if stop is None else stop)
         masklets = {key: self._masklets[key] for key in object_ids or self.object_ids}
-        return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
+        return plan_steps(
+            frames,
+            direction,
+            masklets,
+            self._spans,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
 
     def _steps(self, steps: list[Step]) -> Iterator[FrameResult]:
         for step in steps:
@@ -222,7 +246,8 @@ class ThresholdTracker:
         source = masklet.records.get(step.t + (-1 if step.direction == "forward" else 1))
         spots, _ = ndimage.label(self._bright[step.t])
         hit = np.unique(spots[self._pixels(source) & (spots > 0)]) if source else np.array([0])
-        masklet.records[step.t] = spot(np.isin(spots, hit[hit > 0]), step.direction)
+        tracked = spot(np.isin(spots, hit[hit > 0]), step.direction)
+        masklet.records[step.t] = replace(tracked, basis=masklet.basis())
 
     def _results(self, t: int, object_ids: tuple[int, ...]) -> FrameResult:
         records = [self._masklets[object_id].records[t] for object_id in object_ids]

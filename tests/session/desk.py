@@ -62,6 +62,7 @@ def masks(annotation: Annotation) -> dict[tuple[int, int], Any]:
             record.logits().tobytes(),
             record.pointer.tobytes(),
             record.direction,
+            record.basis,
             record.window,
             None if record.painted is None else record.painted.full().tobytes(),
         )

@@ -42,6 +42,15 @@ def test_the_next_result_is_the_same(saved, annotation, world, reopened) -> None
     assert same_seen(other, annotation)
 
 
+def test_what_is_to_be_tracked_is_known_after_opening(saved, annotation, world, reopened) -> None:
+    list(annotation.propagate())
+    annotation.add_points(3, 2, [world.centre(3, 2)], [1])
+    saved.save()
+    saved.close()
+    assert annotation.objects_to_track() == (2,)
+    assert reopened().annotation.objects_to_track() == (2,)
+
+
 def test_locks_names_and_reviews_come_back(saved, annotation, reopened) -> None:
     annotation.rename_object(1, "Mütterchen 母")
     annotation.lock(1, [1, 2])

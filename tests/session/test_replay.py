@@ -60,6 +60,11 @@ def group(annotation: Annotation, world: World) -> None:
         annotation.rename_object(99, "nobody")
 
 
+def import_labels(annotation: Annotation, world: World) -> None:
+    annotation.adopt_labels(world.labels)
+    list(annotation.propagate())
+
+
 def review(annotation: Annotation, world: World) -> None:
     list(annotation.propagate())
     annotation.lock(1, [2, 3])
@@ -71,7 +76,9 @@ def review(annotation: Annotation, world: World) -> None:
     annotation.remove_object(2)
 
 
-@pytest.mark.parametrize("work", [correct_while_tracking, undo_and_go_on, group, review])
+@pytest.mark.parametrize(
+    "work", [correct_while_tracking, undo_and_go_on, group, review, import_labels]
+)
 def test_the_same_model_gives_the_same(
     path: Path, model: Sam2, world: World, work: Callable[..., None]
 ) -> None:
@@ -102,6 +109,13 @@ def test_unknown_deeds_are_refused(model: Sam2, world: World) -> None:
     for name in ("__init__", "labels", "events", "follow_journal", "system"):
         with pytest.raises(SessionError, match="not known"):
             repeated((Deed(0.0, name, {}),), model, world)
+
+
+def test_labels_that_were_imported_by_an_older_version_are_imported_again(
+    model: Sam2, world: World
+) -> None:
+    deed = Deed(0.0, "adopt_labels", {"labels": world.labels[0], "t": 0})
+    np.testing.assert_array_equal(repeated((deed,), model, world).labels[0], world.labels[0])
 
 
 # The command
@@ -146,6 +160,14 @@ def done(tmp_path: Path, path: Path, model: Sam2, world: World) -> Annotation:
 def test_the_command_writes_the_same_labels(run, done: Annotation, path: Path) -> None:
     code, told = run("replay", str(path), "-o", "labels.tif")
     assert code == 0, told
+    np.testing.assert_array_equal(read_labels("labels.tif")[0], done.labels)
+
+
+def test_the_command_tracks_what_was_changed_since(run, done: Annotation, path: Path) -> None:
+    code, told = run("replay", str(path), "-o", "labels.tif", "--track-changed")
+    assert code == 0, told
+    assert "because they had changed: 1" in told
+    list(done.propagate(direction="both", only_changed=True))
     np.testing.assert_array_equal(read_labels("labels.tif")[0], done.labels)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,25 @@ def test_shows_object_where_it_was_pointed_at_by_the_first_round(
     prompt: Prompt, expected: bool
 ) -> None:
     assert prompt.shows_object(0) is expected
+
+
+GIVEN = Prompt(3, 1).with_points([[2, 3]], [1])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Prompt(4, 1).with_points([[2, 3]], [1]),
+        Prompt(3, 1).with_points([[2, 4]], [1]),
+        Prompt(3, 1).with_points([[2, 3]], [0]),
+        GIVEN.with_points([[2, 3]], [1]),
+        GIVEN.with_box((0, 0, 5, 5)),
+        Prompt(3, 1).with_mask(np.eye(8, dtype=bool)),
+    ],
+)
+def test_digest_differs_where_something_else_was_given(other: Prompt) -> None:
+    assert other.digest != GIVEN.digest
+
+
+def test_digest_is_the_same_for_another_object() -> None:
+    assert replace(GIVEN, object_id=9).digest == GIVEN.digest

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObject
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.entries import Called
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
 from napari_sam2.annotation.roster import Roster
-from napari_sam2.tracking.pixels import masks_of
+from napari_sam2.tracking.pixels import PixelMask, masks_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
+
+
+class StackOfLabels(Protocol):
+    """A (T, Y, X) array of labels that is read one frame at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, Y, X)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """An integer type."""
+
+    def __getitem__(self, t: int, /) -> ArrayLike:
+        """(Y, X) labels of frame `t`."""
 
 
 class Adoption(Roster):
@@ -30,23 +46,27 @@ class Adoption(Roster):
 
     on_progress: Callable[[int, int], None] | None = None
 
-    @journaled
-    def adopt_labels(self, labels: ArrayLike, t: int | None = None) -> tuple[int, ...]:
+    def adopt_labels(
+        self, labels: ArrayLike | StackOfLabels, t: int | None = None
+    ) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
-        The model sees a mask when it is needed, not now. `on_progress` is called after each frame.
+        The model sees a mask when it is needed, not now. A movie of labels is read one frame at a
+        time, so an array on a disk is never in memory as a whole. `on_progress` is called after
+        each frame.
 
         Parameters
         ----------
         labels : (Y, X) or (T, Y, X) integers
-            Labels of frame `t`, or of all frames; 0 is background.
+            Labels of frame `t`, or of all frames; 0 is background. Any array whose frames are
+            read by their index will do, with the attributes ``shape`` and ``dtype``.
         t : int, optional
             The frame of (Y, X) labels.
 
         Returns
         -------
         tuple of int
-        The object of each label, in the order of the labels: the label itself where no object
+            The object of each label, in the order of the labels: the label itself where no object
             has that id, else a new id.
 
         Raises
@@ -54,71 +74,114 @@ class Adoption(Roster):
         ValueError, TypeError
             If the labels do not fit the stack, or are no labels. Nothing is adopted then.
         """
-        given = np.asarray(labels)
-        frames = self._checked_labels(given, t)
-        masks = {frame: masks_of(plane) for frame, plane in frames.items()}
-        found: dict[int, list[int]] = defaultdict(list)  # frames by label
-        for frame, present in masks.items():
-            for label in present:
-                found[label].append(frame)
-        ids = self._ids_for(sorted(found))
+        given: Any = labels
+        if not hasattr(labels, "dtype"):
+            given = np.asarray(labels)
+        frames = self._frames_of(given, t)
+        masks: dict[int, dict[int, PixelMask]] = {}
+
+        def read() -> Iterator[tuple[int, dict[int, PixelMask]]]:
+            for frame in frames:
+                masks[frame] = _masks_on(given if t is not None else given[frame])
+                yield frame, masks[frame]
+
+        with self._journal.call() as is_outermost:
+            chosen = self._adopt(read(), len(frames))
+            if chosen and is_outermost:
+                self._journal.tell(Called("adopt_masks", {"masks": masks}))
+        return chosen
+
+    @journaled
+    def adopt_masks(self, masks: Mapping[int, Mapping[int, PixelMask]]) -> tuple[int, ...]:
+        """Make an object of every label, as `adopt_labels` does, from the masks themselves.
+
+        Parameters
+        ----------
+        masks : mapping of int to mapping of int to PixelMask
+            (Y, X) mask, not empty, of each label on each frame.
+
+        Returns
+        -------
+        tuple of int
+            The object of each label, in the order of the labels.
+
+        Raises
+        ------
+        ValueError
+            If a mask is empty or does not fit the stack. Nothing is adopted then.
+        """
+        return self._adopt(masks.items(), len(masks))
+
+    def _adopt(
+        self, masks: Iterable[tuple[int, Mapping[int, PixelMask]]], total: int
+    ) -> tuple[int, ...]:
+        """Give the tracker the masks of one frame after the other; if that fails, none of them."""
         tracker = self._content.tracker
         running = self._running()
+        ids: dict[int, int] = {}  # of the object, by label
+        found: dict[int, list[int]] = defaultdict(list)  # frames by label
         try:
-            for done, (frame, present) in enumerate(masks.items(), start=1):
+            for done, (frame, present) in enumerate(masks, start=1):
+                self._choose_ids(ids, present)
                 tracker.adopt_masks(frame, {ids[label]: mask for label, mask in present.items()})
+                for label in present:
+                    found[label].append(frame)
                 if self.on_progress is not None:
-                    self.on_progress(done, len(masks))
+                    self.on_progress(done, total)
         except BaseException:
             for object_id in set(ids.values()) & set(tracker.object_ids):
                 tracker.remove_object(object_id)
             raise
+        if not ids:
+            return ()
         actions: list[Action] = []
-        for label, object_id in ids.items():
+        for label, object_id in sorted(ids.items()):
             added = SetObject(object_id, None, AnnotatedObject(object_id))
             added.apply(self._content)
             there = frozenset(found[label])
             state = tracker.snapshot(object_id)
             actions += [added, SetMasklet(object_id, None, state, there, there)]
-        if not actions:
-            return ()
-        chosen = tuple(ids.values())
-        data = {"action": "adopt labels", "objects": list(chosen), "frames": sorted(frames)}
+        chosen = tuple(object_id for _, object_id in sorted(ids.items()))
+        frames = sorted(set().union(*found.values()))
+        data = {"action": "adopt labels", "objects": list(chosen), "frames": frames}
         noun = "object" if len(chosen) == 1 else "objects"
         group = Operation(f"adopt {len(chosen)} {noun}", tuple(actions), data)
         self._content.stale.update(chosen)
         self._settle(group, running, self._content.labels_for(max(chosen)))
         return chosen
 
-    def _checked_labels(self, labels: NDArray[Any], t: int | None) -> dict[int, NDArray[Any]]:
-        """The (Y, X) labels of each frame."""
+    def _choose_ids(self, ids: dict[int, int], labels: Iterable[int]) -> None:
+        """Add an id for each label that has none yet: its own where that is free."""
+        new = sorted(set(labels) - ids.keys())
+        taken = self._content.objects.keys() | set(ids.values())
+        next_id = max([self._content.largest_id, *ids.values(), *new], default=0) + 1
+        for label in new:
+            if label in taken:
+                ids[label], next_id = next_id, next_id + 1
+            else:
+                ids[label] = label
+
+    def _frames_of(self, labels: Any, t: int | None) -> Sequence[int]:
+        """The frames of labels that fit the stack."""
         shape = self.shape
         if labels.dtype.kind not in "iu":
             raise TypeError(f"labels must be integers; got {labels.dtype}")
         if labels.shape == shape[1:] and t is not None:
             self._content.check_frame(checked_integer(t, "frame"))
-            planes = {int(t): labels}
-        elif labels.shape == shape and t is None:
-            planes = dict(enumerate(labels))
-        else:
-            raise ValueError(
-                f"labels must be {shape}, or {shape[1:]} with their frame; "
-                f"got {labels.shape} and frame {t}"
-            )
-        if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) <= MAX_OBJECT_ID:
-            raise ValueError(
-                f"labels must be between 0 and {MAX_OBJECT_ID}; "
-                f"got {labels.min()} to {labels.max()}"
-            )
-        return planes
+            return (int(t),)
+        if labels.shape == shape and t is None:
+            return range(shape[0])
+        raise ValueError(
+            f"labels must be {shape}, or {shape[1:]} with their frame; "
+            f"got {labels.shape} and frame {t}"
+        )
 
-    def _ids_for(self, labels: list[int]) -> dict[int, int]:
-        """An id for each label, its own where that is free."""
-        next_id = max([self._content.largest_id, *labels], default=0) + 1
-        ids: dict[int, int] = {}
-        for label in labels:
-            if label in self._content.objects:
-                ids[label], next_id = next_id, next_id + 1
-            else:
-                ids[label] = label
-        return ids
+
+def _masks_on(labels: ArrayLike) -> dict[int, PixelMask]:
+    """The mask of each label of one frame."""
+    plane = np.asarray(labels)
+    if plane.size and not 0 <= int(plane.min()) <= int(plane.max()) <= MAX_OBJECT_ID:
+        raise ValueError(
+            f"labels must be between 0 and {MAX_OBJECT_ID}; got {plane.min()} to {plane.max()}"
+        )
+    return masks_of(plane)

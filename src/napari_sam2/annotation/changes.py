@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.annotation.actions import Group, Touched
 from napari_sam2.annotation.content import Content
-from napari_sam2.annotation.entries import journaled
 from napari_sam2.annotation.events import AnnotationEvents
-from napari_sam2.annotation.journal import UNDO_BYTES, Journal, Listener
+from napari_sam2.annotation.journal import UNDO_BYTES, Journal, Listener, journaled
 from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.propagation import OpenPropagation
 

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from napari_sam2.annotation.objects import checked_integer, checked_object_id
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.actions import Group
-    from napari_sam2.annotation.journal import Journal
-    from napari_sam2.annotation.propagation import Request
     from napari_sam2.tracking import ObjectState
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+
+@dataclass(frozen=True)
+class Request:
+    """What a propagation was asked for.
+
+    Attributes
+    ----------
+    start, stop : int or None
+        Range of frames ``[start, stop)``; None is the end of the stack.
+    direction : str
+        ``"forward"``, ``"backward"`` or ``"both"``.
+    object_ids : tuple of int or None
+        Objects to carry; None is all.
+    until_locked : bool
+        Whether each object stops before the first locked frame that it meets.
+    """
+
+    start: int | None
+    stop: int | None
+    direction: str
+    object_ids: tuple[int, ...] | None
+    until_locked: bool = False
+
+    @classmethod
+    def checked(
+        cls,
+        start: SupportsIndex | None,
+        stop: SupportsIndex | None,
+        direction: str,
+        object_ids: Iterable[SupportsIndex] | None,
+        until_locked: bool = False,
+    ) -> Request:
+        """Request with plain integers; a TypeError for anything else."""
+        return cls(
+            None if start is None else checked_integer(start, "start"),
+            None if stop is None else checked_integer(stop, "stop"),
+            direction,
+            None if object_ids is None else tuple(map(checked_object_id, object_ids)),
+            bool(until_locked),
+        )
+
+    def frames_in(self, length: int) -> range | None:
+        """Frames asked for in a stack of `length` frames; None if all of them."""
+        frames = range(*slice(self.start, self.stop).indices(length))
+        return None if len(frames) == length else frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +112,6 @@ class Advanced(Entry):
     t: int
     states: Mapping[int, ObjectState | None]
 
-    @property
-    def object_ids(self) -> tuple[int, ...]:
-        """The objects."""
-        return tuple(self.states)
-
 
 @dataclass(frozen=True, eq=False)
 class TookOver(Entry):
@@ -96,39 +132,3 @@ class Called(Entry):
 
     name: str
     arguments: Mapping[str, Any]
-
-
-class Journaled(Protocol):
-    """What has a journal that listens to calls."""
-
-    _journal: Journal
-
-
-Owner = TypeVar("Owner", bound=Journaled)
-
-
-def journaled(
-    method: Callable[Concatenate[Owner, Parameters], Result],
-) -> Callable[Concatenate[Owner, Parameters], Result]:
-    """Let the journal know of the calls of a method: those that change the document.
-
-    Calls that raise, and those made from within another call, are not told. All that one call
-    leaves in the journal is told together.
-    """
-    signature = inspect.signature(method)
-
-    @wraps(method)
-    def call(self: Owner, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        bound = signature.bind(self, *args, **kwargs)
-        _, *given = bound.arguments
-        for name in given:
-            if isinstance(bound.arguments[name], Iterator):  # it can be walked through only once
-                bound.arguments[name] = tuple(bound.arguments[name])
-        with self._journal.call() as is_outermost:
-            result = method(*bound.args, **bound.kwargs)
-            if is_outermost:
-                arguments = {name: bound.arguments[name] for name in given}
-                self._journal.tell(Called(method.__name__, arguments))
-        return result
-
-    return cast("Callable[Concatenate[Owner, Parameters], Result]", call)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from napari_sam2.annotation.actions import Group, held_bytes
 from napari_sam2.annotation.entries import (
+    Called,
     Entry,
     Folded,
     Forgotten,
@@ -16,6 +20,8 @@ from napari_sam2.annotation.entries import (
 )
 
 UNDO_BYTES = 2**30  # of the masks that undo and redo bring back
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 Listener = Callable[[Sequence[Entry]], None]
 
 
@@ -145,3 +151,39 @@ class Journal:
         entries, self._waiting = self._waiting, []
         if entries and self.listener is not None:
             self.listener(entries)
+
+
+class Journaled(Protocol):
+    """What has a journal that listens to calls."""
+
+    _journal: Journal
+
+
+Owner = TypeVar("Owner", bound=Journaled)
+
+
+def journaled(
+    method: Callable[Concatenate[Owner, Parameters], Result],
+) -> Callable[Concatenate[Owner, Parameters], Result]:
+    """Let the journal know of the calls of a method: those that change the document.
+
+    Calls that raise, and those made from within another call, are not told. All that one call
+    leaves in the journal is told together.
+    """
+    signature = inspect.signature(method)
+
+    @wraps(method)
+    def call(self: Owner, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        bound = signature.bind(self, *args, **kwargs)
+        _, *given = bound.arguments
+        for name in given:
+            if isinstance(bound.arguments[name], Iterator):  # it can be walked through only once
+                bound.arguments[name] = tuple(bound.arguments[name])
+        with self._journal.call() as is_outermost:
+            result = method(*bound.args, **bound.kwargs)
+            if is_outermost:
+                arguments = {name: bound.arguments[name] for name in given}
+                self._journal.tell(Called(method.__name__, arguments))
+        return result
+
+    return cast("Callable[Concatenate[Owner, Parameters], Result]", call)

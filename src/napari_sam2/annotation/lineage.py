@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.roster import Roster
 
 

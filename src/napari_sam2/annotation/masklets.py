@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.entries import Advanced, Began
+from napari_sam2.annotation.entries import Advanced, Began, Request
 from napari_sam2.annotation.objects import Score
-from napari_sam2.annotation.propagation import OpenPropagation, Request
+from napari_sam2.annotation.propagation import OpenPropagation
 
 if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult
@@ -26,6 +26,7 @@ class Masklets(Document):
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry masklets to other frames, writing the labels frame by frame.
 
@@ -47,6 +48,9 @@ class Masklets(Document):
             Objects to carry; all by default. Those that never had a prompt are left out.
         until_locked : bool
             Each object stops before the first locked frame that it meets on its way.
+        only_changed : bool
+            Leave out what was tracked since prompts and locks of the object last changed: so
+            corrections are carried, and a run that was stopped is continued where it was.
 
         Yields
         ------
@@ -66,6 +70,7 @@ class Masklets(Document):
             direction,
             request.object_ids,
             until_locked=request.until_locked,
+            only_changed=only_changed,
         )
         return self._follow(results, request, self._rewinds)
 
@@ -77,11 +82,63 @@ class Masklets(Document):
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> int:
         """How many results `propagate` yields at most with these arguments."""
         chosen = self._with_masklet(object_ids)
         tracker = self._content.tracker
-        return tracker.total_steps(start, stop, direction, chosen, until_locked=until_locked)
+        return tracker.total_steps(
+            start,
+            stop,
+            direction,
+            chosen,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
+
+    def objects_to_track(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+    ) -> tuple[int, ...]:
+        """Objects for which `propagate` with `only_changed` has something to do.
+
+        An object is one of them if any mask on its way is missing, or older than the prompts and
+        locks of the object. This is read from the masks themselves, so it holds after an undo, and
+        for a saved annotation that was opened, too.
+
+        Parameters
+        ----------
+        start, stop, direction, object_ids, until_locked
+            As for `propagate`.
+
+        Returns
+        -------
+        tuple of int
+            The objects, in the order of their ids.
+
+        Raises
+        ------
+        ValueError
+            As the tracker does: range outside the stack, unknown direction or object.
+        """
+        chosen = self._with_masklet(self._content.objects if object_ids is None else object_ids)
+        return tuple(
+            object_id
+            for object_id in sorted(chosen or ())
+            if self.total_steps(
+                start,
+                stop,
+                direction,
+                [object_id],
+                until_locked=until_locked,
+                only_changed=True,
+            )
+        )
 
     def score(self, t: int, object_id: int) -> Score | None:
         """What the model thinks of its mask of an object on frame `t`; None where it has none."""
@@ -128,7 +185,7 @@ class Masklets(Document):
 
     def _show(self, run: OpenPropagation, result: FrameResult) -> None:
         is_first = run.is_empty
-        run.add(result)
+        run.add(result.t, result.object_ids)
         self._content.stale.update(result.object_ids)
         outdated = self._content.withdrawals(self._content.compose((result.t,), result.object_ids))
         for withdrawal in outdated:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import (
     AnnotatedObject,
     checked_integer,

@@ -3,62 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.actions import Propagate, SetMasklet, SetReviewed
-from napari_sam2.annotation.objects import checked_integer, checked_object_id
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.content import Content
-    from napari_sam2.annotation.entries import Advanced
-    from napari_sam2.tracking import FrameResult, ObjectState
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a propagation was asked for.
-
-    Attributes
-    ----------
-    start, stop : int or None
-        Range of frames ``[start, stop)``; None is the end of the stack.
-    direction : str
-        ``"forward"``, ``"backward"`` or ``"both"``.
-    object_ids : tuple of int or None
-        Objects to carry; None is all.
-    until_locked : bool
-        Whether each object stops before the first locked frame that it meets.
-    """
-
-    start: int | None
-    stop: int | None
-    direction: str
-    object_ids: tuple[int, ...] | None
-    until_locked: bool = False
-
-    @classmethod
-    def checked(
-        cls,
-        start: SupportsIndex | None,
-        stop: SupportsIndex | None,
-        direction: str,
-        object_ids: Iterable[SupportsIndex] | None,
-        until_locked: bool = False,
-    ) -> Request:
-        """Request with plain integers; a TypeError for anything else."""
-        return cls(
-            None if start is None else checked_integer(start, "start"),
-            None if stop is None else checked_integer(stop, "stop"),
-            direction,
-            None if object_ids is None else tuple(map(checked_object_id, object_ids)),
-            bool(until_locked),
-        )
-
-    def frames_in(self, length: int) -> range | None:
-        """Frames asked for in a stack of `length` frames; None if all of them."""
-        frames = range(*slice(self.start, self.stop).indices(length))
-        return None if len(frames) == length else frames
+    from napari_sam2.annotation.entries import Request
+    from napari_sam2.tracking import ObjectState
 
 
 class OpenPropagation:
@@ -93,11 +45,11 @@ class OpenPropagation:
         objects, frames = len(self._frames_of), len(set(self._frames))
         return f"track {_counted(objects, 'object')} over {_counted(frames, 'frame')}"
 
-    def add(self, result: FrameResult | Advanced) -> None:
-        """Remember that the tracker wrote the masks of `result`."""
-        self._frames.append(result.t)
-        for object_id in result.object_ids:
-            self._frames_of.setdefault(object_id, set()).add(result.t)
+    def add(self, t: int, object_ids: Iterable[int]) -> None:
+        """Remember that the tracker wrote the masks of some objects on frame `t`."""
+        self._frames.append(t)
+        for object_id in object_ids:
+            self._frames_of.setdefault(object_id, set()).add(t)
 
     def group(self) -> Propagate | None:
         """All that was written so far as one undo step; None if nothing was."""

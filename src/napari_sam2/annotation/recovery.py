@@ -148,7 +148,7 @@ class Recovery:
         for object_id, state in entry.states.items():
             self._content.restore(object_id, state)
         if self._run is not None:
-            self._run.add(entry)
+            self._run.add(entry.t, entry.states)
         for withdrawal in self._content.withdrawals(self._content.compose((entry.t,))):
             withdrawal.apply(self._content)
 

@@ -17,8 +17,7 @@ from napari_sam2.annotation.actions import (
 )
 from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.content import Content
-from napari_sam2.annotation.entries import journaled
-from napari_sam2.annotation.journal import UNDO_BYTES
+from napari_sam2.annotation.journal import UNDO_BYTES, journaled
 from napari_sam2.annotation.objects import checked_integer
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 from napari_sam2.tracking import Tracker

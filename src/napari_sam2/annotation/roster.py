@@ -8,7 +8,7 @@ from typing import SupportsIndex
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import AnnotatedObject, Status, checked_object_id
 
 

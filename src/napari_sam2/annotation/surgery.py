@@ -16,7 +16,7 @@ from napari_sam2.annotation.actions import (
     SetObject,
     SetReviewed,
 )
-from napari_sam2.annotation.entries import journaled
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.lineage import Lineage
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
 

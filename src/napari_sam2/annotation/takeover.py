@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.annotation.actions import Group, SetMasklet, SetObject, SetReviewed, Touched
-from napari_sam2.annotation.entries import TookOver, journaled
+from napari_sam2.annotation.entries import TookOver
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.roster import Roster
 

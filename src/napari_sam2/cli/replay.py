@@ -43,6 +43,13 @@ def replay(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    track_changed: Annotated[
+        bool,
+        typer.Option(
+            "--track-changed",
+            help="Then track the objects that were corrected since, or whose tracking was stopped.",
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Repeat all clicks and tracking of a saved annotation, and write the labels."""
@@ -50,6 +57,7 @@ def replay(
         raise UsageError(f"labels are written as .tif; got {output.name}")
     check_outputs([output], overwrite)
 
+    from napari_sam2.cli import run
     from napari_sam2.io.session.images import ImageMovedError, find_image
     from napari_sam2.io.session.manifest import read_manifest
     from napari_sam2.io.tiff import write_labels
@@ -64,6 +72,9 @@ def replay(
     network = load(model or manifest.model.name, device, image_size, fast=fast, local=local)
     annotation = _empty(manifest, network, found)
     done = _repeat(saved, manifest, annotation)
+    if track_changed:
+        tracked = run.track_changed(annotation)
+        typer.echo(f"objects tracked again because they had changed: {tracked}")
     write_labels(output, annotation.labels, found.scale)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.cli.options import Direction
     from napari_sam2.tracking import Prompt
+    from napari_sam2.tracking.plan import Sweep
 
 
 @contextmanager
@@ -56,13 +57,34 @@ def carry_out(annotation: Annotation, prompts: Iterable[Prompt], direction: Dire
         for prompt in given:
             annotation.set_prompt(prompt)
             bar.advance(task)
-        total = annotation.total_steps(direction=direction.value)
-        task = bar.add_task("tracking", total=total, rate="")
-        start = time.perf_counter()
-        done = 0
-        for _ in annotation.propagate(direction=direction.value):
-            done += 1
-            bar.update(task, advance=1, rate=f"{_rate(done, start):.2f} frames/s")
+        return _track(annotation, bar, direction.value)
+
+
+def track_changed(annotation: Annotation) -> int:
+    """Carry, both ways, all objects that were changed since they were tracked.
+
+    Returns
+    -------
+    int
+        How many objects there were.
+    """
+    changed = annotation.objects_to_track(direction="both")
+    with progress_bar() as bar:
+        _track(annotation, bar, "both", only_changed=True)
+    return len(changed)
+
+
+def _track(
+    annotation: Annotation, bar: Progress, direction: Sweep, *, only_changed: bool = False
+) -> float:
+    """Carry the objects through the movie; returns frames per second."""
+    total = annotation.total_steps(direction=direction, only_changed=only_changed)
+    task = bar.add_task("tracking", total=total, rate="")
+    start = time.perf_counter()
+    done = 0
+    for _ in annotation.propagate(direction=direction, only_changed=only_changed):
+        done += 1
+        bar.update(task, advance=1, rate=f"{_rate(done, start):.2f} frames/s")
     return _rate(done, start)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.hooks import LayerData
+    from napari_sam2.plugin.layer_data import LayerData
 
 
 def open_window(

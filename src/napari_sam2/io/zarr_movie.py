@@ -68,7 +68,7 @@ def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
 
 def _axes_of(array: zarr.Array[Any]) -> str:
     named: Any = array.metadata.to_dict().get("dimension_names")
-    names = named or array.attrs.get("_ARRAY_DIMENSIONS")
+    names: Any = named or array.attrs.get("_ARRAY_DIMENSIONS")
     letters = "".join(_LETTERS.get(str(name).lower(), "?") for name in names or ())
     if len(letters) == array.ndim and "?" not in letters:
         return letters

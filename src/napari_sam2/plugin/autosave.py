@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.entries import Entry
     from napari_sam2.io.session.manifest import ModelInfo
     from napari_sam2.model import Sam2
-    from napari_sam2.plugin.messages import ImageSource
+    from napari_sam2.plugin.sources import ImageSource
     from napari_sam2.tracking import Tracker
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatchmethod
@@ -23,7 +23,6 @@ from napari_sam2.plugin.messages import (
     HistoryChanged,
     ImageCommand,
     ImageOpened,
-    ImageSource,
     ImportAdvanced,
     ImportEnded,
     LabelsReady,
@@ -47,17 +46,18 @@ from napari_sam2.plugin.messages import (
 from napari_sam2.plugin.outlines import rasterise
 from napari_sam2.plugin.painting import paint
 from napari_sam2.plugin.review_commands import review
-from napari_sam2.plugin.review_messages import LockFrames, Restructure, ReviewCommand
-from napari_sam2.plugin.runs import Part, Pause, Reach, Run, pause_before
+from napari_sam2.plugin.review_messages import Restructure, ReviewCommand
 from napari_sam2.plugin.saving_messages import SaveDocument, SavingChanged
+from napari_sam2.plugin.sources import ImageSource, LabelStack
 from napari_sam2.plugin.timeline_feed import TimelineFeed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.annotation.runs import Run
     from napari_sam2.plugin.engine import OpenedImage
     from napari_sam2.plugin.messages import Position
-    from napari_sam2.tracking import FrameResult, Prompt
+    from napari_sam2.tracking import Prompt
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +106,6 @@ class OpenDocument:
         self._is_cancelled = is_cancelled
         self._collected: list[Report] | None = None
         self._run: Run | None = None
-        self._pause: Pause | None = None
-        self._tracked: dict[int, list[Reach]] = {}  # by object, since its prompts last changed
         self.outlines = dict(outlines or {})
         self.timelines = TimelineFeed(image, self.annotation, self._tell)
         self._connect()
@@ -117,7 +115,7 @@ class OpenDocument:
     def _connect(self) -> None:
         events = self.annotation.events
         events.frame_changed.connect(lambda t: self._tell(FrameChanged(self.image, t)))
-        events.prompts_changed.connect(self._on_prompts_changed)
+        events.prompts_changed.connect(lambda t, k: self._tell(self._prompt(t, k)))
         events.objects_changed.connect(lambda: self._tell(self._objects()))
         events.history_changed.connect(lambda: self._tell(self._history()))
         events.labels_replaced.connect(lambda: self._tell(self._labels()))
@@ -153,10 +151,6 @@ class OpenDocument:
             self._report(report)
         else:
             self._collected.append(report)
-
-    def _on_prompts_changed(self, t: int, object_id: int) -> None:
-        self._forget_runs(object_id)
-        self._tell(self._prompt(t, object_id))
 
     def _labels(self) -> Report:
         return LabelsReady(self.image, self.annotation.labels)
@@ -255,7 +249,17 @@ class OpenDocument:
         if command.t is None:
             self._adopt_all(command)
         else:
-            self.annotation.adopt_labels(_labels_there(command, [command.t])[0], command.t)
+            self._adopt(command)
+
+    def _adopt(self, command: AdoptLabels) -> None:
+        """Import the labels of one frame, or of all frames, which are read one by one."""
+        labels = LabelStack(command.source, self.annotation.shape, command.label)
+        if command.t is None:
+            imported = self.annotation.adopt_labels(labels)
+        else:
+            imported = self.annotation.adopt_labels(labels[command.t], command.t)
+        if not imported:
+            raise ValueError(f"“{command.source.name}” has no labels there")
 
     def _adopt_all(self, command: AdoptLabels) -> None:
         """Import the labels of a whole movie, with progress, unless the user cancels it."""
@@ -270,7 +274,7 @@ class OpenDocument:
         self._report(ImportAdvanced(self.image, 0, len(frames)))
         self.annotation.on_progress = advance
         try:
-            self.annotation.adopt_labels(_labels_there(command, frames))
+            self._adopt(command)
         finally:
             self.annotation.on_progress = None
             self._report(ImportEnded(self.image))
@@ -293,22 +297,17 @@ class OpenDocument:
     def _(self, command: ReviewCommand) -> None:
         if isinstance(command, Restructure):
             self.cancel()
-            self._forget_runs()
-        elif isinstance(command, LockFrames):
-            self._forget_runs(command.object_id)
         for report in review(command, self.annotation):
             self._tell(report)
 
     @perform.register
     def _(self, command: Undo) -> None:
         self.cancel()
-        self._forget_runs()
         self.annotation.undo()
 
     @perform.register
     def _(self, command: Redo) -> None:
         self.cancel()
-        self._forget_runs()
         self.annotation.redo()
 
     @perform.register
@@ -319,39 +318,29 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: Track) -> None:
+        from napari_sam2.annotation.runs import Run  # brings torch, which is here by now
+
         if self._run is not None:
             raise ValueError("tracking is already under way")
-        if not self.annotation.prompts():
+        prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
+        if not prompted:
             raise ValueError("nothing to track yet: click a cell first")
-        reach = self._reach(command)
-        object_ids = command.object_ids or self._to_track(reach)
-        whole = Part(reach, object_ids)
-        parts, self._pause = self._parts(whole), None
-        until_locked = reach.until_locked
-        total = sum(
-            self.annotation.total_steps(*part.arguments, until_locked=until_locked)
-            for part in parts
+        start, stop = self._frames_of(command)
+        object_ids = command.object_ids or tuple(prompted)
+        until_locked = command.until_locked
+        changed = self.annotation.objects_to_track(
+            start, stop, command.direction, object_ids, until_locked=until_locked
         )
-        self._run = Run(self._steps(parts), whole, total)
+        where = (start, stop, command.direction, changed or object_ids)
+        only_changed = bool(changed)  # with nothing new to track, all of it is tracked again
+        total = self.annotation.total_steps(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        steps = self.annotation.propagate(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        self._run = Run(steps, total)
         self._tell(TrackStarted(self.image, total))
-
-    def _parts(self, whole: Part) -> tuple[Part, ...]:
-        """All that was asked for, or what a pause left of the same."""
-        pause = self._pause
-        return pause.parts if pause is not None and pause.whole == whole else (whole,)
-
-    def _steps(self, parts: tuple[Part, ...]) -> Iterator[FrameResult]:
-        for part in parts:
-            until_locked = part.reach.until_locked
-            yield from self.annotation.propagate(*part.arguments, until_locked=until_locked)
-
-    def _forget_runs(self, object_id: int | None = None) -> None:
-        """Let an object, or all, be tracked from the beginning."""
-        self._pause = None
-        if object_id is None:
-            self._tracked.clear()
-        else:
-            self._tracked.pop(object_id, None)
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None
@@ -363,21 +352,11 @@ class OpenDocument:
             raise ValueError(f"object {object_id} has no prompt on frame {t}")
         return prompt
 
-    def _reach(self, command: Track) -> Reach:
+    def _frames_of(self, command: Track) -> tuple[int, int]:
+        """First frame, and the one after the last, of those that are to be tracked."""
         start = 0 if command.start is None else max(0, command.start)
         frames = self.annotation.shape[0]
-        stop = frames if command.stop is None else min(frames, command.stop)
-        return Reach(command.direction, start, stop, command.until_locked)
-
-    def _to_track(self, reach: Reach) -> tuple[int, ...]:
-        """Objects not yet carried that far since their prompts changed; all if there is none."""
-        prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
-        behind = [
-            object_id
-            for object_id in prompted
-            if not any(done.covers(reach) for done in self._tracked.get(object_id, []))
-        ]
-        return tuple(behind or prompted)
+        return start, frames if command.stop is None else min(frames, command.stop)
 
     # The run
 
@@ -390,11 +369,10 @@ class OpenDocument:
         """Make one step of the run."""
         run = self._run
         assert run is not None
-        result = next(run.steps, None)
+        result = run.advance()
         if result is None:
             self._end("finished")
             return
-        run.took(result)
         self._tell(TrackAdvanced(self.image, run.done, result.t))
 
     def close(self) -> None:
@@ -417,46 +395,22 @@ class OpenDocument:
         """Give up a run that raised, or pause it; returns what the user can do, if anything."""
         from napari_sam2.tracking import FrameOutOfReach  # brings torch, which is here by now
 
-        run = self._run
-        if run is None:
+        if self._run is None:
             return ""
         if not isinstance(error, FrameOutOfReach):
             self._end("failed")
             return ""
         self._end("paused")
-        self._pause = pause_before(error.t, run, self._firsts(run.whole.object_ids))
         return f" · paused before frame {error.t}: press Track to go on from there"
-
-    def _firsts(self, object_ids: tuple[int, ...]) -> dict[int, int]:
-        """The first frame that was prompted, for each object."""
-        firsts: dict[int, int] = {}
-        for prompt in self.annotation.prompts():
-            firsts.setdefault(prompt.object_id, prompt.t)  # they come in the order of the frames
-        return {k: t for k, t in firsts.items() if k in object_ids}
 
     def _end(self, reason: Any) -> None:
         run, self._run = self._run, None
         assert run is not None
-        close = getattr(run.steps, "close", None)
-        if close is not None:
-            close()
-        if reason == "finished":
-            for object_id in run.whole.object_ids:
-                self._tracked.setdefault(object_id, []).append(run.whole.reach)
+        run.close()
         self._tell(TrackEnded(self.image, run.done, run.total, reason))
-        if run.passed_over:
-            frames = ", ".join(map(str, sorted(set(run.passed_over))))
+        if run.damaged:
+            frames = ", ".join(map(str, sorted(run.damaged)))
             self._tell(Failed(f"damaged frames were passed over: {frames}"))
-
-
-def _labels_there(command: AdoptLabels, frames: Sequence[int]) -> NDArray[np.integer[Any]]:
-    """(T, Y, X) labels of some frames, those alone that are to be taken over."""
-    planes = np.stack([command.source.read(t) for t in frames])
-    if command.label is not None:
-        planes[planes != command.label] = 0
-    if not planes.any():
-        raise ValueError(f"“{command.source.name}” has no labels there")
-    return planes
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import Annotation
     from napari_sam2.plugin.autosave import Autosave
-    from napari_sam2.plugin.messages import ImageSource
+    from napari_sam2.plugin.sources import ImageSource
     from napari_sam2.tracking import Frames
 
     Progress = Callable[[int, int], None]

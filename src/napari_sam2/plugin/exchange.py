@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from napari_sam2.plugin.hooks import layer_scale
 from napari_sam2.plugin.images import scale_source_of_state
+from napari_sam2.plugin.layer_data import layer_scale
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.hooks import LayerData
+    from napari_sam2.plugin.layer_data import LayerData
 
 PARENTS, NAMES = "parents", "names"  # keys in the metadata of a labels layer
 

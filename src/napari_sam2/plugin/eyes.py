@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from PIL import Image
 
-from napari_sam2.plugin.messages import ImageCommand, ImageReport, ImageSource
+from napari_sam2.plugin.messages import ImageCommand, ImageReport
+from napari_sam2.plugin.sources import ImageSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_sam2.plugin.messages import ImageSource
+from napari_sam2.plugin.sources import ImageSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

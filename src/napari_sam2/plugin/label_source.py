@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2.plugin.images import data_of, stack_shape
+from napari_sam2.plugin.sources import NOWHERE, LabelSource
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
-
-NOWHERE = -1
-
-
-@dataclass(frozen=True, eq=False)
-class LabelSource:
-    """Where the labels of each pixel of a stack are found; nothing is read before it is asked for.
-
-    Parameters
-    ----------
-    name : str
-        Of the layer.
-    data : array-like
-        (Y', X') or (T', Y', X') integers; read one frame at a time.
-    frames : (T,) integers or None
-        Frame of `data` for each frame of the stack, -1 where there is none; None if `data` is a
-        single frame, which then suits any frame.
-    rows, columns : (Y,) and (X,) integers
-        Row and column of `data` for each pixel of the stack, -1 outside.
-    """
-
-    name: str
-    data: Any
-    frames: NDArray[np.intp] | None
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-
-    def read(self, t: int) -> NDArray[np.integer[Any]]:
-        """(Y, X) labels on frame `t` of the stack; 0 where the layer has nothing."""
-        if self.frames is None:
-            plane = np.asarray(self.data[...])
-            plane = plane.reshape(plane.shape[-2:])
-        elif self.frames[t] == NOWHERE:
-            return np.zeros((len(self.rows), len(self.columns)), np.uint8)
-        else:
-            plane = np.asarray(self.data[int(self.frames[t])])
-        if plane.dtype == bool:
-            plane = plane.astype(np.uint8)
-        seen = plane[np.ix_(self.rows.clip(0), self.columns.clip(0))].copy()
-        seen[self.rows == NOWHERE] = 0
-        seen[:, self.columns == NOWHERE] = 0
-        return seen
 
 
 def label_source(layer: Labels, image: Image) -> LabelSource:

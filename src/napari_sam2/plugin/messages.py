@@ -19,45 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
-    from napari_sam2.io.file_scale import ScaleSource
-    from napari_sam2.plugin.label_source import LabelSource
+    from napari_sam2.plugin.sources import ImageSource, LabelSource
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
 Position = tuple[float, float]
 INCLUDE, EXCLUDE = 1, 0
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSource:
-    """What the engine needs to know of an image layer.
-
-    Parameters
-    ----------
-    data : array-like
-        (Y, X), (T, Y, X), or the same with 3 or 4 colours last; read one frame at a time by the
-        inference thread.
-    rgb : bool
-        Whether the last axis is colour.
-    contrast_limits : (float, float), optional
-        Black and white as the user has set them; None leaves them to robust percentiles.
-    name : str
-        As the user knows it.
-    path : str, optional
-        The file that it came from.
-    scale : ScaleSource, optional
-        What the layer tells of axes and scale, and the file that tells the rest.
-    session : str, optional
-        The saved annotation to go on with.
-    """
-
-    data: Any
-    rgb: bool = False
-    contrast_limits: tuple[float, float] | None = None
-    name: str = ""
-    path: str | None = None
-    scale: ScaleSource | None = None
-    session: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam2.io.session.images import FoundImage, ImageMovedError, find_image
 from napari_sam2.io.session.manifest import read_manifest
-from napari_sam2.plugin.hooks import layer_scale
 from napari_sam2.plugin.images import IMAGE_PATH, SESSION
+from napari_sam2.plugin.layer_data import layer_scale
 
 if TYPE_CHECKING:
     from napari_sam2.io.session.manifest import Manifest
-    from napari_sam2.plugin.hooks import LayerData
+    from napari_sam2.plugin.layer_data import LayerData
 
 PANEL = "SAM 2"
 

@@ -20,8 +20,9 @@ from napari_sam2.plugin.saving_messages import (
 if TYPE_CHECKING:
     from napari_sam2.io.session.manifest import ModelInfo
     from napari_sam2.io.session.shelf import Unsaved
-    from napari_sam2.plugin.messages import Command, ImageSource
+    from napari_sam2.plugin.messages import Command
     from napari_sam2.plugin.session import ImageSession
+    from napari_sam2.plugin.sources import ImageSource
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from napari_sam2.plugin.messages import Command, ImageCommand, ImageReport, Repo
 
 if TYPE_CHECKING:
     from napari_sam2.io.session.shelf import Unsaved
-    from napari_sam2.plugin.messages import ImageSource
+    from napari_sam2.plugin.sources import ImageSource
 
 
 @dataclass(frozen=True)

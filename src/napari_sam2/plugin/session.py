@@ -18,7 +18,6 @@ from napari_sam2.plugin.messages import (
     HistoryChanged,
     ImageOpened,
     ImageReport,
-    ImageSource,
     ImportAdvanced,
     ImportEnded,
     LabelsReady,
@@ -31,6 +30,7 @@ from napari_sam2.plugin.messages import (
 )
 from napari_sam2.plugin.review_messages import TimelineChanged
 from napari_sam2.plugin.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
+from napari_sam2.plugin.sources import ImageSource
 from napari_sam2.plugin.timelines import Summary, summarise
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_sam2.plugin.engine import EngineFactory, OpenedImage
-    from napari_sam2.plugin.messages import ImageSource, Outline
+    from napari_sam2.plugin.messages import Outline
+    from napari_sam2.plugin.sources import ImageSource
 
 logger = logging.getLogger(__name__)
 

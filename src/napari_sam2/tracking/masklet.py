@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
@@ -40,6 +41,21 @@ class Masklet:
     def nearest_anchor(self, t: int) -> int:
         """The anchor that is fewest frames away; of two, the earlier one."""
         return min(self.anchors(), key=lambda anchor: (abs(anchor - t), anchor))
+
+    def basis(self) -> int:
+        """Digest of what tracked masks go back to: all prompts, and the frames locked with a mask.
+
+        A mask that was tracked while it was another one is older than the prompts.
+        """
+        found = blake2b(repr(sorted(self.locked.keys() & self.records.keys())).encode())
+        for t in sorted(self.prompted):
+            found.update(self.prompted[t].prompt.digest)
+        return int.from_bytes(found.digest()[:7])  # an integer that any file can hold
+
+    def tracked(self) -> set[int]:
+        """Frames that were tracked since prompts and locks last changed."""
+        basis = self.basis()
+        return {t for t, record in self.records.items() if record.basis == basis}
 
     def is_fixed(self, t: int) -> bool:
         """Whether the model leaves a frame alone."""

@@ -51,6 +51,9 @@ class MaskRecord:
     anchor : int or None
         Of a tracked mask, the nearest frame on which a person had said where the object is; None
         where that was not noted.
+    basis : int or None
+        Of a tracked mask, the digest of the prompts and locks of its object when it was tracked;
+        None where that was not noted. A mask with another digest is older than its prompts.
     """
 
     corner: tuple[int, int]
@@ -64,6 +67,7 @@ class MaskRecord:
     window: Window
     painted: PixelMask | None = None
     anchor: int | None = None
+    basis: int | None = None
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""

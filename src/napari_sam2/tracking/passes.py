@@ -31,6 +31,7 @@ class Passes(Prompted):
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry masklets to other frames, one frame at a time.
 
@@ -51,6 +52,9 @@ class Passes(Prompted):
             Default: all.
         until_locked : bool
             Each object stops before the first locked frame that it meets on its way.
+        only_changed : bool
+            Leave out what was tracked since prompts and locks of the object last changed: so
+            corrections are carried, and a run that was stopped is continued where it was.
 
         Yields
         ------
@@ -64,7 +68,7 @@ class Passes(Prompted):
             If the range or the direction is wrong, or an object unknown (at once, before the first
             frame).
         """
-        return self._run(self._plan(start, stop, direction, object_ids, until_locked))
+        return self._run(self._plan(start, stop, direction, object_ids, until_locked, only_changed))
 
     def total_steps(
         self,
@@ -74,9 +78,10 @@ class Passes(Prompted):
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
+        only_changed: bool = False,
     ) -> int:
         """How many frames `propagate` with these arguments will hand out at most."""
-        return len(self._plan(start, stop, direction, object_ids, until_locked))
+        return len(self._plan(start, stop, direction, object_ids, until_locked, only_changed))
 
     def _plan(
         self,
@@ -85,6 +90,7 @@ class Passes(Prompted):
         direction: Sweep,
         object_ids: Iterable[int] | None,
         until_locked: bool,
+        only_changed: bool,
     ) -> list[Step]:
         start, stop = 0 if start is None else start, len(self._frames) if stop is None else stop
         if not 0 <= start < stop <= len(self._frames):
@@ -96,7 +102,14 @@ class Passes(Prompted):
         ids = self.object_ids if object_ids is None else object_ids
         masklets = {object_id: self._masklet(object_id) for object_id in ids}
         frames = range(start, stop)
-        return plan_steps(frames, direction, masklets, self._spans, until_locked=until_locked)
+        return plan_steps(
+            frames,
+            direction,
+            masklets,
+            self._spans,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
 
     def _run(self, steps: list[Step]) -> Iterator[FrameResult]:
         tidied = time.monotonic()
@@ -137,8 +150,11 @@ class Passes(Prompted):
             records = self._engine.track(t, jobs, direction)
             if self._area_guard:
                 records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
-            anchors = [self._masklets[k].nearest_anchor(t) for k in moving]
-            records = [replace(r, anchor=a) for r, a in zip(records, anchors, strict=True)]
+            masklets = [self._masklets[k] for k in moving]
+            records = [
+                replace(record, anchor=masklet.nearest_anchor(t), basis=masklet.basis())
+                for record, masklet in zip(records, masklets, strict=True)
+            ]
             self._engine.memorize(t, records)
             for object_id, record in zip(moving, records, strict=True):
                 self._masklets[object_id].records[t] = record

@@ -38,6 +38,7 @@ def plan_steps(
     spans: Mapping[int, range],
     *,
     until_locked: bool,
+    only_changed: bool = False,
 ) -> list[Step]:
     """Lay out a propagation: each object goes outward from its own anchors.
 
@@ -53,6 +54,8 @@ def plan_steps(
         Frames on which an object may have a mask, where they are limited.
     until_locked : bool
         The pass of an object ends before the first locked frame that it reaches.
+    only_changed : bool
+        The pass of an object begins where its masks are older than its prompts, or missing.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def plan_steps(
             path = [t for t in ahead if sign * (t - start) >= 0 and (span is None or t in span)]
             if until_locked:
                 path = _before_lock(path, masklets[object_id].locked.keys())
+            if only_changed:
+                path = _not_tracked(path, masklets[object_id])
             for t in path:
                 passing[t].append(object_id)
         steps.extend(Step(t, direction, tuple(ids)) for t, ids in passing.items() if ids)
@@ -93,3 +98,20 @@ def _before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
         elif has_left:
             return path[:index]
     return path
+
+
+def _not_tracked(path: list[int], masklet: Masklet) -> list[int]:
+    """The frames of a path from the first one on that was not tracked with the present prompts.
+
+    A frame without a mask before others that were tracked is damaged, or was cleared: it does not
+    count. Where nothing was tracked yet, the path is whole, with the prompts that it begins on.
+    """
+    tracked = masklet.tracked()
+    last = max((index for index, t in enumerate(path) if t in tracked), default=-1)
+    has_begun = False
+    for index, t in enumerate(path):
+        if t in tracked:
+            has_begun = True
+        elif not masklet.is_fixed(t) and (t in masklet.records or index > last):
+            return path[index:] if has_begun else path
+    return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -68,6 +70,17 @@ class Prompt:
     def is_empty(self) -> bool:
         """Whether nothing was given."""
         return not len(self.points) and self.box is None and self.mask is None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Digest of the frame and all that was given on it, whatever the number of the object."""
+        found = blake2b(repr((self.t, self.box and tuple(map(float, self.box)))).encode())
+        for given in (self.points, self.labels, self.rounds):
+            found.update(np.asarray(given, np.float64).tobytes())
+        if self.mask is not None:
+            found.update(repr((self.mask.corner, self.mask.crop.shape)).encode())
+            found.update(np.packbits(self.mask.crop).tobytes())
+        return found.digest()
 
     def shows_object(self, number: int) -> bool:
         """Whether a person had shown the object by this round, so that it must be visible."""

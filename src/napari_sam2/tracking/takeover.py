@@ -72,7 +72,7 @@ class Translator:
 
     def _translated(self, record: MaskRecord, is_exact: bool) -> MaskRecord:
         if record.size == self._renderer.size:
-            return replace(record, pointer=np.zeros(0, np.float32))
+            return replace(record, pointer=np.zeros(0, np.float32), basis=None)
         mask = record.painted or self._drawn_by_other(record)
         drawn = draw_record(mask, self._grid.choose(mask.extent), self._renderer.size)
         return replace(

@@ -37,11 +37,11 @@ from napari_sam2.annotation.entries import (
     Forgotten,
     Recorded,
     Redone,
+    Request,
     TookOver,
     Undone,
 )
 from napari_sam2.annotation.objects import AnnotatedObject
-from napari_sam2.annotation.propagation import Request
 from napari_sam2.annotation.takeover import Work
 from napari_sam2.io.session.parts import Batch, Deed, Masks, Properties
 from napari_sam2.tracking import ObjectState, Prompt
@@ -139,6 +139,7 @@ CALLS: Final = (
     Call("add_object", Annotation.add_object),
     Call("add_points", Annotation.add_points),
     Call("adopt_labels", Annotation.adopt_labels),
+    Call("adopt_masks", Annotation.adopt_masks),
     Call("clear_masks", Annotation.clear_masks),
     Call("clear_prompts", Annotation.clear_prompts),
     Call("divide_object", Annotation.divide_object),
