@@ -48,7 +48,8 @@ def test_every_action_and_entry_has_a_tag() -> None:
 def test_every_call_that_a_journal_tells_has_a_tag() -> None:
     methods = inspect.getmembers(Annotation, lambda member: hasattr(member, "__wrapped__"))
     told = {name for name, _ in methods} - {"grouped"}  # a context manager is wrapped, too
-    assert told == {call.method.__name__ for call in CALLS}
+    only_in_old_files = {Annotation.adopt_labels.__name__}
+    assert told == {call.method.__name__ for call in CALLS} - only_in_old_files
 
 
 def test_two_kinds_cannot_have_one_tag() -> None:
