@@ -33,9 +33,9 @@ import torch
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.actions import describe_prompt
-from napari_sam2.io.session.folder import SessionFolder
-from napari_sam2.io.session.reading import make_tracker
-from napari_sam2.io.session.subject import ImageOrigin, subject_of
+from napari_sam2.io.project.folder import ProjectFolder
+from napari_sam2.io.project.reading import make_tracker
+from napari_sam2.io.project.subject import ImageOrigin, subject_of
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
 from tests.worlds import World, discs_that_cross
@@ -152,9 +152,9 @@ def work(path: Path, seed: int, pipe: Connection) -> None:
     torch.set_num_threads(1)
     world = discs_that_cross()
     annotation = Annotation(Tracker(build_tiny_model(), world.images))
-    tracker = annotation._content.tracker
+    tracker = annotation._state.tracker
     about = subject_of(tracker, world.images, ImageOrigin("movie"), "tiny")
-    folder = SessionFolder.create(path, annotation, about)
+    folder = ProjectFolder.create(path, annotation, about)
     pipe.send(("kept", state_of(annotation)))
 
     def keep(entries: Sequence[Any]) -> None:
@@ -238,7 +238,7 @@ def _compare(path: Path, told: list[tuple[str, str]]) -> Outcome:
     world = discs_that_cross()
     model = build_tiny_model()
     try:
-        folder = SessionFolder.open(path, lambda found: make_tracker(found, model, world.images))
+        folder = ProjectFolder.open(path, lambda found: make_tracker(found, model, world.images))
     except (ValueError, OSError) as error:
         return Outcome(len(kept), True, str(error))
     is_lost = state_of(folder.annotation) not in allowed

@@ -3,7 +3,7 @@
     QT_QPA_PLATFORM=offscreen python benchmarks/lanes.py [FRAMES] [OBJECTS]
 
 Every object has masks on most frames, with gaps, locks, doubts and a prompt on every hundredth
-frame; with ``PROMPTED=1`` on every frame, as adopted labels have. Times are medians and 95th
+frame; with ``PROMPTED=1`` on every frame, as imported labels have. Times are medians and 95th
 percentiles of the time on the processor, in milliseconds; a screen with 60 Hz has 16 ms a frame.
 """
 

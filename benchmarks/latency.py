@@ -45,7 +45,9 @@ class Window:
         _, truth = self.viewer.open_sample("napari-sam2", "synthetic")
         self.truth: np.ndarray[Any, Any] = truth.data
         self.viewer.layers.remove(truth)
-        wait_until(lambda: self.controller.session is not None and self.controller.session.is_open)
+        wait_until(
+            lambda: self.controller.image_state is not None and self.controller.image_state.is_open
+        )
         self.viewer.dims.set_current_step(0, 0)
         self.viewer.reset_view()
         settle(1.0)
@@ -67,7 +69,10 @@ class Window:
 
     def click(self, t: int, cell: int) -> tuple[float, float]:
         """Click a cell; returns milliseconds until its point and its mask are there."""
-        points, session = self.controller.session.layers.points.layer, self.controller.session
+        points, image_state = (
+            self.controller.image_state.layers.points.layer,
+            self.controller.image_state,
+        )
         at = self._on_canvas((t, *ndimage.center_of_mass(self.truth[t] == cell)))
         count = len(points.data)
         start = time.perf_counter()
@@ -79,7 +84,7 @@ class Window:
         drawn = (time.perf_counter() - start) * 1000
         if len(points.data) != count + 1:
             raise RuntimeError("the click did not make a point")
-        wait_until(lambda: not session.is_waiting)
+        wait_until(lambda: not image_state.is_waiting)
         return drawn, (time.perf_counter() - start) * 1000
 
     def track_for(self, seconds: float) -> None:
@@ -102,7 +107,7 @@ class Window:
 
     def _on_canvas(self, coordinates: tuple[float, ...]) -> QPoint:
         camera = getattr(self.viewer, "scene", self.viewer).camera
-        layer = self.controller.session.layers.points.layer
+        layer = self.controller.image_state.layers.points.layer
         y, x = layer.data_to_world(coordinates)[-2:]
         centre_y, centre_x = camera.center[-2:]
         return QPoint(

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_sam2 import Tracker, load_model
-from napari_sam2.evaluation.truth import open_labels
+from napari_sam2.evaluation.ground_truth import open_labels
 from napari_sam2.io.movies import open_movie
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -120,7 +120,7 @@ def tracked(
 ) -> tuple[Masks, float]:
     """Masks by frame and object, and the seconds that a frame took."""
     tracker = Tracker(load_model("cells", "cpu", **settings), movie, windows=windows)  # type: ignore[arg-type]
-    tracker.adopt_masks(0, {k: first == k for k in object_ids})
+    tracker.import_masks(0, {k: first == k for k in object_ids})
     start, masks = time.process_time(), {}
     for result in tracker.propagate(direction="forward"):
         if result.t:

@@ -151,7 +151,7 @@ class OurMovie:
         self.tracker.add_points(0, 1, [(share[0] * side, share[1] * side) for share in CLICK], [1])
         state = self.tracker.snapshot(1)
         clicked = _small_cell(state.records[0])
-        engine = self.tracker._engine
+        engine = self.tracker._runner
         memory = engine.memorize(0, [clicked])[0]
         self._states = {}
         for object_id in range(1, objects + 1):
@@ -165,7 +165,7 @@ class OurMovie:
     def track(self, frames: int, *, cached: bool) -> None:
         """Track some frames, for the first time or with their features at hand."""
         if not cached:
-            self.tracker._engine.features.clear()
+            self.tracker._runner.features.clear()
         for object_id, state in self._states.items():
             self.tracker.restore(object_id, state)
         for _ in self.tracker.propagate(FULL, FULL + frames, "forward"):

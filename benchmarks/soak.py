@@ -106,7 +106,7 @@ class User:
         """Dock the widget and wait until it can be used."""
         self.panel = self._panel_type(self.viewer)
         self.dock = self.viewer.window.add_dock_widget(self.panel, name="SAM 2")
-        self.wait_for(lambda: self.session is not None and self.session.is_open)
+        self.wait_for(lambda: self.image_state is not None and self.image_state.is_open)
 
     def click(self) -> None:
         """Put a point on a bright place, or anywhere."""
@@ -114,14 +114,14 @@ class User:
         places = np.argwhere(self.movie[t] > self.movie[t].mean())
         y, x = self._random.choice(places.tolist())
         self.go_to(t)
-        self.session.layers.points.layer.add([t, y, x])
+        self.image_state.layers.points.layer.add([t, y, x])
 
     def draw_box(self) -> None:
         """Draw a rectangle."""
         t = self._random.randrange(len(self.movie))
         self.go_to(t)
         box = [[t, 4, 4], [t, 4, 30], [t, 30, 30], [t, 30, 4]]
-        self.session.layers.shapes.layer.add_rectangles([np.array(box, float)])
+        self.image_state.layers.shapes.layer.add_rectangles([np.array(box, float)])
 
     def toggle_sign(self) -> None:
         """Include or exclude."""
@@ -133,7 +133,7 @@ class User:
 
     def choose_object(self) -> None:
         """Take one of the cells."""
-        self.panel.controller.choose_object(self._random.choice(self.session.object_ids))
+        self.panel.controller.choose_object(self._random.choice(self.image_state.object_ids))
 
     def remove_object(self) -> None:
         """Delete the current cell."""
@@ -168,7 +168,7 @@ class User:
 
     def change_contrast(self) -> None:
         """Another contrast, and let the model see it."""
-        image = self.session.image
+        image = self.image_state.image
         image.contrast_limits = (0, self._random.randrange(3000, 5000))
         self.panel.controller.use_contrast()
 
@@ -193,7 +193,7 @@ class User:
 
     def remove_a_layer(self) -> None:
         """Delete one of our layers and bring it back."""
-        self.viewer.layers.remove(self.session.layers.points.layer)
+        self.viewer.layers.remove(self.image_state.layers.points.layer)
         self._process_events(5)
         self.panel.controller.restore_layers()
 
@@ -208,7 +208,7 @@ class User:
         self.viewer.layers.clear()
         self._process_events(5)
         self.open_image()
-        self.wait_for(lambda: self.session is not None and self.session.is_open)
+        self.wait_for(lambda: self.image_state is not None and self.image_state.is_open)
 
     # The day
 
@@ -231,9 +231,9 @@ class User:
         return name
 
     @property
-    def session(self) -> Any:
-        """The session of the image."""
-        return self.panel.controller.session
+    def image_state(self) -> Any:
+        """The state of the image."""
+        return self.panel.controller.image_state
 
     def go_to(self, t: int) -> None:
         """Show a frame."""
@@ -244,7 +244,8 @@ class User:
         """Wait until nothing is under way."""
         self.wait_for(
             lambda: (
-                self.session is None or not (self.session.is_waiting or self.session.is_tracking)
+                self.image_state is None
+                or not (self.image_state.is_waiting or self.image_state.is_tracking)
             )
         )
 

@@ -24,8 +24,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.controller import Controller
-    from napari_sam2.plugin.layers import ImageLayers
+    from napari_sam2.plugin.layers.image_layers import ImageLayers
+    from napari_sam2.plugin.window.controller import Controller
 
 BARS_S = {
     "import napari_sam2": 0.2,
@@ -115,11 +115,13 @@ def _steps(controller: Controller) -> dict[str, Callable[[], bool]]:
     """What has to be true after each step, in the order in which they come."""
 
     def layers() -> ImageLayers | None:
-        return None if controller.session is None else controller.session.layers
+        return None if controller.image_state is None else controller.image_state.layers
 
     return {
         "clicks are taken": lambda: bool((found := layers()) and found.points),
-        "embedded model is ready": lambda: bool(controller.session and controller.session.is_open),
+        "embedded model is ready": lambda: bool(
+            controller.image_state and controller.image_state.is_open
+        ),
         "shapes can be drawn": lambda: bool((found := layers()) and found.shapes),
     }
 

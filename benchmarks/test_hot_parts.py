@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_sam2 import Tracker, load_model
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.claims import RANK_TRACKED, Layer, compose, hidden
+from napari_sam2.tracking.composition import RANK_TRACKED, Layer, compose, hidden
 from napari_sam2.tracking.masks import MaskRecord, Renderer, pack_logits
 from napari_sam2.tracking.windows import Window
 
@@ -79,7 +79,7 @@ def test_memory_attention(benchmark: Benchmark, model: Sam2, objects: int) -> No
 
 def test_tracked_frame_of_ten_objects(benchmark: Benchmark, tracker: Tracker) -> None:
     def forget() -> None:
-        tracker._engine.features.clear()
+        tracker._runner.features.clear()
 
     benchmark.pedantic(lambda: list(tracker.propagate(9, 10, "forward")), setup=forget, rounds=5)  # type: ignore[attr-defined]
 

@@ -52,7 +52,7 @@ def _folder(tmp_path: Path, model: Sam2, monkeypatch: pytest.MonkeyPatch) -> Non
     margins = [(0, 0), (0, 128 - discs.shape[1]), (0, 128 - discs.shape[2])]
     write_images(tmp_path / "movie.tif", np.pad(discs, margins))
     monkeypatch.chdir(tmp_path)
-    for place in ("napari_sam2", "napari_sam2.io.session.saving"):
+    for place in ("napari_sam2", "napari_sam2.io.project.saving"):
         monkeypatch.setattr(f"{place}.load_model", lambda *_, **__: model, raising=False)
 
 

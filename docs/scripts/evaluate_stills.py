@@ -15,10 +15,10 @@ import numpy as np
 
 from napari_sam2 import load_model
 from napari_sam2.cli.evaluate import hash_of_weights
+from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.protocols import image
-from napari_sam2.evaluation.truth import label_movie
 from napari_sam2.tracking import Frames
-from napari_sam2.training.stills import Still, find_stills, held_out
+from napari_sam2.training.pseudo_video import Still, find_stills, held_out
 
 PAGE = Path(__file__).parents[1] / "evaluation.md"
 BEGIN, END = "<!-- stills -->\n", "<!-- end of stills -->"

@@ -22,7 +22,7 @@ from napari_sam2 import load_model
 from napari_sam2.evaluation.clicks import centre_click
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.tracking import Frames, Tracker
-from napari_sam2.training.stills import Still, find_stills, held_out, warp_clip
+from napari_sam2.training.pseudo_video import Still, find_stills, held_out, warp_clip
 
 TILE, GAP = 96, 4  # pixels of the picture
 TRUTH, FOUND, CLICK = (90, 220, 90), (255, 80, 200), (255, 230, 60)

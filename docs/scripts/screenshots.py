@@ -123,7 +123,7 @@ class User:
     @property
     def steps_done(self) -> int:
         """Steps of the run that is on its way."""
-        progress = self.panel.controller.session.progress
+        progress = self.panel.controller.image_state.progress
         return 0 if progress is None else progress.done
 
     def open_sample(self) -> None:
@@ -132,7 +132,7 @@ class User:
         self.truth = truth.data
         self.viewer.layers.remove(truth)
         controller = self.panel.controller
-        wait_until(lambda: controller.session is not None and controller.session.is_open)
+        wait_until(lambda: controller.image_state is not None and controller.image_state.is_open)
         self.viewer.dims.set_current_step(0, 0)
         self.viewer.reset_view()
         settle(0.5)
@@ -171,7 +171,7 @@ class User:
         settle(0.5)
 
     def add_labels_of_another_tool(self) -> None:
-        """Have a Labels layer that the widget offers to adopt."""
+        """Have a Labels layer that the widget offers to import."""
         image = self.panel.controller.image
         place = {"scale": image.scale, "units": image.units, "axis_labels": image.axis_labels}
         self.viewer.add_labels(self.truth, name="Cellpose", **place)
@@ -192,8 +192,8 @@ class User:
 
     def settle(self) -> None:
         """Wait for answers and for the run to end."""
-        session = self.panel.controller.session
-        wait_until(lambda: not session.is_waiting and not session.is_tracking)
+        image_state = self.panel.controller.image_state
+        wait_until(lambda: not image_state.is_waiting and not image_state.is_tracking)
         settle(0.2)
 
     @property
@@ -202,7 +202,7 @@ class User:
 
     def _on_canvas(self, coordinates: tuple[float, ...]) -> QPoint:
         camera = getattr(self.viewer, "scene", self.viewer).camera
-        layer = self.panel.controller.session.layers.points.layer
+        layer = self.panel.controller.image_state.layers.points.layer
         y, x = layer.data_to_world(coordinates)[-2:]
         centre_y, centre_x = camera.center[-2:]
         return QPoint(

@@ -32,7 +32,7 @@ __all__ = [
 
 # Modules that define the names, or that add to them what is done with files.
 _HOME_OF_NAME = {
-    "Annotation": "napari_sam2.io.session.saving",
+    "Annotation": "napari_sam2.io.project.saving",
     "FrameResult": "napari_sam2.tracking",
     "Frames": "napari_sam2.tracking",
     "Prompt": "napari_sam2.tracking",

@@ -139,11 +139,11 @@ class StandInTracker:
             raise ValueError(f"mask must be {self.shape[1:]}; got {np.shape(mask)}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_mask(mask))
 
-    def adopt_masks(self, t: int, masks: Mapping[int, Any]) -> None:
+    def import_masks(self, t: int, masks: Mapping[int, Any]) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
 
-    def take_over(self, object_id: int, state: State, kept: Collection[int] = ()) -> None:
+    def carry_over(self, object_id: int, state: State, kept: Collection[int] = ()) -> None:
         self.restore(object_id, state)
         for t, prompt in state.prompted.items():
             if t not in state.locked and t not in kept and prompt.round_numbers():

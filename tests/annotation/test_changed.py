@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.runs import Run
+from napari_sam2.annotation.runs import TrackingRun
 
 from .helpers import click, mask, seen
 from .stand_in import SHAPE, StandInTracker
@@ -119,13 +119,13 @@ def test_a_frame_without_a_mask_between_tracked_ones_is_left_out(clicked) -> Non
 
 
 def test_a_run_counts_its_steps(clicked) -> None:
-    run = Run(clicked.propagate(), clicked.total_steps())
+    run = TrackingRun(clicked.propagate(), clicked.total_steps())
     assert [result.t for result in iter(run.advance, None)] == list(range(LENGTH))
     assert (run.done, run.total, run.damaged) == (LENGTH, LENGTH, set())
 
 
 def test_a_run_that_is_closed_keeps_what_is_done(clicked) -> None:
-    run = Run(clicked.propagate(), clicked.total_steps())
+    run = TrackingRun(clicked.propagate(), clicked.total_steps())
     run.advance()
     run.advance()
     run.close()

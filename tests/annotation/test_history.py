@@ -126,7 +126,7 @@ class RecordingArray(np.ndarray):
     def over(cls, annotation: Annotation) -> list[int]:
         labels = annotation.labels.view(cls)
         cls.writes = []
-        annotation._content.labels = labels
+        annotation._state.labels = labels
         return cls.writes
 
     def __setitem__(self, key: np.ndarray, value: np.ndarray) -> None:
@@ -135,11 +135,11 @@ class RecordingArray(np.ndarray):
 
 
 def test_group_is_one_step(annotation: Annotation, tracker: StandInTracker) -> None:
-    with annotation.grouped("adopt two"):
+    with annotation.grouped("import two"):
         click(annotation, tracker, 1)
         click(annotation, tracker, 2)
-    assert [group.text for group in annotation.history] == ["adopt two"]
-    assert annotation.undo() == "adopt two"
+    assert [group.text for group in annotation.history] == ["import two"]
+    assert annotation.undo() == "import two"
     assert annotation.objects == {}
     annotation.redo()
     assert sorted(annotation.objects) == [1, 2]

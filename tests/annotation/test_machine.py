@@ -144,7 +144,7 @@ class AnnotationMachine(RuleBasedStateMachine):
     def adopt(self, t: int, corner: tuple[int, int], label: int) -> None:
         labels = np.zeros(SHAPE[1:], int)
         labels[corner[0] :, corner[1] :] = label
-        self.attempt(self.annotation.adopt_labels, labels, t)
+        self.attempt(self.annotation.import_labels, labels, t)
 
     @rule(direction=directions, count=st.integers(1, 9), start=frames, until_locked=st.booleans())
     def propagate(self, direction: str, count: int, start: int, until_locked: bool) -> None:
@@ -291,18 +291,18 @@ class AnnotationMachine(RuleBasedStateMachine):
 
     @invariant()
     def timelines_are_what_they_would_be_from_scratch(self) -> None:
-        content = self.annotation._content
-        kept = content.measures
+        document_state = self.annotation._state
+        kept = document_state.measures
         timelines = {key: self.annotation.timeline(key) for key in self.annotation.objects}
-        content.measures = Measures(SHAPE[0])
-        content.measures.mark(range(SHAPE[0]))
-        content.measures.update(content.labels)
+        document_state.measures = Measures(SHAPE[0])
+        document_state.measures.mark(range(SHAPE[0]))
+        document_state.measures.update(document_state.labels)
         for key, timeline in timelines.items():
             for one, other in zip(
-                astuple(timeline), astuple(make_timeline(content, key)), strict=True
+                astuple(timeline), astuple(make_timeline(document_state, key)), strict=True
             ):
                 np.testing.assert_array_equal(one, other)
-        content.measures = kept
+        document_state.measures = kept
 
     @invariant()
     def labels_have_no_stray_ids(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis.stateful import rule
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.entries import Entry, Undone
+from napari_sam2.annotation.journal_entries import Entry, Undone
 from napari_sam2.annotation.recovery import Recovery, largest_id, properties
 
 from .helpers import click, seen

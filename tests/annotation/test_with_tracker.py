@@ -20,7 +20,7 @@ from .helpers import mask, seen
 from .stand_in import RADIUS, SHAPE, disc_centres
 from .test_machine import AnnotationMachine
 
-NETWORK_PARTS = ("encode_frame", "attend", "decode", "memorize", "adopt_mask")
+NETWORK_PARTS = ("encode_frame", "attend", "decode", "memorize", "import_mask")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_masks_of_another_model_are_to_be_tracked_again(
 ) -> None:
     list(annotation.propagate())
     other = Annotation(Tracker(build_tiny_model(seed=2), world.images))
-    other.take_over(annotation.work())
+    other.carry_over(annotation.work())
     assert annotation.objects_to_track() == ()
     assert other.objects_to_track() == (1, 2)
 
@@ -148,7 +148,7 @@ def merge(annotation: Annotation, world: World) -> None:
 
 
 def adopt(annotation: Annotation, world: World) -> None:
-    annotation.adopt_labels(world.labels[7], 7)
+    annotation.import_labels(world.labels[7], 7)
 
 
 CHANGES = [

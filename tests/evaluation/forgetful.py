@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from napari_sam2.evaluation.truth import LabelledMovie
+from napari_sam2.evaluation.ground_truth import LabelledMovie
 from napari_sam2.tracking import FrameResult, Frames
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_sam2.evaluation.baseline import ClassicalTracker, linked, regions_of
-from napari_sam2.evaluation.kinds import PromptKind
+from napari_sam2.evaluation.ground_truth import label_movie
+from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.protocols import image, offline, vos
-from napari_sam2.evaluation.truth import label_movie
 from napari_sam2.tracking import Frames
 
 

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from napari_sam2.cli import main
+from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.protocols import offline, online, vos
-from napari_sam2.evaluation.truth import label_movie
 from napari_sam2.io.tiff import write_labels
 from tests import worlds
 from tests.tracking.tiny import build_tiny_model

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.evaluation.kinds import PromptKind
+from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
+from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.protocols import image, offline, online, vos
-from napari_sam2.evaluation.truth import LabelledMovie, label_movie
 from tests.evaluation.forgetful import Forgetful
 from tests.evaluation.worlds import drawn
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.evaluation.kinds import PromptKind
+from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.plot import write_plot
+from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.protocols import image, online, vos
 from napari_sam2.evaluation.report import Report, as_dict, as_text, write_csv, write_json
-from napari_sam2.evaluation.truth import label_movie
 from tests.evaluation.forgetful import Forgetful
 from tests.evaluation.worlds import drawn
 

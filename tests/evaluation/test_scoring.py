@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.scoring import matched_ids, score
-from napari_sam2.evaluation.truth import label_movie
 from tests.evaluation.worlds import drawn
 
 TRUTH = label_movie(drawn("1..2..", "1..2..", "1..2.."))

@@ -166,7 +166,7 @@ def test_masks_in_a_field_of_16k_cost_what_they_cover() -> None:
     stack = da.zeros((1000, side, side), np.uint8, chunks=(1, 2048, 2048))
     tracker = Tracker(build_tiny_model(), Frames(stack, contrast_limits=(0, 255)))
     cell = PixelMask((side, side), corner, np.ones((40, 60), bool))
-    tracker.adopt_masks(500, {1: cell})
+    tracker.import_masks(500, {1: cell})
     tracker.lock(1, [500])
     part, labels = tracker.relabel(500, np.zeros((side, side), np.uint8), {1})
     assert part == cell.window

@@ -73,5 +73,5 @@ def test_memory_encoder(model: Sam2, seen: list[FrameFeatures]) -> None:
 def test_painted_masks(model: Sam2, seen: list[FrameFeatures]) -> None:
     masks = torch.zeros(2, 1, SIDE, SIDE)
     masks[0, 0, 5:20, 5:20] = masks[1, 0, 30:50, 10:40] = 1
-    alone = [model.adopt_mask(seen[i], masks[i : i + 1]).pointer for i in range(2)]
-    assert close(model.adopt_mask(FrameFeatures.stack(seen), masks).pointer, alone)
+    alone = [model.import_mask(seen[i], masks[i : i + 1]).pointer for i in range(2)]
+    assert close(model.import_mask(FrameFeatures.stack(seen), masks).pointer, alone)

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.tracking import Frames, Prompt, Tracker, engine
+from napari_sam2.tracking import Frames, Prompt, Tracker
+from napari_sam2.tracking import network_runner as engine
 from napari_sam2.tracking.masks import pack_logits
 
 from .comparison import disc_centre, our_model, relative_difference, two_discs

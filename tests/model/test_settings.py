@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_sam2.model import PRESETS, PromptTensors, Sam2, build_model, load_model
-from napari_sam2.tracking.engine import inference
+from napari_sam2.tracking.network_runner import inference
 from tests.tracking.tiny import tiny_config
 
 from .comparison import random_image

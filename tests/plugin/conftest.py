@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from napari_sam2.plugin.panel import SamPanel
-from napari_sam2.plugin.warming import warm_shapes
+from napari_sam2.plugin.startup.warming import warm_shapes
 
 from . import hands, world
 
@@ -36,20 +36,20 @@ class Desk:
         return self.panel.controller
 
     @property
-    def session(self):
-        return self.controller.session
+    def image_state(self):
+        return self.controller.image_state
 
     @property
     def points(self):
-        return self.session.layers.points.layer
+        return self.image_state.layers.points.layer
 
     @property
     def shapes(self):
-        return self.session.layers.shapes.layer
+        return self.image_state.layers.shapes.layer
 
     @property
     def labels(self):
-        return self.session.layers.labels
+        return self.image_state.layers.labels
 
     def go_to(self, t: int) -> None:
         self.viewer.dims.set_current_step(0, t)
@@ -72,14 +72,15 @@ class Desk:
     def settle(self) -> None:
         """Wait until every edit has its answer, nothing is being tracked, and all is shown."""
         self.qtbot.waitUntil(
-            lambda: not self.session.is_waiting and not self.session.is_tracking, timeout=60000
+            lambda: not self.image_state.is_waiting and not self.image_state.is_tracking,
+            timeout=60000,
         )
         self.breathe()
         self.qtbot.waitUntil(lambda: not self.panel.is_behind)
 
     def prompt(self, t: int, object_id: int = 1):
         """What the document was last heard to hold."""
-        shown = self.session.prompts.get((t, object_id))
+        shown = self.image_state.prompts.get((t, object_id))
         return None if shown is None else shown.prompt
 
     def press_track(self) -> None:
@@ -98,7 +99,7 @@ class Desk:
 def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what goes wrong on purpose out of the log of the person."""
     path = tmp_path_factory.getbasetemp() / "log" / "napari-sam2.log"
-    monkeypatch.setattr("napari_sam2.plugin.log_file.log_path", lambda: path)
+    monkeypatch.setattr("napari_sam2.plugin.startup.log_file.log_path", lambda: path)
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ def open_desk(make_napari_viewer, qtbot) -> Iterator[Callable[..., Desk]]:
         dock = viewer.window.add_dock_widget(panel, name="SAM 2")
         desk = Desk(viewer, panel, dock, engine, qtbot)
         desks.append(desk)
-        if panel.controller.session is not None:
-            qtbot.waitUntil(lambda: panel.controller.session.is_open, timeout=20000)
+        if panel.controller.image_state is not None:
+            qtbot.waitUntil(lambda: panel.controller.image_state.is_open, timeout=20000)
             desk.go_to(0)
             qtbot.waitUntil(lambda: not panel.is_behind)
         return desk
@@ -153,6 +154,6 @@ def notifications(monkeypatch) -> Notifications:
         told.messages.append(message)
 
     for name in ("show_error", "show_warning", "show_info"):
-        monkeypatch.setattr(f"napari_sam2.plugin.controller.{name}", tell)
-    monkeypatch.setattr("napari_sam2.plugin.saving_widgets.show_error", tell)
+        monkeypatch.setattr(f"napari_sam2.plugin.window.controller.{name}", tell)
+    monkeypatch.setattr("napari_sam2.plugin.widgets.saving_widgets.show_error", tell)
     return told

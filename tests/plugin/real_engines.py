@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from napari_sam2.plugin.engine import LoadedModel, Sam2Engine
-from napari_sam2.plugin.messages import ModelChoice
+from napari_sam2.plugin.inference.engine import LoadedModel, Sam2Engine
+from napari_sam2.plugin.protocol.messages import ModelChoice
 from tests.tracking.tiny import build_tiny_model
 
 

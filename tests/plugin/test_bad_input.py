@@ -14,17 +14,17 @@ def test_an_image_that_the_model_cannot_read_is_told(open_desk, notifications):
     nothing = np.full((3, 32, 32), np.nan, np.float32)
     desk = open_desk(nothing, contrast_limits=(0, 1), engine=TinyEngine())
     desk.points.add([0, 10, 10])
-    desk.qtbot.waitUntil(lambda: not desk.session.is_waiting, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not desk.image_state.is_waiting, timeout=20000)
     desk.qtbot.waitUntil(lambda: len(desk.points.data) == 0)
     assert "no finite values" in notifications.only()
-    assert not desk.session.objects
+    assert not desk.image_state.objects
 
 
 def test_a_constant_image_can_be_clicked(open_desk, notifications):
     desk = open_desk(np.full((3, 40, 56), 7, np.uint8), engine=TinyEngine())
     desk.click(0, 20, 20)
     desk.settle()
-    assert list(desk.session.objects) == [1]
+    assert list(desk.image_state.objects) == [1]
     assert not notifications.messages
 
 
@@ -55,7 +55,7 @@ def test_a_frame_that_cannot_be_read_is_told_and_others_work(open_desk, notifica
     desk.points.add([5, 20, 20])
     desk.settle()
     assert notifications.only() == "frame 5 lies on a disk that is gone"
-    assert list(desk.session.prompts) == [(0, 1)]
+    assert list(desk.image_state.prompts) == [(0, 1)]
     desk.points.add([1, 20, 20])
     desk.settle()
     assert len(desk.points.data) == 2
@@ -123,15 +123,17 @@ def test_the_file_dialog_asks_before_it_overwrites(desk, monkeypatch):
 
 
 def test_new_data_of_the_same_size_is_segmented_anew(clicked):
-    clicked.session.image.data = movie()[:, :, ::-1].copy()
+    clicked.image_state.image.data = movie()[:, :, ::-1].copy()
     clicked.qtbot.waitUntil(lambda: len(clicked.engine.sources) == 2)
     clicked.settle()
     assert len(clicked.points.data) == 1
 
 
 def test_new_data_of_another_size_begins_anew(clicked):
-    before = clicked.session
-    clicked.session.image.data = movie(frames=3)
-    clicked.qtbot.waitUntil(lambda: clicked.session is not before and clicked.session.is_open)
+    before = clicked.image_state
+    clicked.image_state.image.data = movie(frames=3)
+    clicked.qtbot.waitUntil(
+        lambda: clicked.image_state is not before and clicked.image_state.is_open
+    )
     assert clicked.labels.data.shape[0] == 3
-    assert not clicked.session.objects
+    assert not clicked.image_state.objects

@@ -6,9 +6,9 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.plugin.brush_prompts import strokes_of
-from napari_sam2.plugin.messages import Stroke
-from napari_sam2.plugin.painting import paint
+from napari_sam2.plugin.inference.painting import paint
+from napari_sam2.plugin.layers.brush_prompts import strokes_of
+from napari_sam2.plugin.protocol.messages import Stroke
 
 from . import hands
 from .world import SIDE, ThresholdTracker, disc, disc_centre, movie
@@ -147,17 +147,17 @@ def test_strokes_in_the_viewer_become_prompts_and_are_undone_by_the_same_key(des
 def test_a_value_taken_up_on_the_layer_is_the_current_object(desk):
     take_brush(desk)
     desk.labels.selected_label = 4
-    assert desk.session.current_object == 4
+    assert desk.image_state.current_object == 4
     hands.drag(desk.viewer, desk.labels, (0, 5, 40), (0, 5, 50))
     desk.settle()
-    assert list(desk.session.objects) == [4]
+    assert list(desk.image_state.objects) == [4]
     assert "stroke" in desk.panel.status.text.text()
 
 
 def test_a_stroke_on_a_locked_frame_is_refused_in_words(desk, notifications):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    desk.controller._thread._documents[desk.session.number].annotation.lock(1, [0])
+    desk.controller._thread._documents[desk.image_state.number].annotation.lock(1, [0])
     take_brush(desk, "erase")
     hands.drag(desk.viewer, desk.labels, (0, 20, 10), (0, 20, 22))
     desk.settle()
@@ -171,7 +171,7 @@ def test_a_mask_that_comes_while_the_brush_is_down_waits_for_its_release(desk, m
     take_brush(desk)
     at = hands.place_on_canvas(desk.viewer, desk.labels, (0, 5, 40))
     hands.press_button(desk.viewer, at)
-    desk.session.layers.refresh()
+    desk.image_state.layers.refresh()
     assert not drawn
     hands.release_button(desk.viewer, at)
     desk.qtbot.waitUntil(lambda: bool(drawn))

@@ -38,10 +38,10 @@ def test_the_cheat_sheet_is_opened_by_its_button_and_key(desk):
 
 @pytest.mark.parametrize("layer", ["viewer", "points", "shapes", "labels"])
 def test_undo_is_ours_whatever_layer_is_selected(clicked, layer):
-    active = clicked.session.image if layer == "viewer" else getattr(clicked, layer)
+    active = clicked.image_state.image if layer == "viewer" else getattr(clicked, layer)
     clicked.viewer.layers.selection.active = active
     clicked.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    clicked.qtbot.waitUntil(lambda: not clicked.session.objects)
+    clicked.qtbot.waitUntil(lambda: not clicked.image_state.objects)
 
 
 def test_shift_k_segments_the_current_object_on_this_frame_only(clicked):

@@ -11,7 +11,7 @@ from .world import disc, disc_centre
 def test_first_click_makes_object_1(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    assert list(desk.session.objects) == [1]
+    assert list(desk.image_state.objects) == [1]
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
 
 
@@ -102,7 +102,7 @@ def test_n_twice_makes_one_object(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.press(Qt.Key.Key_N)
     desk.press(Qt.Key.Key_N)
-    assert desk.session.current_object == 2
+    assert desk.image_state.current_object == 2
 
 
 def test_shift_c_clears_the_current_object_on_this_frame_only(desk):
@@ -110,7 +110,7 @@ def test_shift_c_clears_the_current_object_on_this_frame_only(desk):
     desk.click(1, *disc_centre(0, 1))
     desk.press(Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
     desk.settle()
-    assert list(desk.session.prompts) == [(0, 1)]
+    assert list(desk.image_state.prompts) == [(0, 1)]
     assert desk.points.data[:, 0].tolist() == [0]
 
 
@@ -156,7 +156,7 @@ def test_an_exclude_click_on_no_outline_vanishes_and_says_what_to_do(
         f"There is nothing to exclude yet: object 1 has no outline. First {how} the cell."
     )
     assert len(desk.points.data) == 0
-    assert not desk.session.objects
+    assert not desk.image_state.objects
 
 
 def test_an_exclude_click_on_a_frame_without_outline_is_refused(desk, notifications):
@@ -178,7 +178,7 @@ def test_undo_and_redo_keys_take_back_and_repeat_a_click(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    desk.qtbot.waitUntil(lambda: not desk.session.objects)
+    desk.qtbot.waitUntil(lambda: not desk.image_state.objects)
     assert len(desk.points.data) == 0
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     desk.press(Qt.Key.Key_Z, both)
@@ -192,7 +192,7 @@ def test_ctrl_click_on_a_mask_picks_its_object(desk):
     desk.click(0, *disc_centre(1, 0))
     desk.settle()
     desk.click(0, 23, 18, by=hands.ctrl_click)
-    desk.qtbot.waitUntil(lambda: desk.session.current_object == 1)
+    desk.qtbot.waitUntil(lambda: desk.image_state.current_object == 1)
     desk.settle()
     assert len(desk.points.data) == 2
     assert len(desk.prompt(0, 1).points) == 1
@@ -213,8 +213,8 @@ def test_deleting_an_object_makes_another_one_current(desk):
     desk.settle()
     desk.qtbot.waitUntil(desk.panel.object.remove.isEnabled)
     desk.panel.object.remove.click()
-    desk.qtbot.waitUntil(lambda: list(desk.session.objects) == [1])
-    assert desk.session.current_object == 1
+    desk.qtbot.waitUntil(lambda: list(desk.image_state.objects) == [1])
+    assert desk.image_state.current_object == 1
     assert desk.points.data.tolist() == desk.points.data[:1].tolist()
     assert not (desk.labels.data == 2).any()
 
@@ -239,4 +239,4 @@ def test_a_tool_of_napari_is_told_and_left_by_one_button(desk, layer):
         assert not status.button.isVisible()
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    assert list(desk.session.objects) == [1]
+    assert list(desk.image_state.objects) == [1]

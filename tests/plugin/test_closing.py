@@ -18,7 +18,7 @@ def running(open_desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     desk.press_track()
-    desk.qtbot.waitUntil(lambda: desk.session.progress.done >= 2)
+    desk.qtbot.waitUntil(lambda: desk.image_state.progress.done >= 2)
     return desk
 
 
@@ -92,5 +92,5 @@ def test_two_viewers_do_not_disturb_each_other(open_desk):
     one.click(0, *disc_centre(0, 0))
     one.settle()
     one.press(Qt.Key.Key_N)
-    assert not other.session.objects
-    assert (one.session.current_object, other.session.current_object) == (2, 1)
+    assert not other.image_state.objects
+    assert (one.image_state.current_object, other.image_state.current_object) == (2, 1)

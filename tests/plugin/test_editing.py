@@ -41,7 +41,7 @@ def test_a_report_does_not_take_a_dragged_point_out_of_the_hand(desk):
     for at in way:
         desk.breathe()
         hands.move(desk.viewer, at, hands.LEFT)
-        desk.session.show(None)
+        desk.image_state.show(None)
     hands.release_button(desk.viewer, way[-1])
     desk.settle()
     assert np.abs(desk.prompt(0).points - [disc_centre(1, 0)]).max() <= 1
@@ -50,7 +50,7 @@ def test_a_report_does_not_take_a_dragged_point_out_of_the_hand(desk):
 def test_points_set_by_a_script_are_prompts(desk):
     desk.points.data = np.array([(0, 20, 16), (2, 20, 22)])
     desk.settle()
-    assert sorted(desk.session.prompts) == [(0, 1), (2, 1)]
+    assert sorted(desk.image_state.prompts) == [(0, 1), (2, 1)]
 
 
 def test_points_of_two_objects_deleted_together(desk):
@@ -60,7 +60,7 @@ def test_points_of_two_objects_deleted_together(desk):
     desk.settle()
     desk.points.data = np.empty((0, 3))
     desk.settle()
-    assert not desk.session.prompts
+    assert not desk.image_state.prompts
     assert not desk.labels.data.any()
 
 
@@ -78,7 +78,7 @@ def test_the_layer_shows_what_the_document_holds(desk):
     shown = {tuple(row) for row in desk.points.data}
     held = {
         (t, *point)
-        for (t, _), report in desk.session.prompts.items()
+        for (t, _), report in desk.image_state.prompts.items()
         for point in report.prompt.points
     }
     assert shown == held

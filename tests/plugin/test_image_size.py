@@ -11,10 +11,10 @@ import pytest
 from qtpy.QtWidgets import QMessageBox
 from safetensors.torch import save_file
 
-from napari_sam2.io.session.manifest import read_manifest
-from napari_sam2.io.session.shelf import find_unsaved
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.shelf import find_unsaved
 from napari_sam2.model import PRESETS
-from napari_sam2.plugin.messages import (
+from napari_sam2.plugin.protocol.messages import (
     Answered,
     Command,
     DownloadEnded,
@@ -25,8 +25,8 @@ from napari_sam2.plugin.messages import (
     ModelLoaded,
     OpenImage,
 )
-from napari_sam2.plugin.models import Models
-from napari_sam2.plugin.sources import ImageSource
+from napari_sam2.plugin.protocol.sources import ImageSource
+from napari_sam2.plugin.window.model_choice import Models
 from tests.tracking.tiny import build_tiny_model, tiny_config
 from tests.worlds import discs_that_cross
 
@@ -116,7 +116,7 @@ def test_a_size_that_does_not_load_leaves_the_one_before() -> None:
     assert (talk.models.wanted, talk.models.image_size) == ("other", 128)
 
 
-def test_a_saved_annotation_brings_its_size() -> None:
+def test_project_brings_its_size() -> None:
     talk = Talk("cpu")
     opened = Answered(OpenImage(1, ImageSource(None)), (_loaded("other", 32),))
     talk.models.take(opened)
@@ -224,7 +224,7 @@ def test_work_goes_on_and_comes_back_at_the_other_size(
     other = open_desk(WORLD.images, engine=engine, name="drawn")
     other.qtbot.waitUntil(other.panel.saving.offer.isVisible, timeout=10000)
     other.panel.saving.offer.restore.click()
-    other.qtbot.waitUntil(lambda: bool(other.session.objects), timeout=20000)
+    other.qtbot.waitUntil(lambda: bool(other.image_state.objects), timeout=20000)
     rest(other, 32)
     assert other.panel.model.sizes.currentText() == "32 px: 7 times as fast"
     np.testing.assert_array_equal(other.labels.data, labels)

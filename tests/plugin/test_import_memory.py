@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.plugin.documents import OpenDocument
-from napari_sam2.plugin.messages import AdoptLabels
-from napari_sam2.plugin.sources import ImageSource, LabelSource
+from napari_sam2.plugin.inference.open_document import OpenDocument
+from napari_sam2.plugin.protocol.messages import ImportLabels
+from napari_sam2.plugin.protocol.sources import ImageSource, LabelSource
 from tests.lazy_labels import LazyLabels
 
 from .world import FRAMES, SIDE, ThresholdEngine, disc, movie
@@ -27,7 +27,7 @@ def lazy(labels: np.ndarray) -> tuple[LazyLabels, LabelSource]:
 def test_no_more_than_two_frames_of_labels_are_in_memory_at_once(document: OpenDocument) -> None:
     labels = np.array([disc(0, t) * 3 + disc(1, t) * 9 for t in range(FRAMES)], np.uint16)
     data, source = lazy(labels)
-    document.perform(AdoptLabels(1, source, None))
+    document.perform(ImportLabels(1, source, None))
     assert data.asked == list(range(FRAMES))
     assert data.most_alive <= 2
     assert np.array_equal(document.annotation.labels, labels)
@@ -37,7 +37,7 @@ def test_no_more_than_two_frames_of_labels_are_in_memory_at_once(document: OpenD
 
 def test_one_label_is_imported_from_all_frames(document: OpenDocument) -> None:
     labels = np.array([disc(0, t) * 3 + disc(1, t) * 9 for t in range(FRAMES)], np.uint16)
-    document.perform(AdoptLabels(1, lazy(labels)[1], None, label=9))
+    document.perform(ImportLabels(1, lazy(labels)[1], None, label=9))
     assert np.array_equal(document.annotation.labels == 9, labels == 9)
     assert list(document.annotation.objects) == [9]
 
@@ -45,4 +45,4 @@ def test_one_label_is_imported_from_all_frames(document: OpenDocument) -> None:
 def test_a_movie_without_labels_is_refused(document: OpenDocument) -> None:
     _, source = lazy(np.zeros((FRAMES, SIDE, SIDE), np.uint8))
     with pytest.raises(ValueError, match="has no labels there"):
-        document.perform(AdoptLabels(1, source, None))
+        document.perform(ImportLabels(1, source, None))

@@ -8,7 +8,7 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 
-from napari_sam2.plugin.keys import OURS, KeyBindings, default_of
+from napari_sam2.plugin.window.keys import OURS, KeyBindings, default_of
 
 LAYERS = (Image, Labels, Points, Shapes)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Points, Shapes
 
-from napari_sam2.plugin.images import is_hidden
+from napari_sam2.plugin.layers.source_image import is_hidden
 
 from .world import FRAMES, SIDE, disc, disc_centre, movie
 
@@ -23,21 +23,21 @@ def test_three_layers_come_with_the_image(desk):
 
 
 def test_labels_layer_shows_the_array_of_the_document(desk):
-    document = desk.controller._thread._documents[desk.session.number]
+    document = desk.controller._thread._documents[desk.image_state.number]
     assert desk.labels.data is document.annotation.labels
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
 def test_layers_lie_where_the_image_lies(open_desk, name):
     desk = open_desk(movie(), **GEOMETRY)
-    image = desk.session.image
+    image = desk.image_state.image
     for layer in (desk.points, desk.shapes, desk.labels):
         assert np.array_equal(getattr(layer, name), getattr(image, name))
 
 
 def test_layers_follow_when_the_image_moves(desk):
-    desk.session.image.scale = (1, 3, 3)
-    desk.session.image.translate = (0, 5, 6)
+    desk.image_state.image.scale = (1, 3, 3)
+    desk.image_state.image.translate = (0, 5, 6)
     assert np.array_equal(desk.labels.scale, (1, 3, 3))
     assert np.array_equal(desk.points.translate, (0, 5, 6))
 
@@ -93,7 +93,7 @@ def test_deleting_the_image_leaves_the_labels(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     labels = desk.labels
-    desk.viewer.layers.remove(desk.session.image)
+    desk.viewer.layers.remove(desk.image_state.image)
     desk.qtbot.waitUntil(lambda: not desk.panel.image.names())
     assert labels in desk.viewer.layers
     assert labels.editable
@@ -105,11 +105,11 @@ def test_each_image_has_layers_and_objects_of_its_own(open_desk):
     y, x = disc_centre(0, 0)
     desk.click(0, SIDE - 1 - y, x)
     desk.settle()
-    first = desk.session
+    first = desk.image_state
     other = next(x for x in desk.viewer.layers if isinstance(x, Image) and x is not first.image)
     desk.panel.image.menu.activated.emit(desk.panel.image.names().index(other.name))
-    assert desk.session.image is other
-    desk.qtbot.waitUntil(lambda: desk.session.is_open)
+    assert desk.image_state.image is other
+    desk.qtbot.waitUntil(lambda: desk.image_state.is_open)
     desk.click(0, *disc_centre(1, 0))
     desk.settle()
     assert np.array_equal(desk.labels.data[0] == 1, disc(1, 0))
@@ -118,12 +118,12 @@ def test_each_image_has_layers_and_objects_of_its_own(open_desk):
 
 def test_selecting_a_layer_of_another_image_chooses_that_image(open_desk):
     desk = open_desk(movie(), movie())
-    first = desk.session
+    first = desk.image_state
     other = next(x for x in desk.viewer.layers if isinstance(x, Image) and x is not first.image)
     desk.controller.choose_image(other)
-    desk.qtbot.waitUntil(lambda: desk.session.is_open)
+    desk.qtbot.waitUntil(lambda: desk.image_state.is_open)
     desk.viewer.layers.selection.active = first.layers.points.layer
-    assert desk.session is first
+    assert desk.image_state is first
 
 
 def test_a_single_image_has_two_dimensional_layers(open_desk):
@@ -145,7 +145,7 @@ def test_a_colour_movie_is_a_stack_of_frames(open_desk):
 def test_more_axes_are_refused_with_what_to_do(open_desk, shape):
     desk = open_desk(np.zeros(shape, np.uint8))
     desk.qtbot.waitUntil(lambda: "Split Stack" in desk.panel.status.text.text())
-    assert desk.session is None
+    assert desk.image_state is None
     assert len(desk.viewer.layers) == 1
 
 
@@ -155,7 +155,7 @@ def test_an_image_opened_later_is_taken(open_desk):
         lambda: desk.panel.status.text.text() == "Open a movie or an image to begin."
     )
     desk.viewer.add_image(movie())
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open)
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
     assert desk.viewer.layers.selection.active is desk.points
 
 
@@ -171,14 +171,14 @@ def test_ids_beyond_16_bit_replace_the_labels(desk):
 def test_the_model_sees_the_contrast_that_the_user_set(open_desk):
     desk = open_desk(movie())
     assert desk.engine.sources[-1].contrast_limits is None
-    desk.session.image.contrast_limits = (400, 2000)
+    desk.image_state.image.contrast_limits = (400, 2000)
     desk.qtbot.waitUntil(lambda: desk.engine.sources[-1].contrast_limits == (400.0, 2000.0))
 
 
 def test_a_new_contrast_is_taken_when_the_user_says_so(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    desk.session.image.contrast_limits = (400, 2000)
+    desk.image_state.image.contrast_limits = (400, 2000)
     desk.qtbot.waitUntil(lambda: desk.panel.status.button.text() == "Use the new contrast")
     assert len(desk.engine.sources) == 1
     desk.panel.status.button.click()
@@ -202,13 +202,15 @@ def test_clicks_can_be_taken_back_while_their_layer_is_hidden(desk):
 def test_a_picked_image_is_shown_above_all_others_with_its_layers(open_desk):
     desk = open_desk(movie(), movie()[:, ::-1].copy())
     other = next(x for x in desk.viewer.layers if isinstance(x, Image))
-    assert desk.session.image is not other
+    assert desk.image_state.image is not other
     other.visible = False
     desk.panel.image.menu.activated.emit(desk.panel.image.names().index(other.name))
-    desk.qtbot.waitUntil(lambda: desk.session.is_open)
+    desk.qtbot.waitUntil(lambda: desk.image_state.is_open)
     assert other.visible
     own = [
-        layer for layer in desk.viewer.layers if layer is other or desk.session.layers.owns(layer)
+        layer
+        for layer in desk.viewer.layers
+        if layer is other or desk.image_state.layers.owns(layer)
     ]
     assert list(desk.viewer.layers)[-len(own) :] == own
     assert desk.viewer.layers.selection.active is desk.points

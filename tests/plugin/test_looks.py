@@ -34,5 +34,5 @@ def test_an_empty_viewer_says_how_to_begin(open_desk):
     desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
     assert desk.panel.status.text.text() == "Open a movie or an image to begin."
     assert not desk.panel.track.button.isEnabled()
-    assert not desk.panel.eyes.isVisible()
-    assert not desk.panel.adopt.isVisible()
+    assert not desk.panel.input_preview.isVisible()
+    assert not desk.panel.import_box.isVisible()

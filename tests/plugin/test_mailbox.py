@@ -2,8 +2,8 @@
 
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2.plugin.mailbox import Mailbox
-from napari_sam2.plugin.messages import TrackAdvanced
+from napari_sam2.plugin.protocol.messages import TrackAdvanced
+from napari_sam2.plugin.window.mailbox import Mailbox
 
 
 def test_reports_keep_their_order_when_who_gets_them_runs_the_event_loop(qtbot):

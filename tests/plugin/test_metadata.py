@@ -21,10 +21,11 @@ from napari.layers import Image, Layer
 from npe2 import PluginManager
 
 from napari_sam2.io.movies import open_movie
-from napari_sam2.plugin.exchange import write_result
-from napari_sam2.plugin.export import start_export
-from napari_sam2.plugin.hooks import get_reader, movie_layer, write_labels_layer
-from napari_sam2.plugin.images import image_source
+from napari_sam2.plugin.layers.source_image import image_source
+from napari_sam2.plugin.napari_io.layer_data import movie_layer
+from napari_sam2.plugin.napari_io.readers import get_reader
+from napari_sam2.plugin.napari_io.writers import write_labels_layer, write_result
+from napari_sam2.plugin.window.export import start_export
 
 IMAGES = np.arange(3 * 8 * 10, dtype=np.uint16).reshape(3, 8, 10)
 LABELS = np.zeros((3, 8, 10), np.uint16)
@@ -236,7 +237,7 @@ def test_our_labels_layer_knows_the_file_of_its_image(open_desk: Any, tmp_path: 
     file = FILES["imagej movie"][0](tmp_path)
     desk = open_desk()
     desk.viewer.open(str(file), plugin="napari")
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.labels is not None)
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.labels is not None)
     data, state, _ = desk.labels.as_layer_data_tuple()
     write_labels_layer(str(tmp_path / "out.tif"), data, state)
     assert read_imagej(tmp_path / "out.tif") == MOVIE

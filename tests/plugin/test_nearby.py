@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_sam2.plugin.engine import Sam2Engine
+from napari_sam2.plugin.inference.engine import Sam2Engine
 from tests.tracking.tiny import build_tiny_model
 
 
@@ -39,7 +39,7 @@ def test_it_is_chosen_for_a_model_with_large_maps_and_stays(desk: Any) -> None:
 
 def test_the_engine_that_ships_tells_the_network() -> None:
     engine, model = Sam2Engine(), build_tiny_model()
-    engine.set_reach(model, True)
+    engine.set_memory_reach(model, True)
     assert model.config.memory_reach == "local"
-    engine.set_reach(model, False)
+    engine.set_memory_reach(model, False)
     assert model.config.memory_reach == "whole"

@@ -5,9 +5,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit, QWidget
 
-from napari_sam2.plugin.timelines import Summary
 from napari_sam2.plugin.widgets.objects_model import Column, ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
+from napari_sam2.plugin.window.timelines import Summary
 
 RED = (1.0, 0.0, 0.0, 1.0)
 

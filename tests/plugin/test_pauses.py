@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.plugin.documents import OpenDocument
-from napari_sam2.plugin.messages import AddPoint, Failed, Track, TrackEnded, Undo
-from napari_sam2.plugin.sources import ImageSource
+from napari_sam2.plugin.inference.open_document import OpenDocument
+from napari_sam2.plugin.protocol.messages import AddPoint, Failed, Track, TrackEnded, Undo
+from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import FrameOutOfReach
 
 from .world import FRAMES, ThresholdEngine, disc, disc_centre, movie

@@ -6,7 +6,7 @@ import pytest
 
 SCRIPT = """
 import sys
-from napari_sam2.plugin.preload import preload_torch
+from napari_sam2.plugin.startup.preload import preload_torch
 assert "torch" not in sys.modules
 assert preload_torch()
 assert "torch" not in sys.modules
@@ -23,7 +23,7 @@ def test_libraries_of_torch_are_loaded_before_torch():
 
 
 def test_a_missing_torch_is_left_to_its_import(monkeypatch):
-    from napari_sam2.plugin import preload
+    from napari_sam2.plugin.startup import preload
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(preload, "find_spec", lambda name: None)
@@ -31,7 +31,7 @@ def test_a_missing_torch_is_left_to_its_import(monkeypatch):
 
 
 def test_no_garbage_is_looked_for_while_modules_load():
-    from napari_sam2.plugin.preload import uncollected
+    from napari_sam2.plugin.startup.preload import uncollected
 
     with pytest.raises(ImportError), uncollected():
         assert not gc.isenabled()
@@ -40,7 +40,7 @@ def test_no_garbage_is_looked_for_while_modules_load():
 
 
 def test_what_somebody_put_aside_for_good_stays_aside():
-    from napari_sam2.plugin.preload import uncollected
+    from napari_sam2.plugin.startup.preload import uncollected
 
     count = gc.get_freeze_count()  # those of the whole run, see conftest.py
     assert count

@@ -18,7 +18,7 @@ def tracked(desk):
     desk.settle()
     desk.track()
     desk.settle()
-    wait(desk, lambda: len(desk.session.timelines) == 2 and has_masks(desk, FRAMES))
+    wait(desk, lambda: len(desk.image_state.timelines) == 2 and has_masks(desk, FRAMES))
     return desk
 
 
@@ -27,7 +27,7 @@ def wait(desk, is_true) -> None:
 
 
 def has_masks(desk, frames: int, object_id: int = 1) -> bool:
-    timeline = desk.session.timelines.get(object_id)
+    timeline = desk.image_state.timelines.get(object_id)
     return timeline is not None and int(timeline.has_mask.sum()) == frames
 
 
@@ -55,14 +55,14 @@ def test_click_in_a_lane_goes_to_frame_and_object(tracked):
     lanes(tracked).view.jumped.emit(5, 1)
     wait(tracked, lambda: tracked.panel.review.table.selected() == [1])
     assert tracked.controller.frame == 5
-    assert tracked.session.current_object == 1
+    assert tracked.image_state.current_object == 1
     assert tracked.labels.selected_label == 1
 
 
 def test_selecting_in_the_table_selects_everywhere(tracked):
     table = tracked.panel.review.table
     table.view.selectRow(0)
-    assert tracked.session.current_object == 1
+    assert tracked.image_state.current_object == 1
     assert tracked.labels.selected_label == 1
     wait(tracked, lambda: lanes(tracked).view._current == 1)
 
@@ -70,20 +70,20 @@ def test_selecting_in_the_table_selects_everywhere(tracked):
 def test_lock_key_locks_and_unlocks_the_frame(tracked):
     tracked.go_to(3)
     tracked.press(Qt.Key.Key_L)
-    wait(tracked, lambda: tracked.session.is_locked(3))
-    assert tracked.session.undo_text == "lock object 2 on frame 3"
+    wait(tracked, lambda: tracked.image_state.is_locked(3))
+    assert tracked.image_state.undo_text == "lock object 2 on frame 3"
     assert tracked.panel.review.box.lock.text() == "Unlock (L)"
     tracked.press(Qt.Key.Key_L)
-    wait(tracked, lambda: not tracked.session.is_locked(3))
+    wait(tracked, lambda: not tracked.image_state.is_locked(3))
 
 
 def test_accept_key_accepts_and_undo_takes_it_back(tracked):
     tracked.go_to(2)
     tracked.press(Qt.Key.Key_C)
-    wait(tracked, lambda: tracked.session.is_accepted(2))
+    wait(tracked, lambda: tracked.image_state.is_accepted(2))
     assert tracked.panel.review.box.accept.text() == "Accepted (C)"
     tracked.controller.undo()
-    wait(tracked, lambda: not tracked.session.is_accepted(2))
+    wait(tracked, lambda: not tracked.image_state.is_accepted(2))
 
 
 def test_clearing_a_range_of_a_lane_is_undone(tracked):
@@ -105,21 +105,21 @@ def test_tracking_a_range_writes_only_there(tracked):
     with tracked.qtbot.waitSignal(tracked.controller.tracking.ended, timeout=20000):
         lanes(tracked).track.click()
     wait(tracked, lambda: has_masks(tracked, 4))
-    assert tracked.session.timelines[1].has_mask.tolist() == [True] * 4 + [False] * (FRAMES - 4)
+    assert tracked.image_state.timelines[1].has_mask.tolist() == [True] * 4 + [False] * (FRAMES - 4)
 
 
 def test_locking_a_range_by_its_button(tracked):
     lanes(tracked).view.select(LaneRange(2, range(3, 6)))
     lanes(tracked).lock.click()
-    wait(tracked, lambda: tracked.session.timelines[2].is_locked.sum() == 3)
+    wait(tracked, lambda: tracked.image_state.timelines[2].is_locked.sum() == 3)
 
 
 def test_deleting_two_objects_is_one_step(tracked):
     tracked.panel.review.table.removal_asked.emit([1, 2])
-    wait(tracked, lambda: not tracked.session.objects)
+    wait(tracked, lambda: not tracked.image_state.objects)
     assert not tracked.labels.data.any()
     tracked.controller.undo()
-    wait(tracked, lambda: len(tracked.session.objects) == 2)
+    wait(tracked, lambda: len(tracked.image_state.objects) == 2)
 
 
 def test_name_and_status_are_set_and_undone(tracked):
@@ -141,16 +141,16 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
     desk.settle()
     desk.track()
     box = desk.panel.review.box
-    wait(desk, lambda: desk.session.review_progress[1] > 0)
+    wait(desk, lambda: desk.image_state.review_progress[1] > 0)
     (box.next if key == "]" else box.previous).click()
     wait(desk, lambda: desk.controller.frame == 4)
     assert box.progress.format().startswith("0 of")
-    for _ in range(desk.session.review_progress[1]):
+    for _ in range(desk.image_state.review_progress[1]):
         desk.press(Qt.Key.Key_C)
-        desk.qtbot.waitUntil(lambda: desk.session.is_accepted(desk.controller.frame))
+        desk.qtbot.waitUntil(lambda: desk.image_state.is_accepted(desk.controller.frame))
         desk.press(Qt.Key.Key_BracketRight)
         desk.qtbot.wait(20)
-    done, doubtful = desk.session.review_progress
+    done, doubtful = desk.image_state.review_progress
     assert box.progress.format() == f"{done} of {doubtful} doubtful frames reviewed"
 
 

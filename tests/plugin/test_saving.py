@@ -15,11 +15,12 @@ from napari.layers import Image
 from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.session.manifest import read_manifest
-from napari_sam2.io.session.shelf import data_folder, find_unsaved
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.shelf import data_folder, find_unsaved
 from napari_sam2.io.tiff import write_images
-from napari_sam2.plugin.hooks import get_session_reader, movie_layer
-from napari_sam2.plugin.images import IMAGE_PATH
+from napari_sam2.plugin.layers.source_image import IMAGE_PATH
+from napari_sam2.plugin.napari_io.layer_data import movie_layer
+from napari_sam2.plugin.napari_io.readers import get_project_reader
 from napari_sam2.plugin.panel import SamPanel
 from tests.worlds import discs_that_cross
 
@@ -62,9 +63,11 @@ def click_both(desk: Any) -> None:
 
 
 def save_to(desk: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_sam2.plugin.saving_widgets.ask_where_to_save", lambda *_: path)
+    monkeypatch.setattr(
+        "napari_sam2.plugin.widgets.saving_widgets.ask_where_to_save", lambda *_: path
+    )
     desk.panel.saving.box.save.click()
-    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved, timeout=10000)
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved, timeout=10000)
 
 
 def test_saved_work_goes_on_where_it_ended(
@@ -79,12 +82,12 @@ def test_saved_work_goes_on_where_it_ended(
     desk.panel.shut_down()
     other = open_desk(engine=TinyEngine())
     other.viewer.open(str(path), plugin="napari-sam2")
-    other.qtbot.waitUntil(lambda: other.session is not None and other.session.is_open)
+    other.qtbot.waitUntil(lambda: other.image_state is not None and other.image_state.is_open)
     other.settle()
     np.testing.assert_array_equal(other.labels.data, labels)
-    assert other.session.objects.keys() == {1, 2}
+    assert other.image_state.objects.keys() == {1, 2}
     assert other.prompt(0, 2) is not None
-    assert other.session.saving.is_saved
+    assert other.image_state.saving.is_saved
 
 
 def test_the_button_tells_whether_all_is_saved(
@@ -103,7 +106,7 @@ def test_the_button_tells_whether_all_is_saved(
     desk.settle()
     desk.qtbot.waitUntil(lambda: box.state.text() == "a.sam2 •" and box.save.isEnabled())
     box.save.click()
-    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved)
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved)
     desk.qtbot.waitUntil(lambda: [p.name for p in desk.controller.saving.recent] == ["a.sam2"])
     assert not find_unsaved()
 
@@ -124,11 +127,11 @@ def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     other.qtbot.waitUntil(offer.isVisible, timeout=10000)
     assert offer.text.text().startswith("Unsaved work on Zellen in Bewegung.tif from ")
     offer.restore.click()
-    other.qtbot.waitUntil(lambda: other.session is not None and bool(other.session.objects))
+    other.qtbot.waitUntil(lambda: other.image_state is not None and bool(other.image_state.objects))
     np.testing.assert_array_equal(other.labels.data, labels)
     assert not offer.isVisible()
     other.controller.undo()
-    other.qtbot.waitUntil(lambda: other.session.objects.keys() == {1})
+    other.qtbot.waitUntil(lambda: other.image_state.objects.keys() == {1})
 
 
 def test_work_on_an_image_without_a_file_is_restored_onto_it(open_desk, notifications) -> None:
@@ -139,7 +142,7 @@ def test_work_on_an_image_without_a_file_is_restored_onto_it(open_desk, notifica
     offer = other.panel.saving.offer
     other.qtbot.waitUntil(offer.isVisible, timeout=10000)
     offer.restore.click()
-    other.qtbot.waitUntil(lambda: other.session.objects.keys() == {1, 2}, timeout=10000)
+    other.qtbot.waitUntil(lambda: other.image_state.objects.keys() == {1, 2}, timeout=10000)
     assert notifications.messages == []
 
 
@@ -159,13 +162,15 @@ def test_work_on_a_deleted_movie_is_restored_when_it_is_opened_again(open_desk) 
     desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
     click_both(desk)
     labels = np.array(desk.labels.data)
-    desk.viewer.layers.remove(desk.session.image)
+    desk.viewer.layers.remove(desk.image_state.image)
     offer = desk.panel.saving.offer
     desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
     desk.viewer.add_image(WORLD.images, name="opened again")
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+    desk.qtbot.waitUntil(
+        lambda: desk.image_state is not None and desk.image_state.is_open, timeout=10000
+    )
     offer.restore.click()
-    desk.qtbot.waitUntil(lambda: desk.session.objects.keys() == {1, 2}, timeout=10000)
+    desk.qtbot.waitUntil(lambda: desk.image_state.objects.keys() == {1, 2}, timeout=10000)
     np.testing.assert_array_equal(desk.labels.data, labels)
     assert not offer.isVisible()
 
@@ -176,10 +181,10 @@ def test_work_on_the_chosen_movie_is_offered_before_later_work(open_desk) -> Non
     for name, images in (("second", WORLD.images[::-1].copy()), ("first again", WORLD.images)):
         desk.click(0, *WORLD.centre(0, 1))
         desk.settle()
-        desk.viewer.layers.remove(desk.session.image)
+        desk.viewer.layers.remove(desk.image_state.image)
         desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
         desk.viewer.add_image(images, name=name)
-        desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open)
+        desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
     desk.qtbot.waitUntil(lambda: len(desk.controller.saving.unsaved) == 2, timeout=10000)
     assert desk.controller.saving.unsaved[0].name == "second"
     desk.qtbot.waitUntil(lambda: offer.text.text().startswith("Unsaved work on first"))
@@ -195,7 +200,7 @@ def test_restore_in_a_reopened_widget_takes_the_movie_that_is_open(desk_with) ->
     offer = panel.saving.offer
     desk.qtbot.waitUntil(offer.isVisible, timeout=10000)
     offer.restore.click()
-    desk.qtbot.waitUntil(lambda: reopened.session.objects.keys() == {1, 2}, timeout=10000)
+    desk.qtbot.waitUntil(lambda: reopened.image_state.objects.keys() == {1, 2}, timeout=10000)
     assert sum(isinstance(layer, Image) for layer in desk.viewer.layers) == 1
     panel.shut_down()
 
@@ -243,7 +248,7 @@ def test_a_moved_image_is_asked_for(
         return str(moved), ""
 
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", answer)
-    reader = get_session_reader(str(tmp_path / "a.sam2"))
+    reader = get_project_reader(str(tmp_path / "a.sam2"))
     assert reader is not None
     ((data, meta, kind),) = reader(str(tmp_path / "a.sam2"))
     assert (len(asked), kind, meta["name"]) == (1, "image", movie.name)
@@ -259,7 +264,7 @@ def test_a_failed_save_is_told_and_what_was_saved_stays(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("precious")
     monkeypatch.setattr(
-        "napari_sam2.plugin.saving_widgets.ask_where_to_save", lambda *_: tmp_path / "full"
+        "napari_sam2.plugin.widgets.saving_widgets.ask_where_to_save", lambda *_: tmp_path / "full"
     )
     desk.panel.saving.save_as()
     desk.qtbot.waitUntil(lambda: bool(notifications.messages))
@@ -268,8 +273,8 @@ def test_a_failed_save_is_told_and_what_was_saved_stays(
 
 def test_other_folders_are_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "other.sam2").mkdir()
-    assert get_session_reader(str(tmp_path / "other.sam2")) is None
-    assert get_session_reader([str(tmp_path)]) is None
+    assert get_project_reader(str(tmp_path / "other.sam2")) is None
+    assert get_project_reader([str(tmp_path)]) is None
 
 
 def test_another_contrast_keeps_the_work(desk_with, tmp_path, monkeypatch) -> None:
@@ -277,12 +282,12 @@ def test_another_contrast_keeps_the_work(desk_with, tmp_path, monkeypatch) -> No
     click_both(desk)
     save_to(desk, tmp_path / "a.sam2", monkeypatch)
     before = read_manifest(tmp_path / "a.sam2")
-    desk.session.image.contrast_limits = (30, 150)
+    desk.image_state.image.contrast_limits = (30, 150)
     desk.controller.use_contrast()
-    desk.qtbot.waitUntil(lambda: not desk.session.saving.is_saved)
+    desk.qtbot.waitUntil(lambda: not desk.image_state.saving.is_saved)
     desk.settle()
     assert read_manifest(tmp_path / "a.sam2") == before
     desk.panel.saving.box.save.click()
-    desk.qtbot.waitUntil(lambda: desk.session.saving.is_saved)
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved)
     assert read_manifest(tmp_path / "a.sam2").image.contrast_limits == (30, 150)
     shutil.rmtree(tmp_path / "a.sam2", ignore_errors=True)

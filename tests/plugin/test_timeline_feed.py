@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_sam2.plugin.timeline_feed import LEAST_PAUSE_S, TimelineFeed
+from napari_sam2.plugin.inference.timeline_feed import LEAST_PAUSE_S, TimelineFeed
 
 
 class Paper:

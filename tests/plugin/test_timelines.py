@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import AnnotatedObject
-from napari_sam2.plugin.timelines import (
+from napari_sam2.plugin.window.timelines import (
     BAR,
     LOCK,
     LOST,

@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
-from napari_sam2.plugin.session import RunProgress
+from napari_sam2.plugin.window.image_state import RunProgress
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
 
@@ -27,7 +27,7 @@ def gated(open_desk, gate):
 
 
 def shown_done(desk) -> int:
-    return desk.session.progress.done if desk.session.progress else -1
+    return desk.image_state.progress.done if desk.image_state.progress else -1
 
 
 def test_track_fills_every_frame(desk):
@@ -80,7 +80,7 @@ def test_tracking_up_to_the_next_lock_stops_there(desk):
 
 def test_k_tracks_and_turns_into_cancel(gated, gate):
     gated.press(Qt.Key.Key_K)
-    gated.qtbot.waitUntil(lambda: gated.session.is_tracking)
+    gated.qtbot.waitUntil(lambda: gated.image_state.is_tracking)
     gated.qtbot.waitUntil(lambda: gated.panel.track.button.text() == "Cancel (Esc)")
     gate.let_pass(1)
     gated.press(Qt.Key.Key_K)
@@ -108,7 +108,7 @@ def test_masks_appear_while_tracking(gated, gate):
     gated.qtbot.waitUntil(lambda: shown_done(gated) == 3)
     y, x = (round(part) for part in disc_centre(0, 2))
     assert gated.labels.get_value((2, y, x)) == 1
-    assert gated.session.is_tracking
+    assert gated.image_state.is_tracking
 
 
 def test_click_during_tracking_is_answered_before_the_next_frame(gated, gate):
@@ -118,7 +118,7 @@ def test_click_during_tracking_is_answered_before_the_next_frame(gated, gate):
     gated.press(Qt.Key.Key_N)
     gated.click(0, *disc_centre(1, 0))
     gate.let_pass(1)  # the frame that was under way when the click came
-    gated.qtbot.waitUntil(lambda: not gated.session.is_waiting)
+    gated.qtbot.waitUntil(lambda: not gated.image_state.is_waiting)
     assert gate.passed == [0, 1, 2]
     assert np.array_equal(gated.labels.data[0] == 2, disc(1, 0))
     gate.open()
@@ -157,7 +157,7 @@ def test_only_the_new_object_is_tracked_the_second_time(gated, gate):
     gated.settle()
     before = gated.labels.data.copy()
     gated.track()
-    assert gated.session.undo_text == f"track 1 object over {FRAMES} frames"
+    assert gated.image_state.undo_text == f"track 1 object over {FRAMES} frames"
     assert np.array_equal(before == 1, gated.labels.data == 1)
     assert np.array_equal(gated.labels.data[-1] == 2, disc(1, FRAMES - 1))
 
@@ -167,7 +167,7 @@ def test_track_without_clicks_cannot_be_pressed(desk):
     assert not desk.panel.track.button.isEnabled()
     desk.press(Qt.Key.Key_K)
     desk.qtbot.wait(100)
-    assert not desk.session.is_tracking
+    assert not desk.image_state.is_tracking
 
 
 def test_a_failing_run_is_told_and_the_widget_stays_usable(open_desk, notifications):
@@ -236,7 +236,7 @@ def test_the_button_and_its_key_leave_the_run_of_another_image(open_desk, gate):
     desk = open_desk(movie(), movie(), engine=ThresholdEngine(gate))
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    first = desk.session
+    first = desk.image_state
     desk.press_track()
     desk.qtbot.waitUntil(lambda: first.is_tracking)
     other = next(x for x in desk.viewer.layers if isinstance(x, Image) and x is not first.image)

@@ -21,10 +21,10 @@ KEYS = {
 def beyond(open_desk):
     """The shorter movie is chosen and clicked on its last frame; the slider is beyond it."""
     desk = open_desk(movie(FRAMES + 4), movie())
-    assert desk.session.frames == FRAMES
+    assert desk.image_state.frames == FRAMES
     desk.click(LAST, *disc_centre(0, LAST))
     desk.settle()
-    desk.qtbot.waitUntil(lambda: desk.session.can_lock(LAST))
+    desk.qtbot.waitUntil(lambda: desk.image_state.can_lock(LAST))
     desk.go_to(BEYOND)
     return desk
 
@@ -34,10 +34,10 @@ def test_a_key_beyond_the_end_changes_nothing_and_says_why(beyond, notifications
     beyond.press(*KEYS[key])
     beyond.settle()
     assert notifications.only() == f"This movie ends at frame {LAST}."
-    assert list(beyond.session.prompts) == [(LAST, 1)]
-    assert list(beyond.session.objects) == [1]
-    assert not beyond.session.is_locked(LAST)
-    assert not beyond.session.is_accepted(LAST)
+    assert list(beyond.image_state.prompts) == [(LAST, 1)]
+    assert list(beyond.image_state.objects) == [1]
+    assert not beyond.image_state.is_locked(LAST)
+    assert not beyond.image_state.is_accepted(LAST)
 
 
 def test_a_click_beyond_the_end_vanishes_and_says_why(beyond, notifications):

@@ -51,7 +51,7 @@ def test_user_story(open_desk, notifications, monkeypatch, tmp_path, make_story)
     desk.press(Qt.Key.Key_N)
     desk.click(0, *story.place(0, 2))
     desk.settle()
-    assert list(desk.session.objects) == [1, 2]
+    assert list(desk.image_state.objects) == [1, 2]
 
     # track
     desk.press(Qt.Key.Key_K)

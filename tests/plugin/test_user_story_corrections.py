@@ -85,7 +85,9 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     # open the sample
     _, truth = desk.viewer.open_sample("napari-sam2", "synthetic")
     desk.viewer.layers.remove(truth)
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=20000)
+    desk.qtbot.waitUntil(
+        lambda: desk.image_state is not None and desk.image_state.is_open, timeout=20000
+    )
     desk.go_to(0)
     desk.viewer.window.resize(1200, 860)
     desk.breathe()
@@ -97,7 +99,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
         desk.press(Qt.Key.Key_N)
         desk.click(0, *place(cell, 0))
     desk.settle()
-    assert list(desk.session.objects) == [1, 2, 3, 4, 5]
+    assert list(desk.image_state.objects) == [1, 2, 3, 4, 5]
     pictures = Pictures(desk)
     pictures.take()
 
@@ -109,7 +111,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     # the next doubtful frame is the planted error
     desk.press(Qt.Key.Key_BracketRight)
     desk.qtbot.waitUntil(lambda: desk.controller.frame == ERROR)
-    assert desk.session.current_object == CELL
+    assert desk.image_state.current_object == CELL
     pictures.take()
 
     # one click takes a part of the debris away, one stroke of the eraser the rest
@@ -131,21 +133,21 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     # lock it, and track again: what was approved is what is there
     desk.viewer.layers.selection.active = desk.points  # on labels and shapes L is napari's
     desk.press(Qt.Key.Key_L)
-    desk.qtbot.waitUntil(lambda: desk.session.is_locked(ERROR))
+    desk.qtbot.waitUntil(lambda: desk.image_state.is_locked(ERROR))
     before = desk.labels.data.copy()
     desk.press(Qt.Key.Key_K)
     desk.settle()
-    assert desk.session.undo_text.startswith("track")
+    assert desk.image_state.undo_text.startswith("track")
     assert np.array_equal(desk.labels.data[ERROR] == CELL, corrected == CELL)
     after = desk.labels.data.copy()
     pictures.take()
 
     # undo and redo
     desk.press(Qt.Key.Key_Z, CTRL)
-    desk.qtbot.waitUntil(lambda: desk.session.redo_text is not None)
+    desk.qtbot.waitUntil(lambda: desk.image_state.redo_text is not None)
     assert np.array_equal(desk.labels.data, before)
     desk.press(Qt.Key.Key_Z, CTRL_SHIFT)
-    desk.qtbot.waitUntil(lambda: desk.session.redo_text is None)
+    desk.qtbot.waitUntil(lambda: desk.image_state.redo_text is None)
     assert np.array_equal(desk.labels.data, after)
 
     # export

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.plugin.warming import is_warm, warm_points
+from napari_sam2.plugin.startup.warming import is_warm, warm_points
 
 from .world import disc, disc_centre, movie
 
@@ -33,7 +33,9 @@ def may_draw(may_click: threading.Event, monkeypatch: pytest.MonkeyPatch) -> thr
 
 
 def wait_until_open(desk: Any) -> None:
-    desk.qtbot.waitUntil(lambda: desk.session is not None and desk.session.is_open, timeout=10000)
+    desk.qtbot.waitUntil(
+        lambda: desk.image_state is not None and desk.image_state.is_open, timeout=10000
+    )
 
 
 def test_layers_come_when_they_can_be_made(
@@ -42,7 +44,7 @@ def test_layers_come_when_they_can_be_made(
     desk = open_desk()
     desk.viewer.add_image(movie())
     desk.qtbot.waitUntil(lambda: desk.panel.status.text.text() == "Getting ready.")
-    assert desk.session is None
+    assert desk.image_state is None
     may_click.set()
     wait_until_open(desk)
     desk.go_to(0)
@@ -59,11 +61,11 @@ def test_clicks_are_taken_before_shapes(
     desk.go_to(0)
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    assert desk.session.has_prompts(1)
-    assert desk.session.layers.shapes is None
-    assert not desk.session.layers.missing()
+    assert desk.image_state.has_prompts(1)
+    assert desk.image_state.layers.shapes is None
+    assert not desk.image_state.layers.missing()
     may_draw.set()
-    desk.qtbot.waitUntil(lambda: desk.session.layers.shapes is not None)
+    desk.qtbot.waitUntil(lambda: desk.image_state.layers.shapes is not None)
     names = [layer.name for layer in desk.viewer.layers][1:]
     assert names == ["SAM 2 labels", "SAM 2 shapes", "SAM 2 clicks"]
 
@@ -76,7 +78,7 @@ def test_shapes_that_come_later_leave_the_tool_in_hand(
     desk.viewer.layers.selection.active = desk.labels
     desk.labels.mode = "paint"
     may_draw.set()
-    desk.qtbot.waitUntil(lambda: desk.session.layers.shapes is not None)
+    desk.qtbot.waitUntil(lambda: desk.image_state.layers.shapes is not None)
     desk.settle()
     assert set(desk.viewer.layers.selection) == {desk.labels}
     assert desk.labels.mode == "paint"
@@ -92,7 +94,7 @@ def test_a_widget_may_be_closed_before(
     thread = desk.panel._points_warming._thread
     desk.qtbot.waitUntil(lambda: not thread.is_alive())
     desk.breathe()
-    assert desk.session is None
+    assert desk.image_state is None
     assert len(desk.viewer.layers) == 1
 
 

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from napari_sam2.plugin import messages as m
-from napari_sam2.plugin.engine import LoadedModel
-from napari_sam2.plugin.sources import ImageSource
-from napari_sam2.plugin.worker import InferenceThread
+from napari_sam2.plugin.inference.engine import LoadedModel
+from napari_sam2.plugin.inference.thread import InferenceThread
+from napari_sam2.plugin.protocol import messages as m
+from napari_sam2.plugin.protocol.sources import ImageSource
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
 
@@ -255,7 +255,7 @@ class Discs:
 
 def test_an_import_of_a_movie_reports_its_progress_as_an_import(talk):
     labels = talk.open()
-    talk.thread.send(m.AdoptLabels(1, Discs(), None))
+    talk.thread.send(m.ImportLabels(1, Discs(), None))
     steps = [talk.next(m.ImportAdvanced) for _ in range(FRAMES + 1)]
     assert [(step.done, step.total) for step in steps] == [(n, FRAMES) for n in range(FRAMES + 1)]
     assert talk.next(m.ImportEnded).image == 1
@@ -266,7 +266,7 @@ def test_an_import_of_a_movie_reports_its_progress_as_an_import(talk):
 def test_an_import_of_a_movie_can_be_cancelled(talk):
     labels = talk.open()
     source = Discs(lambda t: t or talk.thread.send(m.Cancel()))
-    answer = talk.ask(m.AdoptLabels(1, source, None))
+    answer = talk.ask(m.ImportLabels(1, source, None))
     assert (answer.error, answer.notice) == (None, "Import cancelled; no labels were imported.")
     assert not labels.any()
     assert isinstance(talk.next(m.Answered).command, m.Cancel)

@@ -10,9 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.plugin.engine import LoadedModel, OpenedImage
-from napari_sam2.plugin.messages import ModelChoice
-from napari_sam2.plugin.sources import ImageSource
+from napari_sam2.plugin.inference.engine import LoadedModel, OpenedImage
+from napari_sam2.plugin.protocol.messages import ModelChoice
+from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
@@ -105,11 +105,11 @@ class ThresholdTracker:
     def add_mask(self, t: int, object_id: int, mask) -> FrameResult:
         return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
 
-    def adopt_masks(self, t: int, masks) -> None:
+    def import_masks(self, t: int, masks) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
 
-    def take_over(self, object_id: int, state: ObjectState, kept=()) -> None:
+    def carry_over(self, object_id: int, state: ObjectState, kept=()) -> None:
         self.restore(object_id, state)
         for t, entry in state.prompted.items():
             if t not in state.locked and t not in kept and entry.prompt.round_numbers():
@@ -346,7 +346,7 @@ class ThresholdEngine:
         self.loaded.append((name, device))
         return LoadedModel(name, "cpu", image_size or sizes[0], sizes)
 
-    def set_reach(self, model: str, is_local: bool) -> None:
+    def set_memory_reach(self, model: str, is_local: bool) -> None:
         self.reaches.append((model, is_local))
 
     def open_image(self, model: str, source: ImageSource) -> OpenedImage:

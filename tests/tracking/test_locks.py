@@ -144,7 +144,7 @@ def test_locked_frames_cost_no_run_of_the_network(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker.lock(1, range(8))
-    monkeypatch.setattr(tracker._engine, "track", None)
+    monkeypatch.setattr(tracker._runner, "track", None)
     assert len(run(tracker)) == 8
 
 
@@ -154,7 +154,7 @@ def test_states_united_without_the_model(
     tracker = Tracker(any_model, world.images, clean=False)
     for object_id in (1, 2):
         tracker.add_mask(0, object_id, world.mask(0, object_id))
-    monkeypatch.setattr(tracker._engine, "model", None)
+    monkeypatch.setattr(tracker._runner, "model", None)
     one, two = tracker.snapshot(1, [0]), tracker.snapshot(2, [0])
     either = world.mask(0, 1) | world.mask(0, 2)
     united = one.united(two, 1, {0: either})

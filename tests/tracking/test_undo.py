@@ -159,7 +159,7 @@ def test_restoring_runs_no_part_of_the_model(
     run(tracker, stop=4)
     state = tracker.snapshot(1)
     tracker.remove_object(1)
-    for part in ("encode_frame", "attend", "decode", "memorize", "adopt_mask"):
+    for part in ("encode_frame", "attend", "decode", "memorize", "import_mask"):
         monkeypatch.setattr(tiny_model, part, None)
     tracker.restore(1, state)
     assert mask(tracker, 3, 1) is not None

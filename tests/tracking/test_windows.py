@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
-from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.masks import MaskRecord, Renderer
+from napari_sam2.tracking.multi_scale_click import most_convincing
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import (
     BORDER,

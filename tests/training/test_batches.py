@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training.auxiliary_head import AuxiliaryHead
 from napari_sam2.training.batches import draw_script, make_batch
 from napari_sam2.training.clicks import corrective_click
 from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
 from napari_sam2.training.data import LabelledClip, augment
-from napari_sam2.training.dense import DenseHead
-from napari_sam2.training.simulate import Script, _Player, simulate
+from napari_sam2.training.rollout import Script, _Player, rollout
 from tests.training.worlds import TINY, Discs, Dots
 
 STAGE = Stage(10, images_share=0.0, clips=1, frames=8, clip_clicks=7)
@@ -91,7 +91,7 @@ def test_tracking_of_an_object_that_left_has_no_mask_loss():
     batch.targets[:, 1] = 0
     script = replace(scripts(STAGE, 1)[0], first="mask", clicks=0, corrected=None)
     with torch.no_grad():
-        outcome = simulate(Sam2(TINY), batch, script, LossWeights(), torch.Generator())
+        outcome = rollout(Sam2(TINY), batch, script, LossWeights(), torch.Generator())
     (terms,) = outcome.losses
     assert terms.balanced.item() == terms.dice.item() == terms.iou.item() == 0
     assert terms.occlusion.item() > 0
@@ -118,7 +118,7 @@ def sparse_batch(stage: Stage, *known: int):
 def play(batch, script):
     torch.manual_seed(0)
     with torch.no_grad():
-        return simulate(Sam2(TINY), batch, script, LossWeights(), torch.Generator())
+        return rollout(Sam2(TINY), batch, script, LossWeights(), torch.Generator())
 
 
 def test_unlabelled_frame_has_no_loss():
@@ -168,7 +168,7 @@ def test_object_that_is_taken_out_is_absent_on_a_labelled_frame():
 def test_dense_head_learns_nothing_from_unlabelled_frames():
     batch, _ = sparse_batch(replace(STAGE, frames=2), 0)
     model = Sam2(TINY)
-    head = DenseHead(TINY)
+    head = AuxiliaryHead(TINY)
     features = model.encode_frame(batch.images.flatten(0, 1))
     sparse = head(features, batch.dense, batch.labelled.flatten())
     alone = head(model.encode_frame(batch.images[:, 0]), batch.dense[:1], torch.tensor([True]))

@@ -1,4 +1,4 @@
-"""Packs, stills as movies, and the dataset that mixes them."""
+"""Shards, stills as movies, and the dataset that mixes them."""
 
 import runpy
 from itertools import islice
@@ -15,10 +15,10 @@ from napari_sam2.training.data import (
     held_out,
     sample_objects,
     warp_clip,
-    write_pack,
+    write_synthetic_shards,
 )
-from napari_sam2.training.packs import read_shards
-from napari_sam2.training.stills import find_stills, write_still_pack
+from napari_sam2.training.pseudo_video import find_stills, write_pseudo_video_shards
+from napari_sam2.training.shards import read_shards
 from napari_sam2.training.synthetic import generate_clip
 
 SMALL = (64, 64)
@@ -45,7 +45,7 @@ def write_pairs(folder: Path, arrays: dict[str, tuple[np.ndarray, np.ndarray]]) 
 
 @pytest.fixture
 def pack(tmp_path):
-    write_pack(tmp_path / "pack", 4, {"nuclei": 1, "dic": 1}, SMALL, frames=5, seed=3)
+    write_synthetic_shards(tmp_path / "pack", 4, {"nuclei": 1, "dic": 1}, SMALL, frames=5, seed=3)
     return tmp_path / "pack"
 
 
@@ -64,13 +64,15 @@ def test_pack_is_read_through_a_memory_map(pack):
 
 
 def test_two_processes_write_the_same_pack(pack, tmp_path):
-    write_pack(tmp_path / "two", 4, {"nuclei": 1, "dic": 1}, SMALL, 5, seed=3, processes=2)
+    write_synthetic_shards(
+        tmp_path / "two", 4, {"nuclei": 1, "dic": 1}, SMALL, 5, seed=3, processes=2
+    )
     assert np.array_equal(read_shards(pack)[0].images, read_shards(tmp_path / "two")[0].images)
 
 
 def test_pack_is_not_written_over(pack):
-    with pytest.raises(FileExistsError, match="already has a pack"):
-        write_pack(pack, 1, {"nuclei": 1}, SMALL)
+    with pytest.raises(FileExistsError, match="already has a shard folder"):
+        write_synthetic_shards(pack, 1, {"nuclei": 1}, SMALL)
 
 
 def test_unfinished_shard_is_not_read(pack):
@@ -82,7 +84,7 @@ def test_unfinished_shard_is_not_read(pack):
 @pytest.mark.parametrize("weights", [{}, {"dic": -1.0}, {"dic": 0.0}])
 def test_useless_weights_are_told(tmp_path, weights):
     with pytest.raises(ValueError, match="weights must be positive"):
-        write_pack(tmp_path / "new", 2, weights)
+        write_synthetic_shards(tmp_path / "new", 2, weights)
     assert not (tmp_path / "new").exists()
 
 
@@ -139,7 +141,7 @@ def test_still_without_labels_is_refused():
 
 def test_still_pack_tells_its_sources(tmp_path):
     stills = find_stills(write_pairs(tmp_path / "set", {"a.tif": disc_still()}))
-    write_still_pack(tmp_path / "pack", 2, {"set": (1.0, stills)}, SMALL, 3)
+    write_pseudo_video_shards(tmp_path / "pack", 2, {"set": (1.0, stills)}, SMALL, 3)
     assert read_shards(tmp_path / "pack")[0].sources == ["set/a.tif"] * 2
 
 
@@ -286,10 +288,10 @@ def test_movie_smaller_than_the_view_is_enlarged(tmp_path):
 def test_example_writes_packs_without_a_common_still(tmp_path):
     folder = write_pairs(tmp_path / "set", {f"{name}.tif": disc_still() for name in "abcd"})
     example = Path(__file__).parents[2] / "examples" / "train_cells.py"
-    packs = runpy.run_path(str(example))["packs"]
-    packs(tmp_path / "packs", [folder], clips=2, keep_out=1, checks=1)
+    packs = runpy.run_path(str(example))["shards"]
+    packs(tmp_path / "shards", [folder], clips=2, keep_out=1, checks=1)
     sources = {
-        name: set(read_shards(tmp_path / "packs" / name)[0].sources)
+        name: set(read_shards(tmp_path / "shards" / name)[0].sources)
         for name in ("synthetic", "real", "validation")
     }
     assert len(sources["synthetic"]) == 2

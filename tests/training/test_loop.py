@@ -21,7 +21,7 @@ QUICK = replace(STAGE, images_share=1.0, image_clicks=0, learning_rate=5e-3)
 CONFIG = TrainingConfig(preset="tiny-test", stages=(STAGE,), warmup=10, average=0.9)
 
 
-def begin(config: TrainingConfig = CONFIG) -> loop.Run:
+def begin(config: TrainingConfig = CONFIG) -> loop.TrainingRun:
     return loop.start(config, network=TINY)
 
 
@@ -43,14 +43,14 @@ def weights(run):
     return torch.cat([value.flatten() for value in run.model.state_dict().values()])
 
 
-def everything(run: loop.Run) -> list[torch.Tensor]:
-    """Weights, their average, the dense head, and the moments of the optimizer."""
+def everything(run: loop.TrainingRun) -> list[torch.Tensor]:
+    """Weights, their average, the auxiliary head, and the moments of the optimizer."""
     moments = [
         torch.as_tensor(value)
         for state in run.optimizer.state_dict()["state"].values()
         for value in state.values()
     ]
-    kept = [*run.average.values(), *run.dense_head.state_dict().values()]
+    kept = [*run.average.values(), *run.auxiliary_head.state_dict().values()]
     return [weights(run), *kept, *moments]
 
 
@@ -231,7 +231,7 @@ def test_bfloat16_is_for_cuda(precision, device, expected):
     assert loop.uses_bfloat16(config, torch.device(device)) is expected
 
 
-def spoil(run: loop.Run) -> None:
+def spoil(run: loop.TrainingRun) -> None:
     """Make the occlusion score not a number, and nothing else."""
     head = run.model.sam_mask_decoder.pred_obj_score_head
     head.layers[-1].bias.data.fill_(float("nan"))

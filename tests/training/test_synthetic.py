@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.training.synthetic import KINDS, Clip, generate_clip
-from napari_sam2.training.synthetic.kinds import CELL_KINDS
+from napari_sam2.training.synthetic.cell_kinds import CELL_KINDS
 from napari_sam2.training.synthetic.shapes import draw_shape, outline, radius_profile
 
 SMALL = (96, 96)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.annotation.actions import Group, Touched
-from napari_sam2.annotation.content import Content
 from napari_sam2.annotation.events import AnnotationEvents
 from napari_sam2.annotation.journal import UNDO_BYTES, Journal, Listener, journaled
 from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.propagation import OpenPropagation
+from napari_sam2.annotation.state import DocumentState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Document:
 
     def __init__(self, tracker: Tracker, *, undo_bytes: int = UNDO_BYTES) -> None:
         self.events = AnnotationEvents()
-        self._content = Content(tracker)
+        self._state = DocumentState(tracker)
         self._journal = Journal(undo_bytes)
         self._run: OpenPropagation | None = None
         self._rewinds = 0
@@ -46,7 +46,7 @@ class Document:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
-        return self._content.tracker.shape
+        return self._state.tracker.shape
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -55,7 +55,7 @@ class Document:
         Once an id exceeds 65535 it is another array of dtype uint32, announced by the event
         `labels_replaced`.
         """
-        return self._content.labels
+        return self._state.labels
 
     # History
 
@@ -165,26 +165,26 @@ class Document:
     def _known(self, object_id: int) -> AnnotatedObject:
         """Properties of an object that must be there."""
         try:
-            return self._content.objects[object_id]
+            return self._state.objects[object_id]
         except KeyError:
-            known = ", ".join(map(str, sorted(self._content.objects))) or "none"
+            known = ", ".join(map(str, sorted(self._state.objects))) or "none"
             raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
 
     def _perform(self, group: Group, largest_id: int = 0) -> None:
         """Make a change that needs no model; `largest_id` is the largest id that it brings."""
         running = self._running()
-        labels = self._content.labels_for(largest_id)
-        group.apply(self._content)
+        labels = self._state.labels_for(largest_id)
+        group.apply(self._state)
         self._settle(group, running, labels)
 
     def _settle(self, group: Group, running: Group | None, labels: NDArray[Any]) -> None:
         """Record a group that objects and tracker have already undergone, and show it."""
-        is_replaced = labels is not self._content.labels
-        self._content.labels = labels
-        outdated = self._content.compose(group.touched.frames, group.touched.masks)
-        withdrawals = self._content.withdrawals(outdated)
+        is_replaced = labels is not self._state.labels
+        self._state.labels = labels
+        outdated = self._state.compose(group.touched.frames, group.touched.masks)
+        withdrawals = self._state.withdrawals(outdated)
         for withdrawal in withdrawals:
-            withdrawal.apply(self._content)
+            withdrawal.apply(self._state)
         if withdrawals:
             group = replace(group, actions=(*group.actions, *withdrawals))
         self._run = None
@@ -198,8 +198,8 @@ class Document:
     def _travel(self, group: Group, move: Callable[[], None]) -> None:
         """Apply a group for an undo or redo and move it in the journal."""
         self._rewinds += 1
-        group.apply(self._content)
-        self._content.compose(group.touched.frames, group.touched.masks)
+        group.apply(self._state)
+        self._state.compose(group.touched.frames, group.touched.masks)
         move()
         self._announce(group.touched)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, overload
 
-from napari_sam2.annotation.adoption import Adoption
 from napari_sam2.annotation.journal import UNDO_BYTES
+from napari_sam2.annotation.label_import import LabelImport
 from napari_sam2.annotation.masklets import Masklets
+from napari_sam2.annotation.model_change import ModelChange
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.review import Review
-from napari_sam2.annotation.surgery import Surgery
-from napari_sam2.annotation.takeover import Takeover
+from napari_sam2.annotation.track_edits import TrackEdits
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Tracker
 from napari_sam2.tracking.frames import Stack
@@ -48,7 +48,7 @@ def save_project(
 ) -> Project:
     """Save an annotation in a folder, by the type of `path`.
 
-    `napari_sam2.io.session.saving` registers paths, so that this floor needs no files.
+    `napari_sam2.io.project.saving` registers paths, so that this floor needs no files.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def save_project(
 
 @singledispatch
 def open_project(path: Any, model: Sam2 | None, movie: Stack | None) -> Project:
-    """Open a saved annotation, by the type of `path`; as `Annotation.load`, and registered alike.
+    """Open a project, by the type of `path`; as `Annotation.load`, and registered alike.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _without_files(path: object) -> str:
     return f"expected the path of a project; got {type(path).__name__}"
 
 
-class Annotation(Prompting, Masklets, Review, Surgery, Adoption, Takeover):
+class Annotation(Prompting, Masklets, Review, TrackEdits, LabelImport, ModelChange):
     """Objects, their prompts, labels and scores for one stack, with undo over everything.
 
     It drives a tracker, which nothing else may change from then on, and is used from one thread.

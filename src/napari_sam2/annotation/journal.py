@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from napari_sam2.annotation.actions import Group, held_bytes
-from napari_sam2.annotation.entries import (
+from napari_sam2.annotation.journal_entries import (
     Called,
     Entry,
     Folded,

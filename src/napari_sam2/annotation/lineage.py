@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.journal import journaled
-from napari_sam2.annotation.roster import Roster
+from napari_sam2.annotation.object_list import ObjectList
 
 
-class Lineage(Roster):
+class Lineage(ObjectList):
     """Mothers and daughters: no daughter has a mask before its birth, no mother after her end."""
 
     @journaled
@@ -64,9 +64,9 @@ class Lineage(Roster):
 
     def _visible_frames(self, object_id: int) -> frozenset[int]:
         """Frames on which an object has pixels in the labels."""
-        content = self._content
-        content.stale |= content.measures.update(content.labels)
-        return frozenset(np.flatnonzero(content.measures.trace(object_id).area).tolist())
+        document_state = self._state
+        document_state.stale |= document_state.measures.update(document_state.labels)
+        return frozenset(np.flatnonzero(document_state.measures.trace(object_id).area).tolist())
 
     def _check_ended(self, mother: int, birth: int | None) -> None:
         """Raise a ValueError if a mother has masks from the birth of her daughter on."""

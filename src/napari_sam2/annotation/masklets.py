@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.entries import Advanced, Began, Request
+from napari_sam2.annotation.journal_entries import Advanced, Began, Request
 from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.propagation import OpenPropagation
 
@@ -64,7 +64,7 @@ class Masklets(Document):
         """
         chosen = self._with_masklet(object_ids)
         request = Request.checked(start, stop, direction, chosen, until_locked)
-        results = self._content.tracker.propagate(
+        results = self._state.tracker.propagate(
             request.start,
             request.stop,
             direction,
@@ -86,7 +86,7 @@ class Masklets(Document):
     ) -> int:
         """How many results `propagate` yields at most with these arguments."""
         chosen = self._with_masklet(object_ids)
-        tracker = self._content.tracker
+        tracker = self._state.tracker
         return tracker.total_steps(
             start,
             stop,
@@ -109,7 +109,7 @@ class Masklets(Document):
 
         An object is one of them if any mask on its way is missing, or older than the prompts and
         locks of the object. This is read from the masks themselves, so it holds after an undo, and
-        for a saved annotation that was opened, too.
+        for a project that was opened, too.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Masklets(Document):
         ValueError
             As the tracker does: range outside the stack, unknown direction or object.
         """
-        chosen = self._with_masklet(self._content.objects if object_ids is None else object_ids)
+        chosen = self._with_masklet(self._state.objects if object_ids is None else object_ids)
         return tuple(
             object_id
             for object_id in sorted(chosen or ())
@@ -142,7 +142,7 @@ class Masklets(Document):
 
     def score(self, t: int, object_id: int) -> Score | None:
         """What the model thinks of its mask of an object on frame `t`; None where it has none."""
-        result = self._content.result(t, object_id)
+        result = self._state.result(t, object_id)
         if result is None:
             return None
         return Score(float(result.predicted_iou[0]), float(result.occlusion_score[0]))
@@ -153,7 +153,7 @@ class Masklets(Document):
         """The objects without those that the tracker was never told of."""
         if object_ids is None:
             return None
-        waiting = self._content.objects.keys() - self._content.tracker.object_ids
+        waiting = self._state.objects.keys() - self._state.tracker.object_ids
         return tuple(object_id for object_id in object_ids if object_id not in waiting)
 
     def _follow(
@@ -179,20 +179,20 @@ class Masklets(Document):
     def _begin(self, request: Request) -> OpenPropagation:
         """Open a new undo step for what a propagation writes from here on."""
         self._seal()
-        self._run = OpenPropagation(self._content, request)
+        self._run = OpenPropagation(self._state, request)
         self._journal.tell(Began(request))
         return self._run
 
     def _show(self, run: OpenPropagation, result: FrameResult) -> None:
         is_first = run.is_empty
         run.add(result.t, result.object_ids)
-        self._content.stale.update(result.object_ids)
-        outdated = self._content.withdrawals(self._content.compose((result.t,), result.object_ids))
+        self._state.stale.update(result.object_ids)
+        outdated = self._state.withdrawals(self._state.compose((result.t,), result.object_ids))
         for withdrawal in outdated:
-            withdrawal.apply(self._content)
+            withdrawal.apply(self._state)
         if is_first:
             self._journal.forget_undone()
-        states = {key: self._content.state(key, (result.t,)) for key in result.object_ids}
+        states = {key: self._state.state(key, (result.t,)) for key in result.object_ids}
         self._journal.tell(Advanced(result.t, states))
         self.events.frame_changed.emit(result.t)
         for withdrawal in outdated:

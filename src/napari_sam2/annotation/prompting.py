@@ -27,11 +27,11 @@ class Prompting(Document):
 
     def prompts(self) -> tuple[Prompt, ...]:
         """All prompts, in the order of the object ids and then of the frames."""
-        return tuple(sorted(self._content.tracker.prompts(), key=lambda p: (p.object_id, p.t)))
+        return tuple(sorted(self._state.tracker.prompts(), key=lambda p: (p.object_id, p.t)))
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         """Prompt of an object on frame `t`, if there is one."""
-        return self._content.prompt(t, object_id)
+        return self._state.prompt(t, object_id)
 
     @journaled
     def add_points(
@@ -61,7 +61,7 @@ class Prompting(Document):
             As the tracker does: frame outside the stack, point outside the image, shapes that do
             not fit.
         """
-        tracker = self._content.tracker
+        tracker = self._state.tracker
         return self._change_prompt(
             "click on", t, object_id, lambda: tracker.add_points(t, object_id, points, labels)
         )
@@ -91,7 +91,7 @@ class Prompting(Document):
         ValueError
             As the tracker does: frame outside the stack, empty box, not finite.
         """
-        tracker = self._content.tracker
+        tracker = self._state.tracker
         return self._change_prompt("box", t, object_id, lambda: tracker.add_box(t, object_id, box))
 
     @journaled
@@ -117,7 +117,7 @@ class Prompting(Document):
         ValueError
             As the tracker does: frame outside the stack, mask of another shape.
         """
-        tracker = self._content.tracker
+        tracker = self._state.tracker
         return self._change_prompt(
             "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
         )
@@ -130,7 +130,7 @@ class Prompting(Document):
         frames : iterable of int
             Frames on which every pixel becomes what the masks say.
         """
-        self._content.compose(frames)
+        self._state.compose(frames)
 
     @journaled
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:
@@ -153,7 +153,7 @@ class Prompting(Document):
         """
         if prompt.is_empty:
             return self.clear_prompts(prompt.t, prompt.object_id)
-        tracker = self._content.tracker
+        tracker = self._state.tracker
         return self._change_prompt(
             "prompt", prompt.t, prompt.object_id, lambda: tracker.set_prompt(prompt)
         )
@@ -204,10 +204,10 @@ class Prompting(Document):
             If there is no such object or frame.
         """
         self._known(object_id)
-        self._content.check_frame(t)
-        if self._content.prompt(t, object_id) is None:
-            return self._content.result(t, object_id)
-        tracker = self._content.tracker
+        self._state.check_frame(t)
+        if self._state.prompt(t, object_id) is None:
+            return self._state.result(t, object_id)
+        tracker = self._state.tracker
         return self._change_prompt(
             "clear prompts of", t, object_id, lambda: tracker.clear_prompts(t, object_id)
         )
@@ -218,17 +218,23 @@ class Prompting(Document):
         """Let the tracker change a prompt, and make a group of what it did."""
         t, object_id = checked_integer(t, "frame"), checked_object_id(object_id)
         self._check_writable(t, object_id)
-        content = self._content
-        before, state_before = content.prompt(t, object_id), content.state(object_id, (t,))
+        document_state = self._state
+        before, state_before = (
+            document_state.prompt(t, object_id),
+            document_state.state(object_id, (t,)),
+        )
         running = self._running()
-        labels = content.labels_for(object_id)
+        labels = document_state.labels_for(object_id)
         result = change()
-        content.stale.add(object_id)
-        after, state_after = content.prompt(t, object_id), content.state(object_id, (t,))
+        document_state.stale.add(object_id)
+        after, state_after = (
+            document_state.prompt(t, object_id),
+            document_state.state(object_id, (t,)),
+        )
         actions: list[Action] = [SetPrompt(t, object_id, before, after, state_before, state_after)]
-        if object_id not in content.objects:
+        if object_id not in document_state.objects:
             added = SetObject(object_id, None, AnnotatedObject(object_id))
-            added.apply(content)
+            added.apply(document_state)
             actions.insert(0, added)
         group = Group(f"{verb} object {object_id} on frame {t}", tuple(actions))
         self._settle(group, running, labels)
@@ -236,9 +242,9 @@ class Prompting(Document):
 
     def _check_writable(self, t: int, object_id: int) -> None:
         """Raise a ValueError if an object is locked on a frame, not born yet, or divided before."""
-        if t in self._content.locked_frames(object_id):
+        if t in self._state.locked_frames(object_id):
             raise ValueError(f"object {object_id} is locked on frame {t}: unlock it there first")
-        properties = self._content.objects.get(object_id)
+        properties = self._state.objects.get(object_id)
         span = None if properties is None else properties.span(self.shape[0])
         if span is not None and t not in span:
             raise ValueError(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from napari_sam2.annotation.actions import Propagate, SetMasklet, SetReviewed
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation.content import Content
-    from napari_sam2.annotation.entries import Request
+    from napari_sam2.annotation.journal_entries import Request
+    from napari_sam2.annotation.state import DocumentState
     from napari_sam2.tracking import ObjectState
 
 
@@ -24,15 +24,15 @@ class OpenPropagation:
         What was asked for.
     """
 
-    def __init__(self, content: Content, request: Request) -> None:
-        self._content = content
+    def __init__(self, document_state: DocumentState, request: Request) -> None:
+        self._state = document_state
         self._request = request
-        self._scope = request.frames_in(len(content.labels))
+        self._scope = request.frames_in(len(document_state.labels))
         chosen = request.object_ids
-        self._before = self._states(content.tracker.object_ids if chosen is None else chosen)
+        self._before = self._states(document_state.tracker.object_ids if chosen is None else chosen)
         self._frames: list[int] = []
         self._frames_of: dict[int, set[int]] = {}
-        self._reviewed = dict(content.reviewed)
+        self._reviewed = dict(document_state.reviewed)
 
     @property
     def is_empty(self) -> bool:
@@ -73,7 +73,7 @@ class OpenPropagation:
 
     def _withdrawals(self) -> tuple[SetReviewed, ...]:
         """What was accepted before and has been written over."""
-        now = self._content.reviewed
+        now = self._state.reviewed
         return tuple(
             SetReviewed(object_id, before, now.get(object_id, frozenset()))
             for object_id, before in self._reviewed.items()
@@ -81,7 +81,7 @@ class OpenPropagation:
         )
 
     def _states(self, object_ids: Iterable[int]) -> dict[int, ObjectState | None]:
-        return {object_id: self._content.state(object_id, self._scope) for object_id in object_ids}
+        return {object_id: self._state.state(object_id, self._scope) for object_id in object_ids}
 
 
 def _counted(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
-from napari_sam2.annotation.entries import (
+from napari_sam2.annotation.journal_entries import (
     Advanced,
     Began,
     Called,
@@ -15,47 +15,47 @@ from napari_sam2.annotation.entries import (
     Entry,
     Folded,
     Forgotten,
+    ModelChanged,
     Recorded,
     Redone,
-    TookOver,
     Undone,
 )
 from napari_sam2.annotation.propagation import OpenPropagation
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.changes import Document
-    from napari_sam2.annotation.content import Content
+    from napari_sam2.annotation.state import DocumentState
     from napari_sam2.tracking import ObjectState, Tracker
 
 
 def properties(document: Document) -> Iterator[Action]:
     """The actions that give objects what the tracker does not know of them."""
-    content = document._content
-    for object_id, known in sorted(content.objects.items()):
+    document_state = document._state
+    for object_id, known in sorted(document_state.objects.items()):
         yield SetObject(object_id, None, known)
-    for object_id, frames in sorted(content.reviewed.items()):
+    for object_id, frames in sorted(document_state.reviewed.items()):
         yield SetReviewed(object_id, frozenset(), frames)
 
 
 def largest_id(document: Document) -> int:
     """Largest object id that the document ever had."""
-    return document._content.largest_id
+    return document._state.largest_id
 
 
 def kept_states(document: Document) -> dict[int, ObjectState]:
     """Prompts, masks and locks of each object, in the order of the tracker."""
-    tracker = document._content.tracker
+    tracker = document._state.tracker
     return {object_id: tracker.snapshot(object_id) for object_id in tracker.object_ids}
 
 
 def tracker_of(document: Document) -> Tracker:
     """The tracker of a document, to look at only."""
-    return document._content.tracker
+    return document._state.tracker
 
 
 def kept_settings(document: Document) -> dict[str, Any]:
     """How the tracker is set up."""
-    return document._content.tracker.settings
+    return document._state.tracker.settings
 
 
 def history_lengths(document: Document) -> tuple[int, int]:
@@ -73,16 +73,16 @@ class Recovery:
     """
 
     def __init__(self, document: Document) -> None:
-        self._content: Content = document._content
+        self._state: DocumentState = document._state
         self._journal = document._journal
         self._run: OpenPropagation | None = None
 
     def put(self, actions: Iterable[Action], largest_id: int) -> None:
         """Set the properties that were kept, as no step of the history."""
         for action in actions:
-            action.apply(self._content)
-        self._content.largest_id = max(self._content.largest_id, largest_id)
-        self._content.labels = self._content.labels_for(self._content.largest_id)
+            action.apply(self._state)
+        self._state.largest_id = max(self._state.largest_id, largest_id)
+        self._state.labels = self._state.labels_for(self._state.largest_id)
 
     @singledispatchmethod
     def repeat(self, entry: Entry) -> None:
@@ -132,34 +132,34 @@ class Recovery:
 
     @repeat.register
     def _(self, entry: Began) -> None:
-        self._run = OpenPropagation(self._content, entry.request)
+        self._run = OpenPropagation(self._state, entry.request)
 
     @repeat.register
     def _(self, entry: Ended) -> None:
         self.finish()
 
     @repeat.register
-    def _(self, entry: TookOver) -> None:
-        self._content.largest_id = max(self._content.largest_id, entry.largest_id)
+    def _(self, entry: ModelChanged) -> None:
+        self._state.largest_id = max(self._state.largest_id, entry.largest_id)
         self._apply(entry.group)
 
     @repeat.register
     def _(self, entry: Advanced) -> None:
         for object_id, state in entry.states.items():
-            self._content.restore(object_id, state)
+            self._state.restore(object_id, state)
         if self._run is not None:
             self._run.add(entry.t, entry.states)
-        for withdrawal in self._content.withdrawals(self._content.compose((entry.t,))):
-            withdrawal.apply(self._content)
+        for withdrawal in self._state.withdrawals(self._state.compose((entry.t,))):
+            withdrawal.apply(self._state)
 
     @repeat.register
     def _(self, entry: Called) -> None:
         """Told by its groups already."""
 
     def _apply(self, group: Group) -> None:
-        group.apply(self._content)
-        self._content.labels = self._content.labels_for(self._content.largest_id)
-        self._content.compose(group.touched.frames)
+        group.apply(self._state)
+        self._state.labels = self._state.labels_for(self._state.largest_id)
+        self._state.compose(group.touched.frames)
 
 
 def _known(group: Group | None) -> Group:

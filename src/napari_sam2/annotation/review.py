@@ -16,10 +16,10 @@ from napari_sam2.annotation.actions import (
     SetReviewed,
 )
 from napari_sam2.annotation.changes import Document
-from napari_sam2.annotation.content import Content
 from napari_sam2.annotation.journal import UNDO_BYTES, journaled
 from napari_sam2.annotation.objects import checked_integer
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
+from napari_sam2.annotation.state import DocumentState
 from napari_sam2.tracking import Tracker
 
 
@@ -83,27 +83,27 @@ class Review(Document):
     def locked_frames(self, object_id: int) -> frozenset[int]:
         """Frames on which an object is locked."""
         self._known(object_id)
-        return self._content.locked_frames(object_id)
+        return self._state.locked_frames(object_id)
 
     def _set_locks(self, object_id: int, frames: frozenset[int], *, is_locking: bool) -> None:
         if not frames:
             return
-        content, tracker = self._content, self._content.tracker
-        before = content.state(object_id, frames)
+        document_state, tracker = self._state, self._state.tracker
+        before = document_state.state(object_id, frames)
         running = self._running()
         if before is None:
             raise ValueError(f"object {object_id} has no mask yet: click it before locking it")
         if is_locking:
-            tracker.lock(object_id, frames, lambda t: content.labels[t])
+            tracker.lock(object_id, frames, lambda t: document_state.labels[t])
         else:
             tracker.unlock(object_id, frames)
-        content.stale.add(object_id)
-        after = content.state(object_id, frames)
+        document_state.stale.add(object_id)
+        after = document_state.state(object_id, frames)
         assert after is not None
         change = SetLocks(object_id, before, after, frames, is_locking, not is_locking)
         verb = "lock" if is_locking else "unlock"
         group = Group(f"{verb} object {object_id} on {_counted(frames)}", (change,))
-        self._settle(group, running, content.labels)
+        self._settle(group, running, document_state.labels)
 
     # Accepting
 
@@ -130,7 +130,7 @@ class Review(Document):
     def reviewed_frames(self, object_id: int) -> frozenset[int]:
         """Frames on which a person has accepted an object."""
         self._known(object_id)
-        return self._content.reviewed.get(object_id, frozenset())
+        return self._state.reviewed.get(object_id, frozenset())
 
     def _set_reviewed(
         self, verb: str, object_id: int, before: frozenset[int], after: frozenset[int]
@@ -153,7 +153,7 @@ class Review(Document):
         """
         self._known(object_id)
         chosen = self._checked_frames(frames) - self.locked_frames(object_id)
-        state = self._content.state(object_id, chosen)
+        state = self._state.state(object_id, chosen)
         if state is None or not state.records:
             return
         there, prompted = frozenset(state.records), frozenset(state.prompted)
@@ -175,14 +175,14 @@ class Review(Document):
             If there is no such object.
         """
         self._known(object_id)
-        content = self._content
-        stale = content.stale | content.measures.update(content.labels)
-        content.stale.clear()
+        document_state = self._state
+        stale = document_state.stale | document_state.measures.update(document_state.labels)
+        document_state.stale.clear()
         for changed in stale:
             self._timelines.pop(changed, None)
         found = self._timelines.get(object_id)
         if found is None:
-            found = self._timelines[object_id] = make_timeline(content, object_id)
+            found = self._timelines[object_id] = make_timeline(document_state, object_id)
         return found
 
     def next_doubtful(
@@ -209,10 +209,10 @@ class Review(Document):
             If frame `t` is not in the stack.
         """
         if after is not None:
-            self._content.check_frame(after[0])
+            self._state.check_frame(after[0])
         order: list[tuple[float, int, int]] = []
         here: tuple[float, int, int] | None = None
-        for object_id in sorted(self._content.objects):
+        for object_id in sorted(self._state.objects):
             timeline = self.timeline(object_id)
             severity = timeline.severity
             if after is not None and object_id == after[1]:
@@ -230,26 +230,26 @@ class Review(Document):
     def _checked_frames(self, frames: Iterable[SupportsIndex]) -> frozenset[int]:
         chosen = frozenset(checked_integer(t, "frame") for t in frames)
         for t in chosen:
-            self._content.check_frame(t)
+            self._state.check_frame(t)
         return chosen
 
 
-def make_timeline(content: Content, object_id: int) -> Timeline:
+def make_timeline(document_state: DocumentState, object_id: int) -> Timeline:
     """Put together what is known of an object on each frame."""
-    length = len(content.labels)
-    trace = content.measures.trace(object_id)
+    length = len(document_state.labels)
+    trace = document_state.measures.trace(object_id)
     is_prompted, is_locked, is_reviewed, has_record = np.zeros((4, length), bool)
     predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
-    state = content.state(object_id)
+    state = document_state.state(object_id)
     if state is not None:
         is_prompted[list(state.prompted)] = True
-        is_locked[list(content.locked_frames(object_id))] = True
+        is_locked[list(document_state.locked_frames(object_id))] = True
         for t in state.records:
-            scores = content.tracker.scores(t, object_id)
+            scores = document_state.tracker.scores(t, object_id)
             assert scores is not None
             has_record[t] = True
             predicted_iou[t], occlusion_score[t] = scores
-    is_reviewed[list(content.reviewed.get(object_id, ()))] = True
+    is_reviewed[list(document_state.reviewed.get(object_id, ()))] = True
     has_mask = trace.area > 0
     is_fixed = is_prompted | is_locked
     is_lost = has_record & ~has_mask & ~is_fixed

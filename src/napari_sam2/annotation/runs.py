@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run:
+class TrackingRun:
     """A propagation and how far it has come.
 
     Parameters

@@ -45,7 +45,7 @@ def demo(
 
     if gui:
         from napari_sam2.cli.window import show
-        from napari_sam2.plugin.hooks import synthetic_sample
+        from napari_sam2.plugin.napari_io.samples import synthetic_sample
 
         show(synthetic_sample())
         return
@@ -86,7 +86,7 @@ def _make_folder(output: Path, overwrite: bool) -> None:
 def _track(sample: Sample, network: Sam2, output: Path) -> tuple[NDArray[np.uint16], float]:
     """Track from one click each; writes movie, prompts, labels and scores."""
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.run import carry_out, score_rows
+    from napari_sam2.cli.tracking_run import carry_out, score_rows
     from napari_sam2.io.prompt_files import write_prompts
     from napari_sam2.io.tables import write_scores
     from napari_sam2.io.tiff import write_images, write_labels

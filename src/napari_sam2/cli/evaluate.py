@@ -32,11 +32,11 @@ from napari_sam2.cli.reports import (
     versions,
     write_report,
 )
-from napari_sam2.evaluation.kinds import PromptKind, ProtocolName
+from napari_sam2.evaluation.protocol_names import PromptKind, ProtocolName
 
 if TYPE_CHECKING:
+    from napari_sam2.evaluation.ground_truth import LabelledMovie
     from napari_sam2.evaluation.results import Evaluation
-    from napari_sam2.evaluation.truth import LabelledMovie
     from napari_sam2.io.movie import Movie
     from napari_sam2.model import Sam2
     from napari_sam2.tracking import Frames
@@ -104,8 +104,8 @@ def evaluate(
     kind = _prompt_kind(protocol, prompt)
     check_report_files(json, csv, plot, overwrite)
 
+    from napari_sam2.evaluation.ground_truth import check_pair, open_labels
     from napari_sam2.evaluation.report import Report
-    from napari_sam2.evaluation.truth import check_pair, open_labels
     from napari_sam2.io.movies import open_movie
 
     network = load(model, device, image_size, fast=fast, local=local)
@@ -185,7 +185,7 @@ def _runner(
 
 
 def _classical() -> Callable[[Frames], Any]:
-    from napari_sam2.evaluation.extras import needs_extra
+    from napari_sam2.evaluation.optional_packages import needs_extra
 
     with needs_extra("--baseline"):
         import laptrack  # noqa: F401  # before the work, not in the middle of it

@@ -87,19 +87,19 @@ def export(
 
 def _opened(path: Path, images: list[Path]) -> TrackedLabels:
     from napari_sam2.io.exports import open_tracked
-    from napari_sam2.io.session.manifest import MANIFEST
+    from napari_sam2.io.project.manifest import MANIFEST
 
     if (path / MANIFEST).is_file():
-        return _of_session(path, images)
+        return _of_project(path, images)
     return _with_images(open_tracked(path), images)
 
 
-def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
-    """The labels of a saved annotation with its image, names and mothers; no frame is computed."""
-    from napari_sam2.io.session.images import ImageMovedError, find_image
-    from napari_sam2.io.session.manifest import read_manifest
-    from napari_sam2.io.session.reading import load as read_session
-    from napari_sam2.io.session.reading import make_tracker
+def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
+    """The labels of a project with its image, names and mothers; no frame is computed."""
+    from napari_sam2.io.project.images import ImageMovedError, find_image
+    from napari_sam2.io.project.manifest import read_manifest
+    from napari_sam2.io.project.reading import load as read_project
+    from napari_sam2.io.project.reading import make_tracker
     from napari_sam2.io.tracked import TrackedLabels
 
     manifest = read_manifest(saved)
@@ -109,7 +109,7 @@ def _of_session(saved: Path, images: list[Path]) -> TrackedLabels:
         raise UsageError(f"{error} with --image") from error
     made_by = manifest.model
     network = load(made_by.name, "cpu", made_by.image_size)  # masks are kept as it made them
-    annotation = read_session(
+    annotation = read_project(
         saved, manifest, make_tracker(manifest, network, found.data)
     ).annotation
     objects = annotation.objects

@@ -44,7 +44,7 @@ def download_model(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from the list.")],
 ) -> None:
     """Download a checkpoint, check it and keep it."""
-    from napari_sam2.cli.run import progress_bar
+    from napari_sam2.cli.tracking_run import progress_bar
     from napari_sam2.model.registry import download
 
     _check_name(name)

@@ -19,17 +19,15 @@ from napari_sam2.cli.options import (
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
-    from napari_sam2.io.session.images import FoundImage
-    from napari_sam2.io.session.manifest import Manifest
+    from napari_sam2.io.project.images import FoundImage
+    from napari_sam2.io.project.manifest import Manifest
     from napari_sam2.model import Sam2
 
 
 def replay(
     saved: Annotated[
         Path,
-        typer.Argument(
-            metavar="NAME.sam2", exists=True, file_okay=False, help="A saved annotation."
-        ),
+        typer.Argument(metavar="NAME.sam2", exists=True, file_okay=False, help="A project."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
     model: Annotated[
@@ -52,14 +50,14 @@ def replay(
     ] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Repeat all clicks and tracking of a saved annotation, and write the labels."""
+    """Repeat all clicks and tracking of a project, and write the labels."""
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise UsageError(f"labels are written as .tif; got {output.name}")
     check_outputs([output], overwrite)
 
-    from napari_sam2.cli import run
-    from napari_sam2.io.session.images import ImageMovedError, find_image
-    from napari_sam2.io.session.manifest import read_manifest
+    from napari_sam2.cli import tracking_run as run
+    from napari_sam2.io.project.images import ImageMovedError, find_image
+    from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.tiff import write_labels
 
     manifest = read_manifest(saved)
@@ -85,7 +83,7 @@ def replay(
 def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
     """An annotation in which nothing was done; another model sees through its own windows."""
     from napari_sam2.annotation import Annotation
-    from napari_sam2.io.session.reading import is_same_model
+    from napari_sam2.io.project.reading import is_same_model
     from napari_sam2.tracking import Frames, Tracker
 
     settings = manifest.settings.model_dump()
@@ -98,9 +96,9 @@ def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
 
 
 def _repeat(saved: Path, manifest: Manifest, annotation: Annotation) -> int:
-    from napari_sam2.cli.run import progress_bar
-    from napari_sam2.io.session.history import repeat
-    from napari_sam2.io.session.reading import read_deeds
+    from napari_sam2.cli.tracking_run import progress_bar
+    from napari_sam2.io.project.history import repeat
+    from napari_sam2.io.project.reading import read_deeds
 
     deeds = read_deeds(saved, manifest)
     with progress_bar() as bar:

@@ -55,7 +55,7 @@ def check_report_files(
     ModuleNotFoundError
         If there is nothing to draw with.
     """
-    from napari_sam2.evaluation.extras import needs_extra
+    from napari_sam2.evaluation.optional_packages import needs_extra
     from napari_sam2.evaluation.plot import PLOT_SUFFIXES
 
     check_outputs([path for path in (json, csv, plot) if path is not None], overwrite)
@@ -82,7 +82,7 @@ def write_report(report: Report, json: Path | None, csv: Path | None, plot: Path
 @contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told how much of how much is done."""
-    from napari_sam2.cli.run import progress_bar
+    from napari_sam2.cli.tracking_run import progress_bar
 
     with progress_bar() as bar:
         task = bar.add_task(description, total=None, rate="")

@@ -42,9 +42,9 @@ def score(
     """Compare labels with the truth: J and F of each object; DET, SEG and TRA of the movie."""
     check_report_files(json, csv, plot, overwrite)
 
+    from napari_sam2.evaluation.ground_truth import open_labels
     from napari_sam2.evaluation.report import Report
     from napari_sam2.evaluation.scoring import score as compare
-    from napari_sam2.evaluation.truth import open_labels
 
     found = open_labels(labels, tracks=tracks)
     right = open_labels(

@@ -55,7 +55,7 @@ def track(
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.run import carry_out, score_rows
+    from napari_sam2.cli.tracking_run import carry_out, score_rows
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.prompt_files import read_prompts
     from napari_sam2.io.tables import write_scores

@@ -19,7 +19,7 @@ from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.options import DeviceOption
 
 if TYPE_CHECKING:
-    from napari_sam2.training.checkpoints import Run
+    from napari_sam2.training.checkpoints import TrainingRun
     from napari_sam2.training.recipe import Recipe
 
 RECIPE = "recipe.toml"  # copy in the folder of a run of what it was begun with
@@ -51,7 +51,7 @@ def train(
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise UsageError(f"{folder} is not empty: add --resume to go on, or name another folder")
 
-    from napari_sam2.cli.run import progress_bar
+    from napari_sam2.cli.tracking_run import progress_bar
     from napari_sam2.training import loop
     from napari_sam2.training.recipe import read_recipe
     from napari_sam2.training.validation import evaluate, held_out_clips
@@ -93,7 +93,7 @@ def _told(read: partial[Recipe]) -> Recipe:
         raise UsageError(str(error)) from error
 
 
-def _started(recipe: Recipe, config: Path, folder: Path, device: str) -> Run:
+def _started(recipe: Recipe, config: Path, folder: Path, device: str) -> TrainingRun:
     from napari_sam2.training import loop
 
     init = recipe.open_init()
@@ -104,7 +104,7 @@ def _started(recipe: Recipe, config: Path, folder: Path, device: str) -> Run:
     return run
 
 
-def _resumed(recipe: Recipe, folder: Path, device: str) -> Run:
+def _resumed(recipe: Recipe, folder: Path, device: str) -> TrainingRun:
     from napari_sam2.training import loop
     from napari_sam2.training.checkpoints import CHECKPOINT
     from napari_sam2.training.recipe import check_same_run, read_recipe
@@ -149,7 +149,7 @@ def _last_checkpoint(folder: Path) -> str:
     return f"{path} is as it was saved last" if path.exists() else "nothing had been saved yet"
 
 
-def _say_what_is_there(run: Run, recipe: Recipe, folder: Path) -> None:
+def _say_what_is_there(run: TrainingRun, recipe: Recipe, folder: Path) -> None:
     from napari_sam2.training.checkpoints import BEST
 
     steps, name = recipe.training.steps, f"{recipe.training.preset}.safetensors"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.layer_data import LayerData
+    from napari_sam2.plugin.napari_io.layer_data import LayerData
 
 
 def open_window(
@@ -25,7 +25,7 @@ def open_window(
     layers = []
     if movie is not None:
         from napari_sam2.io.movies import open_movie
-        from napari_sam2.plugin.hooks import movie_layer
+        from napari_sam2.plugin.napari_io.layer_data import movie_layer
 
         layers = [movie_layer(open_movie(movie))]
     show(layers)

@@ -19,7 +19,7 @@ from skimage.filters import threshold_otsu, threshold_triangle
 from skimage.measure import regionprops
 from skimage.segmentation import watershed
 
-from napari_sam2.evaluation.extras import needs_extra
+from napari_sam2.evaluation.optional_packages import needs_extra
 from napari_sam2.evaluation.vos import bounding_window, region_similarity
 from napari_sam2.tracking import FrameResult, Frames, Prompt
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.evaluation.extras import needs_extra
+from napari_sam2.evaluation.optional_packages import needs_extra
 from napari_sam2.evaluation.overlap import Overlap, overlap
 from napari_sam2.io.tracks import Lineage, lineage
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.evaluation.extras import needs_extra
+from napari_sam2.evaluation.optional_packages import needs_extra
 from napari_sam2.evaluation.report import Report
 from napari_sam2.io.atomic import atomic_path
 

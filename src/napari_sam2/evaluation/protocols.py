@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.effort import offline_seconds, online_seconds
-from napari_sam2.evaluation.kinds import PromptKind
+from napari_sam2.evaluation.ground_truth import LabelledMovie, count_frame
+from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.results import (
     NO_SHAPE,
     CurvePoint,
@@ -18,15 +19,14 @@ from napari_sam2.evaluation.results import (
     MaskScore,
     movie_means,
 )
-from napari_sam2.evaluation.session import (
+from napari_sam2.evaluation.simulated_user import (
     Mask,
     Model,
     MovieLike,
     Progress,
-    Session,
+    SimulatedUser,
     scored,
 )
-from napari_sam2.evaluation.truth import LabelledMovie, count_frame
 from napari_sam2.evaluation.vos import mean_of_defined, region_similarity
 
 CLICKS_PER_FRAME = 3  # N_click of §6.1
@@ -80,39 +80,41 @@ def image(
     """
     if prompt is PromptKind.mask:
         raise ValueError("on single images a mask is the answer: prompt with clicks or a box")
-    session = Session(model, movie, truth)
+    user = SimulatedUser(model, movie, truth)
     ious: dict[PromptKind, list[float]] = {kind: [] for kind in IMAGE_PROMPTS}
     scores, clicks = [], {}
     frames = [t for t in sorted(truth.annotated) if truth.ids_by_frame[t]]
     for done, t in enumerate(frames, start=1):
         for object_id in truth.ids_by_frame[t]:
-            true_mask = session.true_mask(t, object_id)
-            masks = _image_masks(session, t, object_id, true_mask)
+            true_mask = user.true_mask(t, object_id)
+            masks = _image_masks(user, t, object_id, true_mask)
             for kind, mask in masks.items():
                 ious[kind].append(region_similarity(true_mask, mask))
             scores.append(scored(t, object_id, true_mask, masks[prompt]))
-            clicks[t, object_id] = min(prompt.clicks, session.clicks[t, object_id])
-        session.stopwatch.add(t, truth.ids_by_frame[t], 0.0, is_step=True)
+            clicks[t, object_id] = min(prompt.clicks, user.clicks[t, object_id])
+        user.stopwatch.add(t, truth.ids_by_frame[t], 0.0, is_step=True)
         _tell(on_progress, done, len(frames))
     return Evaluation(
         "image",
         prompt,
-        session.object_ids,
+        user.object_ids,
         tuple(scores),
         clicks,
-        session.stopwatch,
+        user.stopwatch,
         mean_iou={kind.value: mean_of_defined(values) for kind, values in ious.items()},
         pooled=True,
     )
 
 
-def _image_masks(session: Session, t: int, object_id: int, truth: Mask) -> dict[PromptKind, Mask]:
+def _image_masks(
+    user: SimulatedUser, t: int, object_id: int, truth: Mask
+) -> dict[PromptKind, Mask]:
     """Masks by prompt; nothing is left of them in the tracker."""
-    after = session.click_first(t, object_id, truth, PromptKind.five_clicks.clicks)
-    session.tracker.remove_object(object_id)
+    after = user.click_first(t, object_id, truth, PromptKind.five_clicks.clicks)
+    user.tracker.remove_object(object_id)
     masks = {kind: after[kind.clicks - 1] for kind in IMAGE_PROMPTS if kind.clicks}
-    masks[PromptKind.box] = session.prompt(t, object_id, PromptKind.box)
-    session.tracker.remove_object(object_id)
+    masks[PromptKind.box] = user.prompt(t, object_id, PromptKind.box)
+    user.tracker.remove_object(object_id)
     return masks
 
 
@@ -149,16 +151,16 @@ def vos(
     -----
     SAM 2 paper, §6.2 and §F.1.3.
     """
-    session = Session(model, movie, truth, prompt)
-    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    user = SimulatedUser(model, movie, truth, prompt)
+    firsts = {k: truth.first_frame(k) for k in user.object_ids}
     for object_id, t in firsts.items():
-        session.prompt(t, object_id, prompt)
+        user.prompt(t, object_id, prompt)
     counter = CtcCounter(truth_parents=truth.parents)
     scores: list[MaskScore] = []
     start, stop = min(firsts.values()), truth.shape[0]
-    for result in session.track(start, stop, session.object_ids):
+    for result in user.track(start, stop, user.object_ids):
         t = result.t
-        labels = session.tracker.labels(t)
+        labels = user.tracker.labels(t)
         count_frame(counter, truth, t, labels)
         if t in truth.annotated and not truth.is_markers:
             true_labels, seen = truth.frame(t), truth.judged(t, labels)
@@ -170,14 +172,14 @@ def vos(
         _tell(on_progress, t + 1 - start, stop - start)
     reasons = {k: ONE_FRAME for k, frames in truth.frames_of.items() if len(frames) == 1}
     if truth.is_markers:
-        reasons = dict.fromkeys(session.object_ids, NO_SHAPE)
+        reasons = dict.fromkeys(user.object_ids, NO_SHAPE)
     return Evaluation(
         "vos",
         prompt,
-        session.object_ids,
+        user.object_ids,
         tuple(scores),
-        dict(session.clicks),
-        session.stopwatch,
+        dict(user.clicks),
+        user.stopwatch,
         ctc=counter.scores(),
         reasons=reasons,
     )
@@ -217,43 +219,39 @@ def offline(
     SAM 2 paper, §6.1 and §F.1.2. Seconds of a person are those of the clicks that were made.
     """
     _check_rounds(rounds)
-    session = Session(model, movie, truth)
-    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    user = SimulatedUser(model, movie, truth)
+    firsts = {k: truth.first_frame(k) for k in user.object_ids}
     scores: Scores = {}
     curve: list[CurvePoint] = []
     for number in range(rounds):
         if number == 0:
             active = list(firsts)
             for object_id, t in firsts.items():
-                session.prompt(t, object_id, PromptKind.three_clicks)
+                user.prompt(t, object_id, PromptKind.three_clicks)
         else:
-            active = [k for k in firsts if _click_worst_frame(session, k, scores)]
+            active = [k for k in firsts if _click_worst_frame(user, k, scores)]
         start = min((firsts[k] for k in active), default=truth.shape[0])
-        for result in session.track(start, truth.shape[0], active) if active else ():
-            scores |= {(s.t, s.object_id): s for s in session.scores_of(result)}
+        for result in user.track(start, truth.shape[0], active) if active else ():
+            scores |= {(s.t, s.object_id): s for s in user.scores_of(result)}
             _tell(on_progress, number * truth.shape[0] + result.t + 1, rounds * truth.shape[0])
-        seconds = [
-            offline_seconds(truth.shape[0] - firsts[k], session.clicks_of(k)) for k in firsts
-        ]
-        curve.append(_curve_point(session, number + 1, seconds, scores))
-    return _interactive("offline", session, scores, curve)
+        seconds = [offline_seconds(truth.shape[0] - firsts[k], user.clicks_of(k)) for k in firsts]
+        curve.append(_curve_point(user, number + 1, seconds, scores))
+    return _interactive("offline", user, scores, curve)
 
 
-def _click_worst_frame(session: Session, object_id: int, scores: Scores) -> bool:
+def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores) -> bool:
     """Correct an object where it is worst; whether there was anything to correct."""
     open_frames = [
         (score.region, t)
         for (t, k), score in scores.items()
-        if k == object_id and (t, k) not in session.clicks and score.region < 1
+        if k == object_id and (t, k) not in user.clicks and score.region < 1
     ]
     if not open_frames:
         return False
     t = min(open_frames)[1]
-    result = session.tracker.result(t, object_id)
+    result = user.tracker.result(t, object_id)
     assert result is not None, "a frame with a score was tracked"
-    session.correct(
-        t, object_id, session.true_mask(t, object_id), result.masks[0], CLICKS_PER_FRAME
-    )
+    user.correct(t, object_id, user.true_mask(t, object_id), result.masks[0], CLICKS_PER_FRAME)
     return True
 
 
@@ -291,47 +289,47 @@ def online(
     where the first click is now possible: each round goes on from there.
     """
     _check_rounds(rounds)
-    session = Session(model, movie, truth)
-    firsts = {k: truth.first_frame(k) for k in session.object_ids}
+    user = SimulatedUser(model, movie, truth)
+    firsts = {k: truth.first_frame(k) for k in user.object_ids}
     for object_id, t in firsts.items():
-        session.prompt(t, object_id, PromptKind.three_clicks)
+        user.prompt(t, object_id, PromptKind.three_clicks)
     scores: Scores = {}
     curve: list[CurvePoint] = []
     waiting = dict(firsts)
     for number in range(1, rounds + 1):
-        waiting = _go_on(session, waiting, number > 1, scores)
-        seconds = [online_seconds(truth.shape[0] - firsts[k], session.clicks_of(k)) for k in firsts]
-        curve.append(_curve_point(session, number, seconds, scores))
+        waiting = _go_on(user, waiting, number > 1, scores)
+        seconds = [online_seconds(truth.shape[0] - firsts[k], user.clicks_of(k)) for k in firsts]
+        curve.append(_curve_point(user, number, seconds, scores))
         _tell(on_progress, number, rounds)
-    return _interactive("online", session, scores, curve)
+    return _interactive("online", user, scores, curve)
 
 
 def _go_on(
-    session: Session, starts: dict[int, int], is_paused: bool, scores: Scores
+    user: SimulatedUser, starts: dict[int, int], is_paused: bool, scores: Scores
 ) -> dict[int, int]:
     """Follow objects from where they wait; where each is lost next."""
     lost: dict[int, int] = {}
-    length = session.truth.shape[0]
+    length = user.truth.shape[0]
     for t in range(min(starts.values(), default=length), length):
         if is_paused:
             for object_id in [k for k, start in starts.items() if start == t]:
-                _click_lost(session, t, object_id, scores)
+                _click_lost(user, t, object_id, scores)
         active = [k for k, start in starts.items() if start <= t]
-        for result in session.track(t, t + 1, active):
-            for score in session.scores_of(result):
+        for result in user.track(t, t + 1, active):
+            for score in user.scores_of(result):
                 object_id = score.object_id
                 scores[t, object_id] = score
-                is_clicked = (t, object_id) in session.clicks
+                is_clicked = (t, object_id) in user.clicks
                 if score.region < PAUSE_BELOW_IOU and not is_clicked:
                     lost.setdefault(object_id, t)
     return lost
 
 
-def _click_lost(session: Session, t: int, object_id: int, scores: Scores) -> None:
-    result = session.tracker.result(t, object_id)
+def _click_lost(user: SimulatedUser, t: int, object_id: int, scores: Scores) -> None:
+    result = user.tracker.result(t, object_id)
     assert result is not None, "an object waits where it was tracked to"
-    truth = session.true_mask(t, object_id)
-    mask = session.correct(t, object_id, truth, result.masks[0], CLICKS_PER_FRAME)
+    truth = user.true_mask(t, object_id)
+    mask = user.correct(t, object_id, truth, result.masks[0], CLICKS_PER_FRAME)
     scores[t, object_id] = scored(t, object_id, truth, mask)
 
 
@@ -341,23 +339,23 @@ def _check_rounds(rounds: int) -> None:
 
 
 def _curve_point(
-    session: Session, number: int, seconds: Sequence[float], scores: Scores
+    user: SimulatedUser, number: int, seconds: Sequence[float], scores: Scores
 ) -> CurvePoint:
     region, boundary = movie_means(scores.values())
-    clicks = sum(session.clicks.values())
+    clicks = sum(user.clicks.values())
     return CurvePoint(number, clicks, mean_of_defined(seconds), region, boundary)
 
 
 def _interactive(
-    protocol: str, session: Session, scores: Scores, curve: list[CurvePoint]
+    protocol: str, user: SimulatedUser, scores: Scores, curve: list[CurvePoint]
 ) -> Evaluation:
     return Evaluation(
         protocol,
         PromptKind.three_clicks,
-        session.object_ids,
+        user.object_ids,
         tuple(scores[key] for key in sorted(scores)),
-        dict(session.clicks),
-        session.stopwatch,
+        dict(user.clicks),
+        user.stopwatch,
         tuple(curve),
     )
 

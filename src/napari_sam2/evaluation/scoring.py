@@ -8,10 +8,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from napari_sam2.evaluation.ctc import CtcCounter
+from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair, count_frame
 from napari_sam2.evaluation.overlap import overlap
 from napari_sam2.evaluation.results import NO_SHAPE, Evaluation, MaskScore
-from napari_sam2.evaluation.session import Progress, scored
-from napari_sam2.evaluation.truth import LabelledMovie, check_pair, count_frame
+from napari_sam2.evaluation.simulated_user import Progress, scored
 
 
 def score(

@@ -39,7 +39,7 @@ FileFormat = Literal["imagej", "ome"]
 def labels_of(labels: Any) -> tuple[ArrayLike, ImageScale | None]:
     """An array of labels and its scale, by the type of what holds them.
 
-    Arrays know no scale. `napari_sam2.io.session.saving` registers `Annotation`, so that writing an
+    Arrays know no scale. `napari_sam2.io.project.saving` registers `Annotation`, so that writing an
     array does not load the network.
     """
     return labels, None

@@ -347,7 +347,7 @@ class Sam2(nn.Module):
     def _visible_pointer(self, pointer: Tensor, is_visible: Tensor) -> Tensor:
         return torch.where(is_visible, pointer, self.no_obj_ptr.to(pointer.dtype))
 
-    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> Decoded:
+    def import_mask(self, features: FrameFeatures, mask: Tensor) -> Decoded:
         """Take a mask that a person gave as the object's mask.
 
         Parameters

@@ -10,31 +10,31 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
 
-from napari_sam2.plugin.adoption import Adoption
-from napari_sam2.plugin.controller import Controller
-from napari_sam2.plugin.engine import shipped_engine
-from napari_sam2.plugin.images import SESSION
-from napari_sam2.plugin.keys import KeyBindings
-from napari_sam2.plugin.messages import EXCLUDE
-from napari_sam2.plugin.review_widgets import ReviewWidgets
-from napari_sam2.plugin.saving_widgets import SavingWidgets
-from napari_sam2.plugin.tips import Action, Situation, next_step
-from napari_sam2.plugin.warming import Warming, is_warm, warm_points, warm_shapes
-from napari_sam2.plugin.widgets.adopt_box import AdoptBox
+from napari_sam2.plugin.inference.engine import shipped_engine
+from napari_sam2.plugin.layers.source_image import PROJECT
+from napari_sam2.plugin.protocol.messages import EXCLUDE
+from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
-from napari_sam2.plugin.widgets.eyes_box import EyesBox
 from napari_sam2.plugin.widgets.form import SPACING, scrolled
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
+from napari_sam2.plugin.widgets.import_box import ImportBox
+from napari_sam2.plugin.widgets.input_preview_box import InputPreviewBox
+from napari_sam2.plugin.widgets.label_import import LabelImport
 from napari_sam2.plugin.widgets.model_box import ModelBox
 from napari_sam2.plugin.widgets.object_box import ObjectBox
+from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
+from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
 from napari_sam2.plugin.widgets.status_line import StatusLine
 from napari_sam2.plugin.widgets.track_box import TrackBox
+from napari_sam2.plugin.window.controller import Controller
+from napari_sam2.plugin.window.keys import KeyBindings
+from napari_sam2.plugin.window.next_step import Action, Situation, next_step
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam2.plugin.engine import EngineFactory
+    from napari_sam2.plugin.inference.engine import EngineFactory
 
 
 RENDER_INTERVAL_MS = 15
@@ -56,10 +56,10 @@ class SamPanel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.controller = Controller(napari_viewer, engine or shipped_engine(), self)
-        self.adoption = Adoption(self.controller, self)
+        self.label_import = LabelImport(self.controller, self)
         self.image = ImagePicker()
-        self.adopt = AdoptBox()
-        self.eyes = EyesBox()
+        self.import_box = ImportBox()
+        self.input_preview = InputPreviewBox()
         self.model = ModelBox()
         self.object = ObjectBox()
         self.track = TrackBox()
@@ -99,8 +99,8 @@ class SamPanel(QWidget):
         layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)
         layout.addWidget(self.model)
-        layout.addWidget(self.eyes)
-        layout.addWidget(self.adopt)
+        layout.addWidget(self.input_preview)
+        layout.addWidget(self.import_box)
         for part in (self.status, self.object, self.track, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
@@ -118,13 +118,13 @@ class SamPanel(QWidget):
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
-        self.model.nearby_chosen.connect(controller.models.choose_reach)
+        self.model.nearby_chosen.connect(controller.models.choose_memory_reach)
         self.model.download_asked.connect(self._download)
         self.object.object_chosen.connect(controller.choose_object)
         self.object.sign_chosen.connect(controller.choose_sign)
         self.object.next_asked.connect(controller.next_object)
         self.object.remove_asked.connect(controller.remove_object)
-        self.adopt.asked.connect(self.adoption.adopt)
+        self.import_box.asked.connect(self.label_import.import_labels)
         self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
         self.document.undo_asked.connect(controller.undo)
@@ -179,7 +179,7 @@ class SamPanel(QWidget):
         self._render_timer.stop()
         self._points_warming.stop()
         self._shapes_warming.stop()
-        self.adoption.close()
+        self.label_import.close()
         layers = self.viewer.layers.events
         layers.inserted.disconnect(self._on_layers)
         layers.removed.disconnect(self._on_layers)
@@ -211,7 +211,7 @@ class SamPanel(QWidget):
         layer = event.value
         if event.type == "inserted" and isinstance(layer, Image):
             self._watch(layer)
-            if SESSION in layer.metadata:
+            if PROJECT in layer.metadata:
                 QTimer.singleShot(0, lambda: self._take_saved(layer))
             elif self.controller.image is None:
                 QTimer.singleShot(0, self._take_image)  # once napari has selected the new layer
@@ -238,13 +238,15 @@ class SamPanel(QWidget):
 
     def _warm_shapes_in_time(self) -> None:
         """Prepare the layer for shapes when the model is there, or will not come."""
-        session = self.controller.session
-        is_opening = session is not None and not session.is_open and session.problem is None
+        image_state = self.controller.image_state
+        is_opening = (
+            image_state is not None and not image_state.is_open and image_state.problem is None
+        )
         if self._is_cold and not self.controller.models.is_loading and not is_opening:
             self._shapes_warming.start()
 
     def _take_saved(self, layer: Image) -> None:
-        """Work on the image of a saved annotation that was opened."""
+        """Work on the image of a project that was opened."""
         if layer in self.controller.layer_list and not self.controller.is_closed:
             self.controller.choose_image(layer)
 
@@ -303,12 +305,12 @@ class SamPanel(QWidget):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _export(self) -> None:
-        session = self.controller.session
-        if session is None:
+        image_state = self.controller.image_state
+        if image_state is None:
             return
-        source = session.image.source.path
+        source = image_state.image.source.path
         folder = Path(source).parent if source else Path.home()
-        path = ask_path(self, str(folder / f"{session.image.name}{EXPORT_SUFFIX}"))
+        path = ask_path(self, str(folder / f"{image_state.image.name}{EXPORT_SUFFIX}"))
         if path is not None:
             self.controller.export(path)
 
@@ -340,7 +342,7 @@ class SamPanel(QWidget):
 
     def _render(self) -> None:
         """Show the state of the controller."""
-        controller, session = self.controller, self.controller.session
+        controller, image_state = self.controller, self.controller.image_state
         self._warm_shapes_in_time()
         self._bind_keys()
         self.image.show_images(self._images(), controller.image)
@@ -348,26 +350,28 @@ class SamPanel(QWidget):
         now = self._situation()
         step = next_step(now)
         self.status.show_tip(step.tip, None if step.action is None else step.action.value)
-        is_usable = session is not None
-        self.adoption.refresh()
-        self.adopt.show_layers(self.adoption.layers() if is_usable else (), now.is_stack)
+        is_usable = image_state is not None
+        self.label_import.refresh()
+        self.import_box.show_layers(self.label_import.layers() if is_usable else (), now.is_stack)
         for widget in (self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
         self.saving.render()
-        self.eyes.show_input(None if session is None else session.seen)
-        if session is None:
+        self.input_preview.show_input(None if image_state is None else image_state.seen)
+        if image_state is None:
             self.track.show_run(None, step.track)
             return
-        names = {object_id: properties.name for object_id, properties in session.objects.items()}
+        names = {
+            object_id: properties.name for object_id, properties in image_state.objects.items()
+        }
         self.object.show_objects(
-            session.object_ids, session.current_object, names, session.layers.colour_of
+            image_state.object_ids, image_state.current_object, names, image_state.layers.colour_of
         )
-        self.object.show_sign(session.sign)
-        self.object.remove.setEnabled(session.current_object in session.objects)
-        self.track.show_run(session.progress, step.track)
-        self.document.show_history(session.undo_text, session.redo_text)
-        can_export = bool(session.objects) and session.layers.labels is not None
+        self.object.show_sign(image_state.sign)
+        self.object.remove.setEnabled(image_state.current_object in image_state.objects)
+        self.track.show_run(image_state.progress, step.track)
+        self.document.show_history(image_state.undo_text, image_state.redo_text)
+        can_export = bool(image_state.objects) and image_state.layers.labels is not None
         self.document.show_export(can_export, controller.exporting is not None)
 
     def _render_model(self) -> None:
@@ -381,8 +385,8 @@ class SamPanel(QWidget):
 
     def _bind_keys(self) -> None:
         owners = [self.viewer]
-        if self.controller.session is not None:
-            owners += list(self.controller.session.layers)
+        if self.controller.image_state is not None:
+            owners += list(self.controller.image_state.layers)
         self._keys.bind(owners)
         self._history_keys.bind(owners)
         if self.controller.tracking.is_on:
@@ -391,36 +395,36 @@ class SamPanel(QWidget):
             self._escape.release()
 
     def _situation(self) -> Situation:
-        controller, session = self.controller, self.controller.session
+        controller, image_state = self.controller, self.controller.image_state
         models = controller.models
         common: dict[str, Any] = {
             "has_images": bool(self._images()),
-            "has_image": session is not None,
-            "problem": controller.problem or (session.problem if session else None),
+            "has_image": image_state is not None,
+            "problem": controller.problem or (image_state.problem if image_state else None),
             "is_warming": self._is_warming,
             "has_model": models.loaded is not None,
             "is_loading": models.is_loading,
             "is_missing": models.missing is not None,
             "is_downloading": models.download is not None,
         }
-        if session is None:
+        if image_state is None:
             return Situation(**common)
-        reviewed, doubtful = session.review_progress
+        reviewed, doubtful = image_state.review_progress
         return Situation(
             **common,
-            is_open=session.is_open,
-            missing_layers=tuple(session.layers.missing()),
+            is_open=image_state.is_open,
+            missing_layers=tuple(image_state.layers.missing()),
             outside=controller.outside_told,
-            hidden_image=session.image.name if controller.is_image_hidden else None,
-            is_stack=session.image.ndim == 3,
-            tool=session.layers.tool(controller.layer_list.selection.active),
-            is_sign_exclude=session.sign == EXCLUDE,
-            object_id=session.current_object,
-            has_objects=session.has_prompts(),
-            has_object=session.has_prompts(session.current_object),
-            is_importing=session.is_importing,
-            is_tracking=session.is_tracking,
-            is_tracked=session.is_tracked,
+            hidden_image=image_state.image.name if controller.is_image_hidden else None,
+            is_stack=image_state.image.ndim == 3,
+            tool=image_state.layers.tool(controller.layer_list.selection.active),
+            is_sign_exclude=image_state.sign == EXCLUDE,
+            object_id=image_state.current_object,
+            has_objects=image_state.has_prompts(),
+            has_object=image_state.has_prompts(image_state.current_object),
+            is_importing=image_state.is_importing,
+            is_tracking=image_state.is_tracking,
+            is_tracked=image_state.is_tracked,
             unreviewed=doubtful - reviewed,
-            contrast_differs=session.is_open and session.contrast_differs(),
+            contrast_differs=image_state.is_open and image_state.contrast_differs(),
         )

@@ -8,11 +8,11 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import get_args
 
-from napari_sam2.tracking.engine import Job
+from napari_sam2.tracking.area_guard import as_lost, spills_over
 from napari_sam2.tracking.frames import DamagedFrame
-from napari_sam2.tracking.guard import as_lost, spills_over
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.memory_use import release_freed_memory
+from napari_sam2.tracking.network_runner import Job
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
 from napari_sam2.tracking.prompted import Prompted
 from napari_sam2.tracking.results import FrameResult
@@ -144,10 +144,10 @@ class Passes(Prompted):
         moving = [k for k in object_ids if not self._masklets[k].is_fixed(t)]
         jobs = [self._job(t, self._masklets[k], direction) for k in moving]
         if jobs:
-            self._engine.features.load((t, job.window) for job in jobs)
+            self._runner.features.load((t, job.window) for job in jobs)
             if after is not None:
-                self._engine.expect(after.t, [job.window for job in jobs])
-            records = self._engine.track(t, jobs, direction)
+                self._runner.expect(after.t, [job.window for job in jobs])
+            records = self._runner.track(t, jobs, direction)
             if self._area_guard:
                 records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
             masklets = [self._masklets[k] for k in moving]
@@ -155,7 +155,7 @@ class Passes(Prompted):
                 replace(record, anchor=masklet.nearest_anchor(t), basis=masklet.basis())
                 for record, masklet in zip(records, masklets, strict=True)
             ]
-            self._engine.memorize(t, records)
+            self._runner.memorize(t, records)
             for object_id, record in zip(moving, records, strict=True):
                 self._masklets[object_id].records[t] = record
             self._embedding = None

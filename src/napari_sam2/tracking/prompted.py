@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from napari_sam2.tracking.first_look import most_convincing
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import (
     MaskRecord,
     draw_record,
 )
+from napari_sam2.tracking.model_change import Translator
+from napari_sam2.tracking.multi_scale_click import most_convincing
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
 from napari_sam2.tracking.stored import Stored
-from napari_sam2.tracking.takeover import Translator
 from napari_sam2.tracking.windows import Window, join_extents
 
 
@@ -68,7 +68,7 @@ class Prompted(Stored):
         """
         return self._add(self._prompt_or_new(t, object_id).with_mask(mask))
 
-    def adopt_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
+    def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
         """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
 
         The network sees a mask only when another frame needs it, so this takes next to no time.
@@ -84,7 +84,7 @@ class Prompted(Stored):
         Raises
         ------
         ValueError
-            As `add_mask`, or if a mask is empty; nothing is adopted then.
+            As `add_mask`, or if a mask is empty; nothing is imported then.
         """
         prompts = [Prompt(check_integer(t, "frame"), k).with_mask(m) for k, m in masks.items()]
         for prompt in prompts:
@@ -97,13 +97,13 @@ class Prompted(Stored):
             masklet = self._masklets.setdefault(prompt.object_id, Masklet())
             entry, before = masklet.prompted.get(t), masklet.records.get(t)
             near = before or masklet.records.get(t - 1)
-            window = self._engine.grid.choose(prompt.mask.extent, near.window if near else None)
+            window = self._runner.grid.choose(prompt.mask.extent, near.window if near else None)
             record = draw_record(prompt.mask, window, self._renderer.size)
             before = entry.before if entry else before
             masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
             masklet.records[t] = record
 
-    def take_over(
+    def carry_over(
         self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()
     ) -> None:
         """Give an unknown object what another tracker of the same image holds of it.
@@ -130,7 +130,7 @@ class Prompted(Stored):
             raise ValueError(f"object {object_id} is there already")
         for entry in state.prompted.values():
             check_inside(entry.prompt, self.shape)
-        masklet, prompts = Translator(self._renderer, self._engine.grid).masklet(state, kept)
+        masklet, prompts = Translator(self._renderer, self._runner.grid).masklet(state, kept)
         self._masklets[object_id] = masklet
         try:
             for prompt in prompts:
@@ -234,8 +234,8 @@ class Prompted(Stored):
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
         if prompt.mask is not None and not rounds:
-            window = self._engine.grid.choose(prompt.mask.extent, before.window if before else None)
-            rounds = [(-1, self._engine.adopt_mask(prompt.t, prompt.mask, window))]
+            window = self._runner.grid.choose(prompt.mask.extent, before.window if before else None)
+            rounds = [(-1, self._runner.import_mask(prompt.t, prompt.mask, window))]
         for number in prompt.round_numbers():
             if rounds and number <= rounds[-1][0]:
                 continue
@@ -256,7 +256,7 @@ class Prompted(Stored):
         Where only clicks tell of it nobody knows its size: it is looked at from near and from far,
         and the most convincing mask is done again in a window that suits it.
         """
-        grid, given = self._engine.grid, prompt.extent(number)
+        grid, given = self._runner.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
         if known is not None:
             window = grid.choose(join_extents(known, given), previous.window if previous else None)
@@ -281,7 +281,7 @@ class Prompted(Stored):
         window: Window,
     ) -> MaskRecord:
         embedding = self._prompt_embedding(prompt, before, masklet, window)
-        return self._engine.decode_prompt(prompt, number, previous, embedding, window)
+        return self._runner.decode_prompt(prompt, number, previous, embedding, window)
 
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window
@@ -292,11 +292,11 @@ class Prompted(Stored):
         """
         others = masklet.prompted.keys() - {prompt.t}
         if before is None or before.direction is None or not others:
-            return self._engine.unconditioned(prompt.t, window)
+            return self._runner.unconditioned(prompt.t, window)
         key = (prompt.object_id, prompt.t, window)
         if self._embedding is None or self._embedding[0] != key:
             job = replace(self._job(prompt.t, masklet, before.direction), window=window)
-            self._embedding = (key, self._engine.condition(prompt.t, [job]))
+            self._embedding = (key, self._runner.condition(prompt.t, [job]))
         return self._embedding[1]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.claims import (
+from napari_sam2.tracking.composition import (
     RANK_CLICKED,
     RANK_PAINTED,
     RANK_TRACKED,
@@ -24,7 +24,6 @@ from napari_sam2.tracking.claims import (
     may_be_hidden,
 )
 from napari_sam2.tracking.disk_cache import DiskCache
-from napari_sam2.tracking.engine import Engine, Job
 from napari_sam2.tracking.frames import Frames, Stack, as_frames
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import (
@@ -37,6 +36,7 @@ from napari_sam2.tracking.masks import (
     part_about,
 )
 from napari_sam2.tracking.memory_bank import recall
+from napari_sam2.tracking.network_runner import Job, NetworkRunner
 from napari_sam2.tracking.prompts import Prompt, check_integer
 from napari_sam2.tracking.results import FrameResult
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
@@ -66,7 +66,7 @@ class Stored:
             raise ValueError("max_prompted_frames and object_batch must be at least 1")
         self._frames = as_frames(frames)
         mode: WindowMode = windows or model.config.windows
-        self._engine = Engine(
+        self._runner = NetworkRunner(
             model,
             self._frames,
             WindowGrid(self._frames.shape[1:], model.config.image_size, mode),
@@ -90,7 +90,7 @@ class Stored:
     @property
     def model(self) -> Sam2:
         """The network."""
-        return self._engine.model
+        return self._runner.model
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -268,7 +268,7 @@ class Stored:
             self._unlocked_layer(t, k)
             for k, m in self._masklets.items()
             if t in m.records
-            and (-_rank(m.unlocked(t)), _distance(m.unlocked(t), t)) < layer.claim
+            and (-_rank(m.unlocked(t)), _distance(m.unlocked(t), t)) < layer.priority
             and may_reach(m.unlocked(t), there)  # before it is drawn
         )
         return may_be_hidden(layer, others)
@@ -287,7 +287,7 @@ class Stored:
         beside = masklet.records[
             near
         ]  # the frame before in the sense of the pass, or what is nearest
-        window = self._engine.grid.choose(beside.extent, beside.window)
+        window = self._runner.grid.choose(beside.extent, beside.window)
         before = t - 1 if direction == "forward" else t + 1
         return Job(masklet.records, chosen, window, beside if near == before else None)
 

@@ -167,7 +167,7 @@ class Tracker(Passes):
     def encode(self, t: int) -> None:
         """Compute the features of a frame ahead of a click."""
         self._check_frame(t)
-        self._engine.features.load(self._views(t))
+        self._runner.features.load(self._views(t))
 
     def input_of(self, t: int, object_id: int, frames: Frames | None = None) -> NDArray[np.float32]:
         """What the network gets of a frame.
@@ -189,15 +189,15 @@ class Tracker(Passes):
         self._check_frame(t)
         masklet = self._masklets.get(object_id)
         record = masklet.records.get(t) if masklet else None
-        window = record.window if record else self._engine.grid.whole
-        return self._engine.input_of((frames or self._frames).read(t), window)
+        window = record.window if record else self._runner.grid.whole
+        return self._runner.input_of((frames or self._frames).read(t), window)
 
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are at hand."""
-        return all(view in self._engine.features for view in self._views(t))
+        return all(view in self._runner.features for view in self._views(t))
 
     def _views(self, t: int) -> list[tuple[int, Window]]:
         """What a click on a frame is likely to look at: objects that are there, and all of it."""
         records = [m.records[t] for m in self._masklets.values() if t in m.records]
         windows = {record.window: None for record in records}
-        return [(t, window) for window in (*windows, self._engine.grid.whole)]
+        return [(t, window) for window in (*windows, self._runner.grid.whole)]

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.training.appearance import draw_appearance
+from napari_sam2.training.augmentation import add_haze, drift_away, take_out
+from napari_sam2.training.auxiliary_head import auxiliary_target
 from napari_sam2.training.config import Stage, TrainingConfig
 from napari_sam2.training.data import LabelledClip, sample_objects
-from napari_sam2.training.dense import dense_target
-from napari_sam2.training.hardships import add_haze, drift_away, take_out
-from napari_sam2.training.simulate import Batch, Script
+from napari_sam2.training.rollout import Batch, Script
 
 FIRST_PROMPTS = ("mask", "click", "box")
 EMPTY_DRAWS = 200  # clips without an object, one after the other, that are too many
@@ -81,7 +81,7 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
         targets += [labels == k for k in chosen]
         images.append(pictures)
         labelled.append(known)
-        dense += [dense_target(frame) for frame in labels]
+        dense += [auxiliary_target(frame) for frame in labels]
     batch = Batch(
         as_input(np.stack(images)),
         torch.from_numpy(np.stack(targets)).float(),

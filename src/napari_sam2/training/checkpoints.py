@@ -15,8 +15,8 @@ from napari_sam2.io.atomic import atomic_path
 from napari_sam2.model.checkpoint import StateDict, build_model
 from napari_sam2.model.config import PRESETS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training.auxiliary_head import AuxiliaryHead
 from napari_sam2.training.config import TrainingConfig
-from napari_sam2.training.dense import DenseHead
 from napari_sam2.training.logs import LOG, VALIDATION, forget_later
 from napari_sam2.training.optimizer import make_optimizer
 
@@ -24,7 +24,7 @@ CHECKPOINT, BEST = "run.pt", "best.safetensors"
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """Everything that changes while training.
 
     Attributes
@@ -36,7 +36,7 @@ class Run:
     model: Sam2
     average: dict[str, Tensor]
     optimizer: torch.optim.Optimizer
-    dense_head: DenseHead
+    auxiliary_head: AuxiliaryHead
     step: int = 0
     seconds: float = 0.0
     best: float = -math.inf
@@ -47,7 +47,7 @@ def start(
     device: str = "cpu",
     network: Sam2Config | None = None,
     weights: StateDict | None = None,
-) -> Run:
+) -> TrainingRun:
     """A fresh run: a network, and an optimizer.
 
     Parameters
@@ -76,10 +76,10 @@ def start(
     if weights is not None:
         model.load_state_dict(weights)
     model.to(device)
-    dense_head = DenseHead(model.config).to(device)
-    optimizer = make_optimizer(model, dense_head.parameters(), config)
+    auxiliary_head = AuxiliaryHead(model.config).to(device)
+    optimizer = make_optimizer(model, auxiliary_head.parameters(), config)
     average = {key: value.clone() for key, value in model.state_dict().items()}
-    return Run(model, average, optimizer, dense_head)
+    return TrainingRun(model, average, optimizer, auxiliary_head)
 
 
 def initialise(model: Sam2) -> None:
@@ -100,18 +100,18 @@ def initialise(model: Sam2) -> None:
                 parameter.fill_(0.1)
 
 
-def averaged(run: Run) -> Sam2:
+def averaged(run: TrainingRun) -> Sam2:
     """A network with the averaged weights, ready for inference."""
     return build_model(run.model.config, run.average).to(run.model.device)
 
 
-def save(run: Run, config: TrainingConfig, folder: Path) -> None:
+def save(run: TrainingRun, config: TrainingConfig, folder: Path) -> None:
     """Write what a later `resume` needs, and the averaged weights as fp16 safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         "model": run.model.state_dict(),
         "average": run.average,
-        "dense_head": run.dense_head.state_dict(),
+        "dense_head": run.auxiliary_head.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
@@ -122,7 +122,7 @@ def save(run: Run, config: TrainingConfig, folder: Path) -> None:
     export(run, folder / f"{config.preset}.safetensors")
 
 
-def export(run: Run, path: Path) -> None:
+def export(run: TrainingRun, path: Path) -> None:
     """Averaged weights in half precision, as `load_model` takes them."""
     half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
     notes = {"preset": run.model.config.name, "step": str(run.step)}
@@ -132,7 +132,7 @@ def export(run: Run, path: Path) -> None:
 
 def resume(
     config: TrainingConfig, folder: Path, device: str = "cpu", network: Sam2Config | None = None
-) -> Run:
+) -> TrainingRun:
     """A run as `save` left it; arguments as for `start`.
 
     Lines of the tables that were written after that are removed: they will come again.
@@ -140,7 +140,7 @@ def resume(
     state: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=device, weights_only=True)
     run = start(config, device, network)
     run.model.load_state_dict(state["model"])
-    run.dense_head.load_state_dict(state["dense_head"])
+    run.auxiliary_head.load_state_dict(state["dense_head"])
     run.average = state["average"]
     run.optimizer.load_state_dict(state["optimizer"])
     run.step, run.seconds = state["step"], state["seconds"]

@@ -1,4 +1,4 @@
-"""Where training clips come from: packs and folders of TIFF files, mixed and augmented."""
+"""Where training clips come from: shards and folders of TIFF files, mixed and augmented."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import tifffile
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from .packs import Shard, read_shards, write_pack
-from .stills import Still, find_stills, held_out, warp_clip
+from .pseudo_video import Still, find_stills, held_out, warp_clip
+from .shards import Shard, read_shards, write_synthetic_shards
 from .views import choose_view, resize_images, resize_labels
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "held_out",
     "sample_objects",
     "warp_clip",
-    "write_pack",
+    "write_synthetic_shards",
 ]
 
 Images = NDArray[np.uint8]
@@ -57,9 +57,9 @@ class ClipDataset:
     ----------
     folders : mapping of path to float
         Weight of each folder in `draw` and `sampler`: how often its clips come, whatever their
-        number. A folder is a pack (see `packs`), or holds ``images/*.tif`` and ``labels/*.tif`` of
-        the same names, each a still (Y, X) or a movie (T, Y, X), in colour or not, or ``raw.tif``
-        and ``labels.tif``, which are stacks of unrelated stills.
+        number. A folder is a shard folder (see `shards`), or holds ``images/*.tif`` and
+        ``labels/*.tif`` of the same names, each a still (Y, X) or a movie (T, Y, X), in colour or
+        not, or ``raw.tif`` and ``labels.tif``, which are stacks of unrelated stills.
     shape : (int, int)
         Size (Y, X) of what `draw` returns. Of a clip of another size a part is taken and brought
         to it, so that a random object is 12 to 120 pixels across.
@@ -110,15 +110,15 @@ class ClipDataset:
     def draw(self, rng: np.random.Generator, frames: int) -> LabelledClip:
         """A random clip, cropped in time and space and augmented.
 
-        Frames of a movie without any label count as not labelled; all frames of packs and of
-        pseudo-movies are labelled.
+        Frames of a movie without any label count as not labelled; all frames of shards and of
+        pseudo-videos are labelled.
 
         Parameters
         ----------
         rng : numpy.random.Generator
             The same state gives the same clip.
         frames : int
-            Frames wanted. A shorter clip is played to and fro; a still becomes a pseudo-movie.
+            Frames wanted. A shorter clip is played to and fro; a still becomes a pseudo-video.
 
         Returns
         -------

@@ -14,16 +14,24 @@ from torch import Tensor, nn
 
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.batches import ClipSource, batches, make_batch
-from napari_sam2.training.checkpoints import BEST, Run, averaged, export, resume, save, start
+from napari_sam2.training.checkpoints import (
+    BEST,
+    TrainingRun,
+    averaged,
+    export,
+    resume,
+    save,
+    start,
+)
 from napari_sam2.training.config import TrainingConfig
 from napari_sam2.training.logs import LOG, VALIDATION, append_figures, draw_curve
 from napari_sam2.training.optimizer import set_learning_rate
-from napari_sam2.training.simulate import Batch, Outcome, Script, simulate
+from napari_sam2.training.rollout import Batch, Outcome, Script, rollout
 
 __all__ = [
     "ClipSource",
     "NotFiniteError",
-    "Run",
+    "TrainingRun",
     "averaged",
     "batches",
     "epoch",
@@ -43,7 +51,7 @@ class NotFiniteError(RuntimeError):
     """A loss or the gradient of a step is infinite or not a number; the step was not made."""
 
 
-def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -> Figures:
+def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: Script) -> Figures:
     """One optimizer step.
 
     Parameters
@@ -75,10 +83,10 @@ def train_step(run: Run, config: TrainingConfig, batch: Batch, script: Script) -
     set_learning_rate(run.optimizer, config.learning_rate(run.step))
     weights = config.losses_at(run.step)
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
-        outcome = simulate(run.model, batch, script, weights, generator)
+        outcome = rollout(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
         if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
-            dense = run.dense_head(outcome.features, batch.dense, batch.labelled.flatten())
+            dense = run.auxiliary_head(outcome.features, batch.dense, batch.labelled.flatten())
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
     loss = masks + weights.dense * dense
     figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
@@ -122,7 +130,7 @@ def uses_bfloat16(config: TrainingConfig, device: torch.device) -> bool:
 
 
 @torch.no_grad()
-def update_average(run: Run, decay: float) -> None:
+def update_average(run: TrainingRun, decay: float) -> None:
     """Move the running average of the weights; it starts quickly."""
     decay = min(decay, (1 + run.step) / (10 + run.step))
     for key, value in run.model.state_dict().items():
@@ -130,7 +138,7 @@ def update_average(run: Run, decay: float) -> None:
 
 
 def epoch(
-    run: Run,
+    run: TrainingRun,
     config: TrainingConfig,
     batches: Iterator[tuple[Batch, Script]],
     until: int,
@@ -168,7 +176,7 @@ def epoch(
 
 
 def train(
-    run: Run,
+    run: TrainingRun,
     config: TrainingConfig,
     batches: Iterator[tuple[Batch, Script]],
     folder: Path,
@@ -239,7 +247,7 @@ class _Keeper:
 
     def __init__(
         self,
-        run: Run,
+        run: TrainingRun,
         config: TrainingConfig,
         folder: Path,
         save_every_s: float,

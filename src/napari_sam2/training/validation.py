@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.evaluation import protocols
-from napari_sam2.evaluation.kinds import PromptKind
-from napari_sam2.evaluation.truth import LabelledMovie, label_movie
+from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
+from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.vos import mean_of_defined
 from napari_sam2.model import Sam2
 from napari_sam2.training.config import STRICT

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .stills import CELL_SIZES
+from .pseudo_video import CELL_SIZES
 
 ZOOMS = (0.35, 3.0)
 """Least and most pixels of a view per pixel of the movie, as far as the movie is large enough."""

@@ -10,13 +10,13 @@ from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.plugin.timelines import BAR, LOCK, LOST, lane_picture
+from napari_sam2.plugin.window.timelines import BAR, LOCK, LOST, lane_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation.quality import Timeline
-    from napari_sam2.plugin.colours import Colour
+    from napari_sam2.plugin.layers.colours import Colour
 
 ROW = 20  # height of a lane, in pixels of the screen
 RULER = 20  # height of the frame numbers

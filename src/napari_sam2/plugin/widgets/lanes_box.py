@@ -15,9 +15,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.plugin.timelines import sequence_text
 from napari_sam2.plugin.widgets.form import SPACING, button
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
+from napari_sam2.plugin.window.timelines import sequence_text
 
 HINT = "Click: go there.  Drag along a lane: select frames.  Wheel: scroll, with Ctrl: zoom."
 

@@ -10,7 +10,6 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
-from napari_sam2.plugin.timelines import run_around
 from napari_sam2.plugin.widgets.lane_paint import (
     GUTTER,
     LARGEST_ZOOM,
@@ -25,6 +24,7 @@ from napari_sam2.plugin.widgets.lane_paint import (
     paint_lane,
     paint_ruler,
 )
+from napari_sam2.plugin.window.timelines import run_around
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline

@@ -13,7 +13,7 @@ from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam2.plugin.messages import DownloadAdvanced, ModelChoice
+    from napari_sam2.plugin.protocol.messages import DownloadAdvanced, ModelChoice
 
 FROM_FILE = "Model from file…"
 SIZE_TIP = (

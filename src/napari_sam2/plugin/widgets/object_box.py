@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QWidget
 
-from napari_sam2.plugin.colours import GREEN, RED, Colour
-from napari_sam2.plugin.messages import EXCLUDE, INCLUDE
+from napari_sam2.plugin.layers.colours import GREEN, RED, Colour
+from napari_sam2.plugin.protocol.messages import EXCLUDE, INCLUDE
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 
-from napari_sam2.plugin.timelines import Summary, frames_text
 from napari_sam2.plugin.widgets.object_box import swatch
+from napari_sam2.plugin.window.timelines import Summary, frames_text
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.colours import Colour
+    from napari_sam2.plugin.layers.colours import Colour
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 STATUSES = ("draft", "reviewed", "rejected")

@@ -30,7 +30,7 @@ class SaveBox(QWidget):
     save_asked(), save_as_asked(), open_asked()
         The user pressed a button or chose an entry.
     recent_chosen(str)
-        The user chose a saved annotation from the list.
+        The user chose a project from the list.
     """
 
     save_asked = Signal()
@@ -135,7 +135,7 @@ class RestoreOffer(QFrame):
 
 def ask_where_to_save(parent: QWidget, proposal: Path) -> Path | None:
     """Let the user name the folder to save to; asks before one is replaced."""
-    dialog = QFileDialog(parent, "Save annotation", str(proposal), f"Annotation (*{SUFFIX})")
+    dialog = QFileDialog(parent, "Save project", str(proposal), f"Project (*{SUFFIX})")
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setFileMode(QFileDialog.FileMode.AnyFile)
     dialog.setOption(QFileDialog.Option.DontUseNativeDialog)  # those enter folders of this name
@@ -144,7 +144,7 @@ def ask_where_to_save(parent: QWidget, proposal: Path) -> Path | None:
 
 
 def ask_what_to_open(parent: QWidget, folder: Path) -> Path | None:
-    """Let the user choose a saved annotation."""
-    title = f"Open annotation (a folder NAME{SUFFIX})"
+    """Let the user choose a project."""
+    title = f"Open project (a folder NAME{SUFFIX})"
     name = QFileDialog.getExistingDirectory(parent, title, str(folder))
     return Path(name) if name else None

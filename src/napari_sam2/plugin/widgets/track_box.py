@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
 
 if TYPE_CHECKING:
-    from napari_sam2.plugin.messages import Direction
-    from napari_sam2.plugin.session import RunProgress
-    from napari_sam2.plugin.tips import TrackButton
+    from napari_sam2.plugin.protocol.messages import Direction
+    from napari_sam2.plugin.window.image_state import RunProgress
+    from napari_sam2.plugin.window.next_step import TrackButton
 
 DIRECTIONS: dict[str, Direction] = {
     "Both ways": "both",

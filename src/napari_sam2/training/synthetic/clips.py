@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from .kinds import CELL_KINDS
+from .cell_kinds import CELL_KINDS
 from .motion import Story, draw_behaviour, simulate
 from .optics import draw_background, draw_microscope, expose, form_image
 from .render import Style, draw_style, render_frame

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .kinds import CellKind, Range
+from .cell_kinds import CellKind, Range
 from .shapes import Shape, draw_shape, move_shape, round_up
 
 MAX_CELLS = 70

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kinds import CellKind
+from .cell_kinds import CellKind
 from .motion import Pose
 from .shapes import N_ANGLES, outline, radius_profile
 from .textures import (

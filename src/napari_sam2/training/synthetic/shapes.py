@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .kinds import CellKind
+from .cell_kinds import CellKind
 
 FloatArray = NDArray[np.float32]
 

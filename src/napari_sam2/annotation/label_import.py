@@ -1,0 +1,187 @@
+"""Labels that come from elsewhere become objects of a document."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObject
+from napari_sam2.annotation.journal import journaled
+from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.annotation.object_list import ObjectList
+from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
+from napari_sam2.tracking.pixels import PixelMask, masks_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class StackOfLabels(Protocol):
+    """A (T, Y, X) array of labels that is read one frame at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, Y, X)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """An integer type."""
+
+    def __getitem__(self, t: int, /) -> ArrayLike:
+        """(Y, X) labels of frame `t`."""
+
+
+class LabelImport(ObjectList):
+    """Takes over what another program, or a person before, has segmented.
+
+    Attributes
+    ----------
+    on_progress : callable or None
+        Gets how many frames of a long operation are done, and how many there are. What it raises
+        ends the operation, of which nothing is left then.
+    """
+
+    on_progress: Callable[[int, int], None] | None = None
+
+    def import_labels(
+        self, labels: ArrayLike | StackOfLabels, t: int | None = None
+    ) -> tuple[int, ...]:
+        """Make an object of every label; each of its masks becomes a painted prompt.
+
+        The model sees a mask when it is needed, not now. A movie of labels is read one frame at a
+        time, so an array on a disk is never in memory as a whole. `on_progress` is called after
+        each frame.
+
+        Parameters
+        ----------
+        labels : (Y, X) or (T, Y, X) integers
+            Labels of frame `t`, or of all frames; 0 is background. Any array whose frames are
+            read by their index will do, with the attributes ``shape`` and ``dtype``.
+        t : int, optional
+            The frame of (Y, X) labels.
+
+        Returns
+        -------
+        tuple of int
+            The object of each label, in the order of the labels: the label itself where no object
+            has that id, else a new id.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the labels do not fit the stack, or are no labels. Nothing is imported then.
+        """
+        given: Any = labels
+        if not hasattr(labels, "dtype"):
+            given = np.asarray(labels)
+        frames = self._frames_of(given, t)
+        masks: dict[int, dict[int, PixelMask]] = {}
+
+        def read() -> Iterator[tuple[int, dict[int, PixelMask]]]:
+            for frame in frames:
+                masks[frame] = _masks_on(given if t is not None else given[frame])
+                yield frame, masks[frame]
+
+        with self._journal.call() as is_outermost:
+            chosen = self._adopt(read(), len(frames))
+            if chosen and is_outermost:
+                self._journal.tell(Called("import_masks", {"masks": masks}))
+        return chosen
+
+    @journaled
+    def import_masks(self, masks: Mapping[int, Mapping[int, PixelMask]]) -> tuple[int, ...]:
+        """Make an object of every label, as `import_labels` does, from the masks themselves.
+
+        Parameters
+        ----------
+        masks : mapping of int to mapping of int to PixelMask
+            (Y, X) mask, not empty, of each label on each frame.
+
+        Returns
+        -------
+        tuple of int
+            The object of each label, in the order of the labels.
+
+        Raises
+        ------
+        ValueError
+            If a mask is empty or does not fit the stack. Nothing is imported then.
+        """
+        return self._adopt(masks.items(), len(masks))
+
+    def _adopt(
+        self, masks: Iterable[tuple[int, Mapping[int, PixelMask]]], total: int
+    ) -> tuple[int, ...]:
+        """Give the tracker the masks of one frame after the other; if that fails, none of them."""
+        tracker = self._state.tracker
+        running = self._running()
+        ids: dict[int, int] = {}  # of the object, by label
+        found: dict[int, list[int]] = defaultdict(list)  # frames by label
+        try:
+            for done, (frame, present) in enumerate(masks, start=1):
+                self._choose_ids(ids, present)
+                tracker.import_masks(frame, {ids[label]: mask for label, mask in present.items()})
+                for label in present:
+                    found[label].append(frame)
+                if self.on_progress is not None:
+                    self.on_progress(done, total)
+        except BaseException:
+            for object_id in set(ids.values()) & set(tracker.object_ids):
+                tracker.remove_object(object_id)
+            raise
+        if not ids:
+            return ()
+        actions: list[Action] = []
+        for label, object_id in sorted(ids.items()):
+            added = SetObject(object_id, None, AnnotatedObject(object_id))
+            added.apply(self._state)
+            there = frozenset(found[label])
+            state = tracker.snapshot(object_id)
+            actions += [added, SetMasklet(object_id, None, state, there, there)]
+        chosen = tuple(object_id for _, object_id in sorted(ids.items()))
+        frames = sorted(set().union(*found.values()))
+        data = {"action": "adopt labels", "objects": list(chosen), "frames": frames}
+        noun = "object" if len(chosen) == 1 else "objects"
+        group = Operation(f"import {len(chosen)} {noun}", tuple(actions), data)
+        self._state.stale.update(chosen)
+        self._settle(group, running, self._state.labels_for(max(chosen)))
+        return chosen
+
+    def _choose_ids(self, ids: dict[int, int], labels: Iterable[int]) -> None:
+        """Add an id for each label that has none yet: its own where that is free."""
+        new = sorted(set(labels) - ids.keys())
+        taken = self._state.objects.keys() | set(ids.values())
+        next_id = max([self._state.largest_id, *ids.values(), *new], default=0) + 1
+        for label in new:
+            if label in taken:
+                ids[label], next_id = next_id, next_id + 1
+            else:
+                ids[label] = label
+
+    def _frames_of(self, labels: Any, t: int | None) -> Sequence[int]:
+        """The frames of labels that fit the stack."""
+        shape = self.shape
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"labels must be integers; got {labels.dtype}")
+        if labels.shape == shape[1:] and t is not None:
+            self._state.check_frame(checked_integer(t, "frame"))
+            return (int(t),)
+        if labels.shape == shape and t is None:
+            return range(shape[0])
+        raise ValueError(
+            f"labels must be {shape}, or {shape[1:]} with their frame; "
+            f"got {labels.shape} and frame {t}"
+        )
+
+
+def _masks_on(labels: ArrayLike) -> dict[int, PixelMask]:
+    """The mask of each label of one frame."""
+    plane = np.asarray(labels)
+    if plane.size and not 0 <= int(plane.min()) <= int(plane.max()) <= MAX_OBJECT_ID:
+        raise ValueError(
+            f"labels must be between 0 and {MAX_OBJECT_ID}; got {plane.min()} to {plane.max()}"
+        )
+    return masks_of(plane)

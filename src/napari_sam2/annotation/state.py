@@ -1,0 +1,176 @@
+"""The truth of a document: its objects, what the tracker holds of them, and the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.annotation.actions import SetMasklet, SetReviewed
+from napari_sam2.annotation.measures import Measures
+from napari_sam2.annotation.objects import AnnotatedObject
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.tracking import FrameResult, ObjectState, Prompt, Tracker
+
+MAX_UINT16 = 65535
+FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed anew
+
+
+class DocumentState:
+    """Objects, tracker and labels of a document, changed by actions only.
+
+    Between two changes ``labels[t]`` equals ``tracker.labels(t)`` on every frame, and every object
+    of the tracker has its properties in `objects`.
+
+    Attributes
+    ----------
+    tracker : Tracker
+        Holds prompts, masks and scores.
+    objects : dict of int to AnnotatedObject
+        Properties by object id.
+    labels : (T, Y, X) uint16 or uint32
+        Object ids, 0 for background.
+    largest_id : int
+        Largest object id that there ever was.
+    reviewed : dict of int to frozenset of int
+        Frames that a person has accepted, by object id.
+    measures : Measures
+        Areas, places and overlaps of the objects in the labels.
+    stale : set of int
+        Objects of which anything changed since their timeline was made; whoever makes it anew
+        takes them out.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.objects: dict[int, AnnotatedObject] = {
+            object_id: AnnotatedObject(object_id) for object_id in tracker.object_ids
+        }
+        self.largest_id = max(self.objects, default=0)
+        self.labels: NDArray[Any] = np.zeros(tracker.shape, np.uint16)
+        self.labels = self.labels_for(self.largest_id)
+        self.reviewed: dict[int, frozenset[int]] = {}
+        self.measures = Measures(len(self.labels))
+        self.stale: set[int] = set()
+        if self.objects:
+            self.compose(range(len(self.labels)))
+
+    def labels_for(self, object_id: int) -> NDArray[Any]:
+        """The labels, or a copy with a larger dtype if `object_id` needs one."""
+        if object_id > MAX_UINT16 and self.labels.dtype == np.uint16:
+            return self.labels.astype(np.uint32)
+        return self.labels
+
+    def set_object(self, object_id: int, properties: AnnotatedObject | None) -> None:
+        """Replace the properties of an object; None removes it."""
+        if properties is None:
+            del self.objects[object_id]
+        else:
+            self.objects[object_id] = properties
+            self.largest_id = max(self.largest_id, object_id)
+        span = None if properties is None else properties.span(len(self.labels))
+        self.tracker.set_span(object_id, span)
+
+    def restore(self, object_id: int, state: ObjectState | None) -> None:
+        """Give an object back its prompts and masks; None removes them."""
+        if state is not None or object_id in self.tracker.object_ids:
+            self.tracker.restore(object_id, state)
+            self.stale.add(object_id)
+
+    def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
+        """Replace the frames of an object that a person has accepted."""
+        self.stale.add(object_id)
+        if frames:
+            self.reviewed[object_id] = frames
+        else:
+            self.reviewed.pop(object_id, None)
+
+    def state(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState | None:
+        """What the tracker has of an object, on all frames or some; None if unknown to it."""
+        if object_id not in self.tracker.object_ids:
+            return None
+        return self.tracker.snapshot(object_id, frames)
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        """Prompt of an object on frame `t`, if there is one."""
+        if object_id not in self.tracker.object_ids:
+            return None
+        return self.tracker.prompt(t, object_id)
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        """Mask and scores of an object on frame `t`, if the tracker has any."""
+        if object_id not in self.tracker.object_ids:
+            return None
+        return self.tracker.result(t, object_id)
+
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object is locked."""
+        if object_id not in self.tracker.object_ids:
+            return frozenset()
+        return self.tracker.locked_frames(object_id)
+
+    def check_frame(self, t: int) -> None:
+        """Raise a ValueError if frame `t` is not in the stack."""
+        if not 0 <= t < len(self.labels):
+            raise ValueError(f"frame must be between 0 and {len(self.labels) - 1}; got {t}")
+
+    def removal(self, object_id: int) -> SetMasklet:
+        """The action that takes an object with all its prompts and masks from the tracker."""
+        state = self.tracker.snapshot(object_id)
+        frames = frozenset(state.records) | frozenset(state.locked)
+        prompted = frozenset(state.prompted)
+        return SetMasklet(object_id, state, None, frames, prompted)
+
+    def compose(
+        self, frames: Iterable[int], object_ids: Collection[int] | None = None
+    ) -> frozenset[tuple[int, int]]:
+        """Bring the labels of `frames` up to date, writing only the pixels that change.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            The frames.
+        object_ids : collection of int, optional
+            The objects whose masks differ; any by default.
+
+        Returns
+        -------
+        frozenset of (int, int)
+            ``(t, object_id)`` of accepted masks that are no longer what was accepted.
+        """
+        outdated: set[tuple[int, int]] = set()
+        for t in frames:
+            part, composed = self._composed(t, object_ids)
+            labels = self.labels[t][part]
+            changed = composed != labels
+            if changed.any():
+                accepted = [key for key, frames in self.reviewed.items() if t in frames]
+                if accepted:
+                    ids = np.unique([labels[changed], composed[changed]])
+                    outdated.update((t, key) for key in accepted if key in ids)
+                labels[changed] = composed[changed]
+                self.measures.mark((t,))
+        return frozenset(outdated)
+
+    def _composed(
+        self, t: int, object_ids: Collection[int] | None
+    ) -> tuple[tuple[slice, slice], NDArray[Any]]:
+        """Labels of frame `t` where they may have changed: of all of it if many objects have."""
+        if object_ids is not None and len(object_ids) <= FEW_OBJECTS:
+            return self.tracker.relabel(t, self.labels[t], object_ids)
+        return (slice(None), slice(None)), self.tracker.labels(t)
+
+    def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
+        """The actions after which the masks at ``(t, object_id)`` are not accepted any more."""
+        frames_of: dict[int, set[int]] = {}
+        for t, object_id in outdated:
+            frames_of.setdefault(object_id, set()).add(t)
+        return tuple(
+            SetReviewed(object_id, before, before - frames)
+            for object_id, frames in sorted(frames_of.items())
+            for before in [self.reviewed[object_id]]
+        )

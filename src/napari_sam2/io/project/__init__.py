@@ -1,0 +1,1 @@
+"""Projects: the annotation of an image, saved in one folder, ``NAME.sam2``."""

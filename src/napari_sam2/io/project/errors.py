@@ -1,0 +1,9 @@
+"""What can be wrong with a project."""
+
+
+class ProjectError(ValueError):
+    """A project cannot be read, is damaged or does not fit."""
+
+
+class ProjectInUseError(ProjectError):
+    """Another window or program works on the project."""

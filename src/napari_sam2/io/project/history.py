@@ -1,0 +1,124 @@
+"""What a person did, in the order in which it was done, and doing it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.journal_entries import Advanced, Began, Called, Ended, Entry, Folded
+from napari_sam2.io.project.errors import ProjectError
+from napari_sam2.io.project.parts import Batch, Deed
+from napari_sam2.io.project.tags import BEGIN, END, FOLD, TRACK, calls_by_method
+from napari_sam2.tracking import ObjectState
+
+logger = logging.getLogger(__name__)
+
+
+class History:
+    """Makes deeds of what a journal tells.
+
+    Calls are deeds as they are. Of a propagation each frame is a deed of its own, with the objects
+    that the model wrote there: so it can be repeated however it was interrupted.
+    """
+
+    def __init__(self) -> None:
+        self._is_tracking = False
+
+    def deeds(self, batch: Batch) -> Iterator[Deed]:
+        """What of a batch a replay has to repeat."""
+        is_call = any(isinstance(entry, Called) for entry in batch.entries)
+        for entry in batch.entries:
+            if isinstance(entry, Called):
+                yield Deed(batch.time, entry.name, entry.arguments)
+            elif isinstance(entry, Ended) and self._is_tracking:
+                self._is_tracking = False
+                yield Deed(batch.time, END, {})
+            elif not is_call:  # within a call, the call itself repeats it
+                yield from self._told(batch.time, entry)
+
+    def _told(self, time: float, entry: Entry) -> Iterator[Deed]:
+        if isinstance(entry, Began):
+            self._is_tracking = True
+            yield Deed(time, BEGIN, {})
+        elif isinstance(entry, Advanced):
+            for direction in ("forward", "backward"):
+                moved = tuple(
+                    object_id
+                    for object_id, state in entry.states.items()
+                    if _direction(state, entry.t) == direction
+                )
+                if moved:
+                    arguments = {"t": entry.t, "direction": direction, "object_ids": moved}
+                    yield Deed(time, TRACK, arguments)
+        elif isinstance(entry, Folded):
+            yield Deed(time, FOLD, {"count": entry.count, "text": entry.text})
+
+
+def _direction(state: ObjectState | None, t: int) -> str | None:
+    """The pass that has just written a frame, None where it only passed by."""
+    if state is None or t in state.prompted or t in state.locked or t not in state.records:
+        return None
+    return state.records[t].direction
+
+
+def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
+    """Do everything again on an empty annotation, whatever model drives it.
+
+    What makes no sense with the masks of another model, such as the division of a cell that it does
+    not see, is left out with a line in the log.
+
+    Parameters
+    ----------
+    deeds : sequence of Deed
+        What to do.
+    annotation : Annotation
+        Of the same image.
+
+    Yields
+    ------
+    int
+        How many deeds are done.
+
+    Raises
+    ------
+    ProjectError
+        If a deed is nothing that can be done to an annotation.
+    """
+    place = 0
+    while place < len(deeds):
+        if deeds[place].name == BEGIN:
+            with annotation.grouped("track"):
+                while place + 1 < len(deeds) and deeds[place + 1].name == TRACK:
+                    place += 1
+                    _track(deeds[place], annotation)
+                    yield place
+        elif deeds[place].name != END:
+            _do(deeds[place], annotation)
+        place += 1
+        yield place
+
+
+def _do(deed: Deed, annotation: Annotation) -> None:
+    if deed.name == TRACK:
+        _track(deed, annotation)
+        return
+    call = calls_by_method.get(deed.name)
+    if call is None and deed.name != FOLD:
+        raise ProjectError(f"the history tells of {deed.name!r}, which is not known")
+    try:
+        if call is None:
+            annotation.fold(deed.arguments["count"], deed.arguments["text"])
+        else:
+            call.method(annotation, **deed.arguments)
+    except (ValueError, TypeError, LookupError) as error:
+        logger.warning("left out of the replay: %s (%s)", deed.name, error)
+
+
+def _track(deed: Deed, annotation: Annotation) -> None:
+    """Carry on those of the objects that there are with this model, too."""
+    t, direction = deed.arguments["t"], deed.arguments["direction"]
+    known = [key for key in deed.arguments["object_ids"] if key in annotation.objects]
+    if known:
+        for _ in annotation.propagate(t, t + 1, direction, known):
+            pass

@@ -1,0 +1,79 @@
+"""One program at a time works on a project."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from napari_sam2.io.project.errors import ProjectInUseError
+from napari_sam2.io.project.manifest import now
+
+LOCK, OWNER = "lock", "lock.json"
+
+
+class ProjectLock:
+    """Held from its making until it is released, or until the program is gone, however it ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the project, which must exist.
+
+    Raises
+    ------
+    ProjectInUseError
+        If another one holds it, with the program and the computer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = FileLock(folder / LOCK, thread_local=False)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ProjectInUseError(
+                f"{folder.name} is open in {owner(folder)}; close it there first"
+            ) from None
+        mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": now().isoformat()}
+        with suppress(OSError):  # who holds the lock is told as well as may be
+            (folder / OWNER).write_text(json.dumps(mine), encoding="utf-8")
+
+    def release(self) -> None:
+        """Let others work on it."""
+        with suppress(OSError):
+            (self.folder / OWNER).unlink()
+        self._lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a program works on a project at this moment."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = FileLock(folder / LOCK, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def owner(folder: Path) -> str:
+    """Who works on a project, in words."""
+    try:
+        told = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        place = "this window" if _is_here(told) else f"process {told['pid']} on {told['host']}"
+        return f"{place}, since {told['since'][:16].replace('T', ' ')}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another window or program"
+
+
+def _is_here(told: dict[str, object]) -> bool:
+    return told["pid"] == os.getpid() and told["host"] == socket.gethostname()

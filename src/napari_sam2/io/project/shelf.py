@@ -1,0 +1,142 @@
+"""Where annotations are kept that nobody has saved, and which were opened last."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
+from napari_sam2.io.project.files import DISCARDED, set_aside
+from napari_sam2.io.project.journal_file import TITLE
+from napari_sam2.io.project.lock import is_locked, owner
+from napari_sam2.io.project.manifest import read_manifest
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".sam2"
+RECENT_LIMIT = 10
+_UNSAVED, _RECENT = "unsaved", "recent.json"
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """Work that was not saved when its program ended.
+
+    Attributes
+    ----------
+    path : Path
+        The folder that holds it.
+    name : str
+        Name of the image.
+    image_path : str or None
+        Where the image was.
+    time : float
+        Of the last change, in seconds since 1970.
+    """
+
+    path: Path
+    name: str
+    image_path: str | None
+    time: float
+
+
+def data_folder() -> Path:
+    """Folder of the user for what is kept between two starts; ``NAPARI_SAM2_DATA`` moves it."""
+    chosen = os.environ.get("NAPARI_SAM2_DATA")
+    return Path(chosen or platformdirs.user_data_dir("napari-sam2", appauthor=False))
+
+
+def is_unsaved(folder: Path) -> bool:
+    """Whether a folder is one of those that nobody has saved."""
+    return folder.parent == data_folder() / _UNSAVED
+
+
+def new_unsaved(name: str) -> Path:
+    """A folder, not made yet, for the work on an image.
+
+    Parameters
+    ----------
+    name : str
+        Name of the image.
+    """
+    shelf = data_folder() / _UNSAVED
+    shelf.mkdir(parents=True, exist_ok=True)
+    plain = re.sub(r"[^\w.-]+", "_", name)[:40] or "image"
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
+    numbers = range(1, 10_000)
+    paths = (shelf / f"{stem}{f'-{n}' if n > 1 else ''}{SUFFIX}" for n in numbers)
+    return next(path for path in paths if not path.exists())
+
+
+def find_unsaved() -> tuple[Unsaved, ...]:
+    """Work that was not saved and that no program has open, the latest first.
+
+    Also of annotations that were saved once and opened lately. Damaged ones are left out, with a
+    line in the log.
+    """
+    shelf = data_folder() / _UNSAVED
+    there = list(shelf.glob(f"*{SUFFIX}")) if shelf.is_dir() else []
+    found = (_look(path) for path in [*there, *recent()])
+    return tuple(sorted(filter(None, found), key=lambda work: -work.time))
+
+
+def _look(folder: Path) -> Unsaved | None:
+    try:
+        manifest = read_manifest(folder)
+        told = (folder / manifest.journal).stat()
+        if told.st_size <= len(TITLE) or is_locked(folder):
+            return None
+    except (OSError, ProjectError) as error:
+        logger.info("%s is passed over: %s", folder, error)
+        return None
+    return Unsaved(folder, manifest.image.name, manifest.image.path, told.st_mtime)
+
+
+def discard(folder: Path) -> None:
+    """Move what was not saved aside, where nobody offers it any more.
+
+    Raises
+    ------
+    ProjectError
+        If a program works on it, or it is damaged.
+    OSError
+        If it cannot be moved.
+    """
+    if is_locked(folder):
+        raise ProjectInUseError(f"{folder.name} is open in {owner(folder)}")
+    if not is_unsaved(folder):
+        set_aside(folder, read_manifest(folder).journal)
+        return
+    aside = data_folder() / DISCARDED
+    aside.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, aside / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder.name}")
+
+
+def recent() -> tuple[Path, ...]:
+    """Projects that were opened or saved lately and are there, the last one first."""
+    try:
+        names = json.loads((data_folder() / _RECENT).read_text(encoding="utf-8"))
+        paths = [Path(name) for name in names if isinstance(name, str)]
+    except (OSError, ValueError, TypeError):
+        return ()
+    return tuple(path for path in paths if path.is_dir())[:RECENT_LIMIT]
+
+
+def note_recent(folder: Path) -> None:
+    """Put a project first among the recent ones."""
+    if is_unsaved(folder):
+        return
+    path = Path(os.path.abspath(folder))
+    paths = [path, *(other for other in recent() if other != path)][:RECENT_LIMIT]
+    data_folder().mkdir(parents=True, exist_ok=True)
+    with atomic_path(data_folder() / _RECENT) as temporary:
+        temporary.write_text(json.dumps([str(path) for path in paths]), encoding="utf-8")

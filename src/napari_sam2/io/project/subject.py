@@ -1,0 +1,84 @@
+"""What an annotation is about: an image and a model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam2.io.movie import ArrayLike
+from napari_sam2.io.project.fingerprint import image_fingerprint, model_fingerprint
+from napari_sam2.io.project.manifest import ImageInfo, ModelInfo
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.model import image_sizes
+from napari_sam2.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Image and model, as ``session.json`` has them."""
+
+    image: ImageInfo
+    model: ModelInfo
+
+
+@dataclass(frozen=True)
+class ImageOrigin:
+    """What is known of an image beside its pixels.
+
+    Parameters
+    ----------
+    name : str
+        As the user knows it.
+    path : path or None
+        The file or folder that it came from.
+    scale : ImageScale
+        Its axes and sizes.
+    has_user_contrast : bool
+        Whether a person set what the model sees as black and white.
+    """
+
+    name: str
+    path: str | os.PathLike[str] | None = None
+    scale: ImageScale = field(default_factory=ImageScale)
+    has_user_contrast: bool = False
+
+
+def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_name: str) -> Subject:
+    """Image and model of a tracker.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The tracker.
+    data : array-like
+        The image that it was made with; three frames are read.
+    origin : ImageOrigin
+        What is known of the image.
+    model_name : str
+        What the model was loaded by.
+    """
+    scale = origin.scale
+    image = ImageInfo(
+        name=origin.name,
+        path=None if origin.path is None else os.path.abspath(origin.path),
+        shape=tuple(int(length) for length in data.shape),
+        dtype=str(np.dtype(data.dtype)),
+        rgb=tracker.frames.is_rgb,
+        fingerprint=image_fingerprint(data),
+        contrast_limits=tracker.frames.contrast_limits,
+        has_user_contrast=origin.has_user_contrast,
+        pixel_size=scale.pixel_size,
+        unit=scale.unit,
+        interval_s=scale.interval_s,
+        z_spacing=scale.z_spacing,
+        frame_axis=scale.frame_axis,
+    )
+    config = tracker.model.config
+    model = ModelInfo(
+        name=model_name,
+        fingerprint=model_fingerprint(tracker.model),
+        image_size=None if config.image_size == image_sizes(config)[0] else config.image_size,
+    )
+    return Subject(image, model)

@@ -1,1 +1,0 @@
-"""Saved annotations: everything of a project in one folder, ``NAME.sam2``."""

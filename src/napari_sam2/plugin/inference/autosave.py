@@ -1,0 +1,245 @@
+"""The document of an image on disk: every change at once, and as a whole when the user saves.
+
+Everything here happens in the inference thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2.io.project.folder import ProjectFolder
+from napari_sam2.io.project.history import History
+from napari_sam2.io.project.manifest import Manifest, read_manifest
+from napari_sam2.io.project.parts import Batch, Deed
+from napari_sam2.io.project.reading import is_same_model, make_tracker
+from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
+from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.plugin.protocol.saving_messages import SavingState
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.annotation.journal_entries import Entry
+    from napari_sam2.io.project.manifest import ModelInfo
+    from napari_sam2.model import Sam2
+    from napari_sam2.plugin.protocol.sources import ImageSource
+    from napari_sam2.tracking import Tracker
+
+logger = logging.getLogger(__name__)
+
+
+class OtherModelError(ValueError):
+    """A project needs another model than the one that is loaded."""
+
+    def __init__(self, model: ModelInfo) -> None:
+        super().__init__(
+            f"this project was made with the model “{model}”: choose that one above, and "
+            "download it if it is not here yet"
+        )
+
+
+class Autosave:
+    """Keeps the document of an image in a folder, from its first change on.
+
+    Until the user saves, that is a folder among the data of the user.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        That of the annotation.
+    annotation : Annotation
+        The document.
+    source : ImageSource
+        The image.
+
+    Attributes
+    ----------
+    model_name : str
+        What the model was loaded by.
+    target : Path or None
+        Where the user saves to.
+    on_change : callable or None
+        Gets the new `SavingState`.
+    """
+
+    def __init__(self, tracker: Tracker, annotation: Annotation, source: ImageSource) -> None:
+        self.annotation = annotation
+        self.model_name = tracker.model.config.name
+        self.target: Path | None = None
+        self.on_change: Callable[[SavingState], None] | None = None
+        self._tracker = tracker
+        self._source = source
+        self._folder: ProjectFolder | None = None
+        self._subject: Subject | None = None
+        self._problem: str | None = None
+        self._missed: list[Deed] = []  # done while there was no folder for it
+        self._told = self.state
+        annotation.follow_journal(self._listen)
+
+    @classmethod
+    def reopen(cls, model: Sam2, source: ImageSource) -> tuple[Tracker, Autosave]:
+        """Go on with the project that a source names.
+
+        Raises
+        ------
+        OtherModelError
+            If it was made with another model.
+        ProjectError, OSError
+            If it cannot be opened.
+        """
+        assert source.project is not None
+        path = Path(source.project)
+        made: list[Tracker] = []
+
+        def make(manifest: Manifest) -> Tracker:
+            made.append(make_tracker(manifest, model, source.data))
+            return made[-1]
+
+        manifest = read_manifest(path)
+        if not is_same_model(manifest, model):
+            raise OtherModelError(manifest.model)
+        folder = ProjectFolder.open(path, make)
+        self = cls(made[-1], folder.annotation, source)
+        self._take(folder)
+        image = folder.subject.image
+        if source.path is not None and source.path != image.path:
+            image = image.model_copy(update={"path": source.path})
+        self._subject = folder.subject = replace(folder.subject, image=image)
+        self.model_name = folder.subject.model.name
+        if not is_unsaved(path):
+            self.target = path
+            note_recent(path)
+        self._told = self.state
+        return made[-1], self
+
+    # What the user knows
+
+    @property
+    def state(self) -> SavingState:
+        """Where the document is, and whether all of it is saved there."""
+        folder = self._folder
+        has_news = folder is not None and folder.unsaved_since is not None
+        is_saved = self.target is not None and folder is not None and folder.path == self.target
+        return SavingState(self.target, is_saved and not has_news, self._problem)
+
+    def _tell(self) -> None:
+        if self.state != self._told:
+            self._told = self.state
+            if self.on_change is not None:
+                self.on_change(self.state)
+
+    # Every change
+
+    def _listen(self, entries: Sequence[Entry]) -> None:
+        if self._folder is not None:
+            self._folder.keep(entries)
+        else:
+            self._begin(entries)
+        self._tell()
+
+    def _begin(self, entries: Sequence[Entry]) -> None:
+        """Make a folder for the first change; where that fails, for all up to the next one."""
+        try:
+            path = new_unsaved(self._source.name)
+            if self._missed:
+                self._missed += _deeds(entries)
+                folder = ProjectFolder.create(path, self.annotation, self._about(), self._missed)
+            else:
+                folder = ProjectFolder.create(path, self.annotation, self._about(), news=entries)
+        except (OSError, ValueError) as error:
+            logger.warning("there is no folder for the journal", exc_info=True)
+            self._missed = self._missed or _deeds(entries)
+            self._problem = f"nothing can be kept for the case of a crash: {error}"
+        else:
+            self._problem = None
+            self._take(folder)
+
+    def _take(self, folder: ProjectFolder) -> None:
+        """Keep everything in this folder from now on."""
+        self._folder = folder
+        folder.on_problem = self._on_problem
+        self.annotation.follow_journal(self._listen)
+
+    def _on_problem(self, problem: str | None) -> None:
+        self._problem = problem
+
+    def _about(self) -> Subject:
+        """Image and model; three frames are read the first time."""
+        if self._subject is None:
+            source = self._source
+            has_contrast = source.contrast_limits is not None
+            scale = ImageScale() if source.scale is None else source.scale.read()
+            origin = ImageOrigin(source.name, source.path, scale, has_contrast)
+            self._subject = subject_of(self._tracker, source.data, origin, self.model_name)
+        return self._subject
+
+    # Saving
+
+    def save(self, path: Path | None = None) -> None:
+        """Save the document where it was saved last, or at another place.
+
+        Raises
+        ------
+        ValueError
+            If it was not saved yet and no place is given, or something else is there.
+        OSError
+            If it cannot be written; what was there stays.
+        """
+        target = path or self.target
+        if target is None:
+            raise ValueError("choose where to save")
+        if self._folder is not None and self._folder.path == target:
+            self._folder.save()
+        else:
+            self._save_as(target)
+        self.target, self._problem = target, None
+        note_recent(target)
+        self._tell()
+
+    def _save_as(self, target: Path) -> None:
+        before = self._folder
+        deeds = self._missed if before is None else before.deeds
+        folder = ProjectFolder.create(target, self.annotation, self._about(), deeds)
+        if before is not None:
+            self._leave(before)
+        self._take(folder)
+
+    def _leave(self, folder: ProjectFolder) -> None:
+        """Let a folder go whose work is saved elsewhere: it is as it was saved last."""
+        if is_unsaved(folder.path):
+            folder.remove()
+        else:
+            folder.leave()
+
+    # Ending
+
+    def close(self) -> None:
+        """Let the folder go; what is not saved waits in it for the next time."""
+        self.annotation.follow_journal(None)
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def hand_over(self, successor: Autosave) -> None:
+        """Let another document of the same image take the place of this one."""
+        successor.target = self.target
+        folder, self._folder = self._folder, None
+        self.annotation.follow_journal(None)
+        if folder is not None and is_unsaved(folder.path) and successor.is_begun:
+            folder.remove()
+        elif folder is not None:
+            folder.close()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything is kept yet."""
+        return self._folder is not None
+
+
+def _deeds(entries: Sequence[Entry]) -> list[Deed]:
+    return list(History().deeds(Batch(time.time(), tuple(entries))))

@@ -1,0 +1,41 @@
+"""What the network gets of a frame, for the user to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from PIL import Image
+
+from napari_sam2.plugin.protocol.input_preview import SIDE, InputShown, ShowInput
+from napari_sam2.plugin.protocol.sources import ImageSource
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.tracking import Frames
+
+
+class InputSource(Protocol):
+    """What is used of a tracker."""
+
+    @property
+    def frames(self) -> Frames:
+        """The stack."""
+
+    def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
+        """(S, S, 3) in 0..1, as the network gets it to segment an object."""
+
+
+def look(command: ShowInput, tracker: InputSource, source: ImageSource) -> InputShown:
+    """Make the thumbnail, in the inference thread; `source` is how the document was opened."""
+    from napari_sam2.tracking import Frames  # loads torch, which the window does not wait for
+
+    frames = tracker.frames
+    if command.source.contrast_limits != source.contrast_limits:
+        limits, rgb = command.source.contrast_limits, command.source.rgb
+        frames = Frames(command.source.data, contrast_limits=limits, rgb=rgb)
+    seen = tracker.input_of(command.t, command.object_id, frames)
+    picture = Image.fromarray((seen * 255).round().astype(np.uint8))
+    small = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))
+    return InputShown(command.image, command.t, small, *frames.clipped(command.t))

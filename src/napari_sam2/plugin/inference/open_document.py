@@ -1,0 +1,426 @@
+"""An open image in the inference thread: commands become calls, events become reports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import singledispatchmethod
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.plugin.inference.input_preview import look
+from napari_sam2.plugin.inference.outlines import rasterise
+from napari_sam2.plugin.inference.painting import paint
+from napari_sam2.plugin.inference.review_commands import review
+from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
+from napari_sam2.plugin.protocol.input_preview import ShowInput
+from napari_sam2.plugin.protocol.messages import (
+    EXCLUDE,
+    AddPoint,
+    ClearPrompts,
+    Failed,
+    FrameChanged,
+    HistoryChanged,
+    ImageCommand,
+    ImageOpened,
+    ImportAdvanced,
+    ImportEnded,
+    ImportLabels,
+    LabelsReady,
+    MovePoints,
+    ObjectsChanged,
+    Outline,
+    PaintLabels,
+    PromptShown,
+    Redo,
+    RemoveObject,
+    RemovePoints,
+    Report,
+    SetBox,
+    SetOutline,
+    Track,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+    Undo,
+)
+from napari_sam2.plugin.protocol.review_messages import Restructure, ReviewCommand
+from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
+from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation.runs import TrackingRun
+    from napari_sam2.plugin.inference.engine import OpenedImage
+    from napari_sam2.plugin.protocol.messages import Position
+    from napari_sam2.tracking import Prompt
+
+logger = logging.getLogger(__name__)
+
+
+class ImportCancelledError(Exception):
+    """The user cancelled an import of labels; everything is as before."""
+
+    def __init__(self) -> None:
+        super().__init__("Import cancelled; no labels were imported.")
+
+
+class OpenDocument:
+    """The document of one image, its run, and what has to be told of them.
+
+    Parameters
+    ----------
+    image : int
+        Number that the window gave the image.
+    source : ImageSource
+        The image.
+    opened : OpenedImage
+        Its tracker and annotation.
+    report : callable
+        Gets every report, in the inference thread.
+    outlines : mapping of bytes to Outline, optional
+        Drawn shapes by the digest of the mask that they became.
+    is_cancelled : callable
+        Whether the user wants an end of what takes long.
+    """
+
+    def __init__(
+        self,
+        image: int,
+        source: ImageSource,
+        opened: OpenedImage,
+        report: Callable[[Report], None],
+        outlines: Mapping[bytes, Outline] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.image = image
+        self.source = source
+        self.annotation = opened.annotation
+        self.tracker = opened.tracker
+        self.autosave = opened.autosave
+        self._report = report
+        self._is_cancelled = is_cancelled
+        self._collected: list[Report] | None = None
+        self._run: TrackingRun | None = None
+        self.outlines = dict(outlines or {})
+        self.timelines = TimelineFeed(image, self.annotation, self._tell)
+        self._connect()
+
+    # What is told
+
+    def _connect(self) -> None:
+        events = self.annotation.events
+        events.frame_changed.connect(lambda t: self._tell(FrameChanged(self.image, t)))
+        events.prompts_changed.connect(lambda t, k: self._tell(self._prompt(t, k)))
+        events.objects_changed.connect(lambda: self._tell(self._objects()))
+        events.history_changed.connect(lambda: self._tell(self._history()))
+        events.labels_replaced.connect(lambda: self._tell(self._labels()))
+        if self.autosave is not None:
+            self.autosave.on_change = lambda state: self._tell(SavingChanged(self.image, state))
+        events.connect(lambda _: self.timelines.mark())
+
+    def everything(self) -> tuple[Report, ...]:
+        """The whole state, for a window that knows nothing yet; timelines come by themselves."""
+        self.timelines.forget()
+        prompts = (self._prompt(prompt.t, prompt.object_id) for prompt in self.annotation.prompts())
+        return (
+            ImageOpened(self.image),
+            self._labels(),
+            self._objects(),
+            *prompts,
+            self._history(),
+            *self._saving(),
+        )
+
+    @contextmanager
+    def collecting(self) -> Iterator[list[Report]]:
+        """Keep what is reported inside the block, for one common answer."""
+        collected: list[Report] = []
+        self._collected = collected
+        try:
+            yield collected
+        finally:
+            self._collected = None
+
+    def _tell(self, report: Report) -> None:
+        if self._collected is None:
+            self._report(report)
+        else:
+            self._collected.append(report)
+
+    def _labels(self) -> Report:
+        return LabelsReady(self.image, self.annotation.labels)
+
+    def _objects(self) -> Report:
+        objects = dict(self.annotation.objects)
+        return ObjectsChanged(self.image, objects, self.annotation.new_object_id())
+
+    def _history(self) -> Report:
+        annotation = self.annotation
+        return HistoryChanged(
+            self.image, annotation.undo_text or None, annotation.redo_text or None
+        )
+
+    def _prompt(self, t: int, object_id: int) -> Report:
+        prompt = self.annotation.prompt(t, object_id)
+        outline = None
+        if prompt is not None and prompt.mask is not None:
+            outline = self.outlines.get(_digest(prompt.mask.full()))
+        return PromptShown(self.image, t, object_id, prompt, outline)
+
+    def _saving(self) -> tuple[Report, ...]:
+        return () if self.autosave is None else (SavingChanged(self.image, self.autosave.state),)
+
+    # What is done
+
+    @singledispatchmethod
+    def perform(self, command: ImageCommand) -> None:
+        """Carry a command out.
+
+        Raises
+        ------
+        ValueError
+            If it makes no sense for the image; everything is then as before.
+        """
+        raise TypeError(f"a document does not know the command {type(command).__name__}")
+
+    @perform.register
+    def _(self, command: AddPoint) -> None:
+        t, object_id = command.t, command.object_id
+        if command.sign == EXCLUDE and not self._is_visible(t, object_id):
+            raise ValueError(
+                f"There is nothing to exclude: object {object_id} has no outline on frame {t}. "
+                "Click the cell with Include first."
+            )
+        self.annotation.add_points(t, object_id, [command.position], [command.sign])
+
+    @perform.register
+    def _(self, command: RemovePoints) -> None:
+        prompt = self._existing_prompt(command.t, command.object_id)
+        indices = sorted({_index_of(prompt, position) for position in command.positions})
+        if len(indices) == 1:
+            self.annotation.remove_point(prompt.t, prompt.object_id, indices[0])
+            return
+        for index in reversed(indices):
+            prompt = prompt.without_point(index)
+        self.annotation.set_prompt(prompt)
+
+    @perform.register
+    def _(self, command: MovePoints) -> None:
+        prompt = self._existing_prompt(command.t, command.object_id)
+        points = prompt.points.copy()
+        for old, new in command.moves:
+            points[_index_of(prompt, old)] = new
+        self.annotation.set_prompt(replace(prompt, points=points))
+
+    @perform.register
+    def _(self, command: SetBox) -> None:
+        if command.box is not None:
+            self.annotation.add_box(command.t, command.object_id, command.box)
+            return
+        prompt = self._existing_prompt(command.t, command.object_id)
+        self.annotation.set_prompt(replace(prompt, box=None))
+
+    @perform.register
+    def _(self, command: SetOutline) -> None:
+        if command.outline is None:
+            prompt = self._existing_prompt(command.t, command.object_id)
+            self.annotation.set_prompt(replace(prompt, mask=None))
+            return
+        mask = rasterise(command.outline, self.annotation.shape[1:])
+        self.outlines[_digest(mask)] = command.outline
+        self.annotation.add_mask(command.t, command.object_id, mask)
+
+    @perform.register
+    def _(self, command: ClearPrompts) -> None:
+        if self.annotation.prompt(command.t, command.object_id) is not None:
+            self.annotation.clear_prompts(command.t, command.object_id)
+
+    @perform.register
+    def _(self, command: PaintLabels) -> None:
+        paint(self.annotation, command.strokes)
+
+    @perform.register
+    def _(self, command: ImportLabels) -> None:
+        if command.t is None:
+            self._import_all(command)
+        else:
+            self._adopt(command)
+
+    def _adopt(self, command: ImportLabels) -> None:
+        """Import the labels of one frame, or of all frames, which are read one by one."""
+        labels = LabelStack(command.source, self.annotation.shape, command.label)
+        if command.t is None:
+            imported = self.annotation.import_labels(labels)
+        else:
+            imported = self.annotation.import_labels(labels[command.t], command.t)
+        if not imported:
+            raise ValueError(f"“{command.source.name}” has no labels there")
+
+    def _import_all(self, command: ImportLabels) -> None:
+        """Import the labels of a whole movie, with progress, unless the user cancels it."""
+        frames = range(self.annotation.shape[0])
+
+        def advance(done: int, total: int) -> None:
+            self._report(ImportAdvanced(self.image, done, total))
+            if self._is_cancelled():
+                raise ImportCancelledError
+
+        self.cancel()
+        self._report(ImportAdvanced(self.image, 0, len(frames)))
+        self.annotation.on_progress = advance
+        try:
+            self._adopt(command)
+        finally:
+            self.annotation.on_progress = None
+            self._report(ImportEnded(self.image))
+
+    @perform.register
+    def _(self, command: ShowInput) -> None:
+        try:
+            seen = look(command, self.tracker, self.source)
+        except Exception:  # nobody asked for it: a click on that frame will tell
+            logger.info("the input on frame %d cannot be shown", command.t, exc_info=True)
+        else:
+            self._tell(seen)
+
+    @perform.register
+    def _(self, command: RemoveObject) -> None:
+        self.cancel()
+        self.annotation.remove_object(command.object_id)
+
+    @perform.register
+    def _(self, command: ReviewCommand) -> None:
+        if isinstance(command, Restructure):
+            self.cancel()
+        for report in review(command, self.annotation):
+            self._tell(report)
+
+    @perform.register
+    def _(self, command: Undo) -> None:
+        self.cancel()
+        self.annotation.undo()
+
+    @perform.register
+    def _(self, command: Redo) -> None:
+        self.cancel()
+        self.annotation.redo()
+
+    @perform.register
+    def _(self, command: SaveDocument) -> None:
+        if self.autosave is None:
+            raise ValueError("annotations of this engine cannot be saved")
+        self.autosave.save(command.path)
+
+    @perform.register
+    def _(self, command: Track) -> None:
+        from napari_sam2.annotation.runs import TrackingRun  # brings torch, which is here by now
+
+        if self._run is not None:
+            raise ValueError("tracking is already under way")
+        prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
+        if not prompted:
+            raise ValueError("nothing to track yet: click a cell first")
+        start, stop = self._frames_of(command)
+        object_ids = command.object_ids or tuple(prompted)
+        until_locked = command.until_locked
+        changed = self.annotation.objects_to_track(
+            start, stop, command.direction, object_ids, until_locked=until_locked
+        )
+        where = (start, stop, command.direction, changed or object_ids)
+        only_changed = bool(changed)  # with nothing new to track, all of it is tracked again
+        total = self.annotation.total_steps(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        steps = self.annotation.propagate(
+            *where, until_locked=until_locked, only_changed=only_changed
+        )
+        self._run = TrackingRun(steps, total)
+        self._tell(TrackStarted(self.image, total))
+
+    def _is_visible(self, t: int, object_id: int) -> bool:
+        has_prompt = self.annotation.prompt(t, object_id) is not None
+        return has_prompt or bool((self.annotation.labels[t] == object_id).any())
+
+    def _existing_prompt(self, t: int, object_id: int) -> Prompt:
+        prompt = self.annotation.prompt(t, object_id)
+        if prompt is None:
+            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+        return prompt
+
+    def _frames_of(self, command: Track) -> tuple[int, int]:
+        """First frame, and the one after the last, of those that are to be tracked."""
+        start = 0 if command.start is None else max(0, command.start)
+        frames = self.annotation.shape[0]
+        return start, frames if command.stop is None else min(frames, command.stop)
+
+    # The run
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether a run is on its way."""
+        return self._run is not None
+
+    def advance(self) -> None:
+        """Make one step of the run."""
+        run = self._run
+        assert run is not None
+        result = run.advance()
+        if result is None:
+            self._end("finished")
+            return
+        self._tell(TrackAdvanced(self.image, run.done, result.t))
+
+    def close(self) -> None:
+        """Stop, and leave what is not saved to the next time."""
+        self.cancel()
+        if self.autosave is not None:
+            self.autosave.close()
+
+    def hand_over(self, successor: OpenDocument) -> None:
+        """Let another document of the same image take the place of this one on disk."""
+        if self.autosave is not None and successor.autosave is not None:
+            self.autosave.hand_over(successor.autosave)
+
+    def cancel(self) -> None:
+        """Stop the run, if there is one; what is done stays."""
+        if self._run is not None:
+            self._end("cancelled")
+
+    def fail(self, error: Exception) -> str:
+        """Give up a run that raised, or pause it; returns what the user can do, if anything."""
+        from napari_sam2.tracking import FrameOutOfReach  # brings torch, which is here by now
+
+        if self._run is None:
+            return ""
+        if not isinstance(error, FrameOutOfReach):
+            self._end("failed")
+            return ""
+        self._end("paused")
+        return f" · paused before frame {error.t}: press Track to go on from there"
+
+    def _end(self, reason: Any) -> None:
+        run, self._run = self._run, None
+        assert run is not None
+        run.close()
+        self._tell(TrackEnded(self.image, run.done, run.total, reason))
+        if run.damaged:
+            frames = ", ".join(map(str, sorted(run.damaged)))
+            self._tell(Failed(f"damaged frames were passed over: {frames}"))
+
+
+def _index_of(prompt: Prompt, position: Position) -> int:
+    """Which point of a prompt lies nearest to a position."""
+    if not len(prompt.points):
+        raise ValueError(f"object {prompt.object_id} has no point on frame {prompt.t}")
+    distances = np.abs(np.asarray(prompt.points) - position).sum(axis=1)
+    return int(distances.argmin())
+
+
+def _digest(mask: NDArray[np.bool_]) -> bytes:
+    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()

@@ -1,0 +1,361 @@
+"""The one thread that computes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.plugin.inference.open_document import ImportCancelledError, OpenDocument
+from napari_sam2.plugin.inference.saved_projects import (
+    find_open_image,
+    find_work,
+    saved_list,
+    wanted_model,
+)
+from napari_sam2.plugin.protocol.messages import (
+    Answered,
+    Cancel,
+    CloseImage,
+    Command,
+    EngineListed,
+    Failed,
+    ImageCommand,
+    ListEngine,
+    LoadModel,
+    LookAt,
+    ModelLoaded,
+    OpenImage,
+    Report,
+    SetMemoryReach,
+    Track,
+    TrackEnded,
+)
+from napari_sam2.plugin.protocol.saving_messages import (
+    DiscardUnsaved,
+    FindOpenImage,
+    ListSaved,
+    UnsavedWorkFound,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari_sam2.plugin.inference.engine import EngineFactory, OpenedImage
+    from napari_sam2.plugin.protocol.messages import Outline
+    from napari_sam2.plugin.protocol.sources import ImageSource
+
+logger = logging.getLogger(__name__)
+
+NEIGHBOURS = (0, 1, -1)  # frames encoded ahead, counted from the one that is looked at
+
+
+class InferenceThread(threading.Thread):
+    """Owns the model and the document of every image; nothing else touches them.
+
+    Commands are carried out in the order in which they were sent. When there is none: one step of
+    the run that is on its way, or else the features of one frame that the user looks at. So a click
+    waits for one frame at most, and the run then goes on. Commands about images wait for the first
+    model.
+
+    Parameters
+    ----------
+    engine : EngineFactory
+        Builds models and documents.
+    report : callable
+        Gets every `Report`, called in this thread.
+    """
+
+    def __init__(self, engine: EngineFactory, report: Callable[[Report], None]) -> None:
+        super().__init__(name="napari-sam2 inference", daemon=True)
+        self._engine = engine
+        self._report = report
+        self._wake = threading.Condition()
+        self._inbox: deque[Command] = deque()
+        self._is_closing = False
+        # from here on touched by this thread only
+        self._model: Any = None
+        self._documents: dict[int, OpenDocument] = {}
+        self._waiting_for_model: list[ImageCommand] = []
+        self._waiting_tracks: deque[Track] = deque()
+        self._ahead: deque[LookAt] = deque()
+        self._loaded_as: LoadModel | None = None
+        self._is_local = False
+
+    # Called in any thread
+
+    def send(self, command: Command) -> None:
+        """Queue a command; returns at once."""
+        with self._wake:
+            self._inbox.append(command)
+            self._wake.notify()
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """End the thread after the step that it is making; returns whether it ended in time."""
+        with self._wake:
+            self._is_closing = True
+            self._inbox.clear()
+            self._wake.notify()
+        if self.is_alive():
+            self.join(timeout_s)
+        return not self.is_alive()
+
+    # The thread
+
+    def run(self) -> None:
+        """Work until closed."""
+        try:
+            self._engine.begin()
+        except Exception as error:
+            self._report(Failed(_explain(error), _story(error)))
+        while not self._is_closing:
+            self._step()
+        for document in self._documents.values():
+            document.close()
+        self._documents.clear()
+        self._model = None
+
+    def _step(self) -> None:
+        """Do the most urgent thing, or wait for one."""
+        command = self._next_command()
+        if command is not None:
+            self._answer(command)
+        elif (changed := self._document_with_news()) is not None:
+            self._tell_timeline(changed)
+        elif (tracking := self._tracking_document()) is not None:
+            self._advance(tracking)
+        elif self._waiting_tracks:
+            self._answer(self._waiting_tracks.popleft())
+        elif self._ahead:
+            self._encode_ahead(self._ahead.popleft())
+
+    def _next_command(self) -> Command | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._inbox or self._is_closing or self._has_work())
+            return self._inbox.popleft() if self._inbox and not self._is_closing else None
+
+    def _has_work(self) -> bool:
+        is_busy = self._ahead or self._waiting_tracks or self._tracking_document()
+        return bool(is_busy or self._document_with_news())
+
+    def _tracking_document(self) -> OpenDocument | None:
+        tracking = (document for document in self._documents.values() if document.is_tracking)
+        return next(tracking, None)
+
+    def _document_with_news(self) -> OpenDocument | None:
+        """A document with a timeline that the window should hear of now."""
+        documents = self._documents.values()
+        changed = (one for one in documents if one.timelines.is_due(one.is_tracking))
+        return next(changed, None)
+
+    def _answer(self, command: Command) -> None:
+        if isinstance(command, ImageCommand) and self._model is None:
+            self._waiting_for_model.append(command)
+            return
+        if isinstance(command, Track) and self._tracking_document() is not None:
+            self._waiting_tracks.append(command)
+            return
+        try:
+            changes = self._perform(command)
+        except ImportCancelledError as end:
+            self._report(Answered(command, self._truth(command), notice=str(end)))
+        except (
+            Exception
+        ) as error:  # the border of the thread: whatever it is, the user hears of it and goes on
+            _log(f"{type(command).__name__} failed", error)
+            truth = self._truth(command)
+            self._report(Answered(command, truth, _explain(error), _story(error)))
+        else:
+            self._report(Answered(command, changes))
+
+    def _perform(self, command: Command) -> tuple[Report, ...]:
+        if isinstance(command, LookAt):
+            self._look_at(command)
+        elif isinstance(command, Cancel):
+            self._cancel()
+        elif isinstance(command, ListEngine):
+            return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)
+        elif isinstance(command, LoadModel):
+            return self._load_model(command)
+        elif isinstance(command, SetMemoryReach):
+            self._set_memory_reach(command)
+        elif isinstance(command, OpenImage):
+            return self._open_image(command)
+        elif isinstance(command, CloseImage):
+            if (document := self._documents.pop(command.image, None)) is not None:
+                document.close()
+        elif isinstance(command, ListSaved | DiscardUnsaved):
+            return (saved_list(command),)
+        elif isinstance(command, FindOpenImage):
+            return (find_open_image(command),)
+        elif isinstance(command, ImageCommand):
+            document = self._document(command)
+            with document.collecting() as changes:
+                document.perform(command)
+            return tuple(changes)
+        return ()
+
+    def _truth(self, command: Command) -> tuple[Report, ...]:
+        """What the window has to show after a refusal: everything as it is."""
+        document = self._documents.get(command.image) if isinstance(command, ImageCommand) else None
+        return () if document is None else document.everything()
+
+    def _document(self, command: ImageCommand) -> OpenDocument:
+        document = self._documents.get(command.image)
+        if document is None:
+            raise ValueError("the model could not open this image: choose another image")
+        return document
+
+    def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
+        self._cancel()
+        loaded = self._engine.load_model(command.name, command.device, command.image_size)
+        model = loaded.model
+        self._engine.set_memory_reach(model, self._is_local)
+        before, self._loaded_as = self._loaded_as, command
+        try:
+            moved = {
+                image: self._moved(document, model, document.source)
+                for image, document in self._documents.items()
+            }
+        except BaseException:
+            self._loaded_as = before
+            raise
+        for image, document in self._documents.items():
+            document.hand_over(moved[image])
+        self._model, self._documents = model, moved
+        with self._wake:
+            self._inbox.extendleft(reversed(self._waiting_for_model))
+        self._waiting_for_model.clear()
+        states = (report for document in moved.values() for report in document.everything())
+        report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
+        return (report, *states)
+
+    def _set_memory_reach(self, command: SetMemoryReach) -> None:
+        self._is_local = command.is_local
+        if self._model is not None:
+            self._engine.set_memory_reach(self._model, command.is_local)
+
+    def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
+        """The same work on another model or contrast: clicks are computed anew, the rest stays."""
+        opened = self._open(model, replace(source, project=None))
+        work = document.annotation.work()
+        if work.objects:
+            opened.annotation.carry_over(work)
+        return self._made(document.image, source, opened, document.outlines)
+
+    def _made(
+        self,
+        image: int,
+        source: ImageSource,
+        opened: OpenedImage,
+        outlines: Mapping[bytes, Outline] | None = None,
+    ) -> OpenDocument:
+        return OpenDocument(image, source, opened, self._report, outlines, self._is_cancelled)
+
+    def _is_cancelled(self) -> bool:
+        """Whether a Cancel waits, or the thread is to end."""
+        with self._wake:
+            return self._is_closing or any(isinstance(c, Cancel) for c in self._inbox)
+
+    def _open_image(self, command: OpenImage) -> tuple[Report, ...]:
+        before = self._documents.get(command.image)
+        loaded: tuple[Report, ...] = ()
+        found: tuple[Report, ...] = ()
+        if before is None or (command.source.project is not None and not before.annotation.objects):
+            loaded = self._load_model_for(command.source)
+            opened = self._open(self._model, command.source)
+            document = self._made(command.image, command.source, opened)
+            if before is not None:
+                before.close()
+            elif command.source.project is None and (work := find_work(command.source)):
+                found = (UnsavedWorkFound(command.image, work),)
+        else:
+            before.cancel()
+            document = self._moved(before, self._model, command.source)
+            before.hand_over(document)
+        self._documents[command.image] = document
+        return (*loaded, *document.everything(), *found)
+
+    def _open(self, model: Any, source: ImageSource) -> OpenedImage:
+        opened = self._engine.open_image(model, source)
+        if opened.autosave is not None and self._loaded_as is not None:
+            opened.autosave.model_name = self._loaded_as.name
+        return opened
+
+    def _load_model_for(self, source: ImageSource) -> tuple[Report, ...]:
+        """Load the model of a project, if it is another one and nothing depends on it."""
+        if source.project is None or self._loaded_as is None:
+            return ()
+        wanted = wanted_model(source.project, self._model)
+        if wanted is None:
+            return ()
+        if any(document.annotation.objects for document in self._documents.values()):
+            raise ValueError(
+                f"this project was made with the model “{wanted}”, the other open images with "
+                "another one: close them first"
+            )
+        return self._load_model(LoadModel(wanted.name, self._loaded_as.device, wanted.image_size))
+
+    def _cancel(self) -> None:
+        early = [command for command in self._waiting_for_model if isinstance(command, Track)]
+        for command in (*self._waiting_tracks, *early):
+            self._report(TrackEnded(command.image, 0, 0, "cancelled"))
+        self._waiting_tracks.clear()
+        self._waiting_for_model = [c for c in self._waiting_for_model if not isinstance(c, Track)]
+        for document in self._documents.values():
+            document.cancel()
+
+    def _advance(self, document: OpenDocument) -> None:
+        try:
+            document.advance()
+        except Exception as error:
+            _log("tracking failed", error)
+            advice = document.fail(error)
+            self._report(Failed(_explain(error) + advice, _story(error)))
+
+    def _tell_timeline(self, document: OpenDocument) -> None:
+        try:
+            document.timelines.tell_one()
+        except Exception as error:  # nobody asked for it, and the next change tells it again
+            _log("a timeline could not be made", error)
+
+    def _look_at(self, command: LookAt) -> None:
+        self._ahead.clear()
+        self._ahead.extend(LookAt(command.image, command.t + step) for step in NEIGHBOURS)
+
+    def _encode_ahead(self, wish: LookAt) -> None:
+        document = self._documents.get(wish.image)
+        if document is None or not 0 <= wish.t < document.tracker.shape[0]:
+            return
+        try:
+            if not document.tracker.features_cached(wish.t):
+                document.tracker.encode(wish.t)
+        except Exception as error:  # nobody asked for it: a click on that frame will tell
+            _log(f"frame {wish.t} could not be encoded ahead", error)
+            self._ahead.clear()
+
+
+def _log(what: str, error: Exception) -> None:
+    """Keep the whole story of what only a bug or the machine can cause."""
+    is_expected = isinstance(error, ValueError | TypeError | OSError)
+    logger.log(logging.INFO if is_expected else logging.ERROR, what, exc_info=error)
+
+
+def _story(error: Exception) -> str:
+    """The traceback of an error."""
+    return "".join(traceback.format_exception(error))
+
+
+def _explain(error: Exception) -> str:
+    """An error as one sentence for a notification."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return "out of memory: choose a smaller model or the CPU, or close other programs" + (
+            f" ({text})" if text else ""
+        )
+    if isinstance(error, ValueError | TypeError | OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

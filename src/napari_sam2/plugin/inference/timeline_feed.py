@@ -1,0 +1,90 @@
+"""Which timelines the window does not know yet, told one by one when there is time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_sam2.plugin.protocol.review_messages import TimelineChanged
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.plugin.protocol.messages import Report
+
+LEAST_PAUSE_S = 0.3  # between two rounds while tracking
+PAUSE_FACTOR = 10  # a round takes at most this part of the time of a run
+
+
+class TimelineFeed:
+    """Tells changed timelines: at once when nothing is tracked, in rounds with pauses otherwise.
+
+    Parameters
+    ----------
+    image : int
+        Number of the image.
+    annotation : Annotation
+        The document.
+    tell : callable
+        Gets the reports.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        image: int,
+        annotation: Annotation,
+        tell: Callable[[Report], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._image = image
+        self._annotation = annotation
+        self._tell = tell
+        self._clock = clock
+        self._told: dict[int, Timeline] = {}
+        self._has_news = True
+        self._round: list[int] = []  # objects left to look at
+        self._began = self._resume = clock()
+
+    def mark(self) -> None:
+        """Note that something changed."""
+        self._has_news = True
+
+    def forget(self) -> None:
+        """Tell everything anew: the window knows nothing any more."""
+        self._told.clear()
+        self._round.clear()
+        self._has_news = True
+
+    def is_due(self, is_tracking: bool) -> bool:
+        """Whether `tell_one` should be called, if there is nothing more urgent."""
+        if self._round or not self._has_news:
+            return bool(self._round)
+        return not is_tracking or self._clock() >= self._resume
+
+    def tell_one(self) -> None:
+        """Tell the next timeline that changed."""
+        if not self._round:
+            self._round = sorted(self._annotation.objects, reverse=True)
+            self._has_news = False
+            self._began = self._clock()
+        while self._round:
+            object_id = self._round.pop()
+            if self._tell_changed(object_id):
+                break
+        if not self._round:
+            now = self._clock()
+            self._resume = now + max(LEAST_PAUSE_S, PAUSE_FACTOR * (now - self._began))
+
+    def _tell_changed(self, object_id: int) -> bool:
+        if object_id not in self._annotation.objects:
+            self._told.pop(object_id, None)
+            return False
+        timeline = self._annotation.timeline(object_id)
+        if self._told.get(object_id) is timeline:
+            return False
+        self._told[object_id] = timeline
+        self._tell(TimelineChanged(self._image, object_id, timeline))
+        return True

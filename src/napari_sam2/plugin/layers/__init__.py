@@ -1,0 +1,1 @@
+"""The napari layers of one image."""

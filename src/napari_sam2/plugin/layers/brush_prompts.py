@@ -1,0 +1,110 @@
+"""The Labels layer: what is painted or erased goes down as strokes, the document comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_sam2.plugin.protocol.messages import Stroke
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+TOOLS = ("paint", "erase", "fill", "polygon")
+
+
+class BrushPrompts:
+    """Turns what napari's tools do to a Labels layer into strokes.
+
+    napari writes into the array of the document itself, and the document writes its truth over that
+    when it has heard of the stroke. napari's own history of the layer is emptied: the document
+    keeps one over everything.
+
+    Parameters
+    ----------
+    layer : Labels
+        Shows the labels of the document.
+    on_strokes : callable
+        Gets the strokes of one gesture, when it is complete.
+    on_label : callable
+        Gets the label that the user takes up.
+    on_release : callable
+        Called when the brush is lifted, whether it has painted or not.
+    """
+
+    def __init__(
+        self,
+        layer: Labels,
+        on_strokes: Callable[[tuple[Stroke, ...]], None],
+        on_label: Callable[[int], None],
+        on_release: Callable[[], None],
+    ) -> None:
+        self.layer = layer
+        self.is_painting = False  # the brush is down
+        self._on_strokes = on_strokes
+        self._on_label_taken = on_label
+        self._on_release = on_release
+        self._label = int(layer.selected_label)
+        layer.mouse_drag_callbacks.insert(0, self._on_press)
+        layer.events.paint.connect(self._on_paint)
+        layer.events.selected_label.connect(self._on_label)
+
+    def detach(self) -> None:
+        """Leave the layer as an ordinary one."""
+        self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.events.selected_label.disconnect(self._on_label)
+        if self._on_press in self.layer.mouse_drag_callbacks:
+            self.layer.mouse_drag_callbacks.remove(self._on_press)
+
+    def set_current(self, object_id: int) -> None:
+        """Paint for this object from now on."""
+        if object_id <= np.iinfo(self.layer.data.dtype).max:
+            self._label = object_id
+            self.layer.selected_label = object_id
+
+    def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
+        self.is_painting = str(layer.mode) in TOOLS
+        yield
+        while event.type == "mouse_move":
+            yield
+        self.is_painting = False
+        QTimer.singleShot(0, self._on_release)
+
+    def _on_paint(self, event: Any) -> None:
+        self.layer._reset_history()  # there is no public way to it
+        self._on_strokes(tuple(strokes_of(event.value)))
+
+    def _on_label(self, event: Any) -> None:
+        label = int(self.layer.selected_label)
+        if label not in (0, self._label):
+            self._label = label
+            self._on_label_taken(label)
+
+
+def strokes_of(atoms: Iterable[Any]) -> Iterator[Stroke]:
+    """What an entry of napari's paint history did, frame by frame, in the order of painting."""
+    for atom in atoms:
+        indices, values = _pixels(atom)
+        frames = indices[0] if len(indices) == 3 else np.zeros_like(indices[0])
+        for t in np.unique(frames).tolist():
+            is_here = frames == t
+            rows, columns = (axis[is_here] for axis in indices[-2:])
+            yield Stroke(int(t), rows, columns, values[is_here])
+
+
+def _pixels(atom: Any) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.integer[Any]]]:
+    """Indices into the data and new values; napari keeps them in either of two ways."""
+    if hasattr(atom, "slice_key"):
+        corner = [part.start or 0 for part in atom.slice_key]
+        size = [part.stop - start for part, start in zip(atom.slice_key, corner, strict=True)]
+        mask = np.ones(size, bool) if atom.mask is None else np.reshape(atom.mask, size)
+        places = [axis + start for axis, start in zip(np.nonzero(mask), corner, strict=True)]
+        value: Any = atom.new_value
+    else:
+        found, _, value = atom
+        places = [np.asarray(axis).ravel() for axis in found]
+    return tuple(places), np.broadcast_to(np.asarray(value), places[0].shape)

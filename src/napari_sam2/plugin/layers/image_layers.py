@@ -1,0 +1,393 @@
+"""The three layers beside an image: clicks, shapes and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from napari.layers import Labels, Points, Shapes
+from qtpy.QtWidgets import QApplication
+
+from napari_sam2.plugin.layers.brush_prompts import TOOLS, BrushPrompts
+from napari_sam2.plugin.layers.colours import (
+    Colour,
+    LabelColours,
+    object_palette,
+    palette_length,
+    palette_without,
+)
+from napari_sam2.plugin.layers.point_prompts import PointPrompts
+from napari_sam2.plugin.layers.shape_prompts import ShapePrompts
+from napari_sam2.plugin.layers.source_image import IMAGE_PATH, image_path, stack_shape
+from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, Stroke
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from napari.components import LayerList
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_sam2.plugin.protocol.messages import PromptShown
+
+GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+# Smallest and largest on the screen, in its pixels. There is no smallest since napari draws a layer
+# without points as one point of size 0.
+SHOWN_POINT_SIZE = (0, 12)  # as if a dense screen were an ordinary one
+Tool = Literal["click", "select", "draw", "reshape", "paint", "other"]
+POINT_TOOLS: dict[str, Tool] = {"add": "click", "select": "select"}
+RESHAPING_MODES = ("direct", "select", "vertex_insert", "vertex_remove")
+CLICK_RADIUS = 7.0  # of a point on the screen
+
+
+class Listener(Protocol):
+    """Who hears what the user does on the layers."""
+
+    def on_edit(self, edit: Edit) -> None:
+        """A prompt was added, moved or removed."""
+
+    def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
+        """The labels of an image were painted on."""
+
+    def on_pick(self, number: int, object_id: int) -> None:
+        """An object was picked on the image of this number."""
+
+    def on_refusal(self, reason: str) -> None:
+        """Something was drawn that cannot be a prompt."""
+
+    def on_mode(self, event: Any = None) -> None:
+        """Another tool of a layer was taken."""
+
+
+class ImageLayers:
+    """Layers that show the prompts and labels of one image, held by reference.
+
+    Parameters
+    ----------
+    image : Image
+        The image layer that they belong to.
+    number : int
+        Number of the image in messages.
+    suffix : str
+        Ends the names of the layers; tells images apart.
+    screen_pixel : callable
+        Size of a pixel of the screen in world units.
+    listener : Listener
+        Hears what the user does on the layers.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        number: int,
+        suffix: str,
+        screen_pixel: Callable[[], float],
+        listener: Listener,
+    ) -> None:
+        self.image = image
+        self._number = number
+        self._suffix = suffix
+        self._screen_pixel = screen_pixel
+        self._listener = listener
+        self.labels_data: NDArray[Any] | None = None
+        self.puts_off_shapes = False  # they are no missing layer then
+        self._current = (1, INCLUDE)
+        self.colours: LabelColours = object_palette()
+        self._hidden: frozenset[int] = frozenset()
+        self._palette_length = 0  # while some are hidden
+        self._is_colouring = False
+        self._colour_cache: dict[int, Colour] = {}
+        self.labels: Labels | None = None
+        self.brush: BrushPrompts | None = None
+        self._is_behind = False  # what the brush covers is not drawn anew
+        self.points: PointPrompts | None = None
+        self.shapes: ShapePrompts | None = None
+        for name in GEOMETRY:
+            getattr(image.events, name).connect(self._copy_geometry)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """The layers that there are, in the order of drawing."""
+        if self.labels is not None:
+            yield self.labels
+        for prompts in self._prompts():
+            yield prompts.layer
+
+    def _prompts(self) -> Iterator[PointPrompts | ShapePrompts]:
+        if self.shapes is not None:
+            yield self.shapes
+        if self.points is not None:
+            yield self.points
+
+    def owns(self, layer: object) -> bool:
+        """Whether a layer is one of these."""
+        return any(own is layer for own in self)
+
+    def tool(self, layer: Any) -> Tool:
+        """What a press of the mouse on the canvas does while a layer is the active one.
+
+        "click" adds a prompt, "select" selects points, "draw" draws a shape, "reshape" changes
+        one, "paint" changes labels, and "other" does nothing for the panel.
+        """
+        mode = str(getattr(layer, "mode", ""))
+        if self.points is not None and layer is self.points.layer:
+            return POINT_TOOLS.get(mode, "other")
+        if self.shapes is not None and layer is self.shapes.layer:
+            if mode.startswith("add_"):
+                return "draw"
+            return "reshape" if mode in RESHAPING_MODES else "other"
+        is_painting = layer is not None and layer is self.labels and mode in TOOLS
+        return "paint" if is_painting else "other"
+
+    def missing(self) -> list[str]:
+        """Which of the layers are not there."""
+        present = {
+            "labels": self.labels is not None or self.labels_data is None,
+            "shapes": self.shapes is not None or self.puts_off_shapes,
+            "clicks": self.points is not None,
+        }
+        return [name for name, is_present in present.items() if not is_present]
+
+    # Coming and going
+
+    def add_missing(self, layers: LayerList) -> None:
+        """Add the layers that are not there, above their image."""
+        self.add_labels(layers)
+        self.add_shapes(layers)
+        if self.points is None:
+            self.points = self._make_points()
+            layers.append(self.points.layer)
+        self.set_current(*self._current)
+
+    def add_shapes(self, layers: LayerList) -> None:
+        """Add the layer for shapes below the clicks, unless it is put off."""
+        if self.shapes is None and not self.puts_off_shapes:
+            self.shapes = self._make_shapes()
+            clicks = None if self.points is None else self.points.layer
+            above = (i for i, layer in enumerate(layers) if layer is clicks)
+            layers.insert(next(above, len(layers)), self.shapes.layer)
+            self.shapes.set_current(self._current[0])
+
+    def add_labels(self, layers: LayerList) -> None:
+        """Add the layer for labels once there are labels to show."""
+        if self.labels is None and self.labels_data is not None:
+            self.labels = self._make_labels(self.labels_data)
+            self.brush = self._make_brush(self.labels)
+            layers.insert(self._place(layers), self.labels)
+
+    def activate(self, layers: LayerList) -> None:
+        """Make the Points layer take the clicks."""
+        if self.points is not None:
+            layers.selection.active = self.points.layer
+            self.points.layer.mode = "add"
+
+    def forget(self, layer: object) -> bool:
+        """Note that a layer was deleted; returns whether it was one of these."""
+        if self.labels is layer:
+            self._let_labels_go()
+            self.labels = None
+        elif self.shapes is not None and self.shapes.layer is layer:
+            self._let_go(self.shapes)
+            self.shapes = None
+        elif self.points is not None and self.points.layer is layer:
+            self._let_go(self.points)
+            self.points = None
+        else:
+            return False
+        return True
+
+    def to_remove(self, keep_labels: bool) -> list[Layer]:
+        """Layers that mean nothing without the widget."""
+        return [layer for layer in self if layer is not self.labels or not keep_labels]
+
+    def detach(self) -> None:
+        """Undo every connection; the layers stay as ordinary ones."""
+        for name in GEOMETRY:
+            getattr(self.image.events, name).disconnect(self._copy_geometry)
+        for prompts in self._prompts():
+            self._let_go(prompts)
+        if self.labels is not None:
+            self._let_labels_go()
+
+    def _let_labels_go(self) -> None:
+        if self.labels is not None and self.brush is not None:
+            self.labels.events.mode.disconnect(self._listener.on_mode)
+            self.labels.events.colormap.disconnect(self._recolour)
+            self.brush.detach()
+            self.brush = None
+
+    def _let_go(self, prompts: PointPrompts | ShapePrompts) -> None:
+        prompts.layer.events.mode.disconnect(self._listener.on_mode)
+        prompts.detach()
+
+    def _place(self, layers: LayerList) -> int:
+        """Index just above the image, below what is drawn on it."""
+        above = [i for i, layer in enumerate(layers) if layer is self.image]
+        return above[0] + 1 if above else len(layers)
+
+    def _make_points(self) -> PointPrompts:
+        _, height, width = stack_shape(self.image)
+        layer = Points(
+            ndim=self.image.ndim,
+            name=f"SAM 2 clicks{self._suffix}",
+            features={"object": np.empty(0, dtype=np.int64), "sign": np.empty(0, dtype=object)},
+            size=max(height, width) / 30,
+            border_width=0.25,
+            canvas_size_limits=_shown_point_size(),
+            **self._geometry(),
+        )
+        layer.events.mode.connect(self._listener.on_mode)
+        number, listener = self._number, self._listener
+        return PointPrompts(
+            layer,
+            number,
+            self._click_radius,
+            self.colour_of,
+            listener.on_edit,
+            on_pick=self._pick,
+            on_select=lambda object_id: listener.on_pick(number, object_id),
+        )
+
+    def _pick(self, t: int, y: float, x: float) -> None:
+        labels = self.labels_data
+        if labels is None:
+            return
+        place = (t, round(y), round(x))[-labels.ndim :]
+        is_inside = all(0 <= i < length for i, length in zip(place, labels.shape, strict=True))
+        if is_inside and (object_id := int(labels[place])):
+            self._listener.on_pick(self._number, object_id)
+
+    def _make_shapes(self) -> ShapePrompts:
+        _, height, width = stack_shape(self.image)
+        layer = Shapes(
+            ndim=self.image.ndim,
+            name=f"SAM 2 shapes{self._suffix}",
+            features={"object": np.empty(0, dtype=np.int64)},
+            edge_width=max(height, width) / 250,
+            **self._geometry(),
+        )
+        layer.events.mode.connect(self._listener.on_mode)
+        on_edit, on_refusal = self._listener.on_edit, self._listener.on_refusal
+        return ShapePrompts(layer, self._number, self.colour_of, on_edit, on_refusal)
+
+    def _make_labels(self, data: NDArray[Any]) -> Labels:
+        path = image_path(self.image)
+        layer = Labels(
+            data,
+            name=f"SAM 2 labels{self._suffix}",
+            opacity=0.5,
+            colormap=self._shown_colours(),
+            metadata={} if path is None else {IMAGE_PATH: path},  # it knows the scale
+            **self._geometry(),
+        )
+        layer.events.mode.connect(self._listener.on_mode)
+        layer.events.colormap.connect(self._recolour)
+        return layer
+
+    def _make_brush(self, layer: Labels) -> BrushPrompts:
+        number, listener = self._number, self._listener
+        return BrushPrompts(
+            layer,
+            on_strokes=lambda strokes: listener.on_paint(number, strokes),
+            on_label=lambda label: listener.on_pick(number, label),
+            on_release=self._catch_up,
+        )
+
+    def _geometry(self) -> dict[str, Any]:
+        return {name: getattr(self.image, name) for name in GEOMETRY}
+
+    def _copy_geometry(self, event: Any = None) -> None:
+        for layer in self:
+            for name in GEOMETRY:
+                setattr(layer, name, getattr(self.image, name))
+
+    def _click_radius(self) -> float:
+        return CLICK_RADIUS * self._screen_pixel() / float(np.abs(self.image.scale[-2:]).min())
+
+    # What is shown
+
+    def colour_of(self, object_id: int) -> Colour:
+        """Colour of an object on the Labels layer, shown or hidden."""
+        if object_id not in self._colour_cache:
+            red, green, blue, alpha = np.asarray(self.colours.map(object_id)).reshape(4).tolist()
+            self._colour_cache[object_id] = (red, green, blue, alpha)
+        return self._colour_cache[object_id]
+
+    def show_labels(self, labels: NDArray[Any]) -> None:
+        """Show an array, (T, Y, X), without copying it."""
+        data = labels if self.image.ndim == 3 else labels[0]
+        is_same = self.labels_data is not None and self.labels_data.base is data.base
+        if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
+            return
+        self.labels_data = data
+        if self.labels is not None:
+            self.labels.data = data
+
+    def hide(self, hidden: Collection[int], object_ids: Collection[int]) -> None:
+        """Leave some of the objects out of the picture; the labels themselves stay as they are."""
+        length = palette_length(object_ids) if hidden else 0
+        if (frozenset(hidden), length) != (self._hidden, self._palette_length):
+            self._hidden, self._palette_length = frozenset(hidden), length
+            self._colour()
+
+    def _shown_colours(self) -> LabelColours:
+        return palette_without(self._hidden, self.colours, self._palette_length)
+
+    def _colour(self) -> None:
+        if self.labels is not None:
+            self._is_colouring = True
+            try:
+                self.labels.colormap = self._shown_colours()
+            finally:
+                self._is_colouring = False
+
+    def _recolour(self, event: Any = None) -> None:
+        if not self._is_colouring and self.labels is not None:
+            self.colours = self.labels.colormap  # the user took others
+            self._colour_cache.clear()
+            if self._hidden:
+                self._colour()
+        for prompts in self._prompts():
+            prompts.recolour()
+
+    def refresh(self) -> None:
+        """Draw the labels anew, once the brush is lifted."""
+        self._is_behind = self.brush is not None and self.brush.is_painting
+        if self.labels is not None and not self._is_behind:
+            self.labels.refresh(extent=False)
+
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            self.refresh()
+
+    def show_prompts(self, prompts: Mapping[Any, PromptShown], held: Collection[Any]) -> None:
+        """Show the prompts of the document; those of `held` places wait for an answer."""
+        if self.points is not None:
+            self.points.show((shown.prompt for shown in prompts.values() if shown.prompt), held)
+        if self.shapes is not None:
+            self.shapes.show(prompts.values(), held)
+
+    def set_current(self, object_id: int, sign: int) -> None:
+        """Which object and sign the next click is for."""
+        self._current = (object_id, sign)
+        if self.points is not None:
+            self.points.set_current(object_id, sign)
+        if self.shapes is not None:
+            self.shapes.set_current(object_id)
+        if self.brush is not None:
+            self.brush.set_current(object_id)
+
+
+def _shown_point_size() -> tuple[int, int]:
+    """Limits in pixels of the screen as napari counts them: a dense one has more of them."""
+    application = QApplication.instance()
+    density = application.devicePixelRatio() if application is not None else 1.0
+    smallest, largest = SHOWN_POINT_SIZE
+    return smallest, round(largest * density)
+
+
+def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return (
+        one.__array_interface__["data"] == other.__array_interface__["data"]
+        and one.shape == other.shape
+    )

@@ -1,0 +1,316 @@
+"""The Points layer: clicks go down as edits, prompts come back as points."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_sam2.plugin.layers.colours import Colour, object_colours, sign_colour, sign_colours
+from napari_sam2.plugin.protocol.messages import (
+    EXCLUDE,
+    INCLUDE,
+    AddPoint,
+    Edit,
+    MovePoints,
+    RemovePoints,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+
+    from napari_sam2.tracking import Prompt
+
+SIGN_NAMES = {INCLUDE: "include", EXCLUDE: "exclude"}
+SIGN_VALUES = {name: value for value, name in SIGN_NAMES.items()}
+RIGHT_BUTTON = 2
+
+Place = tuple[int, int]  # (t, object_id)
+
+
+@dataclass(frozen=True)
+class PointRow:
+    """One point of the layer: frame, place in pixels, object and sign."""
+
+    t: int
+    y: float
+    x: float
+    object_id: int
+    sign: int
+
+    @property
+    def place(self) -> Place:
+        """The prompt that the point belongs to."""
+        return self.t, self.object_id
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """(y, x)."""
+        return self.y, self.x
+
+
+class PointPrompts:
+    """Keeps a Points layer and the prompts of an image in step.
+
+    Parameters
+    ----------
+    layer : Points
+        Has the features `object` and `sign`.
+    image : int
+        Number of the image.
+    hit_radius : callable
+        How near a click has to be to a point of the current object to remove that point, in pixels
+        of the image.
+    colour_of : callable
+        Label colour of an object.
+    on_edit : callable
+        Gets every edit that the user makes.
+    on_pick : callable
+        Gets frame, y and x of a click with Ctrl, which picks an object instead of adding a point.
+    on_select : callable
+        Gets the object whose points the user selected with napari's tool for that.
+    """
+
+    def __init__(
+        self,
+        layer: Points,
+        image: int,
+        hit_radius: Callable[[], float],
+        colour_of: Callable[[int], Colour],
+        on_edit: Callable[[Edit], None],
+        on_pick: Callable[[int, float, float], None],
+        on_select: Callable[[int], None],
+    ) -> None:
+        self.layer = layer
+        self._image = image
+        self._hit_radius = hit_radius
+        self._colour_of = colour_of
+        self._on_edit = on_edit
+        self._on_pick = on_pick
+        self._on_select = on_select
+        self._rows: list[PointRow] = []  # what the layer is meant to show
+        self._is_writing = False
+        self._is_clicking = False
+        self._is_picking = False
+        self._put_off: tuple[list[Prompt], set[Place]] | None = None  # what is to be shown
+        self._current = 1
+        self._sign = INCLUDE
+        layer.mouse_drag_callbacks.insert(0, self._on_press)
+        layer.events.data.connect(self._on_data)
+        self.recolour()
+
+    def detach(self) -> None:
+        """Leave the layer as an ordinary one."""
+        self.layer.events.data.disconnect(self._on_data)
+        if self._on_press in self.layer.mouse_drag_callbacks:
+            self.layer.mouse_drag_callbacks.remove(self._on_press)
+
+    # What is shown
+
+    def show(self, prompts: Iterable[Prompt], held: Collection[Place] = ()) -> None:
+        """Show the points of prompts; those of `held` places stay as the user left them.
+
+        A point that is being dragged is not taken out of the hand: that waits for the release.
+        """
+        if self._is_clicking:
+            self._put_off = (list(prompts), set(held))
+            return
+        rows = [row for prompt in prompts for row in _rows_of(prompt) if row.place not in held]
+        rows += [row for row in self._rows if row.place in held]
+        self._rows = rows
+        self.write()
+
+    def set_current(self, object_id: int, sign: int) -> None:
+        """Dim the other objects and let the next click be for this object with this sign."""
+        if (object_id, sign) == (self._current, self._sign):
+            return
+        self._current, self._sign = object_id, sign
+        self.recolour()
+
+    def write(self) -> None:
+        """Bring the layer in line with what it is meant to show."""
+        shown = self._read()
+        if Counter(shown) == Counter(self._rows):
+            self._rows = shown  # in the order of the layer
+            return
+        with self._writing():
+            self.layer.selected_data = set()
+            self.layer.data = self._coordinates()
+            self._write_features()
+        self.recolour()
+
+    def _coordinates(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        full = [(row.t, row.y, row.x)[-self.layer.ndim :] for row in self._rows]
+        return np.array(full, dtype=np.float64).reshape(-1, self.layer.ndim)
+
+    def _write_features(self) -> None:
+        self.layer.features = {
+            "object": np.array([row.object_id for row in self._rows], dtype=np.int64),
+            "sign": np.array([SIGN_NAMES[row.sign] for row in self._rows], dtype=object),
+        }
+
+    def recolour(self) -> None:
+        """Give every prompt the colours of its object and sign."""
+        with self._writing(), self._unseen():
+            with self._unselected():
+                if self._rows and len(self._rows) == len(self.layer.data):
+                    ids = [row.object_id for row in self._rows]
+                    signs = [SIGN_NAMES[row.sign] for row in self._rows]
+                    self.layer.face_color = object_colours(ids, self._current, self._colour_of)
+                    self.layer.border_color = sign_colours(signs, ids, self._current)
+            self._set_next(self._sign)
+
+    @contextmanager
+    def _unselected(self) -> Iterator[None]:
+        """Select nothing for a while, and for good where clicks add points."""
+        kept = set(self.layer.selected_data) if self.layer.mode == "select" else set()
+        self.layer.selected_data = set()
+        yield
+        self.layer.selected_data = kept
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Draw nothing while the layer is hidden: napari would draw points that are gone.
+
+        It finds out which points are in view when the layer is shown again.
+        """
+        if self.layer.visible:
+            yield
+            return
+        with self.layer.events.blocker_all():
+            yield
+
+    def _set_next(self, sign: int) -> None:
+        """Looks and features of the point that the next click draws."""
+        with self.layer.block_update_properties():  # else napari recolours the selected points too
+            self.layer.feature_defaults = {"object": self._current, "sign": SIGN_NAMES[sign]}
+            self.layer.current_face_color = np.asarray(self._colour_of(self._current))
+            self.layer.current_border_color = np.asarray(sign_colour(SIGN_NAMES[sign]))
+
+    # What the user does
+
+    def _on_press(self, layer: Points, event: Any) -> Iterator[None]:
+        """Note what kind of click it is, before napari draws the point on release."""
+        is_exclude = event.button == RIGHT_BUTTON or "Alt" in event.modifiers
+        self._is_clicking = True
+        self._is_picking = "Control" in event.modifiers
+        if is_exclude:
+            self._set_next(EXCLUDE)
+        yield
+        while event.type == "mouse_move":
+            yield
+        QTimer.singleShot(0, self._after_click)
+
+    def _after_click(self) -> None:
+        self._is_clicking = self._is_picking = False
+        self._set_next(self._sign)
+        put_off, self._put_off = self._put_off, None
+        if put_off is not None:
+            self.show(*put_off)
+        if self.layer.mode == "select":
+            object_ids = self.layer.features["object"]
+            selected = {int(object_ids.iloc[index]) for index in self.layer.selected_data}
+            if len(selected) == 1:
+                self._on_select(selected.pop())
+
+    def _on_data(self, event: Any) -> None:
+        if self._is_writing or event.action not in ("added", "removed", "changed"):
+            return
+        old, new = self._rows, self._read()
+        QTimer.singleShot(0, self._settle)
+        if self._is_picking and len(new) == len(old) + 1:
+            place = new[-1].t, new[-1].y, new[-1].x
+            QTimer.singleShot(0, lambda: self._on_pick(*place))
+            return
+        if self._is_clicking and (hit := self._row_hit(old, new)) is not None:
+            new = [row for row in old if row is not hit]
+        self._rows = new
+        self._put_off = None  # the answer to the edits brings what there is then
+        for edit in point_edits(self._image, old, new):
+            self._on_edit(edit)
+
+    def _settle(self) -> None:
+        """Once napari is done with the click: no selection, only the points that are meant."""
+        with self._writing():
+            if self.layer.mode == "add":
+                self.layer.selected_data = set()
+        self.write()
+
+    def _row_hit(self, old: list[PointRow], new: list[PointRow]) -> PointRow | None:
+        """The existing point of the current object that a click fell on."""
+        if len(new) != len(old) + 1:
+            return None
+        click, radius = new[-1], self._hit_radius()
+        near = [(_distance(row, click), row) for row in old if row.place == click.place]
+        distance, row = min(near, key=lambda pair: pair[0], default=(np.inf, None))
+        return row if distance <= radius else None
+
+    def _read(self) -> list[PointRow]:
+        features = self.layer.features
+        return [
+            PointRow(
+                round(float(at[0])) if len(at) == 3 else 0,
+                float(at[-2]),
+                float(at[-1]),
+                int(object_id),
+                sign,
+            )
+            for at, object_id, sign in zip(
+                self.layer.data, features["object"], features["sign"].map(SIGN_VALUES), strict=True
+            )
+        ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        before, self._is_writing = self._is_writing, True
+        try:
+            yield
+        finally:
+            self._is_writing = before
+
+
+def point_edits(image: int, old: Sequence[PointRow], new: Sequence[PointRow]) -> list[Edit]:
+    """What a user did to turn the old points into the new ones."""
+    if len(old) == len(new):
+        changed = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
+        if all(_only_moved(was, now) for was, now in changed):
+            return _moves(image, changed)
+    gone = list((Counter(old) - Counter(new)).elements())
+    come = list((Counter(new) - Counter(old)).elements())
+    return _removals(image, gone) + [
+        AddPoint(image, row.t, row.object_id, row.position, row.sign) for row in come
+    ]
+
+
+def _moves(image: int, changed: Iterable[tuple[PointRow, PointRow]]) -> list[Edit]:
+    by_place: defaultdict[Place, list[Any]] = defaultdict(list)
+    for was, now in changed:
+        by_place[was.place].append((was.position, now.position))
+    return [MovePoints(image, *place, tuple(moves)) for place, moves in by_place.items()]
+
+
+def _removals(image: int, gone: Iterable[PointRow]) -> list[Edit]:
+    by_place: defaultdict[Place, list[Any]] = defaultdict(list)
+    for row in gone:
+        by_place[row.place].append(row.position)
+    return [RemovePoints(image, *place, tuple(positions)) for place, positions in by_place.items()]
+
+
+def _only_moved(was: PointRow, now: PointRow) -> bool:
+    return (was.place, was.sign) == (now.place, now.sign)
+
+
+def _distance(one: PointRow, other: PointRow) -> float:
+    return float(np.hypot(one.y - other.y, one.x - other.x))
+
+
+def _rows_of(prompt: Prompt) -> list[PointRow]:
+    return [
+        PointRow(prompt.t, float(y), float(x), prompt.object_id, int(sign))
+        for (y, x), sign in zip(prompt.points, prompt.labels, strict=True)
+    ]

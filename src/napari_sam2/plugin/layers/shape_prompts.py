@@ -1,0 +1,223 @@
+"""The Shapes layer: rectangles are boxes, closed shapes are masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_sam2.plugin.layers.colours import GREEN, Colour, object_colours, sign_colours
+from napari_sam2.plugin.protocol.messages import Edit, Outline, SetBox, SetOutline
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+    from napari_sam2.plugin.protocol.messages import PromptShown
+
+Box = tuple[float, float, float, float]
+FACE_OPACITY = 0.15
+MASK_KINDS = ("polygon", "ellipse", "path", "rectangle")
+
+
+@dataclass(frozen=True)
+class ShapeRow:
+    """One shape: frame, object, and the box or outline that it is; neither for a line."""
+
+    t: int
+    object_id: int
+    box: Box | None = None
+    outline: Outline | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The prompt that the shape belongs to."""
+        return self.t, self.object_id
+
+
+class ShapePrompts:
+    """Keeps a Shapes layer and the boxes and drawn masks of an image in step.
+
+    Parameters
+    ----------
+    layer : Shapes
+        Has the feature `object`.
+    image : int
+        Number of the image.
+    colour_of : callable
+        Label colour of an object.
+    on_edit, on_refusal : callable
+        Get every edit that the user makes, and why a shape cannot be one.
+    """
+
+    def __init__(
+        self,
+        layer: Shapes,
+        image: int,
+        colour_of: Callable[[int], Colour],
+        on_edit: Callable[[Edit], None],
+        on_refusal: Callable[[str], None],
+    ) -> None:
+        self.layer = layer
+        self._image = image
+        self._colour_of = colour_of
+        self._on_edit = on_edit
+        self._on_refusal = on_refusal
+        self._rows: list[ShapeRow] = []  # what the layer is meant to show
+        self._shown: list[ShapeRow] = []  # what the layer gave back when it was last looked at
+        self._is_writing = False
+        self._current = 1
+        layer.events.data.connect(self._on_data)
+        self.recolour()
+
+    def detach(self) -> None:
+        """Leave the layer as an ordinary one."""
+        self.layer.events.data.disconnect(self._on_data)
+
+    # What is shown
+
+    def show(self, prompts: Iterable[PromptShown], held: Collection[tuple[int, int]] = ()) -> None:
+        """Show boxes and outlines; those of `held` places stay as the user left them."""
+        rows = [row for prompt in prompts for row in _rows_of(prompt) if row.place not in held]
+        rows += [row for row in self._rows if row.place in held]
+        self._rows = rows
+        self.write()
+
+    def set_current(self, object_id: int) -> None:
+        """Dim the other objects and let the next shape be for this one."""
+        if object_id != self._current:
+            self._current = object_id
+            self.recolour()
+
+    def write(self) -> None:
+        """Bring the layer in line with what it is meant to show."""
+        if Counter(self._shown) == Counter(self._rows):
+            return
+        with self._writing():
+            self.layer.selected_data = set()
+            self.layer.data = []
+            if self._rows:
+                self.layer.add([_napari_shape(row, self.layer.ndim) for row in self._rows])
+                object_ids = np.array([row.object_id for row in self._rows], dtype=np.int64)
+                self.layer.features = {"object": object_ids}
+        self.recolour()
+        self._shown = list(self._rows)
+
+    def recolour(self) -> None:
+        """Give every prompt the colours of its object and sign."""
+        with self._writing():
+            if len(self.layer.data):
+                object_ids = [int(object_id) for object_id in self.layer.features["object"]]
+                faces = object_colours(object_ids, self._current, self._colour_of)
+                faces[:, 3] *= FACE_OPACITY
+                self.layer.face_color = faces
+                signs = ["include"] * len(object_ids)
+                self.layer.edge_color = sign_colours(signs, object_ids, self._current)
+            with self.layer.block_update_properties():
+                self.layer.feature_defaults = {"object": self._current}
+                face = np.asarray(self._colour_of(self._current), dtype=np.float64) * (
+                    1,
+                    1,
+                    1,
+                    FACE_OPACITY,
+                )
+                self.layer.current_face_color = face
+                self.layer.current_edge_color = np.asarray(GREEN)
+
+    # What the user does
+
+    def _on_data(self, event: Any) -> None:
+        if self._is_writing or event.action not in ("added", "removed", "changed"):
+            return
+        old, new = self._shown, self._read()
+        self._shown = new
+        self._rows = [row for row in new if row.box or row.outline]
+        if len(self._rows) < len(new):
+            self._on_refusal(
+                "a line has no inside: draw a rectangle for a box, "
+                "or a polygon, path or ellipse for a mask"
+            )
+        QTimer.singleShot(0, self.write)
+        for edit in shape_edits(self._image, old, new):
+            self._on_edit(edit)
+
+    def _read(self) -> list[ShapeRow]:
+        shapes = zip(
+            self.layer.data, self.layer.shape_type, self.layer.features["object"], strict=True
+        )
+        return [
+            _row(np.asarray(corners), kind, int(object_id)) for corners, kind, object_id in shapes
+        ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        before, self._is_writing = self._is_writing, True
+        try:
+            yield
+        finally:
+            self._is_writing = before
+
+
+def shape_edits(image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]) -> list[Edit]:
+    """What a user did to turn the old shapes into the new ones."""
+    gone = (Counter(old) - Counter(new)).elements()
+    come = [row for row in (Counter(new) - Counter(old)).elements() if row.box or row.outline]
+    redrawn = {
+        (row.place, row.box is None) for row in come
+    }  # a new shape takes the place of the old one
+    removals = [row for row in gone if (row.place, row.box is None) not in redrawn]
+    return [_removal(image, row) for row in removals if row.box or row.outline] + [
+        _addition(image, row) for row in come
+    ]
+
+
+def _removal(image: int, row: ShapeRow) -> Edit:
+    return SetBox(image, *row.place, None) if row.box else SetOutline(image, *row.place, None)
+
+
+def _addition(image: int, row: ShapeRow) -> Edit:
+    if row.box is not None:
+        return SetBox(image, *row.place, row.box)
+    return SetOutline(image, *row.place, row.outline)
+
+
+def _row(corners: np.ndarray[Any, Any], kind: str, object_id: int) -> ShapeRow:
+    """A shape of napari, (V, 2 or 3) corners, as a row."""
+    t = round(float(corners[:, 0].mean())) if corners.shape[1] == 3 else 0
+    corners = corners[:, -2:].astype(np.float64)
+    if kind == "rectangle" and _is_upright(corners):
+        (y0, x0), (y1, x1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+        return ShapeRow(t, object_id, box=(y0, x0, y1, x1))
+    if kind in MASK_KINDS:
+        vertices = tuple((float(y), float(x)) for y, x in corners)
+        return ShapeRow(t, object_id, outline=Outline(kind, vertices))
+    return ShapeRow(t, object_id)
+
+
+def _is_upright(corners: np.ndarray[Any, Any]) -> bool:
+    sides = np.abs(np.diff(corners, axis=0, append=corners[:1]))
+    return bool((sides.min(axis=1) <= 1e-6 * max(1.0, float(sides.max()))).all())
+
+
+def _rows_of(shown: PromptShown) -> list[ShapeRow]:
+    rows = []
+    if shown.prompt is not None and shown.prompt.box is not None:
+        y0, x0, y1, x1 = (float(edge) for edge in shown.prompt.box)
+        rows.append(ShapeRow(shown.t, shown.object_id, box=(y0, x0, y1, x1)))
+    if shown.outline is not None:
+        rows.append(ShapeRow(shown.t, shown.object_id, outline=shown.outline))
+    return rows
+
+
+def _napari_shape(row: ShapeRow, ndim: int) -> tuple[np.ndarray[Any, Any], str]:
+    if row.box is not None:
+        y0, x0, y1, x1 = row.box
+        kind, corners = "rectangle", [(y0, x0), (y0, x1), (y1, x1), (y1, x0)]
+    else:
+        assert row.outline is not None
+        kind, corners = row.outline.kind, list(row.outline.vertices)
+    return np.array([(row.t, *corner)[-ndim:] for corner in corners], dtype=np.float64), kind

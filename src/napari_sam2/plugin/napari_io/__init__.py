@@ -1,0 +1,1 @@
+"""What napari's plugin manifest names: readers, writers and samples."""

@@ -1,0 +1,41 @@
+"""Layers as readers, writers and samples hand them to napari: data, options and kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam2.io.movie import Movie
+    from napari_sam2.io.scale import ImageScale
+
+
+LayerData = tuple[Any, dict[str, Any], str]
+_UNIT_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
+_UNIT_NAMES |= {"m": "meter", "inch": "inch"}
+
+
+def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
+    """Scale, units and axis labels of a layer of (Y, X), (T, Y, X) or (Z, Y, X)."""
+    length = _UNIT_NAMES.get(scale.unit, "pixel")
+    y, x = scale.pixel_size or (1.0, 1.0)
+    plane_unit = "pixel" if scale.pixel_size is None else length
+    steps = {"y": (y, plane_unit), "x": (x, plane_unit)}
+    steps["t"] = (scale.interval_s or 1.0, "second" if scale.interval_s else "pixel")
+    steps["z"] = (scale.z_spacing or 1.0, length if scale.z_spacing else "pixel")
+    axes = tuple(scale.axes(ndim).lower())
+    return {
+        "scale": tuple(steps[axis][0] for axis in axes),
+        "units": tuple(steps[axis][1] for axis in axes),
+        "axis_labels": axes,
+    }
+
+
+def movie_layer(movie: Movie) -> LayerData:
+    """A movie as an image layer; a single image loses its axis of frames."""
+    data: Any = movie.data[0] if movie.shape[0] == 1 else movie.data
+    spatial = data.ndim - 1 if movie.rgb else data.ndim
+    return (
+        data,
+        {"name": movie.name, "rgb": movie.rgb, **layer_scale(movie.scale, spatial)},
+        "image",
+    )

@@ -1,0 +1,87 @@
+"""A project in napari: its image as a layer, and the panel beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import napari
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from napari_sam2.io.project.images import FoundImage, ImageMovedError, find_image
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.plugin.layers.source_image import IMAGE_PATH, PROJECT
+from napari_sam2.plugin.napari_io.layer_data import layer_scale
+
+if TYPE_CHECKING:
+    from napari_sam2.io.project.manifest import Manifest
+    from napari_sam2.plugin.napari_io.layer_data import LayerData
+
+PANEL = "SAM 2"
+
+
+def opened_image(folder: str) -> LayerData:
+    """The image of a project as a layer that knows the annotation.
+
+    The user is asked where the image is, if it is not where it was.
+
+    Parameters
+    ----------
+    folder : str
+        The project.
+
+    Raises
+    ------
+    ValueError
+        If the annotation is damaged, or the image is another one.
+    OSError
+        If it cannot be read.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    found = _find(path, manifest)
+    image = manifest.image
+    options: dict[str, Any] = {
+        "name": image.name,
+        "rgb": image.rgb,
+        "metadata": {PROJECT: str(path.absolute()), IMAGE_PATH: str(found.path)},
+        **layer_scale(found.scale, len(image.axes.replace("C", ""))),
+    }
+    if image.has_user_contrast:
+        options["contrast_limits"] = image.contrast_limits
+    return found.data, options, "image"
+
+
+def _find(folder: Path, manifest: Manifest) -> FoundImage:
+    try:
+        return find_image(folder, manifest)
+    except ImageMovedError as error:
+        path = ask_for_image(str(error), folder.parent)
+        if path is None:
+            raise
+        return find_image(folder, manifest, path)
+
+
+def ask_for_image(why: str, folder: Path) -> Path | None:
+    """Let the user say where an image is; None where there is nobody to ask, or no answer."""
+    if QApplication.instance() is None:
+        return None
+    parent = QApplication.activeWindow()
+    wants = QMessageBox.question(parent, PANEL, f"{why}.\n\nShow where it is?")
+    if wants != QMessageBox.StandardButton.Yes:
+        return None
+    name, _ = QFileDialog.getOpenFileName(parent, "Where is the image now?", str(folder))
+    return Path(name) if name else None
+
+
+def show_panel() -> None:
+    """Dock the panel, once napari has added the layer, unless it is docked already."""
+    viewer = napari.current_viewer()
+    if viewer is not None and QApplication.instance() is not None:
+        QTimer.singleShot(0, lambda: _dock(viewer))
+
+
+def _dock(viewer: napari.Viewer) -> None:
+    if not any(PANEL in name for name in viewer.window.dock_widgets):
+        viewer.window.add_plugin_dock_widget("napari-sam2", PANEL)

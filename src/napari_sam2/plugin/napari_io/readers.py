@@ -1,0 +1,110 @@
+"""Readers that napari calls: our label files, projects, and tracks of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
+from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.napari_io.layer_data import LayerData
+
+
+def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """The reader for a file of ours, None for every other one.
+
+    Parameters
+    ----------
+    path : str or list of str
+        What the user opens; several files at once are no stack of ours.
+    """
+    from napari_sam2.io.tiff import is_own_file
+
+    if not isinstance(path, str) or not is_own_file(path):
+        return None
+    return read_labels_layer
+
+
+def read_labels_layer(path: str) -> list[LayerData]:
+    """Labels of a file of ours as a layer with its scale and units."""
+    from pathlib import Path
+
+    from napari_sam2.io.tiff import read_labels
+
+    labels, scale = read_labels(path)
+    name = Path(path).name.removesuffix(".tiff").removesuffix(".tif").removesuffix(".sam2")
+    return [(labels, {"name": name, **layer_scale(scale, labels.ndim)}, "labels")]
+
+
+def get_project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """The reader for a project, None for every other folder.
+
+    Parameters
+    ----------
+    path : str or list of str
+        What the user opens; one annotation at a time.
+    """
+    from pathlib import Path
+
+    from napari_sam2.io.project.manifest import MANIFEST
+
+    if not isinstance(path, str) or not (Path(path) / MANIFEST).is_file():
+        return None
+    return read_project_layer
+
+
+def read_project_layer(path: str) -> list[LayerData]:
+    """The image of a project; the panel, which is shown, goes on with the rest.
+
+    Raises
+    ------
+    ValueError
+        If the annotation is damaged, or its image is another one.
+    OSError
+        If the image is not there and the user does not say where it is.
+    """
+    from napari_sam2.plugin.napari_io.open_project import opened_image, show_panel
+
+    layer = opened_image(path)
+    show_panel()
+    return [layer]
+
+
+def get_tracks_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """The reader for folders of the Cell Tracking Challenge and GEFF; None for others.
+
+    Parameters
+    ----------
+    path : str or list of str
+        What the user opens; several folders at once are no movie.
+    """
+    from pathlib import Path
+
+    from napari_sam2.io.ctc import track_table
+    from napari_sam2.io.geff import graph_of
+
+    if not isinstance(path, str) or not Path(path).is_dir():
+        return None
+    is_known = track_table(Path(path)) is not None or graph_of(Path(path)) is not None
+    return read_tracks_layer if is_known else None
+
+
+def read_tracks_layer(path: str) -> list[LayerData]:
+    """Labels of a folder as a layer that can be edited, with mothers and names in its metadata."""
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_sam2.io.exports import open_tracked
+    from napari_sam2.io.formats import stem_of
+
+    tracked = open_tracked(path)
+    labels = np.asarray(tracked.labels)
+    options = {
+        "name": stem_of(Path(path).name),
+        "metadata": {PARENTS: dict(tracked.parents), NAMES: dict(tracked.names)},
+        **layer_scale(tracked.scale, labels.ndim),
+    }
+    return [(labels, options, "labels")]

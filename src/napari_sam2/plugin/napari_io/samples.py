@@ -1,0 +1,32 @@
+"""Sample movies that napari's menu opens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
+
+if TYPE_CHECKING:
+    pass
+
+
+def synthetic_sample() -> list[LayerData]:
+    """A drawn movie of cells and its truth."""
+    from napari_sam2.io.samples import synthetic_movie
+
+    sample = synthetic_movie()
+    place = layer_scale(sample.scale, 3)
+    truth = {"name": "truth", "visible": False, **place}
+    return [
+        (sample.images, {"name": sample.name, **place}, "image"),
+        (sample.labels, truth, "labels"),
+    ]
+
+
+def c2c12_sample() -> list[LayerData]:
+    """Ten frames of real cells, with whom to thank for them in the metadata of the layer."""
+    from napari_sam2.io.samples import c2c12_movie
+
+    sample = c2c12_movie()
+    metadata = {"attribution": sample.attribution}
+    return [(sample.images, {"name": sample.name, "metadata": metadata}, "image")]

@@ -1,0 +1,1 @@
+"""What crosses the border between the window and the inference thread."""

@@ -1,0 +1,63 @@
+"""What the network gets of the frame that is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from napari_sam2.plugin.widgets.form import SPACING
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.protocol.input_preview import InputShown
+
+SIDE = 64  # points on the screen
+NOTED_SHARE = 0.01  # of the pixels
+
+
+class InputPreviewBox(QWidget):
+    """A thumbnail, and a note where the contrast cuts much off."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.picture = QLabel()
+        self.picture.setFixedSize(SIDE, SIDE)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setToolTip("The square that the network gets: contrast, channel and window")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2 * SPACING)
+        layout.addWidget(self.picture)
+        layout.addWidget(self.text, stretch=1)
+        self._shown: InputShown | None = None
+        self.show_input(None)
+
+    def show_input(self, seen: InputShown | None) -> None:
+        """Show what was made of a frame; nothing before the first one."""
+        self.setVisible(seen is not None)
+        if seen is None or seen is self._shown:
+            return
+        self._shown = seen
+        height, width, _ = seen.pixels.shape
+        data = seen.pixels.tobytes()
+        image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        pixmap = QPixmap.fromImage(image)
+        pixmap.setDevicePixelRatio(width / SIDE)
+        self.picture.setPixmap(pixmap)
+        self.text.setText(caption(seen.below, seen.above))
+
+
+def caption(below: float, above: float) -> str:
+    """What is to be said of the shares of the pixels that the contrast cuts off."""
+    ends = [("darkest", below), ("brightest", above)]
+    cut = [f"the {name} {share:.0%}" for name, share in ends if share > NOTED_SHARE]
+    if not cut:
+        return "What the model sees of this frame."
+    return (
+        f"The contrast cuts off {' and '.join(cut)} of the pixels: the model sees no detail there."
+    )

@@ -1,0 +1,122 @@
+"""Labels that are there already become objects: of any Labels layer, all at once or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QMenu, QWidget
+
+from napari_sam2.plugin.layers.label_source import label_source
+from napari_sam2.plugin.protocol.messages import ImportLabels
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.window.controller import Controller
+
+RIGHT_BUTTON = 2
+
+
+class LabelImport:
+    """Finds the Labels layers that are not ours, and takes their labels over.
+
+    Parameters
+    ----------
+    controller : Controller
+        Knows the layers of the viewer and the chosen image.
+    parent : QWidget
+        Owns the menu that a right click on a label opens.
+    """
+
+    def __init__(self, controller: Controller, parent: QWidget) -> None:
+        self._controller = controller
+        self._parent = parent
+        self._listening: list[Labels] = []
+        self.menu: QMenu | None = None
+
+    def layers(self) -> list[Labels]:
+        """Labels layers that do not show a document of ours."""
+        layers = self._controller.layer_list
+        return [
+            layer
+            for layer in layers
+            if isinstance(layer, Labels) and not self._controller.owns(layer)
+        ]
+
+    def refresh(self) -> None:
+        """Listen to right clicks on the layers that there are now."""
+        now = self.layers()
+        for layer in [layer for layer in self._listening if layer not in now]:
+            self._let_go(layer)
+        for layer in now:
+            if layer not in self._listening:
+                layer.mouse_drag_callbacks.append(self._on_press)
+                self._listening.append(layer)
+
+    def close(self) -> None:
+        """Leave all layers as they were."""
+        for layer in list(self._listening):
+            self._let_go(layer)
+
+    def _let_go(self, layer: Labels) -> None:
+        self._listening.remove(layer)
+        if self._on_press in layer.mouse_drag_callbacks:
+            layer.mouse_drag_callbacks.remove(self._on_press)
+
+    def import_labels(self, layer: Labels, all_frames: bool, label: int | None = None) -> None:
+        """Make objects of the labels of a layer.
+
+        Parameters
+        ----------
+        layer : Labels
+            Any Labels layer of the viewer.
+        all_frames : bool
+            Take every frame, or only the one that is shown.
+        label : int, optional
+            Take only this one.
+        """
+        controller = self._controller
+        image_state = controller.image_state
+        if image_state is None:
+            return
+        try:
+            source = label_source(layer, image_state.image)
+        except ValueError as error:
+            controller.on_refusal(str(error))
+            return
+        if all_frames and source.frames is None and image_state.frames > 1:
+            controller.on_refusal(
+                f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
+            )
+            return
+        if all_frames and image_state.frames > 1:
+            controller.ask(ImportLabels(image_state.number, source, None, label))
+            return
+        shown, t = controller.acting_place()
+        if shown is not None:
+            controller.ask(ImportLabels(shown.number, source, t, label))
+
+    def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
+        is_right = event.button == RIGHT_BUTTON
+        yield
+        if not is_right or event.type == "mouse_move":
+            return  # a drag with the right button zooms
+        label = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        if label:
+            self._offer(layer, int(label))
+
+    def _offer(self, layer: Labels, label: int) -> None:
+        self.menu = QMenu(self._parent)
+        for text, all_frames in (("this frame", False), ("all frames", True)):
+            action = self.menu.addAction(f"Import label {label} into SAM 2, {text}")
+            action.triggered.connect(self._importer(layer, all_frames, label))
+        self.menu.popup(QCursor.pos())
+
+    def _importer(self, layer: Labels, all_frames: bool, label: int) -> Callable[[], None]:
+        return lambda: self.import_labels(layer, all_frames, label)

@@ -1,0 +1,171 @@
+"""The widgets of the review: buttons and table in the panel, lanes in a dock of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
+
+from napari_sam2.plugin.widgets.lane_paint import Heading
+from napari_sam2.plugin.widgets.lanes_box import LanesBox
+from napari_sam2.plugin.widgets.objects_model import ObjectRow
+from napari_sam2.plugin.widgets.objects_table import ObjectsTable
+from napari_sam2.plugin.widgets.review_box import ReviewBox
+from napari_sam2.plugin.window.timelines import Summary, lineage_order
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.widgets.lanes_view import LaneRange
+    from napari_sam2.plugin.window.controller import Controller
+    from napari_sam2.plugin.window.image_state import ImageState
+
+DOCK_NAME = "SAM 2 lanes"
+
+
+class ReviewWidgets(QObject):
+    """Shows the review of the chosen image and sends what the user does to the controller.
+
+    Parameters
+    ----------
+    controller : Controller
+        Has the state.
+    panel : QWidget
+        The widget that `box` and `table` are put into; the lanes are kept there while not docked.
+    """
+
+    def __init__(self, controller: Controller, panel: QWidget) -> None:
+        super().__init__(panel)
+        self.controller = controller
+        self.box = ReviewBox()
+        self.table = ObjectsTable()
+        self.lanes = LanesBox(panel)
+        self.lanes.hide()
+        self._panel = panel
+        self._shown: Any = None  # what the rows were made from
+        self._rows: list[ObjectRow] = []
+        self._has_opened = False
+        self._connect()
+
+    def _connect(self) -> None:
+        review = self.controller.review
+        self.box.previous_asked.connect(lambda: review.find_doubtful(is_backward=True))
+        self.box.next_asked.connect(lambda: review.find_doubtful())
+        self.box.accept_asked.connect(review.toggle_accepted)
+        self.box.lock_asked.connect(review.toggle_lock)
+        self.box.divide_asked.connect(review.divide)
+        self.box.lanes.clicked.connect(self.show_lanes)
+        self.table.object_chosen.connect(self.controller.choose_object)
+        self.table.renamed.connect(review.rename)
+        self.table.status_chosen.connect(lambda key, status: review.set_status([key], status))
+        self.table.shown_chosen.connect(self.controller.set_shown)
+        self.table.removal_asked.connect(review.remove)
+        self.table.merge_asked.connect(review.merge)
+        self.table.split_asked.connect(review.split)
+        self.table.swap_asked.connect(review.swap)
+        self.lanes.closed.connect(self._take_back)
+        self.lanes.view.jumped.connect(self.controller.go_to)
+        self.lanes.clear_asked.connect(lambda chosen: review.clear(*_parts(chosen)))
+        self.lanes.accept_asked.connect(lambda chosen: review.accept(*_parts(chosen)))
+        self.lanes.lock_asked.connect(
+            lambda chosen, is_locked: review.lock(*_parts(chosen), is_locked)
+        )
+        tracking = self.controller.tracking
+        self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*_parts(chosen)))
+
+    def key_actions(self) -> dict[str, Any]:
+        """Keys of the review and what they do."""
+        review = self.controller.review
+        return {
+            "]": review.find_doubtful,
+            "[": lambda: review.find_doubtful(is_backward=True),
+            "C": review.toggle_accepted,
+            "L": review.toggle_lock,
+            "D": review.divide,
+        }
+
+    # The dock of the lanes
+
+    def show_lanes(self, is_shown: bool) -> None:
+        """Open or close the dock."""
+        window = self.controller.viewer.window
+        if is_shown and not self.lanes.is_docked:
+            self._has_opened = True
+            window.add_dock_widget(
+                self.lanes, name=DOCK_NAME, area="bottom", add_vertical_stretch=False
+            )
+            self.render()
+        elif not is_shown and self.lanes.is_docked:
+            window.remove_dock_widget(self.lanes)
+
+    def _take_back(self) -> None:
+        """The dock was closed: keep the lanes for the next time."""
+        self.lanes.setParent(self._panel)
+        self.lanes.hide()
+        self.box.lanes.setChecked(False)
+
+    # Showing
+
+    def render(self) -> None:
+        """Show the state of the controller."""
+        image_state = self.controller.image_state
+        for widget in (self.box, self.table):
+            widget.setEnabled(image_state is not None)
+        if image_state is None:
+            self._shown, self._rows = None, []
+            self.table.show_objects([], 0)
+            self.box.show_progress(0, 0)
+            self.lanes.view.show_objects([])
+            return
+        has_run = image_state.is_tracking or image_state.is_tracked
+        if has_run and not self._has_opened and image_state.image.ndim == 3:
+            self.show_lanes(True)
+        if self._shown != (
+            state := (image_state, image_state.revision, image_state.layers.colours)
+        ):
+            self._shown = state
+            self._rows = [_row(image_state, object_id) for object_id in image_state.objects]
+        self.table.show_objects(self._rows, image_state.current_object)
+        self.box.show_progress(*image_state.review_progress)
+        t = self.controller.frame
+        self.box.show_place(
+            can_accept=image_state.can_accept(t),
+            is_accepted=image_state.is_accepted(t),
+            can_lock=image_state.can_lock(t),
+            is_locked=image_state.is_locked(t),
+            can_divide=image_state.current_object in image_state.objects,
+        )
+        self.box.lanes.setChecked(self.lanes.is_docked)
+        if self.lanes.is_docked:
+            self._render_lanes(image_state, t)
+
+    def _render_lanes(self, image_state: ImageState, t: int) -> None:
+        view = self.lanes.view
+        view.show_frames(image_state.frames)
+        view.show_objects(
+            [_heading(image_state, key) for key in lineage_order(image_state.objects)]
+        )
+        for object_id, timeline in image_state.timelines.items():
+            view.show_timeline(object_id, timeline)
+        view.show_place(t, image_state.current_object)
+
+
+def _row(image_state: ImageState, object_id: int) -> ObjectRow:
+    properties = image_state.objects[object_id]
+    return ObjectRow(
+        object_id,
+        properties.name,
+        image_state.layers.colour_of(object_id),
+        image_state.summaries.get(object_id, Summary()),
+        str(properties.status),
+        object_id not in image_state.hidden,
+    )
+
+
+def _heading(image_state: ImageState, object_id: int) -> Heading:
+    properties = image_state.objects[object_id]
+    colour = image_state.layers.colour_of(object_id)
+    return Heading(object_id, properties.name, colour, properties.parent)
+
+
+def _parts(chosen: LaneRange) -> tuple[int, range]:
+    return chosen.object_id, chosen.frames

@@ -1,0 +1,141 @@
+"""What the panel shows of saving, and what its buttons do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QWidget
+
+from napari_sam2.plugin.layers.source_image import image_path, image_source
+from napari_sam2.plugin.widgets.save_box import (
+    SUFFIX,
+    RestoreOffer,
+    SaveBox,
+    ask_what_to_open,
+    ask_where_to_save,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.io.project.shelf import Unsaved
+    from napari_sam2.plugin.window.controller import Controller
+
+
+class SavingWidgets:
+    """The row of buttons at the bottom and the offer at the top.
+
+    Parameters
+    ----------
+    controller : Controller
+        State of the widget.
+    parent : QWidget
+        The panel.
+    """
+
+    def __init__(self, controller: Controller, parent: QWidget) -> None:
+        self._controller = controller
+        self._parent = parent
+        self.box = SaveBox()
+        self.offer = RestoreOffer()
+        self.box.save_asked.connect(self.save)
+        self.box.save_as_asked.connect(self.save_as)
+        self.box.open_asked.connect(self.ask_and_open)
+        self.box.recent_chosen.connect(lambda name: self.open(Path(name)))
+        self.offer.restore_asked.connect(self.restore)
+        self.offer.discard_asked.connect(self.discard)
+
+    def render(self) -> None:
+        """Show the state of the controller."""
+        saving = self._controller.saving
+        state = saving.state
+        if state is None:
+            self.box.show_state(None, is_saved=False, can_save=False)
+        else:
+            self.box.show_state(state.path, state.is_saved, can_save=True)
+        self.box.show_recent(saving.recent)
+        work = self._controller.saving.offered
+        self.offer.show_offer(None if work is None else describe(work))
+
+    # What the buttons do
+
+    def save(self) -> None:
+        """Save, and ask where the first time."""
+        state = self._controller.saving.state
+        if state is not None and state.path is None:
+            self.save_as()
+        elif state is not None:
+            self._controller.saving.save()
+
+    def save_as(self) -> None:
+        """Ask where to save, and save there."""
+        image_state = self._controller.image_state
+        if image_state is None:
+            return
+        image = image_state.image
+        source = image_state.saving.path or image_path(image)
+        folder = Path(source).parent if source else Path.home()
+        path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{SUFFIX}")
+        if path is not None:
+            self._controller.saving.save(path)
+
+    def ask_and_open(self) -> None:
+        """Ask which project to open, and open it."""
+        recent = self._controller.saving.recent
+        path = ask_what_to_open(self._parent, recent[0].parent if recent else Path.home())
+        if path is not None:
+            self.open(path)
+
+    def open(self, path: Path) -> None:
+        """Open a project as napari's Open does; the panel goes on with it."""
+        try:
+            self._controller.viewer.open(str(path), plugin="napari-sam2")
+        except (OSError, ValueError) as error:
+            show_error(" ".join(str(error).split()))
+
+    def restore(self) -> None:
+        """Go on with the work that is offered, on its image if that is open."""
+        work = self._controller.saving.offered
+        if work is None:
+            return
+        images = [layer for layer in self._controller.layer_list if isinstance(layer, Image)]
+        sources = [image_source(image) for image in images]
+
+        def go_on(index: int | None) -> None:
+            self._go_on(work, None if index is None else images[index])
+
+        self._controller.saving.find_image(work, sources, go_on)
+
+    def _go_on(self, work: Unsaved, image: Image | None) -> None:
+        """Go on with work on its image, or on its file where no open image is the one."""
+        controller = self._controller
+        is_open = image is not None and image in controller.layer_list
+        if image is not None and is_open and controller.take_up(image, work.path):
+            controller.show_image()
+        elif work.image_path is not None and Path(work.image_path).exists():
+            self.open(work.path)
+        elif is_open:
+            show_error(f"“{work.name}” has other cells now: undo them all, then restore")
+            return
+        else:
+            show_error(f"open the image “{work.name}” first, then restore: it has no file")
+            return
+        controller.saving.forget(work)
+        self.render()
+
+    def discard(self) -> None:
+        """Move the work that is offered aside."""
+        work = self._controller.saving.offered
+        if work is not None:
+            self._controller.saving.discard(work)
+            self.render()
+
+
+def describe(work: Unsaved) -> str:
+    """The work in one line: "Unsaved work on cells.tif from 12:03"."""
+    then = time.localtime(work.time)
+    is_today = time.localtime()[:3] == then[:3]
+    moment = time.strftime("%H:%M" if is_today else "%d %b %Y, %H:%M", then)
+    return f"Unsaved work on {work.name} from {moment}"

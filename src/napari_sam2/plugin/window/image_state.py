@@ -1,0 +1,368 @@
+"""What the window knows of one image: a copy of what the inference thread told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_sam2.plugin.layers.source_image import (
+    data_of,
+    frame_at,
+    image_source,
+    outside_told,
+    stack_shape,
+)
+from napari_sam2.plugin.protocol.input_preview import InputShown
+from napari_sam2.plugin.protocol.messages import (
+    INCLUDE,
+    Edit,
+    FrameChanged,
+    HistoryChanged,
+    ImageOpened,
+    ImageReport,
+    ImportAdvanced,
+    ImportEnded,
+    ImportLabels,
+    LabelsReady,
+    ObjectsChanged,
+    PaintLabels,
+    PromptShown,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+)
+from napari_sam2.plugin.protocol.review_messages import TimelineChanged
+from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
+from napari_sam2.plugin.protocol.sources import ImageSource
+from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
+from napari_sam2.plugin.window.timelines import Summary, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.plugin.layers.image_layers import ImageLayers
+    from napari_sam2.plugin.layers.point_prompts import Place
+
+
+@dataclass
+class RunProgress:
+    """How far tracking, or an import of labels, has come.
+
+    Parameters
+    ----------
+    total : int
+        Steps in all; 0 before the run has begun.
+    work : str
+        "tracking", or "import" of labels.
+    clock : callable
+        Seconds.
+    memory : callable
+        Bytes that the program uses.
+    """
+
+    total: int = 0
+    work: Literal["tracking", "import"] = "tracking"
+    clock: Callable[[], float] = time.monotonic
+    memory: Callable[[], int] = used_bytes
+    done: int = 0
+    started: float = field(init=False)
+    first_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started, self.first_bytes = self.clock(), self.memory()
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Speed so far; None before the first frame."""
+        elapsed = self.clock() - self.started
+        return self.done / elapsed if self.done and elapsed > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go at the speed so far."""
+        speed = self.frames_per_second
+        return None if speed is None else (self.total - self.done) / speed
+
+    @property
+    def memory_text(self) -> str:
+        """Memory in use, and forecast: "1.2 GB, about 1.4 GB at the end"."""
+        now = self.memory()
+        end = forecast_bytes(self.first_bytes, now, self.done, self.total)
+        return f"{gigabytes(now)}, about {gigabytes(end)} at the end"
+
+    def __str__(self) -> str:
+        """As the user reads it: "12 / 60 · 8.3 frames/s · 6 s left"."""
+        if not self.total:
+            return "waiting to begin"
+        parts = [f"{self.done} / {self.total}"]
+        if (speed := self.frames_per_second) is not None and self.seconds_left is not None:
+            parts += [f"{speed:.1f} frames/s", f"{duration(self.seconds_left)} left"]
+        return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "8 s", "2 min 10 s" or "1 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class ImageState:
+    """One image with its layers, and what was reported of its document.
+
+    Parameters
+    ----------
+    number : int
+        Names the image in messages.
+    image : Image
+        The layer.
+    layers : ImageLayers
+        The layers beside it.
+    """
+
+    def __init__(self, number: int, image: Image, layers: ImageLayers) -> None:
+        self.number = number
+        self.image = image
+        self.layers = layers
+        self.source: ImageSource = image_source(image)
+        self._shape = stack_shape(image)
+        self.is_open = False
+        self.is_tracked = False  # since anything was changed
+        self.problem: str | None = None  # why the document could not be opened
+        self.prompts: dict[Place, PromptShown] = {}
+        self.objects: Mapping[int, AnnotatedObject] = {}
+        self.current_object = 1
+        self.sign = INCLUDE
+        self.undo_text: str | None = None
+        self.redo_text: str | None = None
+        self.progress: RunProgress | None = None
+        self.saving = SavingState()
+        self.unsaved_work: Path | None = None  # on this image, from before it was opened
+        self._next_id = 1
+        self._pending: Counter[Place] = Counter()  # edits without an answer yet
+        self.timelines: dict[int, Timeline] = {}
+        self.summaries: dict[int, Summary] = {}
+        self.hidden: set[int] = set()  # objects that the Labels layer does not show
+        self.revision = 0  # counts changes of objects, timelines and what is hidden
+        self.seen: InputShown | None = None  # what the network gets of the frame that is shown
+        self._asked = 0  # strokes of the brush and the like without an answer yet
+        self._changed_frames: set[int] = set()
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether tracking is on its way."""
+        return self.progress is not None and self.progress.work == "tracking"
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether labels are being imported."""
+        return self.progress is not None and self.progress.work == "import"
+
+    @property
+    def labels(self) -> NDArray[Any] | None:
+        """The labels as the layer shows them, once there are any."""
+        return self.layers.labels_data
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an edit has no answer yet."""
+        return bool(self._pending or self._asked)
+
+    @property
+    def object_ids(self) -> list[int]:
+        """Objects to choose from: those of the document, and the one the next click makes."""
+        asked_for = {object_id for _, object_id in self._pending}
+        return sorted({*self.objects, *asked_for, self.current_object})
+
+    def has_prompts(self, object_id: int | None = None) -> bool:
+        """Whether anything was given, at all or for one object."""
+        places = {*self.prompts, *self._pending}
+        is_painted = object_id is None and self._asked > 0
+        return is_painted or any(object_id in (None, other) for _, other in places)
+
+    def has_outline(self, object_id: int) -> bool:
+        """Whether an object has an outline on any frame, or gets one by an edit on its way."""
+        return object_id in self.objects or self.has_prompts(object_id)
+
+    def next_object(self) -> int:
+        """The id for the next new object; the current one if it is still empty."""
+        if self.current_object not in self.objects and not self.has_prompts(self.current_object):
+            return self.current_object
+        return max(self._next_id, max(self.object_ids) + 1)
+
+    def frame(self, world_point: tuple[float, ...]) -> int:
+        """The frame that the viewer shows."""
+        return frame_at(self.image, world_point)
+
+    def outside_told(self, world_point: tuple[float, ...]) -> str | None:
+        """Why the image has no frame where the viewer is; None if it has one."""
+        return outside_told(self.image, world_point)
+
+    def choose(self, object_id: int, sign: int) -> None:
+        """Which object and sign the next click is for."""
+        self.current_object, self.sign = object_id, sign
+        self.layers.set_current(object_id, sign)
+
+    # Review
+
+    @property
+    def frames(self) -> int:
+        """Length of the stack."""
+        return self._shape[0]
+
+    def can_accept(self, t: int) -> bool:
+        """Whether there is anything of the current object to accept on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.has_mask[t] or timeline.doubts[t])
+
+    def is_accepted(self, t: int) -> bool:
+        """Whether the current object is accepted on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.is_reviewed[t])
+
+    def is_locked(self, t: int) -> bool:
+        """Whether the current object is locked on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.is_locked[t])
+
+    def can_lock(self, t: int) -> bool:
+        """Whether the current object can be locked, or unlocked, on a frame."""
+        timeline = self.timelines.get(self.current_object)
+        return timeline is not None and bool(timeline.has_mask[t] or timeline.is_locked[t])
+
+    @property
+    def review_progress(self) -> tuple[int, int]:
+        """Doubtful frames that are accepted, and all of them."""
+        counted = self.summaries.values()
+        return sum(one.reviewed for one in counted), sum(one.doubtful for one in counted)
+
+    def set_shown(self, object_id: int, is_shown: bool) -> None:
+        """Let the Labels layer show an object, or hide it."""
+        self.hidden = self.hidden - {object_id} if is_shown else self.hidden | {object_id}
+        self.revision += 1
+
+    # Edits on their way
+
+    def sent(self, edit: Edit) -> None:
+        """Keep what the user did on the layers until its answer comes."""
+        self._pending[edit.t, edit.object_id] += 1
+
+    def answered(self, edit: Edit) -> None:
+        """The answer to an edit has come."""
+        self._pending[edit.t, edit.object_id] -= 1
+        self._pending += Counter()  # drops places with nothing pending
+        self.is_tracked = False
+
+    def asked(self) -> None:
+        """Something that changes more than one prompt is on its way."""
+        self._asked += 1
+
+    def ask_answered(self, command: ImportLabels | PaintLabels) -> None:
+        """It was done, or refused."""
+        self._asked -= 1
+        self.is_tracked = False
+        if isinstance(command, PaintLabels):  # the layer shows what the document says of it
+            self._changed_frames.update(stroke.t for stroke in command.strokes)
+
+    # Reports
+
+    def take(self, report: ImageReport) -> None:
+        """Note what was reported; `show` puts it on the layers."""
+        if isinstance(report, ImageOpened):
+            self.is_open = True
+            self.prompts.clear()
+            self.timelines.clear()
+            self.summaries.clear()
+            self.revision += 1
+        elif isinstance(report, LabelsReady):
+            self.layers.show_labels(report.labels)
+        elif isinstance(report, FrameChanged):
+            self._changed_frames.add(report.t)
+        elif isinstance(report, SavingChanged):
+            self.saving = report.state
+        elif isinstance(report, UnsavedWorkFound):
+            self.unsaved_work = report.path
+        elif isinstance(report, InputShown):
+            self.seen = report
+        elif isinstance(report, PromptShown):
+            self._take_prompt(report)
+        elif isinstance(report, ObjectsChanged):
+            self._take_objects(report)
+        elif isinstance(report, TimelineChanged):
+            self.timelines[report.object_id] = report.timeline
+            self.summaries[report.object_id] = summarise(report.timeline)
+            self.revision += 1
+        elif isinstance(report, HistoryChanged):
+            self.undo_text, self.redo_text = report.undo_text, report.redo_text
+        else:
+            self._take_run(report)
+
+    def _take_objects(self, report: ObjectsChanged) -> None:
+        self.objects, self._next_id = report.objects, report.next_id
+        for object_id in self.timelines.keys() - self.objects.keys():
+            del self.timelines[object_id], self.summaries[object_id]
+        self.hidden &= self.objects.keys()
+        self.revision += 1
+
+    def _take_run(self, report: ImageReport) -> None:
+        if isinstance(report, TrackStarted):
+            self.progress = RunProgress(report.total)
+        elif isinstance(report, TrackAdvanced) and self.progress is not None:
+            self.progress.done = report.done
+        elif isinstance(report, ImportAdvanced):
+            if not self.is_importing:
+                self.progress = RunProgress(report.total, "import")
+            if self.progress is not None:
+                self.progress.done = report.done
+        elif isinstance(report, ImportEnded):
+            self.progress = None
+        elif isinstance(report, TrackEnded):
+            self.progress = None
+            self.is_tracked = report.done > 0
+
+    def _take_prompt(self, report: PromptShown) -> None:
+        place = (report.t, report.object_id)
+        if report.prompt is None or report.prompt.is_empty:
+            self.prompts.pop(place, None)
+        else:
+            self.prompts[place] = report
+
+    def show(self, shown_frame: int | None) -> None:
+        """Bring the layers in line with what was reported; all frames are shown if None."""
+        self.layers.show_prompts(self.prompts, set(self._pending))
+        self.layers.hide(self.hidden, self.object_ids)
+        if self._changed_frames and (shown_frame is None or shown_frame in self._changed_frames):
+            self.layers.refresh()
+        self._changed_frames.clear()
+
+    def contrast_differs(self) -> bool:
+        """Whether the image now has another contrast than the one that the model sees."""
+        current = image_source(self.image).contrast_limits
+        return current != self.source.contrast_limits
+
+    def is_up_to_date(self) -> bool:
+        """Whether the document was opened on the data that the layer has now."""
+        return self.source.data is data_of(self.image)
+
+    def still_fits(self) -> bool:
+        """Whether the image has the size for which the layers were made."""
+        try:
+            return stack_shape(self.image) == self._shape
+        except ValueError:
+            return False
+
+    def renew_source(self) -> ImageSource:
+        """Describe the image anew, with its contrast of now."""
+        self.source = image_source(self.image)
+        return self.source

@@ -1,0 +1,215 @@
+"""Which model is wanted, loaded, or on its way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_sam2.plugin.protocol.messages import (
+    Answered,
+    Command,
+    DownloadAdvanced,
+    DownloadEnded,
+    EngineListed,
+    ListEngine,
+    LoadModel,
+    ModelChoice,
+    ModelLoaded,
+    OpenImage,
+    Report,
+    SetMemoryReach,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.inference.engine import EngineFactory
+
+REPORT_INTERVAL_S = 0.1  # of a download
+
+
+class Models:
+    """What the window knows of models and devices, and asks for.
+
+    Parameters
+    ----------
+    engine : EngineFactory
+        Downloads models, in a thread of its own.
+    send : callable
+        Takes commands to the inference thread.
+    post : callable
+        Takes reports of a download back to the window, from any thread.
+    """
+
+    def __init__(
+        self,
+        engine: EngineFactory,
+        send: Callable[[Command], None],
+        post: Callable[[Report], None],
+    ) -> None:
+        self._engine = engine
+        self._send = send
+        self._post = post
+        self.choices: tuple[ModelChoice, ...] = ()
+        self.devices: tuple[str, ...] = ()
+        self.wanted: str | None = None
+        self.device = "auto"
+        self._file_sizes: dict[str, tuple[int, ...]] = {}
+        self._image_size: int | None = None  # of any model with a choice; None: as made for
+        self._keeps_size = False  # the user has chosen one
+        self.is_local = False
+        self.loaded: ModelLoaded | None = None
+        self.download: DownloadAdvanced | None = None
+        self._is_listed = False
+        self._loads = 0  # asked for and not answered
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is on its way, the very first one included."""
+        return self._loads > 0 or not self._is_listed
+
+    @property
+    def missing(self) -> ModelChoice | None:
+        """The wanted model, if it has to be downloaded first."""
+        wanted = (model for model in self.choices if model.name == self.wanted)
+        return next((model for model in wanted if model.state == "missing"), None)
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Input sizes of the wanted model, largest first; none of a file before it was loaded."""
+        sizes = self._sizes_of(self.wanted)
+        if len(sizes) < 2 or self._image_size is None:
+            return sizes
+        return tuple(sorted({*sizes, self._image_size}, reverse=True))
+
+    @property
+    def image_size(self) -> int | None:
+        """The one that is chosen; None where nothing is known of the model."""
+        sizes = self._sizes_of(self.wanted)
+        is_chosen = len(sizes) > 1 and self._image_size is not None
+        return self._image_size if is_chosen else next(iter(sizes), None)
+
+    @property
+    def can_be_local(self) -> bool:
+        """Whether the wanted model has maps so large that a part of them is enough."""
+        return len(self._sizes_of(self.wanted)) > 1
+
+    @property
+    def quicker_size(self) -> int | None:
+        """An input size that the user should know of: at the chosen one a CPU takes seconds."""
+        sizes, size = self.image_sizes, self.image_size
+        device = self.devices[0] if self.device == "auto" and self.devices else self.device
+        is_slow = device == "cpu" and len(sizes) > 1 and size == sizes[0]
+        return sizes[-1] if is_slow and not self._keeps_size else None
+
+    def _sizes_of(self, name: str | None) -> tuple[int, ...]:
+        known = {model.name: model.image_sizes for model in self.choices}
+        return {**self._file_sizes, **known}.get(name or "", ())
+
+    def ask(self) -> None:
+        """Ask what there is; the first model is then loaded."""
+        self._send(ListEngine())
+
+    def choose(self, name: str) -> None:
+        """Load a model by name or file; a missing one waits for its download."""
+        self.wanted = name
+        sizes = self._sizes_of(name)
+        if len(sizes) != 1 and self._image_size not in sizes:
+            self._image_size = None
+        if self.missing is None:
+            self._load(name)
+
+    def choose_size(self, image_size: int) -> None:
+        """Give the wanted model an input of another side, in pixels."""
+        self._keeps_size = True
+        if image_size == self.image_size or self.wanted is None:
+            return
+        self._image_size = None if image_size == self._sizes_of(self.wanted)[0] else image_size
+        if self.missing is None:
+            self._load(self.wanted)
+
+    def choose_memory_reach(self, is_local: bool) -> None:
+        """Look for small objects near where they were only, or everywhere; nothing is reloaded."""
+        self.is_local = is_local
+        self._send(SetMemoryReach(is_local))
+
+    def choose_device(self, device: str) -> None:
+        """Compute on another device."""
+        if device == self.device:
+            return
+        self.device = device
+        if self.loaded is not None:
+            self.wanted = self.loaded.name
+            self._load(self.loaded.name)
+
+    def _load(self, name: str) -> None:
+        self._loads += 1
+        has_choice = len(self._sizes_of(name)) > 1
+        self._send(LoadModel(name, self.device, self._image_size if has_choice else None))
+
+    # Downloads
+
+    def start_download(self) -> None:
+        """Fetch the wanted model in the background."""
+        if self.missing is not None and self.download is None:
+            name = self.missing.name
+            self.download = DownloadAdvanced(name, 0, self.missing.size_bytes or 0)
+            threading.Thread(target=self._download, args=(name,), daemon=True).start()
+
+    def _download(self, name: str) -> None:
+        """In a thread of its own."""
+        last = 0.0
+
+        def advance(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > REPORT_INTERVAL_S:
+                last = time.monotonic()
+                self._post(DownloadAdvanced(name, done, total))
+
+        try:
+            self._engine.download(name, advance)
+        except Exception as error:  # the border of the thread
+            self._post(DownloadEnded(name, str(error) or type(error).__name__))
+        else:
+            self._post(DownloadEnded(name))
+
+    # Reports
+
+    def take(self, report: Report) -> None:
+        """Note what was reported of models; other reports are ignored."""
+        if isinstance(report, EngineListed):
+            self.choices, self.devices = report.models, report.devices
+            if self.wanted is None and self.choices:
+                self.choose(self.choices[0].name)
+        elif isinstance(report, ModelLoaded):
+            self.loaded = report
+            self._file_sizes[report.name] = report.image_sizes
+        elif isinstance(report, DownloadAdvanced):
+            self.download = report
+        elif isinstance(report, DownloadEnded):
+            self._take_download(report)
+        elif isinstance(report, Answered) and isinstance(report.command, ListEngine):
+            self._is_listed = True
+        elif isinstance(report, Answered) and isinstance(report.command, LoadModel):
+            self._loads -= 1
+            if report.error is not None and self.missing is None:
+                self._go_back_to(self.loaded)
+        elif isinstance(report, Answered) and isinstance(report.command, OpenImage):
+            for change in report.changes:
+                if isinstance(change, ModelLoaded):  # a project asked for it
+                    self._go_back_to(change)
+
+    def _go_back_to(self, loaded: ModelLoaded | None) -> None:
+        """Let the menus tell what is loaded, unless another model is on its way."""
+        if self._loads:
+            return
+        self.wanted = None if loaded is None else loaded.name
+        if loaded is not None and len(loaded.image_sizes) > 1:
+            is_own = loaded.image_size == loaded.image_sizes[0]
+            self._image_size = None if is_own else loaded.image_size
+
+    def _take_download(self, report: DownloadEnded) -> None:
+        self.download = None
+        self.ask()
+        if report.error is None and self.wanted == report.name:
+            self._load(report.name)

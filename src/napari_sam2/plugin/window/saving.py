@@ -1,0 +1,92 @@
+"""Saving and opening: what the window asks for, and what the inference thread answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam2.plugin.protocol.saving_messages import (
+    DiscardUnsaved,
+    FindOpenImage,
+    ListSaved,
+    OpenImageFound,
+    SavedListed,
+    SaveDocument,
+    SavingState,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.io.project.shelf import Unsaved
+    from napari_sam2.plugin.protocol.messages import Command
+    from napari_sam2.plugin.protocol.sources import ImageSource
+    from napari_sam2.plugin.window.image_state import ImageState
+
+
+class Saving:
+    """What the window knows of documents on disk, and asks for.
+
+    Parameters
+    ----------
+    current : callable
+        Gives the state of the chosen image.
+    send : callable
+        Takes commands to the inference thread.
+    """
+
+    def __init__(
+        self, current: Callable[[], ImageState | None], send: Callable[[Command], None]
+    ) -> None:
+        self._current = current
+        self._send = send
+        self.unsaved: tuple[Unsaved, ...] = ()
+        self.recent: tuple[Path, ...] = ()
+        self._searches: dict[Path, Callable[[int | None], None]] = {}
+
+    @property
+    def offered(self) -> Unsaved | None:
+        """The work to restore: that on the chosen image, or else the latest."""
+        image_state = self._current()
+        wanted = None if image_state is None else image_state.unsaved_work
+        mine = (work for work in self.unsaved if work.path == wanted)
+        return next(mine, self.unsaved[0] if self.unsaved else None)
+
+    @property
+    def state(self) -> SavingState | None:
+        """That of the chosen image; None where there is nothing to save."""
+        image_state = self._current()
+        return image_state.saving if image_state is not None and image_state.objects else None
+
+    def ask(self) -> None:
+        """Ask what was not saved and what was opened lately."""
+        self._send(ListSaved())
+
+    def save(self, path: Path | None = None) -> None:
+        """Save the chosen image's document, at another place if one is given."""
+        image_state = self._current()
+        if image_state is not None:
+            self._send(SaveDocument(image_state.number, path))
+            self.ask()
+
+    def discard(self, work: Unsaved) -> None:
+        """Move work aside that was not saved."""
+        self.forget(work)
+        self._send(DiscardUnsaved(work.path))
+
+    def forget(self, work: Unsaved) -> None:
+        """Do not offer it any more."""
+        self.unsaved = tuple(other for other in self.unsaved if other.path != work.path)
+
+    def find_image(
+        self, work: Unsaved, sources: Sequence[ImageSource], then: Callable[[int | None], None]
+    ) -> None:
+        """Find the image of some work among open ones; `then` gets its index, or None."""
+        self._searches[work.path] = then
+        self._send(FindOpenImage(work.path, tuple(sources)))
+
+    def take(self, report: SavedListed | OpenImageFound) -> None:
+        """Note what was listed or found."""
+        if isinstance(report, SavedListed):
+            self.unsaved, self.recent = report.unsaved, report.recent
+        elif (then := self._searches.pop(report.path, None)) is not None:
+            then(report.index)

@@ -1,0 +1,157 @@
+"""Tracking as the user asks for it: start, stop, follow, and a bar in napari's activity dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.plugin.protocol.messages import (
+    Cancel,
+    Direction,
+    ImportAdvanced,
+    ImportEnded,
+    Report,
+    Track,
+    TrackAdvanced,
+    TrackEnded,
+    TrackStarted,
+)
+from napari_sam2.plugin.window.activity import ActivityBar
+from napari_sam2.plugin.window.image_state import RunProgress
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.protocol.messages import Command
+    from napari_sam2.plugin.window.image_state import ImageState
+
+RunReport = TrackStarted | TrackAdvanced | TrackEnded | ImportAdvanced | ImportEnded
+
+
+class Tracking(QObject):
+    """Starts and stops runs; knows whether there is one.
+
+    Parameters
+    ----------
+    place : callable
+        Gives the state of the chosen image and the frame that is shown; no state if none.
+    acting_place : callable
+        The same for what depends on the shown frame; no state where the image has no such frame.
+    sessions : callable
+        Gives the states of all images.
+    send : callable
+        Takes commands to the inference thread.
+    parent : QObject
+        The controller.
+
+    Signals
+    -------
+    changed()
+        A run was asked for.
+    ended()
+        A run is over, for whatever reason.
+    """
+
+    changed = Signal()
+    ended = Signal()
+
+    def __init__(
+        self,
+        place: Callable[[], tuple[ImageState | None, int]],
+        acting_place: Callable[[], tuple[ImageState | None, int]],
+        image_states: Callable[[], Iterable[ImageState]],
+        send: Callable[[Command], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._place = place
+        self._acting_place = acting_place
+        self._image_states = image_states
+        self._send = send
+        self._activity = ActivityBar()
+        self.follows = False  # whether the viewer shows the frame that is being computed
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any image is being tracked, or labels are being imported for it."""
+        return any(image_state.progress is not None for image_state in self._image_states())
+
+    def start(
+        self,
+        direction: Direction = "both",
+        frames: int | None = None,
+        *,
+        until_locked: bool = False,
+    ) -> None:
+        """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
+        image_state, t = self._place() if frames is None else self._acting_place()
+        if image_state is not None and image_state.has_prompts():
+            start, stop = span(t, direction, frames)
+            self._start(
+                image_state,
+                Track(image_state.number, direction, start, stop, until_locked=until_locked),
+            )
+
+    def start_range(self, object_id: int, frames: range) -> None:
+        """Carry one object through some frames only."""
+        image_state, _ = self._place()
+        if image_state is not None and image_state.has_prompts(object_id):
+            start, stop = frames.start, frames.stop
+            self._start(image_state, Track(image_state.number, "both", start, stop, (object_id,)))
+
+    def segment_frame(self) -> None:
+        """Segment the current object on the frame that is shown, from its other frames."""
+        image_state, t = self._acting_place()
+        if image_state is not None:
+            self.start_range(image_state.current_object, range(t, t + 1))
+
+    def _start(self, image_state: ImageState, command: Track) -> None:
+        if image_state.progress is None:
+            image_state.progress = RunProgress()
+            self._send(command)
+            self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop tracking, or an import, within a frame."""
+        self._send(Cancel())
+
+    def set_follows(self, follows: bool) -> None:
+        """Let the viewer show each frame when it is computed, or leave it where the user is."""
+        self.follows = follows
+
+    def followed(self, reports: Iterable[Report]) -> int | None:
+        """The frame that was computed last, if the user wants to see it."""
+        image_state, _ = self._place()
+        if image_state is None or not self.follows:
+            return None
+        steps = (report for report in reports if isinstance(report, TrackAdvanced))
+        frames = [step.t for step in steps if step.image == image_state.number]
+        return frames[-1] if frames else None
+
+    def take(self, report: RunReport) -> None:
+        """Show in the activity dock what was reported."""
+        if isinstance(report, TrackStarted):
+            self._activity.begin(report.total, "tracking")
+        elif isinstance(report, ImportAdvanced) and not report.done:
+            self._activity.begin(report.total, "importing labels")
+        elif isinstance(report, TrackAdvanced | ImportAdvanced):
+            self._activity.advance(report.done)
+            if self._activity.is_cancelled:
+                self.cancel()
+        else:
+            self.clear()
+        if isinstance(report, TrackEnded):
+            self.ended.emit()
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        self._activity.end()
+
+
+def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:
+    """Frames [start, stop) within so many of frame `t`; (None, None) is all of them."""
+    if frames is None:
+        return None, None
+    start = t if direction == "forward" else max(0, t - frames)
+    stop = t + 1 if direction == "backward" else t + frames + 1
+    return start, stop

@@ -1,0 +1,347 @@
+"""One interaction simulated on a batch: prompts, tracking, corrections, losses (paper §D.2.2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam2.model.mask_decoder import Choice, choose_guess, keep_single
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.model.tensors import FrameFeatures, PromptTensors
+from napari_sam2.training.clicks import box_prompt, corrective_click, first_click
+from napari_sam2.training.config import LossWeights
+from napari_sam2.training.losses import Terms, actual_iou, frame_losses
+
+HIDE_PREVIOUS = 0.2  # share of tracked frames that must do with memory alone
+SHAKE = 3  # cells of the low-resolution map, 12 pixels
+FirstPrompt = Literal["mask", "click", "box"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips with the truth of some of their objects.
+
+    Attributes
+    ----------
+    images : Tensor
+        (V, T, 3, S, S) float32, normalised for the encoder; T is 1 for image batches.
+    targets : Tensor
+        (B, T, S, S) float32 masks, 0 or 1.
+    clip : Tensor
+        (B,) int64, the clip that each object is in.
+    labelled : Tensor
+        (V, T) bool, the frames that were labelled. On the others the truth is not known: their
+        targets are empty, and no loss is taken from them.
+    dense : Tensor or None
+        (V * T, 4, S, S) float32 of `auxiliary_target`, of all cells.
+    """
+
+    images: Tensor
+    targets: Tensor
+    clip: Tensor
+    labelled: Tensor
+    dense: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        dense = None if self.dense is None else self.dense.to(device)
+        return Batch(
+            self.images.to(device),
+            self.targets.to(device),
+            self.clip.to(device),
+            self.labelled.to(device),
+            dense,
+        )
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the simulated person does.
+
+    Attributes
+    ----------
+    first : str
+        Kind of the first prompt.
+    clicks : int
+        Corrective clicks on each prompted frame.
+    corrected : int or None
+        A later frame that is prompted too, labelled in every clip.
+    own_scores : float
+        Share of tracked frames that are remembered as the network saw them, visible or not.
+    """
+
+    first: FirstPrompt
+    clicks: int
+    corrected: int | None = None
+    own_scores: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """Losses and IoUs of a simulated interaction.
+
+    Attributes
+    ----------
+    losses : list of Terms
+        One for each decoder pass on a frame on which an object is labelled.
+    ious : dict of str to list of float
+        Mean IoU of the visible objects, by what the mask was made from.
+    features : FrameFeatures or None
+        Of all frames of the batch, for the auxiliary loss.
+    """
+
+    losses: list[Terms] = field(default_factory=list)
+    ious: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    features: FrameFeatures | None = None
+
+
+@dataclass
+class _Bank:
+    """Memories of the objects of a batch while a clip is played."""
+
+    prompted: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    recent: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+
+def rollout(
+    model: Sam2, batch: Batch, script: Script, weights: LossWeights, generator: torch.Generator
+) -> Outcome:
+    """Play an interaction on a batch.
+
+    Parameters
+    ----------
+    model : Sam2
+        The network, with gradients.
+    batch : Batch
+        Clips and truths.
+    script : Script
+        What is prompted.
+    weights : LossWeights
+        Decide which guess is supervised.
+    generator : torch.Generator
+        Source of chance for clicks.
+
+    Returns
+    -------
+    Outcome
+    """
+    player = _Player(model, batch, weights, generator, script.own_scores)
+    for t in range(batch.images.shape[1]):
+        if t == 0:
+            player.prompt(t, script.first, script.clicks)
+        elif t == script.corrected:
+            player.correct(t, max(script.clicks, 1))
+        else:
+            player.track(t)
+    return player.outcome
+
+
+class _Player:
+    """State of one simulated interaction."""
+
+    def __init__(
+        self,
+        model: Sam2,
+        batch: Batch,
+        weights: LossWeights,
+        generator: torch.Generator,
+        own_scores: float,
+    ) -> None:
+        self.model, self.batch, self.weights, self.generator = model, batch, weights, generator
+        self.own_scores = own_scores
+        self.outcome = Outcome()
+        self.bank = _Bank()
+        self.previous: Tensor | None = None  # mask logits of the frame before
+        self.seen = torch.ones(len(batch.clip), 1, dtype=torch.bool, device=batch.clip.device)
+        self.length = batch.images.shape[1]
+        self.features = model.encode_frame(batch.images.flatten(0, 1))
+        self.outcome.features = self.features
+        self.soft = F.avg_pool2d(batch.targets, 4)  # (B, T, S/4, S/4)
+
+    def frame(self, t: int) -> FrameFeatures:
+        """Features of a frame, one copy for each object."""
+        rows = self.batch.clip * self.length + t
+        f = self.features
+        return FrameFeatures(f.stride16[rows], f.stride8[rows], f.stride4[rows])
+
+    def prompt(self, t: int, first: FirstPrompt, clicks: int) -> None:
+        """The first frame of the objects."""
+        features, target = self.frame(t), self.batch.targets[:, t]
+        if first == "mask":
+            decoded = self.model.import_mask(features, target[:, None])
+            masks, visible = decoded.mask_logits, self.visible(t)
+            self.remember(t, features, masks, decoded.pointer, visible, prompted=True)
+            return
+        if first == "click":
+            points, labels = first_click(self.soft[:, t], self.generator)
+        else:
+            points, labels = box_prompt(target, self.generator)
+        image = self.model.without_memory(features)
+        self.refine(t, features, image, PromptTensors(points, labels), clicks, first)
+
+    def correct(self, t: int, clicks: int) -> None:
+        """A later frame: the tracked mask, then clicks into its errors."""
+        features = self.frame(t)
+        image = self.attend(t, features)
+        found = self.decode(t, image, features, self.tracking_prompt(), "track")
+        previous = found.masks.detach()
+        points, labels = self.click(t, previous)
+        prompts = PromptTensors(points, labels, previous)
+        self.refine(t, features, image, prompts, clicks - 1, "corrected")
+
+    def track(self, t: int) -> None:
+        """A frame without a prompt."""
+        features = self.frame(t)
+        image = self.attend(t, features)
+        choice = self.decode(t, image, features, self.tracking_prompt(), "track")
+        visible = self.believed(t)
+        pointer = self.pointer(choice, visible)
+        self.remember(t, features, choice.masks, pointer, visible, prompted=False)
+
+    def refine(
+        self,
+        t: int,
+        features: FrameFeatures,
+        image: Tensor,
+        prompts: PromptTensors,
+        clicks: int,
+        name: str,
+    ) -> None:
+        """Decode a prompt and some corrective clicks, then memorize the frame."""
+        choice = self.decode(t, image, features, prompts, name)
+        for count in range(clicks):
+            previous = choice.masks.detach()
+            points, labels = self.click(t, previous)
+            prompts = PromptTensors(
+                torch.cat([prompts.points, points], 1),
+                torch.cat([prompts.labels, labels], 1),
+                previous,
+            )
+            choice = self.decode(t, image, features, prompts, f"{name}+{count + 1}")
+        if self.length > 1:
+            visible = self.visible(t)
+            pointer = self.pointer(choice, visible)
+            self.remember(t, features, choice.masks, pointer, visible, prompted=True)
+
+    def decode(
+        self, t: int, image: Tensor, features: FrameFeatures, prompts: PromptTensors, name: str
+    ) -> Choice:
+        """One decoder pass with its losses; masks are not gated by the occlusion score."""
+        found = self.model.candidates(image, features, prompts)
+        target = self.soft[:, t]
+        if self.model.makes_guesses(prompts):
+            choice = choose_guess(found)
+            masks, ious = found.masks[:, 1:], found.predicted_iou[:, 1:]
+        else:
+            choice = keep_single(found)  # without a fall-back, so that it is the one that learns
+            masks, ious = found.masks[:, :1], found.predicted_iou[:, :1]
+        score = found.occlusion_score
+        self.seen = score.detach() > 0
+        known = self.labelled(t)
+        if known.any():
+            self.outcome.losses.append(
+                frame_losses(masks[known], ious[known], score[known], target[known], self.weights)
+            )
+        iou = actual_iou(choice.masks.detach(), target[:, None])[:, 0]
+        visible = target.flatten(1).sum(1) > 0
+        if visible.any():
+            self.outcome.ious[name].append(float(iou[visible].mean()))
+        return choice
+
+    def click(self, t: int, mask_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """A corrective click against the current mask."""
+        return corrective_click(self.soft[:, t], mask_logits[:, 0], self.generator)
+
+    def tracking_prompt(self) -> PromptTensors:
+        """No prompt; mostly the mask of the frame before, where the network takes it."""
+        targets = self.batch.targets
+        prompts = PromptTensors.none(targets.shape[0], targets.device)
+        device = self.generator.device
+        is_hidden = torch.rand((), generator=self.generator, device=device) < HIDE_PREVIOUS
+        if is_hidden or not self.model.config.draw_previous:
+            return prompts
+        has_mask = None if self.previous is None else (self.previous > 0).flatten(1).any(1)
+        return PromptTensors(prompts.points, prompts.labels, self.shaken(), has_mask)
+
+    def shaken(self) -> Tensor | None:
+        """The mask of the frame before, some of them moved a little.
+
+        A mask that is always nearly right teaches the network to copy it; a moved one has to be put
+        back by the image.
+        """
+        if self.previous is None:
+            return None
+        rows = []
+        for logits in self.previous:
+            generator, device = self.generator, self.generator.device
+            reach = SHAKE if torch.rand((), generator=generator, device=device) < 0.6 else 0
+            step = torch.randint(-reach, reach + 1, (2,), generator=generator, device=device)
+            rows.append(logits.roll(step.tolist(), dims=(1, 2)))
+        return torch.stack(rows)
+
+    def visible(self, t: int) -> Tensor:
+        """(B, 1) whether the object is on the frame."""
+        return self.soft[:, t].flatten(1).sum(1, keepdim=True) > 0
+
+    def labelled(self, t: int) -> Tensor:
+        """(B,) whether the frame of the object's clip was labelled."""
+        return self.batch.labelled[self.batch.clip, t]
+
+    def believed(self, t: int) -> Tensor:
+        """(B, 1) whether the object is on the frame, now and then as the network has it.
+
+        Where the frame was not labelled, only the network can say.
+        """
+        device = self.generator.device
+        is_own = torch.rand((), generator=self.generator, device=device) < self.own_scores
+        if is_own:
+            return self.seen
+        return torch.where(self.labelled(t)[:, None], self.visible(t), self.seen)
+
+    def pointer(self, choice: Choice, visible: Tensor) -> Tensor:
+        """Object pointers; those of objects that are not visible are all the same."""
+        return torch.where(visible, self.model.obj_ptr_proj(choice.tokens), self.model.no_obj_ptr)
+
+    def remember(
+        self,
+        t: int,
+        features: FrameFeatures,
+        mask_logits: Tensor,
+        pointer: Tensor,
+        visible: Tensor,
+        *,
+        prompted: bool,
+    ) -> None:
+        """Put a frame into the memory bank."""
+        score = torch.where(visible, 10.0, -10.0)
+        binarise = torch.zeros_like(visible[:, 0])
+        logits = torch.where(visible[..., None, None], mask_logits, -10.0)
+        self.previous = logits.detach()
+        memory = self.model.memorize(features, logits, score, binarise)
+        kind = self.bank.prompted if prompted else self.bank.recent
+        kind[t] = (memory, pointer)
+
+    def attend(self, t: int, features: FrameFeatures) -> Tensor:
+        """Condition a frame on what came before it."""
+        config = self.model.config
+        near = [k for k in sorted(self.bank.recent) if t - k < config.num_memories]
+        maps = [self.bank.prompted[k][0] for k in self.bank.prompted]
+        maps += [self.bank.recent[k][0] for k in near]
+        slots = [-1] * len(self.bank.prompted) + [t - k - 1 for k in near]
+        span = config.max_object_pointers - 1
+        pointing = {**self.bank.prompted, **self.bank.recent}
+        frames = [k for k in pointing if t - k <= span or k in self.bank.prompted]
+        pointers = torch.stack([pointing[k][1] for k in frames], dim=1)
+        batch, device = pointers.shape[0], pointers.device
+        tokens = self.model.gather_memory(
+            torch.stack(maps, dim=1),
+            torch.tensor(slots, device=device).expand(batch, -1),
+            pointers,
+            torch.tensor([(t - k) / span for k in frames], device=device).expand(batch, -1),
+        )
+        return self.model.attend(features, tokens)

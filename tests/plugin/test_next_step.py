@@ -1,0 +1,85 @@
+"""What can be done now: the tip, the button below it and the track button."""
+
+from dataclasses import replace
+
+import pytest
+
+from napari_sam2.plugin.window.next_step import Action, Situation, TrackButton, next_step
+
+OTHER_TOOLS = ("select", "draw", "reshape", "paint", "other")
+READY = Situation()
+CLICKED = replace(READY, has_objects=True, has_object=True)
+
+
+@pytest.mark.parametrize(
+    ("situation", "beginning"),
+    [
+        (Situation(has_images=False), "Open a movie"),
+        (Situation(has_image=False), "Choose an image"),
+        (Situation(problem="“x” has 4 axes"), "“x” has 4 axes"),
+        (Situation(is_missing=True), "This model is not on this computer yet"),
+        (Situation(is_missing=True, is_downloading=True), "Downloading"),
+        (Situation(has_model=False), "No model is loaded"),
+        (Situation(has_model=False, is_loading=True, is_open=False), "The model is loading"),
+        (Situation(outside="This movie ends at frame 7."), "This movie ends at frame 7. Clicks"),
+        (Situation(hidden_image="cells"), "“cells” is hidden"),
+        (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
+        (READY, "Click a cell."),
+        (replace(READY, tool="other"), "Another layer or tool of napari is selected"),
+        (replace(READY, tool="select"), "Clicks select and move points"),
+        (replace(READY, tool="draw"), "Draw around a cell"),
+        (replace(READY, tool="reshape"), "Clicks change shapes"),
+        (replace(READY, tool="paint"), "Paint or erase to correct object 1"),
+        (replace(READY, has_objects=True, object_id=2), "Click the cell that becomes object 2"),
+        (CLICKED, "Right-click excludes an area. N: next cell. K: track"),
+        (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),
+        (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
+        (replace(CLICKED, is_tracked=True), "Check the frames"),
+        (replace(CLICKED, is_tracked=True, unreviewed=3), "] goes to the most doubtful"),
+        (replace(CLICKED, is_stack=False), "Right-click excludes an area. N: next cell. Export"),
+        (Situation(is_importing=True, tool="other"), "Importing labels. Esc cancels"),
+        (replace(CLICKED, contrast_differs=True), "The model still sees"),
+    ],
+)
+def test_every_situation_has_its_tip(situation, beginning):
+    assert next_step(situation).tip.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("situation", "button"),
+    [
+        (READY, None),
+        (Situation(missing_layers=("labels", "clicks")), Action.RESTORE_LAYERS),
+        (Situation(contrast_differs=True), Action.USE_CONTRAST),
+        (Situation(hidden_image="cells"), Action.SHOW_IMAGE),
+        (Situation(outside="This movie ends at frame 7."), Action.BACK_TO_MOVIE),
+        (Situation(has_image=False, tool="other"), None),
+        (Situation(problem="“x” has 4 axes", contrast_differs=True), None),
+        *((Situation(tool=tool), Action.BACK_TO_CLICKING) for tool in OTHER_TOOLS),
+        (Situation(tool="select", is_open=False, is_loading=True), Action.BACK_TO_CLICKING),
+    ],
+)
+def test_what_one_press_can_mend_has_a_button(situation, button):
+    assert next_step(situation).action is button
+
+
+@pytest.mark.parametrize(
+    ("situation", "button"),
+    [
+        (READY, TrackButton.NOTHING_TO_TRACK),
+        (Situation(has_image=False), TrackButton.NOTHING_TO_TRACK),
+        (CLICKED, TrackButton.TRACK),
+        (replace(CLICKED, is_tracking=True), TrackButton.CANCEL),
+        (replace(CLICKED, is_stack=False), TrackButton.SINGLE_IMAGE),
+        (replace(CLICKED, is_tracking=True, tool="other"), TrackButton.CANCEL),
+        (Situation(is_importing=True, tool="other"), TrackButton.CANCEL_IMPORT),
+    ],
+)
+def test_track_button_fits_the_situation(situation, button):
+    assert next_step(situation).track is button
+
+
+def test_the_tip_names_the_track_key_only_while_it_tracks():
+    for now in (CLICKED, replace(CLICKED, is_stack=False), replace(CLICKED, is_tracking=True)):
+        step = next_step(now)
+        assert ("K: track" in step.tip) == (step.track is TrackButton.TRACK)
