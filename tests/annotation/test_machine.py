@@ -75,7 +75,8 @@ class AnnotationMachine(RuleBasedStateMachine):
     @rule(t=frames, object_id=ids, point=points, sign=st.integers(0, 1), tracked=st.integers(0, 2))
     def click(self, t: int, object_id: int, point: Any, sign: int, tracked: int) -> None:
         """A click, often one that a running propagation has to wait for."""
-        self.track_on("both", tracked)
+        if tracked:
+            self.track_on("both", tracked)
         self.attempt(self.annotation.add_points, t, object_id, [point], [sign])
 
     @rule(t=frames, object_id=ids, corner=points, other=points)

@@ -232,3 +232,10 @@ def test_object_without_prompts_is_left_out(
     assert annotation.total_steps(object_ids=[2]) == 0
     assert list(annotation.propagate(object_ids=[2])) == []
     assert {result.object_ids for result in annotation.propagate(object_ids=[1, 2])} == {(1,)}
+
+
+def test_propagation_that_is_dropped_unused_warns(annotation: Annotation, tracker) -> None:
+    click(annotation, tracker, 1)
+    with pytest.warns(RuntimeWarning, match="nothing was tracked"):
+        annotation.propagate()
+    assert len(annotation.history) == 1

@@ -9,6 +9,7 @@ from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.journal_entries import Advanced, Began, Request
 from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.propagation import OpenPropagation
+from napari_sam2.tracking.propagation import Propagation
 
 if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult
@@ -29,6 +30,9 @@ class Masklets(Document):
         only_changed: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry masklets to other frames, writing the labels frame by frame.
+
+        Each frame is tracked when its result is taken, so the results must be iterated over; a
+        propagation that is dropped before its first result warns.
 
         The model writes neither prompted nor locked frames, and nothing outside the life of an
         object. A mask that a person had accepted and that changes is no longer accepted.
@@ -61,6 +65,11 @@ class Masklets(Document):
         ------
         ValueError
             As the tracker does: range outside the stack, unknown direction or object.
+
+        Warns
+        -----
+        RuntimeWarning
+            If it is dropped before the first result, and was not closed.
         """
         chosen = self._with_masklet(object_ids)
         request = Request.checked(start, stop, direction, chosen, until_locked)
@@ -72,7 +81,7 @@ class Masklets(Document):
             until_locked=request.until_locked,
             only_changed=only_changed,
         )
-        return self._follow(results, request, self._rewinds)
+        return Propagation(self._follow(results, request, self._rewinds), results)
 
     def total_steps(
         self,

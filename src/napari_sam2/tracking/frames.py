@@ -18,7 +18,7 @@ RETRY_WAITS_S = (0.1, 0.2, 0.4)  # before a drive that does not answer is asked 
 
 
 class DamagedFrame(ValueError):
-    """A frame that is there but cannot be decoded; asking again does not help."""
+    """A frame is there but cannot be decoded; reading it again does not help."""
 
 
 class FrameOutOfReach(OSError):
@@ -36,7 +36,7 @@ class FrameOutOfReach(OSError):
 
 
 class ArrayLike(Protocol):
-    """What a stack must offer: numpy, memory maps, dask and zarr all do."""
+    """Interface of a stack: arrays of numpy, memory maps, dask and zarr have it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -192,7 +192,7 @@ class Frames:
             pixels = np.asarray(self._data[...] if self._is_single else self._data[t])
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # each library has errors of its own for damaged data
+        except Exception as error:  # each library raises other errors for damaged data
             raise DamagedFrame(f"frame {t} cannot be read: {error}") from error
         if pixels.shape[:2] != self.shape[1:]:
             raise DamagedFrame(

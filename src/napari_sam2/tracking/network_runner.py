@@ -1,4 +1,4 @@
-"""From prompts and memories to mask records: the network as the tracker runs it."""
+"""Network runner: runs the network on prompts and memories, and returns mask records."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Job:
     Attributes
     ----------
     records : mapping of int to MaskRecord
-        Its masks by frame.
+        The masks of the object by frame.
     recall : Recall
-        The memories to look at.
+        The memories that condition the frame.
     window : Window
-        Where to look.
+        The part of the image that the network sees.
     previous : MaskRecord or None
-        The mask on the frame before, in the sense of the pass.
+        The mask on the frame before, in the direction of the pass.
     """
 
     records: Records
@@ -139,7 +139,7 @@ class NetworkRunner:
         return self._records(decoded, direction, windows)
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
-        """No prompts; the masks of the frame before, where the network takes them."""
+        """Empty prompts; with the masks of the frame before for a network that takes them."""
         device, size = self.model.device, self.model.config.low_res_size
         prompts = PromptTensors.none(len(jobs), device)
         if not self.model.config.draw_previous:
@@ -200,7 +200,7 @@ class NetworkRunner:
         return torch.from_numpy(np.stack(cells)).to(self.model.device)
 
     def _pointer(self, t: int, record: MaskRecord) -> NDArray[np.float32]:
-        """(C,) object pointer of a mask, made now if the network has not seen the mask yet."""
+        """(C,) object pointer of a mask, computed now if the network has not seen the mask yet."""
         if record.pointer.size:
             return record.pointer
         found = self._pointers.get(record)
@@ -248,7 +248,7 @@ class NetworkRunner:
     # -- prompts -------------------------------------------------------------------------------
 
     def import_mask(self, t: int, mask: PixelMask, window: Window) -> MaskRecord:
-        """A painted mask as the object's mask."""
+        """The record of a painted mask."""
         size = self.model.config.image_size
         pixels = torch.from_numpy(mask.cut(window))[None, None].to(self.model.device)
         with inference(self.model):
@@ -257,7 +257,7 @@ class NetworkRunner:
         return self._records(decoded, None, [window], painted=mask)[0]
 
     def _imported(self, t: int, record: MaskRecord) -> MaskRecord:
-        """A mask that the network has not seen yet as the object's mask."""
+        """The record of a mask that the network has not seen yet."""
         if record.painted is not None:
             return self.import_mask(t, record.painted, record.window)
         size = self.model.config.image_size
@@ -268,7 +268,7 @@ class NetworkRunner:
         return self._records(decoded, None, [record.window])[0]
 
     def _import_share(self, t: int, window: Window, share: Tensor) -> Decoded:
-        """What the network makes of (1, 1, S, S) shares of pixels that belong to an object."""
+        """Output of the network for (1, 1, S, S) shares of pixels that belong to an object."""
         features = self.encoder.features[t, window]
         decoded = self.model.import_mask(features, (share >= 0.5).float())
         if (share > 0).any() and not (decoded.mask_logits > 0).any():

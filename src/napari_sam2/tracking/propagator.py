@@ -52,9 +52,7 @@ class Propagator:
         length = self._store.length
         start, stop = 0 if start is None else start, length if stop is None else stop
         if not 0 <= start < stop <= length:
-            raise ValueError(
-                f"frames {start} to {stop} are no range within the stack of {length}"
-            )
+            raise ValueError(f"frames {start} to {stop} are no range within the stack of {length}")
         if direction not in get_args(Sweep):
             raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
         ids = tuple(self._store.masklets) if object_ids is None else object_ids
