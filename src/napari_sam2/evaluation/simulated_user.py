@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_sam2.evaluation.clicks import bounding_box, centre_click, corrective_click
 from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair
@@ -18,51 +17,12 @@ from napari_sam2.evaluation.vos import boundary_similarity, region_similarity
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import FrameResult, Frames, Tracker
 from napari_sam2.tracking import frames as frames_module
+from napari_sam2.tracking.protocol import ObjectTracker
 
 CACHE_BYTES = 1024**3  # features of a movie that is gone through again and again
 
 Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
-
-
-class ObjectTracker(Protocol):
-    """What is evaluated: `Tracker`, or anything else that takes the same prompts."""
-
-    def add_points(
-        self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
-    ) -> FrameResult:
-        """Click an object."""
-        ...
-
-    def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
-        """Draw a box round an object."""
-        ...
-
-    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Paint an object."""
-        ...
-
-    def remove_object(self, object_id: int) -> None:
-        """Forget an object."""
-        ...
-
-    def propagate(
-        self,
-        start: int | None,
-        stop: int | None,
-        direction: Literal["forward", "backward", "both"],
-        object_ids: Iterable[int] | None,
-    ) -> Iterator[FrameResult]:
-        """Carry objects to other frames."""
-        ...
-
-    def result(self, t: int, object_id: int) -> FrameResult | None:
-        """The mask of an object on a frame."""
-        ...
-
-    def labels(self, t: int) -> NDArray[np.int32]:
-        """(Y, X) labels of a frame."""
-        ...
 
 
 TrackerMaker = Callable[[Frames], ObjectTracker]
