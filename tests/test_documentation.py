@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from functools import cache
 from pathlib import Path
 
@@ -173,3 +174,10 @@ def test_every_part_of_the_package_is_on_the_architecture_page() -> None:
         assert f"{folder.name}/" in page, folder.name
     for file in re.findall(r"`((?:\w+/)+\w+\.py)`", page):
         assert (PACKAGE / file).is_file() or (ROOT / file).is_file(), file
+
+
+@pytest.mark.parametrize("script", ["evaluate_all.py", "evaluate_stills.py"])
+def test_scripts_find_their_marks_on_their_page(script: str) -> None:
+    found = runpy.run_path(str(ROOT / "docs" / "scripts" / script))
+    text = found["PAGE"].read_text(encoding="utf-8")
+    assert text.count(found["BEGIN"]) == text.count(found["END"]) == 1
