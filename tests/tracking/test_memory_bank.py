@@ -156,7 +156,7 @@ def test_pointers_come_with_their_distance_as_a_share_of_the_longest(
 
     monkeypatch.setattr(tiny_model, "gather_memory", recording)
     tracker = clicked(tiny_model, world, 1, t=1)
-    run(tracker, stop=5)
+    run(tracker, stop=5, direction="forward")
     _, _, pointers, distances, *_ = calls[-1]
     assert distances.tolist() == [[0.75, 0.25, 0.5]]  # frames 1, 3 and 2 seen from 4, of 4
     records = tracker.snapshot(1).records
