@@ -32,7 +32,9 @@ def folder(path, annotation, model, world):
     other.carry_over(annotation.work())
     list(other.propagate(0, 2))
     successor.carry_over(other.work())
-    about = subject_of(successor._state.tracker, world.images, ImageOrigin("movie"), "tiny")
+    about = subject_of(
+        successor._document.state.tracker, world.images, ImageOrigin("movie"), "tiny"
+    )
     folder = ProjectFolder.create(path, successor, about, news=told)
     yield folder
     folder.close()

@@ -25,25 +25,24 @@ class History:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._journal = document.journal
 
     def undo_text(self) -> str:
         """Text of the step that an undo takes back; empty if there is none."""
         running = self._document.propagation
         if running is not None and not running.is_empty:
             return running.text
-        group = self._journal.next_undo
+        group = self._document.journal.next_undo
         return "" if group is None else group.text
 
     def redo_text(self) -> str:
         """Text of the step that a redo repeats; empty if there is none."""
-        group = self._journal.next_redo
+        group = self._document.journal.next_redo
         return "" if group is None else group.text
 
     def steps(self) -> tuple[Group, ...]:
         """All undo steps, oldest first; a running propagation comes last."""
         running = self._document.running_group()
-        return self._journal.done + (() if running is None else (running,))
+        return self._document.journal.done + (() if running is None else (running,))
 
     @journaled
     def undo(self) -> str | None:
@@ -55,10 +54,10 @@ class History:
             Text of the step; None if there was none.
         """
         self._document.seal()
-        group = self._journal.next_undo
+        group = self._document.journal.next_undo
         if group is None:
             return None
-        self._document.rewind(group.inverse(), self._journal.step_back)
+        self._document.rewind(group.inverse(), self._document.journal.step_back)
         return group.text
 
     @journaled
@@ -70,11 +69,11 @@ class History:
         str or None
             Text of the step; None if there was none.
         """
-        group = self._journal.next_redo
+        group = self._document.journal.next_redo
         if group is None:
             return None
         self._document.seal()
-        self._document.rewind(group, self._journal.step_forward)
+        self._document.rewind(group, self._document.journal.step_forward)
         return group.text
 
     @contextmanager
@@ -88,16 +87,16 @@ class History:
         text : str
             Text of the step in a menu.
         """
-        with self._journal.keeping_all():
+        with self._document.journal.keeping_all():
             self._document.seal()
-            start = len(self._journal.done)
+            start = len(self._document.journal.done)
             try:
                 yield
             except BaseException:
                 self._take_back(start)
                 raise
             self._document.seal()
-            self._journal.fold(start, text)
+            self._document.journal.fold(start, text)
         self._document.events.history_changed.emit()
 
     def fold(self, count: int, text: str) -> None:
@@ -111,7 +110,7 @@ class History:
             Text of the new step in a menu.
         """
         self._document.seal()
-        self._journal.fold(max(0, len(self._journal.done) - count), text)
+        self._document.journal.fold(max(0, len(self._document.journal.done) - count), text)
         self._document.events.history_changed.emit()
 
     def follow_journal(self, listener: Listener | None) -> None:
@@ -123,12 +122,12 @@ class History:
             Gets a list of the entries of one change, in the thread of the annotation, after the
             change was made. It must not raise.
         """
-        self._journal.listener = listener
+        self._document.journal.listener = listener
 
     def _take_back(self, start: int) -> None:
         """Undo all steps after the first `start` steps so that no redo can repeat them."""
         self._document.seal()
-        while len(self._journal.done) > start:
+        while len(self._document.journal.done) > start:
             self.undo()
-            self._journal.forget_undone()
+            self._document.journal.forget_undone()
         self._document.events.history_changed.emit()
