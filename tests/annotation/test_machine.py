@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from napari_sam2.annotation import Annotation, Status
 from napari_sam2.annotation.measures import Measures
-from napari_sam2.annotation.review import make_timeline
+from napari_sam2.annotation.timelines import make_timeline
 from napari_sam2.tracking import FrameResult
 
 from .helpers import seen
@@ -292,7 +292,7 @@ class AnnotationMachine(RuleBasedStateMachine):
 
     @invariant()
     def timelines_are_what_they_would_be_from_scratch(self) -> None:
-        document_state = self.annotation._state
+        document_state = self.annotation._document.state
         kept = document_state.measures
         timelines = {key: self.annotation.timeline(key) for key in self.annotation.objects}
         document_state.measures = Measures(SHAPE[0])

@@ -71,7 +71,7 @@ def test_changes_after_a_save_come_back_and_can_be_undone(
         annotation.save(str(path))
         annotation.rename_object(1, "later")
     with Annotation.load(str(path), model) as loaded:
-        assert loaded.undo() == "rename object 1"
+        assert loaded.undo() == "rename cell 1"
         assert loaded.objects[1].name == ""
 
 

@@ -1,6 +1,6 @@
-"""The document: objects, prompts, labels, scores, and everything that was done to them."""
+"""Annotation of one stack: objects, prompts, labels, scores, and their history."""
 
-from napari_sam2.annotation.document import Annotation
+from napari_sam2.annotation.annotation import Annotation
 from napari_sam2.annotation.events import AnnotationEvents
 from napari_sam2.annotation.objects import AnnotatedObject, Score, Status
 from napari_sam2.annotation.quality import Doubt, Timeline

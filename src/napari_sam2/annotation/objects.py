@@ -1,4 +1,4 @@
-"""What a document says of one object."""
+"""Objects of an annotation: properties, statuses and scores."""
 
 import operator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class AnnotatedObject:
 
 @dataclass(frozen=True)
 class Score:
-    """What the model thinks of its mask of one object on one frame.
+    """Scores of the model for its mask of one object on one frame.
 
     Attributes
     ----------

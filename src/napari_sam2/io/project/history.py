@@ -110,7 +110,7 @@ def _do(deed: Deed, annotation: Annotation) -> None:
         if call is None:
             annotation.fold(deed.arguments["count"], deed.arguments["text"])
         else:
-            call.method(annotation, **deed.arguments)
+            annotation.call(Called(deed.name, deed.arguments))
     except (ValueError, TypeError, LookupError) as error:
         logger.warning("left out of the replay: %s (%s)", deed.name, error)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.document import open_project, save_project
+from napari_sam2.annotation.project import open_project, save_project
 from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.io.movie import ArrayLike, Movie
 from napari_sam2.io.movie_frames import MovieFrames

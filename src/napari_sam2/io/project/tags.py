@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.actions import (
     Group,
     Operation,
@@ -28,6 +27,7 @@ from napari_sam2.annotation.actions import (
     SetPrompt,
     SetReviewed,
 )
+from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal_entries import (
     Advanced,
     Began,
@@ -41,8 +41,14 @@ from napari_sam2.annotation.journal_entries import (
     Request,
     Undone,
 )
-from napari_sam2.annotation.model_change import Work
+from napari_sam2.annotation.label_import import LabelImport
+from napari_sam2.annotation.lineage import Lineage
+from napari_sam2.annotation.model_change import ModelChange, Work
+from napari_sam2.annotation.object_list import ObjectList
 from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.prompting import Prompting
+from napari_sam2.annotation.review import Review
+from napari_sam2.annotation.track_edits import TrackEdits
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
 from napari_sam2.tracking import ObjectState, Prompt
 from napari_sam2.tracking.masks import MaskRecord
@@ -77,7 +83,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Call:
-    """A method of the annotation whose calls files hold, to be repeated by a replay.
+    """A method of a part of the annotation whose calls files hold, to be repeated by a replay.
 
     Attributes
     ----------
@@ -133,31 +139,31 @@ KINDS: Final = (
 )
 
 CALLS: Final = (
-    Call("accept", Annotation.accept),
-    Call("add_box", Annotation.add_box),
-    Call("add_mask", Annotation.add_mask),
-    Call("add_object", Annotation.add_object),
-    Call("add_points", Annotation.add_points),
-    Call("adopt_labels", Annotation.import_labels),
-    Call("adopt_masks", Annotation.import_masks),
-    Call("clear_masks", Annotation.clear_masks),
-    Call("clear_prompts", Annotation.clear_prompts),
-    Call("divide_object", Annotation.divide_object),
-    Call("lock", Annotation.lock),
-    Call("merge_objects", Annotation.merge_objects),
-    Call("redo", Annotation.redo),
-    Call("remove_object", Annotation.remove_object),
-    Call("remove_point", Annotation.remove_point),
-    Call("rename_object", Annotation.rename_object),
-    Call("set_parent", Annotation.set_parent),
-    Call("set_prompt", Annotation.set_prompt),
-    Call("set_status", Annotation.set_status),
-    Call("split_object", Annotation.split_object),
-    Call("swap_objects", Annotation.swap_objects),
-    Call("take_over", Annotation.carry_over),
-    Call("unaccept", Annotation.unaccept),
-    Call("undo", Annotation.undo),
-    Call("unlock", Annotation.unlock),
+    Call("accept", Review.accept),
+    Call("add_box", Prompting.add_box),
+    Call("add_mask", Prompting.add_mask),
+    Call("add_object", ObjectList.add_object),
+    Call("add_points", Prompting.add_points),
+    Call("adopt_labels", LabelImport.import_labels),
+    Call("adopt_masks", LabelImport.import_masks),
+    Call("clear_masks", Review.clear_masks),
+    Call("clear_prompts", Prompting.clear_prompts),
+    Call("divide_object", TrackEdits.divide_object),
+    Call("lock", Review.lock),
+    Call("merge_objects", TrackEdits.merge_objects),
+    Call("redo", History.redo),
+    Call("remove_object", ObjectList.remove_object),
+    Call("remove_point", Prompting.remove_point),
+    Call("rename_object", ObjectList.rename_object),
+    Call("set_parent", Lineage.set_parent),
+    Call("set_prompt", Prompting.set_prompt),
+    Call("set_status", ObjectList.set_status),
+    Call("split_object", TrackEdits.split_object),
+    Call("swap_objects", TrackEdits.swap_objects),
+    Call("take_over", ModelChange.carry_over),
+    Call("unaccept", Review.unaccept),
+    Call("undo", History.undo),
+    Call("unlock", Review.unlock),
 )
 
 # deeds of the history that are no calls
