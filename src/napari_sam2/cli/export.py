@@ -13,6 +13,9 @@ from napari_sam2.cli.errors import UsageError, make_folder
 from napari_sam2.cli.options import OverwriteOption, load
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.io.scale import ImageScale
     from napari_sam2.io.tracked import TrackedLabels
 
@@ -85,6 +88,14 @@ def export(
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
 
 
+def say_left_out(objects: Mapping[int, AnnotatedObject]) -> None:
+    """Tell the user how many rejected objects of a project are not written, if there are any."""
+    from napari_sam2.io.tracked import left_out_text, rejected_ids
+
+    if rejected := rejected_ids(objects):
+        typer.echo(left_out_text(len(rejected)))
+
+
 def _opened(path: Path, images: list[Path]) -> TrackedLabels:
     from napari_sam2.io.exports import open_tracked
     from napari_sam2.io.project.manifest import MANIFEST
@@ -113,11 +124,11 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
         saved, manifest, make_tracker(manifest, network, found.data)
     ).annotation
     objects = annotation.objects
+    say_left_out(objects)
     is_single = len(manifest.image.axes.replace("C", "")) == 2
-    tracked = TrackedLabels(
+    tracked = TrackedLabels.of_objects(
         annotation.labels[0] if is_single else annotation.labels,
-        {k: known.parent for k, known in objects.items() if known.parent is not None},
-        {k: known.name for k, known in objects.items() if known.name},
+        objects,
         found.scale,
         {manifest.image.name: found.data},
     )

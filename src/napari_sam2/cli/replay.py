@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.export import say_left_out
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -73,7 +74,8 @@ def replay(
     if track_changed:
         tracked = run.track_changed(annotation)
         typer.echo(f"objects tracked again because they had changed: {tracked}")
-    write_labels(output, annotation.labels, found.scale)
+    say_left_out(annotation.objects)
+    write_labels(output, annotation, found.scale)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "
         f"{done} steps repeated with {network.config.name} on {network.device}"

@@ -62,7 +62,7 @@ def write_labels(
         File to write; an existing one is replaced when the new one is complete.
     labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
         Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr. An `Annotation`
-        stands for its labels.
+        stands for its labels without those of rejected objects.
     scale : ImageScale or Movie, optional
         Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
         movie of an `Annotation` that was opened from a file.

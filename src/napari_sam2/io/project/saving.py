@@ -31,6 +31,7 @@ from napari_sam2.io.project.tags import BEGIN, END, TRACK
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.sources import Tracker
 from napari_sam2.io.tiff import labels_of
+from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.tracking import Frames
 from napari_sam2.tracking.frames import Stack
@@ -132,4 +133,5 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
 @labels_of.register(Annotation)
 def _labels(annotation: Annotation) -> tuple[ArrayLike, ImageScale | None]:
     frames = tracker_of(annotation).frames
-    return annotation.labels, frames.movie.scale if isinstance(frames, MovieFrames) else None
+    scale = frames.movie.scale if isinstance(frames, MovieFrames) else None
+    return TrackedLabels.of_objects(annotation.labels, annotation.objects).labels, scale
