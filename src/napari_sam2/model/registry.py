@@ -207,7 +207,8 @@ def verify(name: str) -> bool:
 def download(name: str, progress: Progress | None = None) -> Path:
     """Fetch an official checkpoint into the cache; nothing happens if it is there already.
 
-    A download that was interrupted continues where it ended, if the server can do that.
+    A download that was interrupted continues where it ended, if the server can do that. While
+    another program downloads the same checkpoint, this one waits for it and takes its file.
 
     Parameters
     ----------
@@ -231,19 +232,22 @@ def download(name: str, progress: Progress | None = None) -> Path:
     OSError
         If the cache folder cannot be written.
     """
-    import pooch  # who downloads nothing needs neither of them
+    import pooch  # imported here: loading a model needs neither of these packages
     import requests
+    from filelock import FileLock
 
     info = _info(name)
-    downloader = _ResumingDownloader(cache_dir() / f"{info.filename}.part", progress)
+    part = cache_dir() / f"{info.filename}.part"
+    downloader = _ResumingDownloader(part, progress)
     try:
-        path = pooch.retrieve(
-            url=info.url,
-            known_hash=f"sha256:{info.sha256}",
-            fname=info.filename,
-            path=cache_dir(),
-            downloader=downloader,
-        )
+        with FileLock(cache_dir() / f"{info.filename}.lock"):
+            path = pooch.retrieve(
+                url=info.url,
+                known_hash=f"sha256:{info.sha256}",
+                fname=info.filename,
+                path=cache_dir(),
+                downloader=downloader,
+            )
     except (requests.RequestException, ConnectionError) as error:
         raise ConnectionError(
             f"could not download {name} ({type(error).__name__}). {downloader.what_is_kept()}"
