@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from napari_sam2.cli.demo import demo
-from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.errors import UsageError, no_empty_folders
 from napari_sam2.cli.evaluate import evaluate
 from napari_sam2.cli.export import export
 from napari_sam2.cli.models import models
@@ -74,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        code = app(arguments, standalone_mode=False)
+        with _warnings_in_one_line(), no_empty_folders():
+            code = app(arguments, standalone_mode=False)
     except UsageError as error:
         return _complain(str(error), 2)
     except Exception as error:
@@ -86,6 +89,18 @@ def _run(arguments: list[str], debug: bool) -> int:
     if code == _INTERRUPTED:
         return _complain("stopped; what was not complete is not written", 1)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show a warning as one line on stderr, without the line of code that it came from."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        _complain(f"warning: {message}", 0)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _complain(message: str, code: int) -> int:
