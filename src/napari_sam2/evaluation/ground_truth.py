@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.overlap import overlap
 from napari_sam2.io.image_folder import read_image
-from napari_sam2.io.movie import ArrayLike, lazy_stack
+from napari_sam2.io.movie import lazy_stack
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.tracks import TableCheck, Track, read_tracks
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam2 import arrays
 from napari_sam2.evaluation.clicks import bounding_box, centre_click, corrective_click
 from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair
 from napari_sam2.evaluation.protocol_names import PromptKind
@@ -17,7 +18,6 @@ from napari_sam2.evaluation.results import MaskScore, Stopwatch
 from napari_sam2.evaluation.vos import boundary_similarity, region_similarity
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import FrameResult, Frames, Tracker
-from napari_sam2.tracking import frames as frames_module
 
 CACHE_BYTES = 1024**3  # features of a movie that is gone through again and again
 
@@ -67,7 +67,7 @@ class ObjectTracker(Protocol):
 
 TrackerMaker = Callable[[Frames], ObjectTracker]
 Model = Sam2 | TrackerMaker
-MovieLike = Frames | frames_module.ArrayLike
+MovieLike = Frames | arrays.ArrayLike
 
 
 class SimulatedUser:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.movie import ArrayLike
 from napari_sam2.io.video import is_complete_video
 
 _GOLDEN_RATIO = (

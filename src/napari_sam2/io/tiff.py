@@ -12,8 +12,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff_metadata import (
     imagej_metadata,

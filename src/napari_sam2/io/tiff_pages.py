@@ -14,8 +14,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.axes import MovieAxes, resolve_axes
-from napari_sam2.io.movie import ArrayLike, lazy_stack
+from napari_sam2.io.movie import lazy_stack
 
 # what tifffile says when the chain of pages leads out of the file
 _CUT_CHAIN = ("invalid page offset", "invalid offset to page", "corrupted tag list of page")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tracks import Lineage, lineage
 

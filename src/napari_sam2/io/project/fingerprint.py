@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 import torch
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.model import Sam2
 
 _ROWS = 64  # of each frame that is looked at

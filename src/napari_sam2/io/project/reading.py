@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.recovery import Recovery
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project.codec import RecordPool, unpack
 from napari_sam2.io.project.errors import ProjectError

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.document import open_project, save_project
 from napari_sam2.annotation.recovery import tracker_of
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
@@ -73,7 +73,7 @@ def _subject(annotation: Annotation) -> Subject:
     if isinstance(frames, MovieFrames):
         movie = frames.movie
         origin = ImageOrigin(movie.name or "image", movie.path, movie.scale, has_contrast)
-    return subject_of(tracker, cast("ArrayLike", frames.data), origin, tracker.model.config.name)
+    return subject_of(tracker, frames.data, origin, tracker.model.config.name)
 
 
 def _past(annotation: Annotation) -> Iterator[Deed]:
@@ -127,7 +127,7 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
     if isinstance(movie, Movie):
         return make_tracker(manifest, model, movie)
     pixels = movie.data if isinstance(movie, Frames) else movie
-    return make_tracker(manifest, model, cast("ArrayLike", pixels))
+    return make_tracker(manifest, model, pixels)
 
 
 @labels_of.register(Annotation)

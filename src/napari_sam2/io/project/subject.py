@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.project.fingerprint import image_fingerprint, model_fingerprint
 from napari_sam2.io.project.manifest import ImageInfo, ModelInfo
 from napari_sam2.io.scale import ImageScale
