@@ -1,4 +1,4 @@
-"""Square parts of maps, one for each object ("memory_reach" of a model)."""
+"""Square crops of feature maps, one for each object (`memory_reach` of a model)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Blocks:
-    """The square part of a frame's maps in which each of B objects is looked for.
+    """Square crops of a frame's feature maps: one search area for each of B objects.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ NEGATIVE, POSITIVE, BOX_START, BOX_END = 0, 1, 2, 3
 
 
 class PromptEncoder(nn.Module):
-    """Sparse and dense codes of what a person gave.
+    """Encode the prompts of a user as sparse tokens and a dense map.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where checkpoints come from: the embedded file and the eight official ones.
+"""Registry of checkpoints: the embedded file and the eight official downloads.
 
 Official checkpoints are published under Apache-2.0 by the authors of the paper. A download is
 checked against its SHA-256 before it is used. What an interrupted download has fetched is kept as
@@ -250,7 +250,7 @@ def download(name: str, progress: Progress | None = None) -> Path:
             )
     except (requests.RequestException, ConnectionError) as error:
         raise ConnectionError(
-            f"could not download {name} ({type(error).__name__}). {downloader.what_is_kept()}"
+            f"could not download {name} ({type(error).__name__}). {downloader.kept_text()}"
             f"Check the connection, or fetch {info.url} by other means and put it into "
             f"{cache_dir()}"
         ) from error
@@ -291,7 +291,7 @@ class _ResumingDownloader:
         os.replace(self._part, output_file)
 
     def _receive(self, response: Response, size: int) -> None:
-        """Write what comes to the end of the part, or over it where all of the file comes."""
+        """Append the response to the partial file, or replace it if the whole file is sent."""
         begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         start = size if begins and int(begins[1]) == size else 0
         can_resume = begins is not None or response.headers.get("Accept-Ranges") == "bytes"
@@ -308,8 +308,8 @@ class _ResumingDownloader:
                 self._part.unlink(missing_ok=True)
             raise
 
-    def what_is_kept(self) -> str:
-        """Sentence on what the next download begins with; empty where nothing had come."""
+    def kept_text(self) -> str:
+        """Sentence that says where the next download begins; empty if nothing was received."""
         if self._part.is_file():
             megabytes = self._part.stat().st_size / 1e6
             return f"{megabytes:.1f} MB have come and are kept: the next download continues there. "
