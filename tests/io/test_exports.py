@@ -84,7 +84,7 @@ def test_the_shell_makes_the_folder_that_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-o", "a.tif"), "is what is read"),
+        (("-o", "a.tif"), "is the input"),
         (("-o", "b.tif"), "is there already"),
         (("-o", "c.xyz"), "stands for no format; expected one of .*; or say --format"),
         (("-o", "a.tif/c.tif"), "the folder a.tif cannot be made"),
@@ -101,7 +101,7 @@ def test_wrong_use_is_told(
     monkeypatch.chdir(tmp_path)
     for name in "ab":
         write_labels(tmp_path / f"{name}.tif", family().labels)
-    overwrite = ("--overwrite",) if message == "is what is read" else ()
+    overwrite = ("--overwrite",) if message == "is the input" else ()
     assert shell("export", "a.tif", *arguments, *overwrite) == 2
     assert re.search(message, capsys.readouterr().err)
 

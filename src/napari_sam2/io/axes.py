@@ -1,4 +1,4 @@
-"""From the axes of a file to those of a movie: (T, Y, X), or (T, Y, X, C) in colour."""
+"""Map the axes of a file to the axes of a movie: (T, Y, X), or (T, Y, X, C) in colour."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     shape : tuple of int
         Length of each axis.
     source : str
-        What is read, for messages.
+        Name of the file or array, for messages.
 
     Raises
     ------

@@ -71,7 +71,7 @@ _WRITERS: dict[str, Callable[[Path, TrackedLabels], None]] = {
 
 
 def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
-    """Open labels of any kind that we write, and those of others.
+    """Open labels in any format that we write, or that other programs write.
 
     Parameters
     ----------

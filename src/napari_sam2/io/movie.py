@@ -65,7 +65,7 @@ def lazy_stack(
     shape : (T, Y, X) or (T, Y, X, C)
     dtype : dtype
     """
-    import dask.array as da  # heavy, and of no use to who has only arrays in memory
+    import dask.array as da  # slow to import, and not needed for arrays in memory
 
     def read_block(block_id: tuple[int, ...]) -> NDArray[Any]:
         return read_frame(block_id[0])[np.newaxis]

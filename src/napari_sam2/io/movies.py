@@ -1,4 +1,4 @@
-"""Open a movie, whatever kind of file or folder it is."""
+"""Open a movie from any supported file or folder."""
 
 from __future__ import annotations
 

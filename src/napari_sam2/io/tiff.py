@@ -38,7 +38,7 @@ FileFormat = Literal["imagej", "ome"]
 
 @singledispatch
 def labels_of(labels: Any) -> tuple[ArrayLike, ImageScale | None]:
-    """An array of labels and its scale, by the type of what holds them.
+    """Array of labels and its scale, taken from an array or an `Annotation`.
 
     Arrays know no scale. `napari_sam2.io.project.saving` registers `Annotation`, so that writing an
     array does not load the network.
@@ -156,9 +156,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
 
 
 def is_own_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a TIFF file was written by `write_labels`; False for whatever is not a readable
-    TIFF.
-    """
+    """Whether a TIFF file was written by `write_labels`; False if it is no readable TIFF."""
     try:
         with opened_tiff(path) as tif:
             return own_axes(tif) is not None

@@ -25,7 +25,7 @@ PageReader = Callable[[int], NDArray[Any]]
 
 @contextmanager
 def opened_tiff(path: str | os.PathLike[str]) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF file; what is wrong with it is told as a ValueError.
+    """Open a TIFF file; errors of its format are raised as ValueError.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def _page_reader(series: tifffile.TiffPageSeries, movie: MovieAxes, source: str)
                 page_file.open()
             try:
                 image = page.asarray()
-            except Exception as error:  # each compression fails in a way of its own
+            except Exception as error:  # each codec raises other exceptions
                 raise ValueError(
                     f"frame {t} of {source} cannot be read, the file is damaged: {error}"
                 ) from error
@@ -140,7 +140,7 @@ def _in_plane(image: NDArray[Any], plane: tuple[int, ...], source: str) -> NDArr
 
 
 class _Complaints(logging.Handler):
-    """Keeps what tifffile has to say about a file instead of printing it."""
+    """Collects the log messages of tifffile about a file."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

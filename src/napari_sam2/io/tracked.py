@@ -1,4 +1,4 @@
-"""Labels of a movie with what is known of their objects: what exports write."""
+"""Labels of a movie with names, mothers and scale: the input of all exports."""
 
 from __future__ import annotations
 

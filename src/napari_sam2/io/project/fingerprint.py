@@ -1,4 +1,4 @@
-"""By what an image and a model are known again."""
+"""Fingerprints by which an image and a model are recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the files of a project to a document that goes on where it ended."""
+"""Read a project: restore the document from its files."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Loaded:
     pool : RecordPool
         Mask records by number.
     states : mapping of str to mapping of int to ObjectState
-        What each file of masks holds.
+        Content of each file of masks.
     deeds : tuple of Deed
-        What was done, until it was saved.
+        Deeds up to the last save.
     new_deeds : tuple of Deed
-        What was done since.
+        Deeds since the last save.
     history : History
         Where the reader of the journal stands.
     unsaved_since : float or None
@@ -162,7 +162,7 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
 
 
 def read_deeds(folder: Path, manifest: Manifest) -> tuple[Deed, ...]:
-    """All that was done to a project, with what is not saved yet.
+    """All deeds of a project, unsaved ones included.
 
     Raises
     ------
@@ -184,7 +184,7 @@ _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 def _assemble(
     tracker: Tracker, known: Properties, parts: Iterable[Mapping[int, ObjectState]]
 ) -> Annotation:
-    """The document as it was saved; its labels are composed anew."""
+    """Restore the saved document; its labels are composed from the masks."""
     length = tracker.shape[0]
     for object_id in known.tracked:
         tracker.restore(object_id, ObjectState())

@@ -1,4 +1,4 @@
-"""What is done with an `Annotation` and files from Python: save, load, and write its labels.
+"""Files of an `Annotation` in Python: save and load a project, and write the labels.
 
 Importing this module registers paths with `save_project` and `open_project`, those of movies with
 `as_frames`, and annotations with `labels_of`. The public name ``napari_sam2.Annotation`` does so.
@@ -77,7 +77,7 @@ def _subject(annotation: Annotation) -> Subject:
 
 
 def _past(annotation: Annotation) -> Iterator[Deed]:
-    """What a replay does in place of the steps before the first save, which were not recorded.
+    """Deeds that replace the steps before the first save, which were not recorded.
 
     It takes over the objects and computes their prompts, then tracks each frame that was tracked.
     """
