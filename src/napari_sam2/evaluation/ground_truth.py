@@ -1,4 +1,4 @@
-"""Labels of a movie, read one frame at a time: the truth, or what is compared with it."""
+"""Ground truth of a movie, and labels to compare with it, read one frame at a time."""
 
 from __future__ import annotations
 
@@ -82,20 +82,20 @@ class LabelledMovie:
         return np.where(np.isin(labels, wanted), labels, labels.dtype.type(0))
 
     def judged(self, t: int, labels: Labels) -> Labels:
-        """What of other labels of a frame counts.
+        """The labels of a result that count on a frame.
 
         Parameters
         ----------
         t : int
             Frame.
         labels : (Y, X) integers
-            What was found.
+            Labels of the result.
 
         Returns
         -------
         (Y, X) integers
             Without the objects that lie within the margin as a whole and on nothing of the truth:
-            the Cell Tracking Challenge does not label cells there, so nobody knows what is right.
+            the Cell Tracking Challenge does not label cells there, so that the truth is unknown.
         """
         if not self.margin:
             return labels
@@ -324,7 +324,7 @@ def _open_ground_truth(folder: Path, table: Path | None, length: int | None) -> 
 def _named(shapes: Labels, markers: Labels, t: int) -> Labels:
     """Shapes with the ids of the markers that lie in them; a shape without marker keeps none.
 
-    Such a shape gets an id of its own on this frame, far from those of the markers.
+    Such a shape gets a separate id on this frame, far from those of the markers.
     """
     table = overlap(markers, shapes)
     names = {}

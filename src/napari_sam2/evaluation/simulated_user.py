@@ -1,4 +1,4 @@
-"""A simulated person at work on one movie: clicks where the truth says, and keeps the scores."""
+"""Simulated user of an evaluation: clicks by the ground truth, and collects the scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 class ObjectTracker(Protocol):
-    """What is evaluated: `Tracker`, or anything else that takes the same prompts."""
+    """Interface of an evaluated tracker: `Tracker`, or a class that takes the same prompts."""
 
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
@@ -71,7 +71,7 @@ MovieLike = Frames | arrays.ArrayLike
 
 
 class SimulatedUser:
-    """A tracker, the truth, and what was done so far.
+    """A tracker, the ground truth, and the prompts and scores so far.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class SimulatedUser:
     movie : Frames or array_like
     truth : LabelledMovie
     prompt : PromptKind, optional
-        What objects will be pointed out with, to know whether the truth can do it.
+        Kind of the first prompts, to check that the ground truth allows it.
 
     Raises
     ------
