@@ -25,7 +25,7 @@ _TEXTURE_SIDE = 512  # pixels of a tile of texture, which repeats beyond
 
 @dataclass(frozen=True)
 class _Geometry:
-    """Where each pixel of one frame lies in its object.
+    """Position of each pixel of a frame in its object.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class _Background:
 
 @dataclass(frozen=True)
 class _Style:
-    """How the objects of a clip look; arrays have an entry for each object, the background first.
+    """Appearance of the objects of a clip; arrays have an entry per object, the background first.
 
     Attributes
     ----------
