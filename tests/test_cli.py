@@ -134,7 +134,7 @@ def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str)
         ((*TRACK, "--device", "abacus"), "abacus"),
         ((*TRACK[:-1], "labels.png"), "labels are written as .tif"),
         ((*TRACK[:-1], "movie.tif/labels.tif"), "the folder movie.tif cannot be made"),
-        ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is what is read"),
+        ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is an input"),
         (("demo", "--output", "movie.tif"), "movie.tif is a file"),
         (("models", "download", "nope"), "there is no model 'nope' to download"),
         (("models", "verify", "cells"), "cells is in the package"),
