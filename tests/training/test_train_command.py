@@ -126,7 +126,7 @@ def test_loss_that_is_not_finite_is_told(run: Any, monkeypatch: pytest.MonkeyPat
     code, _, err = run()
     assert code == 1
     assert "training stopped: in step 0 these loss terms are not finite: loss_dice = " in err
-    assert "run.pt is as it was saved last" in err
+    assert "run.pt is in its last saved state" in err
 
 
 def test_mistake_in_the_recipe_leaves_no_folder(run: Any) -> None:

@@ -17,8 +17,8 @@ class UsageError(Exception):
 def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
     """Refuse to write over a folder or without `overwrite` over a file; make missing folders.
 
-    A command calls it as soon as it knows that the rest of its options is right: what it cannot
-    write, it says before the work.
+    A command calls it after the checks of its other options and before its work, so that an error
+    comes at once.
 
     Raises
     ------

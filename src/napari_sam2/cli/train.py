@@ -47,7 +47,7 @@ def train(
     """Train a network, or tune one on your own labelled images and movies."""
     folder = output or Path(f"{config.stem}-run")
     if folder.exists() and any(folder.iterdir()) and not resume:
-        raise UsageError(f"{folder} is not empty: add --resume to go on, or name another folder")
+        raise UsageError(f"{folder} is not empty: add --resume to continue, or name another folder")
 
     from napari_sam2.cli.tracking_run import progress_bar
     from napari_sam2.training import loop
@@ -125,7 +125,7 @@ def _device(name: str) -> str:
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Event]:
-    """Ctrl+C sets the event, so that the step at hand is finished; a second one breaks off."""
+    """Ctrl+C sets the event, so that the current step is finished; a second one stops at once."""
     interrupted = Event()
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -144,7 +144,7 @@ def _last_checkpoint(folder: Path) -> str:
     from napari_sam2.training.checkpoints import CHECKPOINT
 
     path = folder / CHECKPOINT
-    return f"{path} is as it was saved last" if path.exists() else "nothing had been saved yet"
+    return f"{path} is in its last saved state" if path.exists() else "nothing was saved yet"
 
 
 def _say_what_is_there(run: TrainingRun, recipe: Recipe, folder: Path) -> None:

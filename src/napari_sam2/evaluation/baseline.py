@@ -1,6 +1,6 @@
 """A classical tracker to compare with: threshold, watershed, and links by overlap.
 
-It takes the prompts that the network takes and does with them what can be done without learning.
+It takes the prompts that the network takes, and tracks by them without learning.
 Regions are made with scikit-image and linked with laptrack.
 """
 
@@ -57,7 +57,7 @@ class ClassicalTracker:
     """Takes the same prompts as `Tracker`.
 
     The look of a cell (bright, dark, or rough on a smooth ground, and how much so) is taken from
-    the prompts: it is what gives the best regions there. Regions of each frame come from a
+    the prompts: the one with the best regions there is chosen. Regions of each frame come from a
     threshold and a watershed of the distances inside. An object is the region that overlaps most
     with where it was last; while no region does, it is not there.
 

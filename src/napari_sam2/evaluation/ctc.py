@@ -1,7 +1,7 @@
 """Detection, segmentation and tracking measures of the Cell Tracking Challenge.
 
-The measures themselves are those of py-ctcmetrics; here frames become what it counts on, one at a
-time.
+The measures themselves are those of py-ctcmetrics; this module converts frames to its
+input, one at a time.
 """
 
 from __future__ import annotations

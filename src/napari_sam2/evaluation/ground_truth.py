@@ -123,7 +123,7 @@ class LabelledMovie:
         )
 
     def thinned(self, count: int, seed: int = 0) -> LabelledMovie:
-        """Some objects only, drawn by lot; all where there are not so many.
+        """Choose some objects at random, or all if there are fewer.
 
         Raises
         ------
@@ -160,7 +160,7 @@ def label_movie(
     annotated : iterable of int, optional
         Frames that were labelled. Default: those that hold an object.
     tracks : iterable of Track
-        Whose daughter an object is; what else they say is in the labels.
+        Mothers of the objects; their frames are taken from the labels.
     is_markers : bool
     name : str
         For messages.
@@ -212,7 +212,7 @@ def open_labels(
     path : path
         A TIFF file, a folder of images, or a folder of the Cell Tracking Challenge: a result
         (``mask000.tif``, ``res_track.txt``), markers (``man_track000.tif``, ``man_track.txt``),
-        segmented frames (``man_seg000.tif``), or what holds the folders ``TRA`` and ``SEG``.
+        segmented frames (``man_seg000.tif``), or the folder that holds ``TRA`` and ``SEG``.
     tracks : path, optional
         Table of tracks, for the mothers of daughters. Default: the one in the folder, if any.
     is_markers : bool
@@ -227,7 +227,7 @@ def open_labels(
     FileNotFoundError
         If there is nothing at `path`.
     ValueError, TypeError
-        If it holds no labels, with what was found; if an object has pixels on a frame on which
+        If it holds no labels; if an object has pixels on a frame on which
         the table does not have it.
 
     Warns

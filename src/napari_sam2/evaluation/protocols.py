@@ -55,7 +55,7 @@ def image(
     Parameters
     ----------
     model : Sam2 or callable
-        A network, or what makes a tracker for `Frames`.
+        A network, or a function that makes a tracker for `Frames`.
     movie : Frames or array_like
         (T, Y, X) or another stack that `Frames` takes.
     truth : LabelledMovie

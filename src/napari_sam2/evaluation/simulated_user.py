@@ -76,7 +76,7 @@ class SimulatedUser:
     Parameters
     ----------
     model : Sam2 or callable
-        A network, or what makes a tracker for `Frames`.
+        A network, or a function that makes a tracker for `Frames`.
     movie : Frames or array_like
     truth : LabelledMovie
     prompt : PromptKind, optional

@@ -80,7 +80,7 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     if "C" in found:
         raise ValueError(
             f"{source} has {found['C']} channels; save the one to track "
-            "as a movie (T, Y, X) of its own"
+            "as a separate movie (T, Y, X)"
         )
     stacking = [axis for axis in found if axis not in "YX"]
     if len(stacking) > 1:

@@ -35,7 +35,7 @@ _LARGEST_ID = np.iinfo(np.uint16).max
 def write_ctc(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
     """Write labels as a result of the Cell Tracking Challenge.
 
-    Ids stay as they are, but for what the rules of the challenge do not allow: an object that was
+    Ids stay as they are, unless the rules of the challenge do not allow it: an object that was
     away for some frames, or still exists after its division, is a new track from then on, the
     daughter of the old one; when an id is above 65535, all tracks are numbered from 1. A link to a
     mother without a mask before its daughter is left out.

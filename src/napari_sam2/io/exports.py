@@ -83,7 +83,7 @@ def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
     FileNotFoundError
         If there is nothing at `path`.
     ValueError, TypeError
-        If it holds no labels; the message says what was found.
+        If it holds no labels; the message names the content that was found.
     """
     place = Path(path)
     if not place.exists():

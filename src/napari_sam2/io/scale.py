@@ -135,7 +135,7 @@ class ImageScale:
         return "ZYX" if self.is_depth else "TYX"
 
     def completed_by(self, other: ImageScale) -> ImageScale:
-        """Fill in what is not known from another scale of the same image.
+        """Fill in unknown values from another scale of the same image.
 
         A pixel size without a unit gets the unit of `other` where the numbers are the same.
         """
@@ -208,7 +208,7 @@ def length_unit(name: str) -> str:
 
 
 def known_length_unit(name: object) -> str | None:
-    """As `length_unit`, with None for what a foreign file may hold instead of a unit."""
+    """As `length_unit`; None if a file of another program holds no unit."""
     return _UNITS.get(name.strip().lower()) if isinstance(name, str) else None
 
 

@@ -18,7 +18,7 @@ from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.axes import MovieAxes, resolve_axes
 from napari_sam2.io.movie import lazy_stack
 
-# what tifffile says when the chain of pages leads out of the file
+# message of tifffile if the chain of pages leads out of the file
 _CUT_CHAIN = ("invalid page offset", "invalid offset to page", "corrupted tag list of page")
 PageReader = Callable[[int], NDArray[Any]]
 

@@ -119,7 +119,7 @@ class TrackedLabels:
         return (self.frame(t) for t in range(self.shape[0]))
 
     def images(self, t: int) -> dict[str, NDArray[Any]]:
-        """(Y, X) grey image of every channel on a frame; colours are channels of their own."""
+        """(Y, X) grey image of every channel on a frame; each colour is a channel."""
         found: dict[str, NDArray[Any]] = {}
         for name, images in self.channels.items():
             image = np.asarray(images[t] if len(self.labels.shape) == 3 else images)

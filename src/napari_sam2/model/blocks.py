@@ -41,7 +41,7 @@ class Blocks:
         return torch.stack([x[:, r, c] for x, r, c in zip(maps, rows, columns, strict=True)])
 
     def paste(self, parts: Tensor, fill: float) -> Tensor:
-        """(B, C, k side, k side) -> (B, C, k size, k size) with `fill` round about."""
+        """(B, C, k side, k side) -> (B, C, k size, k size) with `fill` around them."""
         scale = parts.shape[-1] // self.side
         full = parts.new_full((*parts.shape[:2], scale * self.size, scale * self.size), fill)
         for x, part, rows, columns in zip(full, parts, *self._slices(scale), strict=True):

@@ -39,9 +39,9 @@ def load_model(
     precision : str
         `exact`, or `fast` for bfloat16 products on a CPU that has them.
     image_size : int, optional
-        Side of the input in pixels where it is not what the network was made for (1024 for the
-        official ones): 512 is several times faster and sees half the detail. Position tables are
-        interpolated.
+        Side of the input in pixels, if it is not the one that the network was trained for (1024 for
+        the official ones): 512 is several times faster and sees half the detail. Position tables
+        are interpolated.
     memory_reach : str
         `whole`, or `local` for memory attention and masks that are restricted to the neighbourhood
         of small objects.
@@ -116,7 +116,7 @@ def read_state(path: Path) -> StateDict:
     Parameters
     ----------
     path : Path
-        `.safetensors`, or what `torch.save` wrote: the state dict itself or under `model`.
+        `.safetensors`, or a file of `torch.save`: the state dict itself or under `model`.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def draw_prompts(
     stride : int
         Pixels of the network's input in one pixel of the picture.
     fades : bool
-        Whether what is raised fades outward (see `fade`).
+        Whether raised areas fade outward (see `fade`).
 
     Returns
     -------

@@ -225,7 +225,7 @@ def download(name: str, progress: Progress | None = None) -> Path:
     Raises
     ------
     ValueError
-        If the name is unknown or what came has another hash; the file is then gone.
+        If the name is unknown or the download has another hash; the file is then removed.
     ConnectionError
         If the source cannot be reached or breaks off; the message says whether the next download
         continues there.
@@ -258,7 +258,7 @@ def download(name: str, progress: Progress | None = None) -> Path:
 
 
 class _ResumingDownloader:
-    """Fetches a file over HTTP for pooch, and continues what an earlier download began.
+    """Fetches a file over HTTP for pooch, and continues an interrupted download.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random appearance: images drawn from label maps, far beyond what looks natural.
+"""Random appearance: images drawn from label maps, with a wider range than natural ones.
 
 A network that learns from drawn clips learns what drawn clips look like. Here shapes and motion
 stay those of the labels, and everything that a microscope decides (levels, texture, profile, rim,

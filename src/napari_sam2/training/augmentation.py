@@ -74,8 +74,8 @@ def drift_away(
 ) -> tuple[Images, Labels]:
     """A clip that drifts until an object has crossed the nearest border, wholly or nearly.
 
-    Past the border its last pixels go on, as they do in a window that reaches past the image; the
-    border may lie inside what was given.
+    Past the border its last pixels are repeated, as in a window that reaches past the image; the
+    border may lie inside the given images.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def drift_away(
 
 
 def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images:
-    """Blobs out of focus, with the soft texture of what lies above or below the plane.
+    """Blobs out of focus, with the soft texture of cells above or below the focal plane.
 
     Parameters
     ----------

@@ -61,8 +61,8 @@ class ClipDataset:
         ``labels/*.tif`` of the same names, each a still (Y, X) or a movie (T, Y, X), in colour or
         not, or ``raw.tif`` and ``labels.tif``, which are stacks of unrelated stills.
     shape : (int, int)
-        Size (Y, X) of what `draw` returns. Of a clip of another size a part is taken and brought
-        to it, so that a random object is 12 to 120 pixels across.
+        Size (Y, X) of the clips that `draw` returns. Of a clip of another size a part is taken
+        and resized, so that a random object is 12 to 120 pixels across.
 
     Raises
     ------

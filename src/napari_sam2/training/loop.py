@@ -190,7 +190,7 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[int, int], None] = lambda step, steps: None,
 ) -> None:
-    """Train until all steps are done, the time is up, or someone wants to stop.
+    """Train until all steps are done, the time is up, or `should_stop` says so.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class Outcome:
     losses : list of Terms
         One for each decoder pass on a frame on which an object is labelled.
     ious : dict of str to list of float
-        Mean IoU of the visible objects, by what the mask was made from.
+        Mean IoU of the visible objects, by the kind of input of the mask.
     features : FrameFeatures or None
         Of all frames of the batch, for the auxiliary loss.
     """

@@ -138,7 +138,7 @@ class ProjectFolder:
         ProjectError
             If something else is there, or another program works on it.
         OSError
-            If it cannot be written; what was there stays.
+            If it cannot be written; an existing folder stays.
         """
         is_new = make_room(path)
         lock = None
@@ -174,7 +174,7 @@ class ProjectFolder:
         make_tracker : callable
             Makes the empty tracker; see `napari_sam2.io.project.reading.make_tracker`.
         discard : bool
-            Leave out what was done since it was saved; that is moved aside.
+            Leave out the deeds since it was saved; they are moved aside.
 
         Raises
         ------
@@ -371,7 +371,7 @@ class ProjectFolder:
         self._lock.release()
 
     def leave(self) -> None:
-        """Release the folder as it was saved last; changes since then are moved aside."""
+        """Release the folder in its saved state; later changes are moved aside."""
         self.close()
         set_aside(self.path, read_manifest(self.path).journal)
 

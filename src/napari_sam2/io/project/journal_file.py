@@ -83,9 +83,9 @@ class JournalFile:
     Parameters
     ----------
     path : Path
-        Made if it is not there; what is torn at its end is cut off.
+        Made if it is missing; an incomplete piece at its end is cut off.
     end : int, optional
-        Where it ends in truth; what follows is cut off too.
+        Length that counts; the bytes after it are cut off, too.
 
     Raises
     ------

@@ -181,7 +181,7 @@ class Manifest(Part):
     chunks : tuple of Chunk
         Prompts and masks, by ranges of frames.
     history : str
-        File with what was done up to here.
+        File with the deeds up to this save.
     history_bytes : int
         How much of that file belongs to it.
     """
@@ -225,7 +225,7 @@ def read_manifest(folder: Path) -> Manifest:
     FileNotFoundError
         If there is none.
     ProjectError
-        If it is damaged or from a newer version; the message says what is wrong where.
+        If it is damaged or from a newer version; the message names the field.
     """
     path = folder / MANIFEST
     if not path.is_file():

@@ -32,7 +32,7 @@ class Loaded:
     Attributes
     ----------
     annotation : Annotation
-        The document, with what was done since it was saved.
+        The document, with the deeds since it was saved.
     manifest : Manifest
         As it was saved.
     pool : RecordPool
@@ -67,7 +67,7 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tr
     manifest : Manifest
         Of the project.
     model : Sam2
-        The network to go on with.
+        The network to continue with.
     data : array-like or Movie
         The image.
 
@@ -120,7 +120,7 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
     tracker : Tracker
         From `make_tracker`, still empty.
     unsaved : bool
-        Whether to do again what was done since it was saved.
+        Whether to repeat the deeds since it was saved.
 
     Raises
     ------

@@ -21,8 +21,8 @@ from napari_sam2.annotation.journal_entries import (
 class Slimmer:
     """Remembers the values that the journal holds already.
 
-    The group of a propagation is what its frames have written, and a group that was undone is one
-    that was recorded before, unless that was before the journal began.
+    The group of a propagation repeats what its frames have written, and a group that was undone
+    was recorded before, unless that was before the journal began.
 
     Parameters
     ----------

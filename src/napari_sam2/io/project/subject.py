@@ -36,7 +36,7 @@ class ImageOrigin:
     scale : ImageScale
         Its axes and sizes.
     has_user_contrast : bool
-        Whether a person set what the model sees as black and white.
+        Whether a user set the limits that the model sees as black and white.
     """
 
     name: str

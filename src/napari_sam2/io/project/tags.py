@@ -203,7 +203,7 @@ def kind_of(value: Any) -> Kind:
 def to_file(line: Line) -> Line:
     """A call or a deed with the names that files have for its method and its parameters.
 
-    A call that only a newer program knows stays as it was read.
+    A call that only a newer program knows is kept unchanged.
     """
     call = calls_by_method.get(line.name)
     if call is None:
