@@ -76,7 +76,7 @@ def test_run_that_is_there_is_not_written_over(run: Any) -> None:
     Path("tiny-run/run.pt").write_bytes(b"precious")
     code, _, err = run()
     assert code == 2
-    assert "tiny-run is not empty: add --resume to go on" in err
+    assert "tiny-run is not empty: add --resume to continue" in err
     assert Path("tiny-run/run.pt").read_bytes() == b"precious"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.document import open_project, save_project
@@ -126,7 +127,7 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
         movie = replace(found.movie, data=found.data)
     if isinstance(movie, Movie):
         return make_tracker(manifest, model, movie)
-    pixels = movie.data if isinstance(movie, Frames) else movie
+    pixels = movie.data if isinstance(movie, Frames) else cast("ArrayLike", movie)
     return make_tracker(manifest, model, pixels)
 
 
