@@ -42,6 +42,11 @@ class AnnotatedObject:
     birth: int | None = None
     end: int | None = None
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person rejected the object: exports leave it out."""
+        return self.status is Status.REJECTED
+
     def span(self, length: int) -> range | None:
         """Frames of a stack on which it may have a mask; None if there is no limit."""
         if self.birth is None and self.end is None:

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
+
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
@@ -33,22 +35,6 @@ class FrameOutOfReach(OSError):
     def __init__(self, t: int, reason: str) -> None:
         super().__init__(reason)
         self.t = t
-
-
-class ArrayLike(Protocol):
-    """Interface of a stack: arrays of numpy, memory maps, dask and zarr have it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        ...
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the pixels."""
-        ...
-
-    def __getitem__(self, key: Any) -> Any: ...
 
 
 class OpenedMovie(Protocol):

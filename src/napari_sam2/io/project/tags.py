@@ -1,4 +1,4 @@
-"""The names by which files of a project know our classes, their fields and our calls.
+"""Tags in the files of a project: stable names of classes, fields and calls.
 
 A file never holds the name of a class, a field or a method, but the tag that stands here. Tags
 stay as they are for ever, because users have files with them. So after a rename, change what stands
@@ -69,7 +69,7 @@ class Kind:
     Attributes
     ----------
     tag : str
-        What files call it.
+        Tag in files.
     cls : type
         The dataclass.
     fields : mapping of str to str
@@ -88,7 +88,7 @@ class Call:
     Attributes
     ----------
     tag : str
-        What files call it.
+        Tag in files.
     method : callable
         The method.
     parameters : mapping of str to str
@@ -121,12 +121,12 @@ KINDS: Final = (
     Kind("Redone", Redone),
     Kind("TookOver", ModelChanged),
     Kind("Undone", Undone),
-    # what a file holds as a whole
+    # content of whole files
     Kind("Batch", Batch),
     Kind("Deed", Deed),
     Kind("Masks", Masks),
     Kind("Properties", Properties),
-    # what the others are made of
+    # parts of the others
     Kind("AnnotatedObject", AnnotatedObject),
     Kind("MaskRecord", MaskRecord),
     Kind("ObjectState", ObjectState),
@@ -209,7 +209,7 @@ def kind_of(value: Any) -> Kind:
 def to_file(line: Line) -> Line:
     """A call or a deed with the names that files have for its method and its parameters.
 
-    A call that only a newer program knows stays as it was read.
+    A call that only a newer program knows is kept unchanged.
     """
     call = calls_by_method.get(line.name)
     if call is None:

@@ -10,6 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2.io.tracked import left_out_text
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.layers.image_layers import ImageLayers
 from napari_sam2.plugin.layers.source_image import (
@@ -602,7 +603,8 @@ class Controller(QObject):
         if report.error is not None:
             show_error(f"the result was not written to {report.path}: {report.error}")
         else:
-            show_info(f"{report.path.name} written to {report.path.parent}")
+            rest = f"; {left_out_text(report.left_out)}" if report.left_out else ""
+            show_info(f"{report.path.name} written to {report.path.parent}{rest}")
 
     def _take_image_report(self, image_state: ImageState, report: ImageReport) -> None:
         problem = report.state.problem if isinstance(report, SavingChanged) else None
