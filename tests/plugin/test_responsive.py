@@ -60,7 +60,7 @@ def test_clicks_and_keys_return_at_once(desk):
         desk.controller.next_object,
         desk.controller.tracking.start,
         desk.controller.tracking.cancel,
-        desk.controller.undo,
+        desk.controller.review.undo,
         desk.controller.clear_frame,
     ):
         start = time.perf_counter()

@@ -74,7 +74,10 @@ class SamPanel(QWidget):
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
         self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
-            {"Control-Z": self.controller.undo, "Control-Shift-Z": self.controller.redo},
+            {
+                "Control-Z": self.controller.review.undo,
+                "Control-Shift-Z": self.controller.review.redo,
+            },
             takes_all=True,
         )
         self._help_key = QShortcut(QKeySequence("?"), self)
@@ -127,8 +130,8 @@ class SamPanel(QWidget):
         self.import_box.asked.connect(self.label_import.import_labels)
         self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
-        self.document.undo_asked.connect(controller.undo)
-        self.document.redo_asked.connect(controller.redo)
+        self.document.undo_asked.connect(controller.review.undo)
+        self.document.redo_asked.connect(controller.review.redo)
         self.document.export_asked.connect(self._export)
         self.status.action_asked.connect(self._act)
         self.status.help_asked.connect(self.show_keys)

@@ -146,6 +146,7 @@ CALLS: Final = (
     Call("lock", Annotation.lock),
     Call("merge_objects", Annotation.merge_objects),
     Call("redo", Annotation.redo),
+    Call("remove_box", Annotation.remove_box),
     Call("remove_object", Annotation.remove_object),
     Call("remove_point", Annotation.remove_point),
     Call("rename_object", Annotation.rename_object),

@@ -10,6 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.layers.image_layers import ImageLayers
 from napari_sam2.plugin.layers.source_image import (
@@ -25,7 +26,6 @@ from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
     AddPoint,
     Answered,
-    ClearPrompts,
     CloseImage,
     DownloadEnded,
     Edit,
@@ -37,15 +37,12 @@ from napari_sam2.plugin.protocol.messages import (
     ModelLoaded,
     OpenImage,
     PaintLabels,
-    Redo,
-    RemoveObject,
+    PromptEdit,
     Report,
-    SetBox,
     SetOutline,
     Stroke,
     Track,
     TrackEnded,
-    Undo,
 )
 from napari_sam2.plugin.protocol.review_messages import NothingDoubtful, PlaceFound
 from napari_sam2.plugin.protocol.saving_messages import OpenImageFound, SavedListed, SavingChanged
@@ -433,51 +430,43 @@ class Controller(QObject):
     def clear_frame(self) -> None:
         """Take away what was given for the current object on the frame that is shown."""
         image_state, t = self.acting_place()
-        if image_state is not None:
-            self.on_edit(ClearPrompts(image_state.number, t, image_state.current_object))
+        if image_state is not None and image_state.has_outline(image_state.current_object):
+            arguments = {"t": t, "object_id": image_state.current_object}
+            self.on_edit(Edit(image_state.number, (Called("clear_prompts", arguments),)))
 
     def remove_object(self) -> None:
         """Delete the current object; another one becomes current."""
         image_state = self.image_state
         if image_state is not None and image_state.current_object in image_state.objects:
-            self._thread.send(RemoveObject(image_state.number, image_state.current_object))
+            self.review.remove([image_state.current_object])
             others = [other for other in image_state.objects if other != image_state.current_object]
             self.choose_object(others[-1] if others else image_state.next_object())
 
-    def undo(self) -> None:
-        """Take back the last change."""
-        if self.image_state is not None:
-            self._thread.send(Undo(self.image_state.number))
-
-    def redo(self) -> None:
-        """Do again what was taken back."""
-        if self.image_state is not None:
-            self._thread.send(Redo(self.image_state.number))
-
-    def on_edit(self, edit: Edit) -> None:
+    def on_edit(self, edit: Edit | PromptEdit) -> None:
         """What the user did on the layers, or by a key; the layers show it already."""
         image_state = self._image_states[edit.image]
         if (reason := self._reason_against(image_state, edit)) is not None:
             show_warning(reason)
             QTimer.singleShot(0, lambda: image_state.show(None))
             return
-        image_state.sent(edit)
+        image_state.sent(edit, edit.place)
         self._thread.send(edit)
         self.changed.emit()
 
-    def _reason_against(self, image_state: ImageState, edit: Edit) -> str | None:
+    def _reason_against(self, image_state: ImageState, edit: Edit | PromptEdit) -> str | None:
         """Why an edit cannot be made on the shown frame; None if it can."""
-        if not isinstance(edit, AddPoint | SetBox | SetOutline):
+        if not _is_drawn(edit):
             return None
         if not self._shows_one(image_state):
             return "frames are clicked one by one: go back to the 2D view of (y, x)"
         if (outside := image_state.outside_told(self.viewer.dims.point)) is not None:
             return outside
         is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
-        if is_exclude and not image_state.has_outline(edit.object_id):
+        _, object_id = edit.place
+        if is_exclude and not image_state.has_outline(object_id):
             how = "press T, then click" if image_state.sign == EXCLUDE else "left-click"
             return (
-                f"There is nothing to exclude yet: object {edit.object_id} has no outline. "
+                f"There is nothing to exclude yet: object {object_id} has no outline. "
                 f"First {how} the cell."
             )
         return None
@@ -488,7 +477,7 @@ class Controller(QObject):
 
     def ask(self, command: ImportLabels | PaintLabels) -> None:
         """Have something done that changes more than one prompt."""
-        self._image_states[command.image].asked()
+        self._image_states[command.image].sent(command)
         self._thread.send(command)
         self.changed.emit()
 
@@ -572,12 +561,8 @@ class Controller(QObject):
 
     def _take_answer(self, answer: Answered) -> None:
         command = answer.command
-        if isinstance(command, Edit) and command.image in self._image_states:
-            self._image_states[command.image].answered(command)
-        elif (
-            isinstance(command, ImportLabels | PaintLabels) and command.image in self._image_states
-        ):
-            self._image_states[command.image].ask_answered(command)
+        for image_state in self._image_states.values():
+            image_state.answered(command)
         for change in answer.changes:
             self._take(change)
         if isinstance(command, OpenImage) and command.image in self._image_states:
@@ -616,6 +601,13 @@ class Controller(QObject):
             show_info("no doubtful frame is left to review")
         elif isinstance(report, RunReport):
             self.tracking.take(report)
+
+
+def _is_drawn(edit: Edit | PromptEdit) -> bool:
+    """Whether an edit comes from a click or a shape on the canvas."""
+    if isinstance(edit, Edit):
+        return edit.calls[0].name == "add_box"
+    return isinstance(edit, AddPoint | SetOutline)
 
 
 def _is_change(answer: Answered) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,14 +16,13 @@ from napari_sam2.plugin.layers.source_image import (
 from napari_sam2.plugin.protocol.input_preview import InputShown
 from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
-    Edit,
+    Command,
     FrameChanged,
     HistoryChanged,
     ImageOpened,
     ImageReport,
     ImportAdvanced,
     ImportEnded,
-    ImportLabels,
     LabelsReady,
     ObjectsChanged,
     PaintLabels,
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.quality import Timeline
     from napari_sam2.plugin.layers.image_layers import ImageLayers
-    from napari_sam2.plugin.layers.point_prompts import Place
+    from napari_sam2.plugin.protocol.messages import Place
 
 
 @dataclass
@@ -150,13 +148,13 @@ class ImageState:
         self.saving = SavingState()
         self.unsaved_work: Path | None = None  # on this image, from before it was opened
         self._next_id = 1
-        self._pending: Counter[Place] = Counter()  # edits without an answer yet
+        # commands without an answer yet, and the only prompt that they change, if it is one
+        self._waiting: dict[Command, Place | None] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
         self.seen: InputShown | None = None  # what the network gets of the frame that is shown
-        self._asked = 0  # strokes of the brush and the like without an answer yet
         self._changed_frames: set[int] = set()
 
     @property
@@ -177,18 +175,23 @@ class ImageState:
     @property
     def is_waiting(self) -> bool:
         """Whether an edit has no answer yet."""
-        return bool(self._pending or self._asked)
+        return bool(self._waiting)
+
+    @property
+    def _held(self) -> set[Place]:
+        """Prompts that the layers show as the user left them, until the answer comes."""
+        return {place for place in self._waiting.values() if place is not None}
 
     @property
     def object_ids(self) -> list[int]:
         """Objects to choose from: those of the document, and the one the next click makes."""
-        asked_for = {object_id for _, object_id in self._pending}
+        asked_for = {object_id for _, object_id in self._held}
         return sorted({*self.objects, *asked_for, self.current_object})
 
     def has_prompts(self, object_id: int | None = None) -> bool:
         """Whether anything was given, at all or for one object."""
-        places = {*self.prompts, *self._pending}
-        is_painted = object_id is None and self._asked > 0
+        places = {*self.prompts, *self._held}
+        is_painted = object_id is None and None in self._waiting.values()
         return is_painted or any(object_id in (None, other) for _, other in places)
 
     def has_outline(self, object_id: int) -> bool:
@@ -254,23 +257,15 @@ class ImageState:
 
     # Edits on their way
 
-    def sent(self, edit: Edit) -> None:
-        """Keep what the user did on the layers until its answer comes."""
-        self._pending[edit.t, edit.object_id] += 1
+    def sent(self, command: Command, place: Place | None = None) -> None:
+        """Note a command that changes prompts: the only one at `place`, or any of them."""
+        self._waiting[command] = place
 
-    def answered(self, edit: Edit) -> None:
-        """The answer to an edit has come."""
-        self._pending[edit.t, edit.object_id] -= 1
-        self._pending += Counter()  # drops places with nothing pending
-        self.is_tracked = False
-
-    def asked(self) -> None:
-        """Something that changes more than one prompt is on its way."""
-        self._asked += 1
-
-    def ask_answered(self, command: ImportLabels | PaintLabels) -> None:
-        """It was done, or refused."""
-        self._asked -= 1
+    def answered(self, command: Command) -> None:
+        """Note that a command was carried out or refused."""
+        if command not in self._waiting:
+            return
+        del self._waiting[command]
         self.is_tracked = False
         if isinstance(command, PaintLabels):  # the layer shows what the document says of it
             self._changed_frames.update(stroke.t for stroke in command.strokes)
@@ -340,7 +335,7 @@ class ImageState:
 
     def show(self, shown_frame: int | None) -> None:
         """Bring the layers in line with what was reported; all frames are shown if None."""
-        self.layers.show_prompts(self.prompts, set(self._pending))
+        self.layers.show_prompts(self.prompts, self._held)
         self.layers.hide(self.hidden, self.object_ids)
         if self._changed_frames and (shown_frame is None or shown_frame in self._changed_frames):
             self.layers.refresh()
