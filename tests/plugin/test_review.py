@@ -54,7 +54,7 @@ def test_table_counts_frames_and_prompts(tracked):
 def test_click_in_a_lane_goes_to_frame_and_object(tracked):
     lanes(tracked).view.jumped.emit(5, 1)
     wait(tracked, lambda: tracked.panel.review.table.selected() == [1])
-    assert tracked.controller.frame == 5
+    assert tracked.controller.view.frame == 5
     assert tracked.image_state.current_object == 1
     assert tracked.labels.selected_label == 1
 
@@ -143,11 +143,11 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
     box = desk.panel.review.box
     wait(desk, lambda: desk.image_state.review_progress[1] > 0)
     (box.next if key == "]" else box.previous).click()
-    wait(desk, lambda: desk.controller.frame == 4)
+    wait(desk, lambda: desk.controller.view.frame == 4)
     assert box.progress.format().startswith("0 of")
     for _ in range(desk.image_state.review_progress[1]):
         desk.press(Qt.Key.Key_C)
-        desk.qtbot.waitUntil(lambda: desk.image_state.is_accepted(desk.controller.frame))
+        desk.qtbot.waitUntil(lambda: desk.image_state.is_accepted(desk.controller.view.frame))
         desk.press(Qt.Key.Key_BracketRight)
         desk.qtbot.wait(20)
     done, doubtful = desk.image_state.review_progress

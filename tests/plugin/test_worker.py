@@ -146,8 +146,9 @@ def test_only_calls_that_may_change_tracked_masks_end_tracking(talk, gate, call,
     talk.open()
     talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
     talk.ask(m.Track(1))
+    talk.thread.send(m.Edit(1, (call,)))
     gate.let_pass()
-    answer = talk.ask(m.Edit(1, (call,)))
+    answer = talk.next(m.Answered)
     assert answer.error is None
     assert any(isinstance(change, m.TrackEnded) for change in answer.changes) is is_ended
 

@@ -426,7 +426,7 @@ class DownloadEnded(Report):
 
 
 @dataclass(frozen=True, eq=False)
-class ExportEnded(ImageReport):
+class ExportEnded(Report):
     """Labels were written to a file, or why they were not."""
 
     path: Path

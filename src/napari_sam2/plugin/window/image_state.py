@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam2.plugin.layers.source_image import (
     data_of,
@@ -274,34 +274,37 @@ class ImageState:
 
     def take(self, report: ImageReport) -> None:
         """Note what was reported; `show` puts it on the layers."""
-        if isinstance(report, ImageOpened):
-            self.is_open = True
-            self.prompts.clear()
-            self.timelines.clear()
-            self.summaries.clear()
-            self.revision += 1
-        elif isinstance(report, LabelsReady):
-            self.layers.show_labels(report.labels)
-        elif isinstance(report, FrameChanged):
-            self._changed_frames.add(report.t)
-        elif isinstance(report, SavingChanged):
-            self.saving = report.state
-        elif isinstance(report, UnsavedWorkFound):
-            self.unsaved_work = report.path
-        elif isinstance(report, InputShown):
-            self.seen = report
-        elif isinstance(report, PromptShown):
-            self._take_prompt(report)
-        elif isinstance(report, ObjectsChanged):
-            self._take_objects(report)
-        elif isinstance(report, TimelineChanged):
-            self.timelines[report.object_id] = report.timeline
-            self.summaries[report.object_id] = summarise(report.timeline)
-            self.revision += 1
-        elif isinstance(report, HistoryChanged):
-            self.undo_text, self.redo_text = report.undo_text, report.redo_text
-        else:
-            self._take_run(report)
+        HANDLERS[type(report)](self, report)
+
+    def _take_opened(self, report: ImageOpened) -> None:
+        self.is_open = True
+        self.prompts.clear()
+        self.timelines.clear()
+        self.summaries.clear()
+        self.revision += 1
+
+    def _take_labels(self, report: LabelsReady) -> None:
+        self.layers.show_labels(report.labels)
+
+    def _take_frame(self, report: FrameChanged) -> None:
+        self._changed_frames.add(report.t)
+
+    def _take_saving(self, report: SavingChanged) -> None:
+        self.saving = report.state
+
+    def _take_unsaved(self, report: UnsavedWorkFound) -> None:
+        self.unsaved_work = report.path
+
+    def _take_input(self, report: InputShown) -> None:
+        self.seen = report
+
+    def _take_history(self, report: HistoryChanged) -> None:
+        self.undo_text, self.redo_text = report.undo_text, report.redo_text
+
+    def _take_timeline(self, report: TimelineChanged) -> None:
+        self.timelines[report.object_id] = report.timeline
+        self.summaries[report.object_id] = summarise(report.timeline)
+        self.revision += 1
 
     def _take_objects(self, report: ObjectsChanged) -> None:
         self.objects, self._next_id = report.objects, report.next_id
@@ -310,21 +313,24 @@ class ImageState:
         self.hidden &= self.objects.keys()
         self.revision += 1
 
-    def _take_run(self, report: ImageReport) -> None:
-        if isinstance(report, TrackStarted):
-            self.progress = RunProgress(report.total)
-        elif isinstance(report, TrackAdvanced) and self.progress is not None:
+    def _begin_tracking(self, report: TrackStarted) -> None:
+        self.progress = RunProgress(report.total)
+
+    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+        if self.progress is not None:
             self.progress.done = report.done
-        elif isinstance(report, ImportAdvanced):
-            if not self.is_importing:
-                self.progress = RunProgress(report.total, "import")
-            if self.progress is not None:
-                self.progress.done = report.done
-        elif isinstance(report, ImportEnded):
-            self.progress = None
-        elif isinstance(report, TrackEnded):
-            self.progress = None
-            self.is_tracked = report.done > 0
+
+    def _end_tracking(self, report: TrackEnded) -> None:
+        self.progress = None
+        self.is_tracked = report.done > 0
+
+    def _advance_import(self, report: ImportAdvanced) -> None:
+        if not self.is_importing:
+            self.progress = RunProgress(report.total, "import")
+        self._advance(report)
+
+    def _end_import(self, report: ImportEnded) -> None:
+        self.progress = None
 
     def _take_prompt(self, report: PromptShown) -> None:
         place = (report.t, report.object_id)
@@ -361,3 +367,22 @@ class ImageState:
         """Describe the image anew, with its contrast of now."""
         self.source = image_source(self.image)
         return self.source
+
+
+HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] = {
+    ImageOpened: ImageState._take_opened,
+    LabelsReady: ImageState._take_labels,
+    FrameChanged: ImageState._take_frame,
+    PromptShown: ImageState._take_prompt,
+    ObjectsChanged: ImageState._take_objects,
+    HistoryChanged: ImageState._take_history,
+    TimelineChanged: ImageState._take_timeline,
+    InputShown: ImageState._take_input,
+    SavingChanged: ImageState._take_saving,
+    UnsavedWorkFound: ImageState._take_unsaved,
+    TrackStarted: ImageState._begin_tracking,
+    TrackAdvanced: ImageState._advance,
+    TrackEnded: ImageState._end_tracking,
+    ImportAdvanced: ImageState._advance_import,
+    ImportEnded: ImageState._end_import,
+}

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
+
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.objects import Status
 from napari_sam2.plugin.protocol.messages import Edit
-from napari_sam2.plugin.protocol.review_messages import FindDoubtful
+from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.reports import Handlers
 
 
 class ReviewActions:
@@ -37,6 +40,9 @@ class ReviewActions:
         self._place = place
         self._acting_place = acting_place
         self._send = send
+        self.handlers: Handlers = {
+            NothingDoubtful: lambda report: show_info("no doubtful frame is left to review")
+        }
 
     def edit(self, name: str, /, **arguments: Any) -> None:
         """Call a method of the chosen image's annotation.
