@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.annotation.actions import Group, Touched
 from napari_sam2.annotation.events import AnnotationEvents
-from napari_sam2.annotation.journal import UNDO_BYTES, Journal, Listener, journaled
+from napari_sam2.annotation.journal import (
+    UNDO_BYTES,
+    Journal,
+    Listener,
+    is_callable_by_name,
+    journaled,
+)
 from napari_sam2.annotation.objects import AnnotatedObject
 from napari_sam2.annotation.propagation import OpenPropagation
 from napari_sam2.annotation.state import DocumentState
@@ -17,6 +23,7 @@ from napari_sam2.annotation.state import DocumentState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.tracking import Tracker
 
 
@@ -159,6 +166,33 @@ class Document:
             tell has happened. It must not raise.
         """
         self._journal.listener = listener
+
+    def call(self, called: Called) -> Any:
+        """Call a method that changes the document by its name.
+
+        Parameters
+        ----------
+        called : Called
+            Name of a journaled method, such as ``"add_box"``, and its arguments by their names.
+
+        Returns
+        -------
+        object
+            What the method returns.
+
+        Raises
+        ------
+        ValueError
+            If there is no journaled method of that name.
+        TypeError
+            If the arguments do not fit the method.
+        Exception
+            Whatever the method raises.
+        """
+        method = getattr(self, called.name, None)
+        if not is_callable_by_name(method):
+            raise ValueError(f"an annotation has no journaled method {called.name!r}")
+        return method(**called.arguments)
 
     # Making changes
 

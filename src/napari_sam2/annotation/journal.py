@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from napari_sam2.annotation.actions import Group, held_bytes
 from napari_sam2.annotation.journal_entries import (
@@ -19,6 +19,7 @@ from napari_sam2.annotation.journal_entries import (
     Undone,
 )
 
+_MARK = "is_callable_by_name"
 UNDO_BYTES = 2**30  # of the masks that undo and redo bring back
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -162,13 +163,27 @@ class Journaled(Protocol):
 Owner = TypeVar("Owner", bound=Journaled)
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def callable_by_name(method: Method) -> Method:
+    """Allow `Annotation.call` to call a method by its name; `journaled` does so, too."""
+    vars(method)[_MARK] = True
+    return method
+
+
+def is_callable_by_name(method: object) -> bool:
+    """Whether `Annotation.call` may call a method."""
+    return getattr(method, _MARK, False) is True
+
+
 def journaled(
     method: Callable[Concatenate[Owner, Parameters], Result],
 ) -> Callable[Concatenate[Owner, Parameters], Result]:
-    """Let the journal know of the calls of a method: those that change the document.
+    """Record each call of a method that changes the document as a `Called` entry.
 
-    Calls that raise, and those made from within another call, are not told. All that one call
-    leaves in the journal is told together.
+    A call that raises, or that another journaled method makes, is not recorded. The listener of the
+    journal gets all entries of one call together.
     """
     signature = inspect.signature(method)
 
@@ -186,4 +201,4 @@ def journaled(
                 self._journal.tell(Called(method.__name__, arguments))
         return result
 
-    return cast("Callable[Concatenate[Owner, Parameters], Result]", call)
+    return cast("Callable[Concatenate[Owner, Parameters], Result]", callable_by_name(call))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObject
-from napari_sam2.annotation.journal import journaled
+from napari_sam2.annotation.journal import callable_by_name, journaled
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.object_list import ObjectList
 from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
@@ -46,6 +46,7 @@ class LabelImport(ObjectList):
 
     on_progress: Callable[[int, int], None] | None = None
 
+    @callable_by_name
     def import_labels(
         self, labels: ArrayLike | StackOfLabels, t: int | None = None
     ) -> tuple[int, ...]:
