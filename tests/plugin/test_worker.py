@@ -114,7 +114,7 @@ def test_the_thread_survives_what_cannot_be_done(talk, command):
 
 def test_only_methods_that_change_an_annotation_can_be_called(talk):
     talk.open()
-    error = "an annotation cannot be changed by “save”"
+    error = "an annotation has no journaled method 'save'"
     assert talk.ask(edit(1, "save", path="elsewhere.sam2")).error == error
 
 

@@ -29,15 +29,6 @@ DURING_TRACKING: Final = frozenset(
 )
 
 
-def check_calls(edit: Edit) -> None:
-    """Raise a ValueError if an edit calls anything but a method that changes an annotation."""
-    from napari_sam2.io.project.tags import calls_by_method  # brings torch, which is here by now
-
-    for call in edit.calls:
-        if call.name not in calls_by_method:
-            raise ValueError(f"an annotation cannot be changed by “{call.name}”")
-
-
 def ends_tracking(edit: Edit) -> bool:
     """Whether tracking has to end before an edit is made."""
     return any(call.name not in DURING_TRACKING for call in edit.calls)
@@ -49,13 +40,14 @@ def make_calls(edit: Edit, annotation: Annotation) -> Iterator[PlaceFound]:
     Raises
     ------
     ValueError, TypeError
-        If a method refuses its arguments. All calls are taken back if the edit has a text.
+        If there is no such method, or it refuses its arguments. All calls are taken back if the
+        edit has a text.
     """
     group: AbstractContextManager[None] = (
         annotation.grouped(edit.text) if edit.text else nullcontext()
     )
     with group:
-        results = [getattr(annotation, call.name)(**call.arguments) for call in edit.calls]
+        results = [annotation.call(call) for call in edit.calls]
     for call, result in zip(edit.calls, results, strict=True):
         object_id = _new_object(result)
         if object_id is not None and "t" in call.arguments:

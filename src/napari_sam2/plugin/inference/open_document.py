@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.plugin.inference.edits import check_calls, ends_tracking, make_calls
+from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
@@ -187,7 +187,6 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: Edit) -> None:
-        check_calls(command)
         if ends_tracking(command):
             self.cancel()
         for place in make_calls(command, self.annotation):
