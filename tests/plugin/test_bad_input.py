@@ -72,7 +72,7 @@ def clicked(desk):
 def export_to(desk, path, monkeypatch):
     monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: path)
     desk.panel.document.export.click()
-    desk.qtbot.waitUntil(lambda: desk.controller.exporting is None)
+    desk.qtbot.waitUntil(lambda: not desk.controller.exporting.is_on)
 
 
 def test_an_export_into_a_missing_folder_is_told(clicked, notifications, monkeypatch, tmp_path):
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_old_file(clicked, notifications, monkeypatch, tm
 def test_giving_up_the_file_dialog_writes_nothing(clicked, monkeypatch):
     monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: None)
     clicked.panel.document.export.click()
-    assert clicked.controller.exporting is None
+    assert not clicked.controller.exporting.is_on
 
 
 def test_the_file_dialog_asks_before_it_overwrites(desk, monkeypatch):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.inference.open_document import OpenDocument
-from napari_sam2.plugin.protocol.messages import AddPoint, Failed, Track, TrackEnded, Undo
+from napari_sam2.plugin.protocol.messages import AddPoint, Edit, Failed, Track, TrackEnded
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import FrameOutOfReach
 
@@ -84,7 +85,7 @@ def test_a_change_in_between_lets_it_begin_anew(drive: Drive) -> None:
     drive.gone = {5}
     drive.track("forward")
     drive.gone.clear()
-    drive.document.perform(Undo(1))
+    drive.document.perform(Edit(1, (Called("undo", {}),)))
     drive.track("forward")
     assert drive.read == list(range(FRAMES))
 

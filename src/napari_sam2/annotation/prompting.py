@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
@@ -106,6 +107,33 @@ class Prompting:
         return self._change_prompt(
             "box around", t, object_id, lambda: tracker.add_box(t, object_id, box)
         )
+
+    @journaled
+    def remove_box(self, t: int, object_id: int) -> FrameResult | None:
+        """Remove the box of an object; its clicks and its painted mask stay.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+
+        Returns
+        -------
+        FrameResult or None
+            The new mask of this object on this frame, None if it has none any more.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or the frame has no prompt of it.
+        """
+        self._state.known(object_id)
+        prompt = self.prompt(t, object_id)
+        if prompt is None:
+            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+        return self.set_prompt(replace(prompt, box=None))
 
     @journaled
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:

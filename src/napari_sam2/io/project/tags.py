@@ -152,6 +152,7 @@ CALLS: Final = (
     Call("lock", Review.lock),
     Call("merge_objects", TrackEdits.merge_objects),
     Call("redo", History.redo),
+    Call("remove_box", Prompting.remove_box),
     Call("remove_object", ObjectList.remove_object),
     Call("remove_point", Prompting.remove_point),
     Call("rename_object", ObjectList.rename_object),

@@ -21,7 +21,7 @@ from napari_sam2.plugin.layers.point_prompts import PointPrompts
 from napari_sam2.plugin.layers.shape_prompts import ShapePrompts
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH, image_path, stack_shape
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS, REJECTED
-from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, Stroke
+from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, PromptEdit, Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,7 +46,7 @@ CLICK_RADIUS = 7.0  # of a point on the screen
 class Listener(Protocol):
     """Who hears what the user does on the layers."""
 
-    def on_edit(self, edit: Edit) -> None:
+    def on_edit(self, edit: Edit | PromptEdit) -> None:
         """A prompt was added, moved or removed."""
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
