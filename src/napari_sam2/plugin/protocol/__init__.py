@@ -1,1 +1,1 @@
-"""What crosses the border between the window and the inference thread."""
+"""Messages between the window and the inference thread."""

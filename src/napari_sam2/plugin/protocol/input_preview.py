@@ -1,4 +1,4 @@
-"""Ask for a preview of the network's input, and the answer."""
+"""Messages for the preview of the network's input: the request and the reply."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-SIDE = 192  # pixels of the thumbnail, also on screens with two to a point
+SIDE = 192  # side of the thumbnail in image pixels, also on high-density screens
 
 
 @dataclass(frozen=True, eq=False)
 class ShowInput(ImageCommand):
-    """Show what the network gets of a frame, for one object, if it is opened as `source` says."""
+    """Request a preview of the network's input on a frame for one object.
+
+    `source` holds the contrast limits to preview, which may differ from those in use.
+    """
 
     t: int
     object_id: int
@@ -28,16 +31,16 @@ class ShowInput(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class InputShown(ImageReport):
-    """What the network gets.
+    """The preview of the network's input.
 
     Parameters
     ----------
     t : int
         Frame.
     pixels : (SIDE, SIDE, 3) uint8
-        Thumbnail of the square input.
+        Thumbnail of the square input image.
     below, above : float
-        Share of the pixels that are darker than black and brighter than white.
+        Fractions of the pixels below the lower and above the upper contrast limit.
     """
 
     t: int

@@ -1,9 +1,9 @@
-"""What the window and the inference thread say to each other.
+"""Messages between the window and the inference thread: commands and reports.
 
-Commands go down, reports come back. Both are frozen values: nothing that changes is shared but the
-labels array, which only the inference thread writes and only the window shows. An image is named by
-the number that the window gave it. Coordinates are pixels of the image's data, (y, x), pixel
-centres at whole numbers.
+The window sends commands, and the inference thread returns reports. Both are frozen values. The
+labels array is the only mutable data that the threads share: the inference thread writes it and
+the window displays it. Images are identified by numbers that the window assigns. Coordinates are
+(y, x) in pixels of the image's data, with pixel centres at integers.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ INCLUDE, EXCLUDE = 1, 0
 
 @dataclass(frozen=True)
 class Outline:
-    """A drawn shape that stands for a mask.
+    """A drawn shape that defines a mask.
 
     Parameters
     ----------
     kind : str
-        Shape type of napari: "polygon", "ellipse", "path" or "rectangle" (a turned one).
+        Shape type of napari: "polygon", "ellipse", "path" or "rectangle" (rotated).
     vertices : tuple of (float, float)
-        (y, x); the four corners of its frame for an ellipse.
+        (y, x); for an ellipse, the four corners of its bounding rectangle.
     """
 
     kind: str
@@ -52,15 +52,15 @@ class ModelChoice:
     Parameters
     ----------
     name : str
-        What the engine loads.
+        Name by which the engine loads the model.
     title : str
-        What the user reads.
+        Name that the menu displays.
     state : str
         "embedded", "cached" or "missing".
     size_bytes : int, optional
-        Size of the download, if known.
+        Size of the download in bytes, if known.
     image_sizes : tuple of int
-        Input sizes to choose from, in pixels, the one it was made for first.
+        Available input sizes in pixels; the first is the size that the model was trained for.
     """
 
     name: str
@@ -75,19 +75,20 @@ class ModelChoice:
 
 @dataclass(frozen=True, eq=False)
 class Command:
-    """Something that the inference thread should do."""
+    """A request from the window to the inference thread."""
 
 
 @dataclass(frozen=True, eq=False)
 class ListEngine(Command):
-    """Say which devices and models there are."""
+    """Request the available devices and models."""
 
 
 @dataclass(frozen=True, eq=False)
 class LoadModel(Command):
-    """Load a model and hand every open image over to it.
+    """Load a model and move every open image to it.
 
-    `image_size` is the side of its input in pixels; None is the one it was made for.
+    `image_size` is the side of the model's input in pixels; None selects the size that it was
+    trained for.
     """
 
     name: str
@@ -97,7 +98,10 @@ class LoadModel(Command):
 
 @dataclass(frozen=True, eq=False)
 class SetMemoryReach(Command):
-    """Look for small objects near where they were, or everywhere, from the next frame on."""
+    """Search for small objects only near their last position, or in the whole image.
+
+    The setting takes effect on the next frame.
+    """
 
     is_local: bool
 
@@ -111,26 +115,26 @@ class ImageCommand(Command):
 
 @dataclass(frozen=True, eq=False)
 class OpenImage(ImageCommand):
-    """Make a document for an image, or hand the one there is over to another view of the image."""
+    """Create a document for an image, or move its document to another view of the image."""
 
     source: ImageSource
 
 
 @dataclass(frozen=True, eq=False)
 class CloseImage(ImageCommand):
-    """Forget the document of an image."""
+    """Close the document of an image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Edit(ImageCommand):
-    """Call methods of the annotation, one after the other, as the journal keeps them.
+    """Calls of annotation methods, made in order and recorded in the journal.
 
     Parameters
     ----------
     calls : tuple of Called
-        Methods that change the annotation, by name, and their arguments.
+        Names and arguments of annotation methods.
     text : str
-        Name of the undo step that all of them are together; empty if each of them is one.
+        Name of the undo step that groups all calls; if empty, each call is an undo step.
     """
 
     calls: tuple[Called, ...]
@@ -145,7 +149,7 @@ class Edit(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class PromptEdit(ImageCommand):
-    """A change of the prompt of one object on one frame that no single call can express."""
+    """A change of an object's prompt on one frame that takes more than one annotation call."""
 
     t: int
     object_id: int
@@ -158,7 +162,7 @@ class PromptEdit(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class AddPoint(PromptEdit):
-    """A click; `sign` is `INCLUDE` or `EXCLUDE`."""
+    """Add a clicked point; `sign` is `INCLUDE` or `EXCLUDE`."""
 
     position: Position
     sign: int = INCLUDE
@@ -166,37 +170,37 @@ class AddPoint(PromptEdit):
 
 @dataclass(frozen=True, eq=False)
 class RemovePoints(PromptEdit):
-    """Take points away, named by where they are."""
+    """Remove the points at some positions."""
 
     positions: tuple[Position, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class MovePoints(PromptEdit):
-    """Put points elsewhere on their frame: pairs of old and new position."""
+    """Move points within their frame, given as pairs of old and new positions."""
 
     moves: tuple[tuple[Position, Position], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class SetOutline(PromptEdit):
-    """Give a mask by its outline, or take it away with None."""
+    """Set a mask by its outline, or remove the mask if `outline` is None."""
 
     outline: Outline | None
 
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """Pixels of one frame that a brush has painted.
+    """Pixels that the brush painted on one frame.
 
     Parameters
     ----------
     t : int
         Frame.
     rows, columns : (N,) integers
-        Where.
+        Pixel indices.
     values : (N,) integers
-        Object ids; 0 is erased.
+        Object ids; 0 erases.
     """
 
     t: int
@@ -207,23 +211,23 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class PaintLabels(ImageCommand):
-    """Take what was painted into the labels as masks that the user gives."""
+    """Turn brush strokes into prompted masks."""
 
     strokes: tuple[Stroke, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class ImportLabels(ImageCommand):
-    """Make objects of labels that are there already; all frames if `t` is None.
+    """Import existing labels as objects.
 
     Parameters
     ----------
     source : LabelSource
-        Where they are found.
+        The labels.
     t : int or None
-        The frame.
+        Frame to import; None imports all frames.
     label : int or None
-        Take only this one.
+        The only label to import; None imports all labels.
     """
 
     source: LabelSource
@@ -233,9 +237,10 @@ class ImportLabels(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Track(ImageCommand):
-    """Carry objects to the other frames, in frames [start, stop); None is all that need it.
+    """Track objects through the frames [start, stop).
 
-    Each object stops before the first locked frame that it meets, if asked for.
+    If `object_ids` is None, every object that needs tracking is tracked. With `until_locked`, each
+    object stops before the first locked frame that it reaches.
     """
 
     direction: Direction = "both"
@@ -247,12 +252,12 @@ class Track(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Cancel(Command):
-    """Stop tracking; what is done stays."""
+    """Stop tracking; frames that are already tracked keep their labels."""
 
 
 @dataclass(frozen=True, eq=False)
 class LookAt(ImageCommand):
-    """The user looks at a frame: get it ready for a click when there is nothing else to do."""
+    """Report the displayed frame, so that idle time is used to encode it for the next click."""
 
     t: int
 
@@ -262,12 +267,12 @@ class LookAt(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Something that the inference thread has to tell."""
+    """A message from the inference thread to the window."""
 
 
 @dataclass(frozen=True, eq=False)
 class EngineListed(Report):
-    """Which devices and models there are."""
+    """The available devices and models."""
 
     devices: tuple[str, ...]
     models: tuple[ModelChoice, ...]
@@ -275,9 +280,10 @@ class EngineListed(Report):
 
 @dataclass(frozen=True, eq=False)
 class ModelLoaded(Report):
-    """A model is ready.
+    """A model is loaded.
 
-    `image_sizes` are those to choose from, the one it was made for first.
+    `image_sizes` are the available input sizes; the first is the size that the model was trained
+    for.
     """
 
     name: str
@@ -295,26 +301,26 @@ class ImageReport(Report):
 
 @dataclass(frozen=True, eq=False)
 class ImageOpened(ImageReport):
-    """The whole state of the document follows; what was known before is void."""
+    """A document was opened; its whole state follows and replaces all earlier reports."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelsReady(ImageReport):
-    """The array to show as labels, (T, Y, X): at the opening, and when it had to be replaced."""
+    """The labels array, (T, Y, X), sent when a document is opened or its array is replaced."""
 
     labels: NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class FrameChanged(ImageReport):
-    """Labels of a frame were written."""
+    """The labels of a frame changed."""
 
     t: int
 
 
 @dataclass(frozen=True, eq=False)
 class PromptShown(ImageReport):
-    """What the document holds as prompt of an object on a frame; None if nothing."""
+    """The prompt of an object on a frame; None if there is no prompt."""
 
     t: int
     object_id: int
@@ -324,7 +330,7 @@ class PromptShown(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class ObjectsChanged(ImageReport):
-    """The objects of the document, and the id that the next new one gets."""
+    """The objects of the document, and the id for the next new object."""
 
     objects: Mapping[int, AnnotatedObject]
     next_id: int
@@ -332,7 +338,7 @@ class ObjectsChanged(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class HistoryChanged(ImageReport):
-    """What undo and redo would take back or do again; None if there is nothing."""
+    """Names of the next undo and redo steps; None if there is no such step."""
 
     undo_text: str | None
     redo_text: str | None
@@ -340,14 +346,14 @@ class HistoryChanged(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class TrackStarted(ImageReport):
-    """Tracking begins; `total` steps are ahead."""
+    """Tracking started and will take `total` steps."""
 
     total: int
 
 
 @dataclass(frozen=True, eq=False)
 class TrackAdvanced(ImageReport):
-    """One more step of tracking is done, on frame `t`."""
+    """Tracking finished a step on frame `t`."""
 
     done: int
     t: int
@@ -355,7 +361,7 @@ class TrackAdvanced(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class TrackEnded(ImageReport):
-    """Tracking is over."""
+    """Tracking ended."""
 
     done: int
     total: int
@@ -364,7 +370,7 @@ class TrackEnded(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class ImportAdvanced(ImageReport):
-    """Labels of so many frames are imported, of so many in all; the first report has none."""
+    """An import of labels progressed: `done` of `total` frames, from 0 in the first report."""
 
     done: int
     total: int
@@ -372,7 +378,7 @@ class ImportAdvanced(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class ImportEnded(ImageReport):
-    """An import of labels is over, for whatever reason."""
+    """An import of labels finished, failed or was cancelled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -382,15 +388,15 @@ class Answered(Report):
     Parameters
     ----------
     command : Command
-        The very object that was sent.
+        The object that was sent, compared by identity.
     changes : tuple of Report
-        What it changed, to be shown at once.
+        Changes that the command made, for display.
     error : str, optional
-        Why it was refused, for the user; everything is then as before.
+        Reason for the refusal, for display; the command then changed nothing.
     details : str, optional
-        The traceback, for who mends it.
+        The traceback, for a bug report.
     notice : str, optional
-        What the user should know of it although nothing went wrong.
+        Information for the user about a command that did not fail.
     """
 
     command: Command
@@ -402,7 +408,7 @@ class Answered(Report):
 
 @dataclass(frozen=True, eq=False)
 class Failed(Report):
-    """Something that nobody waits for went wrong."""
+    """An error outside the commands, for example during tracking."""
 
     error: str
     details: str | None = None
@@ -410,7 +416,7 @@ class Failed(Report):
 
 @dataclass(frozen=True, eq=False)
 class DownloadAdvanced(Report):
-    """So many bytes of a model have come, of so many in all (0 if unknown)."""
+    """A model download progressed: `done` of `total` bytes; `total` is 0 if unknown."""
 
     name: str
     done: int
@@ -419,7 +425,7 @@ class DownloadAdvanced(Report):
 
 @dataclass(frozen=True, eq=False)
 class DownloadEnded(Report):
-    """A model has come, or why it has not."""
+    """A model download ended; `error` is the reason if it failed."""
 
     name: str
     error: str | None = None
@@ -427,7 +433,10 @@ class DownloadEnded(Report):
 
 @dataclass(frozen=True, eq=False)
 class ExportEnded(Report):
-    """Labels were written to a file without rejected objects, or why they were not."""
+    """An export ended; `error` is the reason if it failed.
+
+    `left_out` is the number of rejected objects, which are not exported.
+    """
 
     path: Path
     error: str | None = None

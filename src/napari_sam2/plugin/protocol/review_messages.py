@@ -1,4 +1,4 @@
-"""Messages of the review: the search for doubtful frames, and timelines."""
+"""Messages for the review: the search for doubtful frames, and timelines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FindDoubtful(ImageCommand):
-    """Find the next doubtful frame, counted from an object on a frame; None is the worst."""
+    """Find the next doubtful frame after a frame and object.
+
+    If `after` is None, the most doubtful frame is found.
+    """
 
     after: tuple[int, int] | None
     is_backward: bool = False
@@ -24,7 +27,7 @@ class FindDoubtful(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class TimelineChanged(ImageReport):
-    """What an object has on every frame."""
+    """The timeline of an object changed."""
 
     object_id: int
     timeline: Timeline
@@ -32,7 +35,7 @@ class TimelineChanged(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class PlaceFound(ImageReport):
-    """Where the user wants to look now: an object on a frame."""
+    """A frame and an object that the window should display."""
 
     t: int
     object_id: int
@@ -40,4 +43,4 @@ class PlaceFound(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class NothingDoubtful(ImageReport):
-    """Every doubtful frame has been accepted, or there was none."""
+    """No doubtful frame remains to be reviewed."""

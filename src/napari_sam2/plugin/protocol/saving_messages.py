@@ -1,4 +1,4 @@
-"""What the window and the inference thread say to each other of saving and opening."""
+"""Messages for saving and opening projects."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SavingState:
-    """What there is of a document on disk.
+    """State of a document on disk.
 
     Attributes
     ----------
     path : Path or None
-        Where the user saves it; None before the first time.
+        Folder to which the user saves; None before the first save.
     is_saved : bool
-        Whether all of it is there.
+        Whether all changes are saved in that folder.
     problem : str or None
-        Why changes are not kept for the case of a crash, if they are not.
+        Reason why changes cannot be recovered after a crash; None if they can.
     """
 
     path: Path | None = None
@@ -37,26 +37,26 @@ class SavingState:
 
 @dataclass(frozen=True, eq=False)
 class SaveDocument(ImageCommand):
-    """Save the document, at another place if one is given."""
+    """Save the document to `path`, or to its current folder if `path` is None."""
 
     path: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ListSaved(Command):
-    """Say what was not saved, and what was opened lately."""
+    """Request the unsaved work and the recently opened projects."""
 
 
 @dataclass(frozen=True, eq=False)
 class DiscardUnsaved(Command):
-    """Move work aside that was not saved."""
+    """Move unsaved work to the folder of discarded work."""
 
     path: Path
 
 
 @dataclass(frozen=True, eq=False)
 class FindOpenImage(Command):
-    """Say which of the images that are open belongs to saved work, by its content."""
+    """Find the open image that belongs to saved work, by its pixels."""
 
     path: Path
     sources: tuple[ImageSource, ...]
@@ -67,7 +67,7 @@ class FindOpenImage(Command):
 
 @dataclass(frozen=True, eq=False)
 class OpenImageFound(Report):
-    """Which of the sources of a `FindOpenImage` belongs to the work; None if there is none."""
+    """Index of the source in `FindOpenImage` that belongs to the work; None if none does."""
 
     path: Path
     index: int | None
@@ -75,21 +75,21 @@ class OpenImageFound(Report):
 
 @dataclass(frozen=True, eq=False)
 class UnsavedWorkFound(ImageReport):
-    """There is work on this image that was not saved."""
+    """Unsaved work on this image was found on disk."""
 
     path: Path
 
 
 @dataclass(frozen=True, eq=False)
 class SavingChanged(ImageReport):
-    """What there is of the document on disk has changed."""
+    """The state of the document on disk changed."""
 
     state: SavingState
 
 
 @dataclass(frozen=True, eq=False)
 class SavedListed(Report):
-    """Work that was not saved when its program ended, and what was opened lately."""
+    """Unsaved work of earlier program runs, and recently opened projects."""
 
     unsaved: tuple[Unsaved, ...]
     recent: tuple[Path, ...]

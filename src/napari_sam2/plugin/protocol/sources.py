@@ -1,4 +1,4 @@
-"""Where the pixels of an image, and the labels to import, are read from."""
+"""Sources of pixels and of labels for the inference thread."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ NOWHERE = -1
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:
-    """What the engine needs to know of an image layer.
+    """Data and metadata of an image layer that the engine needs.
 
     Parameters
     ----------
     data : array-like
-        (Y, X), (T, Y, X), or the same with 3 or 4 colours last; read one frame at a time by the
-        inference thread.
+        (Y, X) or (T, Y, X), or the same shapes with a last axis of 3 or 4 colours. The inference
+        thread reads it one frame at a time.
     rgb : bool
         Whether the last axis is colour.
     contrast_limits : (float, float), optional
-        Black and white as the user has set them; None leaves them to robust percentiles.
+        Contrast limits set by the user; None selects robust percentiles.
     name : str
-        As the user knows it.
+        Name of the layer.
     path : str, optional
-        The file that it came from.
+        File from which the image was opened.
     scale : ScaleSource, optional
-        What the layer tells of axes and scale, and the file that tells the rest.
+        Axes and scale of the layer, and the file from which missing values are read.
     project : str, optional
-        The project to go on with.
+        Project folder to open.
     """
 
     data: Any
@@ -49,19 +49,19 @@ class ImageSource:
 
 @dataclass(frozen=True, eq=False)
 class LabelSource:
-    """Where the labels of each pixel of a stack are found; nothing is read before it is asked for.
+    """Labels of a layer, mapped to the pixels of a stack and read on demand.
 
     Parameters
     ----------
     name : str
-        Of the layer.
+        Name of the layer.
     data : array-like
-        (Y', X') or (T', Y', X') integers; read one frame at a time.
+        (Y', X') or (T', Y', X') integers, read one frame at a time.
     frames : (T,) integers or None
-        Frame of `data` for each frame of the stack, -1 where there is none; None if `data` is a
-        single frame, which then suits any frame.
+        Frame of `data` for each frame of the stack, -1 where `data` has no frame; None if `data` is
+        a single frame, which is then used for every frame.
     rows, columns : (Y,) and (X,) integers
-        Row and column of `data` for each pixel of the stack, -1 outside.
+        Row and column of `data` for each row and column of the stack, -1 outside of `data`.
     """
 
     name: str
@@ -72,12 +72,12 @@ class LabelSource:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the labels of a frame."""
+        """Data type of the labels; uint8 for boolean data."""
         dtype = np.dtype(self.data.dtype)
         return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
     def read(self, t: int) -> NDArray[np.integer[Any]]:
-        """(Y, X) labels on frame `t` of the stack; 0 where the layer has nothing."""
+        """Read the (Y, X) labels of frame `t` of the stack; 0 outside of the layer."""
         if self.frames is None:
             plane = np.asarray(self.data[...])
             plane = plane.reshape(plane.shape[-2:])
@@ -94,16 +94,16 @@ class LabelSource:
 
 
 class LabelStack:
-    """Labels of a source as a (T, Y, X) array that is read one frame at a time.
+    """Array-like (T, Y, X) of the labels of a source, read one frame at a time.
 
     Parameters
     ----------
     source : LabelSource
-        Where the labels are found.
+        The labels.
     shape : (int, int, int)
         (T, Y, X) of the stack.
     label : int or None
-        The only label that is taken; None takes all.
+        The only label to keep; None keeps all labels.
     """
 
     def __init__(self, source: LabelSource, shape: tuple[int, int, int], label: int | None) -> None:
@@ -113,16 +113,16 @@ class LabelStack:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(T, Y, X) of the stack."""
+        """Shape of the stack, (T, Y, X)."""
         return self._shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the labels."""
+        """Data type of the labels."""
         return self._source.dtype
 
     def __getitem__(self, t: int) -> NDArray[np.integer[Any]]:
-        """(Y, X) labels of frame `t`."""
+        """Read the (Y, X) labels of frame `t`."""
         labels = self._source.read(t)
         if self._label is not None:
             labels[labels != self._label] = 0
