@@ -44,5 +44,5 @@ def test_one_label_is_imported_from_all_frames(document: OpenDocument) -> None:
 
 def test_a_movie_without_labels_is_refused(document: OpenDocument) -> None:
     _, source = lazy(np.zeros((FRAMES, SIDE, SIDE), np.uint8))
-    with pytest.raises(ValueError, match="has no labels there"):
+    with pytest.raises(ValueError, match="has no labels to import"):
         document.perform(ImportLabels(1, source, None))

@@ -128,4 +128,4 @@ def test_damaged_frames_are_named_at_the_end(drive: Drive, monkeypatch: pytest.M
     monkeypatch.setattr(drive.document.annotation, "propagate", damaged)
     drive.track("forward")
     (failed,) = [report for report in drive.told if isinstance(report, Failed)]
-    assert failed.error == "damaged frames were passed over: 2, 5"
+    assert failed.error == "damaged frames were skipped: 2, 5"

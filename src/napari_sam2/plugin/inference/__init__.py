@@ -1,1 +1,1 @@
-"""What runs in the inference thread only."""
+"""Code that runs only in the inference thread."""

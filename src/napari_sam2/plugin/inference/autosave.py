@@ -1,6 +1,6 @@
-"""The document of an image on disk: every change at once, and as a whole when the user saves.
+"""Autosave: record every change of a document on disk, and save the document on request.
 
-Everything here happens in the inference thread.
+All of this code runs in the inference thread.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ logger = logging.getLogger(__name__)
 
 
 class OtherModelError(ValueError):
-    """A project needs another model than the one that is loaded."""
+    """A project needs a model that is not loaded."""
 
     def __init__(self, model: ModelInfo) -> None:
         super().__init__(
-            f"this project was made with the model “{model}”: choose that one above, and "
-            "download it if it is not here yet"
+            f"this project was made with the model “{model}”: choose that model above, and "
+            "download it if it is missing"
         )
 
 
 class Autosave:
-    """Keeps the document of an image in a folder, from its first change on.
+    """Records the document of an image in a folder, starting with its first change.
 
-    Until the user saves, that is a folder among the data of the user.
+    Until the user saves the document, the folder lies in the data folder of the user's account.
 
     Parameters
     ----------
     tracker : Tracker
-        That of the annotation.
+        The tracker of the annotation.
     annotation : Annotation
         The document.
     source : ImageSource
@@ -60,11 +60,11 @@ class Autosave:
     Attributes
     ----------
     model_name : str
-        What the model was loaded by.
+        Name by which the model was loaded.
     target : Path or None
-        Where the user saves to.
+        Folder to which the user saves; None before the first save.
     on_change : callable or None
-        Gets the new `SavingState`.
+        Called with each new `SavingState`.
     """
 
     def __init__(self, tracker: Tracker, annotation: Annotation, source: ImageSource) -> None:
@@ -77,20 +77,20 @@ class Autosave:
         self._folder: ProjectFolder | None = None
         self._subject: Subject | None = None
         self._problem: str | None = None
-        self._missed: list[Deed] = []  # done while there was no folder for it
+        self._missed: list[Deed] = []  # changes made while no folder could be created
         self._told = self.state
         annotation.follow_journal(self._listen)
 
     @classmethod
     def reopen(cls, model: Sam2, source: ImageSource) -> tuple[Tracker, Autosave]:
-        """Go on with the project that a source names.
+        """Open the project of a source.
 
         Raises
         ------
         OtherModelError
-            If it was made with another model.
+            If the project was made with another model.
         ProjectError, OSError
-            If it cannot be opened.
+            If the project cannot be opened.
         """
         assert source.project is not None
         path = Path(source.project)
@@ -117,11 +117,11 @@ class Autosave:
         self._told = self.state
         return made[-1], self
 
-    # What the user knows
+    # State for display
 
     @property
     def state(self) -> SavingState:
-        """Where the document is, and whether all of it is saved there."""
+        """Where the user saves the document, and whether all changes are saved there."""
         folder = self._folder
         has_news = folder is not None and folder.unsaved_since is not None
         is_saved = self.target is not None and folder is not None and folder.path == self.target
@@ -133,7 +133,7 @@ class Autosave:
             if self.on_change is not None:
                 self.on_change(self.state)
 
-    # Every change
+    # Recording changes
 
     def _listen(self, entries: Sequence[Entry]) -> None:
         if self._folder is not None:
@@ -143,7 +143,7 @@ class Autosave:
         self._tell()
 
     def _begin(self, entries: Sequence[Entry]) -> None:
-        """Make a folder for the first change; where that fails, for all up to the next one."""
+        """Create the folder at the first change; after a failure, retry at the next change."""
         try:
             path = new_unsaved(self._source.name)
             if self._missed:
@@ -152,15 +152,15 @@ class Autosave:
             else:
                 folder = ProjectFolder.create(path, self.annotation, self._about(), news=entries)
         except (OSError, ValueError) as error:
-            logger.warning("there is no folder for the journal", exc_info=True)
+            logger.warning("the folder for the journal could not be created", exc_info=True)
             self._missed = self._missed or _deeds(entries)
-            self._problem = f"nothing can be kept for the case of a crash: {error}"
+            self._problem = f"changes cannot be recovered after a crash: {error}"
         else:
             self._problem = None
             self._take(folder)
 
     def _take(self, folder: ProjectFolder) -> None:
-        """Keep everything in this folder from now on."""
+        """Record all further changes in this folder."""
         self._folder = folder
         folder.on_problem = self._on_problem
         self.annotation.follow_journal(self._listen)
@@ -169,7 +169,7 @@ class Autosave:
         self._problem = problem
 
     def _about(self) -> Subject:
-        """Image and model; three frames are read the first time."""
+        """Describe the image and the model; the first call reads three frames."""
         if self._subject is None:
             source = self._source
             has_contrast = source.contrast_limits is not None
@@ -181,18 +181,19 @@ class Autosave:
     # Saving
 
     def save(self, path: Path | None = None) -> None:
-        """Save the document where it was saved last, or at another place.
+        """Save the document to `path`, or to its current folder if `path` is None.
 
         Raises
         ------
         ValueError
-            If it was not saved yet and no place is given, or something else is there.
+            If `path` is None and the document was never saved, or if `path` exists and is not a
+            project.
         OSError
-            If it cannot be written; what was there stays.
+            If the document cannot be written; an earlier save is left unchanged.
         """
         target = path or self.target
         if target is None:
-            raise ValueError("choose where to save")
+            raise ValueError("choose a folder to save in")
         if self._folder is not None and self._folder.path == target:
             self._folder.save()
         else:
@@ -210,7 +211,10 @@ class Autosave:
         self._take(folder)
 
     def _leave(self, folder: ProjectFolder) -> None:
-        """Let a folder go whose work is saved elsewhere: it is as it was saved last."""
+        """Close a folder after saving elsewhere; it keeps the state of its last save.
+
+        A folder of unsaved work is removed.
+        """
         if is_unsaved(folder.path):
             folder.remove()
         else:
@@ -219,14 +223,14 @@ class Autosave:
     # Ending
 
     def close(self) -> None:
-        """Let the folder go; what is not saved waits in it for the next time."""
+        """Close the folder; unsaved changes stay in it and can be recovered later."""
         self.annotation.follow_journal(None)
         if self._folder is not None:
             self._folder.close()
             self._folder = None
 
     def hand_over(self, successor: Autosave) -> None:
-        """Let another document of the same image take the place of this one."""
+        """Transfer the save folder to another document of the same image, and close this one."""
         successor.target = self.target
         folder, self._folder = self._folder, None
         self.annotation.follow_journal(None)
@@ -237,7 +241,7 @@ class Autosave:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything is kept yet."""
+        """Whether a folder records the changes."""
         return self._folder is not None
 
 

@@ -1,4 +1,4 @@
-"""Edits of the window, made on the annotation in the inference thread."""
+"""Apply edits from the window to the annotation, in the inference thread."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.plugin.protocol.messages import Edit
 
-# Calls that tracking survives. Any other call ends it first, because it may change masks, or remove
-# objects, that are being tracked.
+# Calls that may be made during tracking. Any other call stops tracking first, because it may change
+# masks or remove objects that are being tracked.
 DURING_TRACKING: Final = frozenset(
     {
         "accept",
@@ -30,18 +30,18 @@ DURING_TRACKING: Final = frozenset(
 
 
 def ends_tracking(edit: Edit) -> bool:
-    """Whether tracking has to end before an edit is made."""
+    """Whether tracking must stop before an edit."""
     return any(call.name not in DURING_TRACKING for call in edit.calls)
 
 
 def make_calls(edit: Edit, annotation: Annotation) -> Iterator[PlaceFound]:
-    """Make the calls of an edit; yields where the new objects are that they return.
+    """Make the calls of an edit, and yield the place of each new object that a call returns.
 
     Raises
     ------
     ValueError, TypeError
-        If there is no such method, or it refuses its arguments. All calls are taken back if the
-        edit has a text.
+        If a method does not exist or rejects its arguments. If the edit has a text, all its calls
+        are undone.
     """
     group: AbstractContextManager[None] = (
         annotation.grouped(edit.text) if edit.text else nullcontext()
@@ -55,6 +55,6 @@ def make_calls(edit: Edit, annotation: Annotation) -> Iterator[PlaceFound]:
 
 
 def _new_object(result: Any) -> int | None:
-    """The first object that a call has made, if it returns the objects that it has made."""
+    """Id of the first object that a call created; None if it returned no ids."""
     first = result[0] if isinstance(result, tuple) and result else result
     return first if isinstance(first, int) else None

@@ -1,7 +1,7 @@
-"""What the inference thread computes with, and who puts it together.
+"""Engine: creates the models, trackers and documents of the inference thread.
 
-The heavy imports happen inside the methods: they run in the inference thread, so that opening the
-widget costs nothing.
+Methods import heavy libraries when they are called, in the inference thread, so that the widget
+opens without delay.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model, the device it came to, its input size, and those to choose from, in pixels.
+    """A loaded model, its device, its input size and the available input sizes, in pixels.
 
-    The first of `image_sizes` is the one that the model was made for.
+    The first of `image_sizes` is the size that the model was trained for.
     """
 
     model: Any
@@ -40,7 +40,7 @@ class LoadedModel:
 
 @dataclass(frozen=True, eq=False)
 class OpenedImage:
-    """An image made ready: the document, the tracker that it drives, and what keeps it on disk."""
+    """An opened image: its document, its tracker, and the autosave of the document."""
 
     tracker: EncodingTracker
     annotation: Annotation
@@ -48,35 +48,35 @@ class OpenedImage:
 
 
 class EngineFactory(Protocol):
-    """Builds what the inference thread owns; all but `download` is called in that thread."""
+    """Creates models and documents; only `download` may be called outside the inference thread."""
 
     def begin(self) -> None:
-        """Set up the thread, once, before anything else."""
+        """Set up the inference thread; called once, before all other methods."""
 
     def devices(self) -> tuple[str, ...]:
-        """Names of the devices there are, beside "auto", which takes the first."""
+        """Names of the available devices; "auto" selects the first."""
 
     def models(self) -> tuple[ModelChoice, ...]:
-        """Models that can be chosen, the first by default."""
+        """Models that the user can choose; the first is the default."""
 
     def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
-        """Load a model for an input of this side in pixels; None is what it was made for."""
+        """Load a model; if `image_size` is None, with the input size that it was trained for."""
 
     def set_memory_reach(self, model: Any, is_local: bool) -> None:
-        """Let a model look for small objects near where they were only, or everywhere."""
+        """Search for small objects only near their last position, or in the whole image."""
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
-        """Make a document for an image, driven by a model."""
+        """Create a document for an image, with a tracker that uses the model."""
 
     def download(self, name: str, progress: Progress) -> None:
-        """Fetch a model; `progress` gets the bytes done and the bytes in all (0 if unknown)."""
+        """Download a model; `progress` is called with the bytes done and in total (0: unknown)."""
 
 
 class Sam2Engine:
-    """The engine that ships: our SAM 2 on torch."""
+    """The default engine: SAM 2 in PyTorch."""
 
     def begin(self) -> None:
-        """Load all that an image needs, and leave one core to the window: so it stays fluid."""
+        """Import the libraries, and leave one core to the window so that it stays responsive."""
         preload_torch()
         with uncollected():
             import torch
@@ -84,14 +84,14 @@ class Sam2Engine:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
     def devices(self) -> tuple[str, ...]:
-        """The devices that torch can use here."""
+        """Names of the devices that PyTorch can use."""
         import torch
 
         found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
         return (*(name for name, is_available in found if is_available), "cpu")
 
     def models(self) -> tuple[ModelChoice, ...]:
-        """The embedded model, then the official ones."""
+        """The built-in model, then the official models."""
         from napari_sam2.model import PRESETS, image_sizes
         from napari_sam2.model.registry import EMBEDDED, REGISTRY, checkpoint_state
 
@@ -103,7 +103,7 @@ class Sam2Engine:
         return (choice(EMBEDDED), *official)
 
     def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
-        """A named model or a checkpoint file."""
+        """Load a model by name or from a checkpoint file."""
         from napari_sam2.model import image_sizes, load_model
 
         model = load_model(name, device=device, image_size=image_size)
@@ -111,11 +111,11 @@ class Sam2Engine:
         return LoadedModel(model, str(model.device), config.image_size, image_sizes(config))
 
     def set_memory_reach(self, model: Any, is_local: bool) -> None:
-        """Trackers ask the model's configuration on every frame."""
+        """Set the search range in the model's configuration, which trackers read on each frame."""
         model.config = replace(model.config, memory_reach="local" if is_local else "whole")
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
-        """A tracker on the stack, and an empty annotation or the saved one that is asked for."""
+        """Create a tracker and an empty annotation, or open the project of the source."""
         from napari_sam2.annotation import Annotation
         from napari_sam2.plugin.inference.autosave import Autosave
         from napari_sam2.tracking import Frames, Tracker
@@ -130,20 +130,20 @@ class Sam2Engine:
         return OpenedImage(tracker, annotation, Autosave(tracker, annotation, source))
 
     def download(self, name: str, progress: Progress) -> None:
-        """Fetch an official checkpoint into the cache of the user."""
+        """Download an official checkpoint into the user's cache."""
         from napari_sam2.model.registry import download
 
         download(name, progress)
 
 
 def shipped_engine() -> Sam2Engine:
-    """The engine that ships; another thread brings its libraries into memory meanwhile."""
+    """Create the default engine, and preload its libraries in another thread."""
     threading.Thread(target=preload_torch, name="napari-sam2 preloading", daemon=True).start()
     return Sam2Engine()
 
 
 def title_of(name: str) -> str:
-    """Name of a model as the user reads it: "sam2.1_base_plus" becomes "SAM 2.1 base+"."""
+    """Display name of a model: "sam2.1_base_plus" becomes "SAM 2.1 base+"."""
     family, _, size = name.partition("_")
     if not size:
         return f"{name} (built in)"

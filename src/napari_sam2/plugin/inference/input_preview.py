@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> InputShown:
-    """Make the thumbnail, in the inference thread; `source` is how the document was opened."""
-    from napari_sam2.tracking import Frames  # loads torch, which the window does not wait for
+    """Create the thumbnail; `source` is the source with which the document was opened."""
+    from napari_sam2.tracking import Frames  # imports torch, so the window must not import it
 
     frames = tracker.frames
     if command.source.contrast_limits != source.contrast_limits:

@@ -60,14 +60,14 @@ logger = logging.getLogger(__name__)
 
 
 class ImportCancelledError(Exception):
-    """The user cancelled an import of labels; everything is as before."""
+    """The user cancelled an import of labels; no labels were imported."""
 
     def __init__(self) -> None:
         super().__init__("Import cancelled; no labels were imported.")
 
 
 class OpenDocument:
-    """The document of one image, its run, and what has to be told of them.
+    """The document of one image with its tracking run; performs commands and sends reports.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ class OpenDocument:
     source : ImageSource
         The image.
     opened : OpenedImage
-        Its tracker and annotation.
+        The tracker and the annotation of the image.
     report : callable
-        Gets every report, in the inference thread.
+        Called with every report, in the inference thread.
     outlines : mapping of bytes to Outline, optional
-        Drawn shapes by the digest of the mask that they became.
+        Drawn shapes by the digest of their mask.
     is_cancelled : callable
-        Whether the user wants an end of what takes long.
+        Returns whether the user cancelled the current command.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class OpenDocument:
         self.timelines = TimelineFeed(image, self.annotation, self._tell)
         self._connect()
 
-    # What is told
+    # Reports
 
     def _connect(self) -> None:
         events = self.annotation.events
@@ -121,7 +121,7 @@ class OpenDocument:
         events.connect(lambda _: self.timelines.mark())
 
     def everything(self) -> tuple[Report, ...]:
-        """The whole state, for a window that knows nothing yet; timelines come by themselves."""
+        """Reports of the whole state, for a new window; timelines are reported later."""
         self.timelines.forget()
         prompts = (self._prompt(prompt.t, prompt.object_id) for prompt in self.annotation.prompts())
         return (
@@ -135,7 +135,7 @@ class OpenDocument:
 
     @contextmanager
     def collecting(self) -> Iterator[list[Report]]:
-        """Keep what is reported inside the block, for one common answer."""
+        """Collect the reports that are made inside the block, for a single answer."""
         collected: list[Report] = []
         self._collected = collected
         try:
@@ -172,18 +172,18 @@ class OpenDocument:
     def _saving(self) -> tuple[Report, ...]:
         return () if self.autosave is None else (SavingChanged(self.image, self.autosave.state),)
 
-    # What is done
+    # Commands
 
     @singledispatchmethod
     def perform(self, command: ImageCommand) -> None:
-        """Carry a command out.
+        """Carry out a command.
 
         Raises
         ------
         ValueError
-            If it makes no sense for the image; everything is then as before.
+            If the command does not fit the image; the document is then unchanged.
         """
-        raise TypeError(f"a document does not know the command {type(command).__name__}")
+        raise TypeError(f"unknown command {type(command).__name__}")
 
     @perform.register
     def _(self, command: Edit) -> None:
@@ -197,7 +197,7 @@ class OpenDocument:
         t, object_id = command.t, command.object_id
         if command.sign == EXCLUDE and not self._is_visible(t, object_id):
             raise ValueError(
-                f"There is nothing to exclude: object {object_id} has no outline on frame {t}. "
+                f"There is nothing to exclude: cell {object_id} has no outline on frame {t}. "
                 "Click the cell with Include first."
             )
         self.annotation.add_points(t, object_id, [command.position], [command.sign])
@@ -243,17 +243,17 @@ class OpenDocument:
             self._adopt(command)
 
     def _adopt(self, command: ImportLabels) -> None:
-        """Import the labels of one frame, or of all frames, which are read one by one."""
+        """Import the labels of one frame, or of all frames, one frame at a time."""
         labels = LabelStack(command.source, self.annotation.shape, command.label)
         if command.t is None:
             imported = self.annotation.import_labels(labels)
         else:
             imported = self.annotation.import_labels(labels[command.t], command.t)
         if not imported:
-            raise ValueError(f"“{command.source.name}” has no labels there")
+            raise ValueError(f"“{command.source.name}” has no labels to import")
 
     def _import_all(self, command: ImportLabels) -> None:
-        """Import the labels of a whole movie, with progress, unless the user cancels it."""
+        """Import the labels of the whole movie and report the progress; the user may cancel."""
         frames = range(self.annotation.shape[0])
 
         def advance(done: int, total: int) -> None:
@@ -274,7 +274,7 @@ class OpenDocument:
     def _(self, command: ShowInput) -> None:
         try:
             seen = look(command, self.tracker, self.source)
-        except Exception:  # nobody asked for it: a click on that frame will tell
+        except Exception:  # the user did not request it; a click reports the error
             logger.info("the input on frame %d cannot be shown", command.t, exc_info=True)
         else:
             self._tell(seen)
@@ -290,15 +290,15 @@ class OpenDocument:
     @perform.register
     def _(self, command: SaveDocument) -> None:
         if self.autosave is None:
-            raise ValueError("annotations of this engine cannot be saved")
+            raise ValueError("annotations made with this engine cannot be saved")
         self.autosave.save(command.path)
 
     @perform.register
     def _(self, command: Track) -> None:
-        from napari_sam2.annotation.runs import TrackingRun  # brings torch, which is here by now
+        from napari_sam2.annotation.runs import TrackingRun  # imports torch, which is loaded by now
 
         if self._run is not None:
-            raise ValueError("tracking is already under way")
+            raise ValueError("tracking is already running")
         prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
         if not prompted:
             raise ValueError("nothing to track yet: click a cell first")
@@ -309,7 +309,7 @@ class OpenDocument:
             start, stop, command.direction, object_ids, until_locked=until_locked
         )
         where = (start, stop, command.direction, changed or object_ids)
-        only_changed = bool(changed)  # with nothing new to track, all of it is tracked again
+        only_changed = bool(changed)  # if nothing has changed, all frames are tracked again
         total = self.annotation.total_steps(
             *where, until_locked=until_locked, only_changed=only_changed
         )
@@ -326,24 +326,24 @@ class OpenDocument:
     def _existing_prompt(self, t: int, object_id: int) -> Prompt:
         prompt = self.annotation.prompt(t, object_id)
         if prompt is None:
-            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+            raise ValueError(f"cell {object_id} has no prompt on frame {t}")
         return prompt
 
     def _frames_of(self, command: Track) -> tuple[int, int]:
-        """First frame, and the one after the last, of those that are to be tracked."""
+        """The range [start, stop) of frames to track."""
         start = 0 if command.start is None else max(0, command.start)
         frames = self.annotation.shape[0]
         return start, frames if command.stop is None else min(frames, command.stop)
 
-    # The run
+    # Tracking
 
     @property
     def is_tracking(self) -> bool:
-        """Whether a run is on its way."""
+        """Whether a tracking run is in progress."""
         return self._run is not None
 
     def advance(self) -> None:
-        """Make one step of the run."""
+        """Track one more frame."""
         run = self._run
         assert run is not None
         result = run.advance()
@@ -353,24 +353,24 @@ class OpenDocument:
         self._tell(TrackAdvanced(self.image, run.done, result.t))
 
     def close(self) -> None:
-        """Stop, and leave what is not saved to the next time."""
+        """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
         self.cancel()
         if self.autosave is not None:
             self.autosave.close()
 
     def hand_over(self, successor: OpenDocument) -> None:
-        """Let another document of the same image take the place of this one on disk."""
+        """Transfer the save folder to another document of the same image."""
         if self.autosave is not None and successor.autosave is not None:
             self.autosave.hand_over(successor.autosave)
 
     def cancel(self) -> None:
-        """Stop the run, if there is one; what is done stays."""
+        """Stop tracking, if it is running; frames that are tracked keep their labels."""
         if self._run is not None:
             self._end("cancelled")
 
     def fail(self, error: Exception) -> str:
-        """Give up a run that raised, or pause it; returns what the user can do, if anything."""
-        from napari_sam2.tracking import FrameOutOfReach  # brings torch, which is here by now
+        """Stop or pause a run that raised; return advice to append to the error message."""
+        from napari_sam2.tracking import FrameOutOfReach  # imports torch, which is loaded by now
 
         if self._run is None:
             return ""
@@ -378,7 +378,7 @@ class OpenDocument:
             self._end("failed")
             return ""
         self._end("paused")
-        return f" · paused before frame {error.t}: press Track to go on from there"
+        return f" · paused before frame {error.t}: press Track to continue from there"
 
     def _end(self, reason: Any) -> None:
         run, self._run = self._run, None
@@ -387,13 +387,13 @@ class OpenDocument:
         self._tell(TrackEnded(self.image, run.done, run.total, reason))
         if run.damaged:
             frames = ", ".join(map(str, sorted(run.damaged)))
-            self._tell(Failed(f"damaged frames were passed over: {frames}"))
+            self._tell(Failed(f"damaged frames were skipped: {frames}"))
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:
-    """Which point of a prompt lies nearest to a position."""
+    """Index of the point of a prompt that is nearest to a position."""
     if not len(prompt.points):
-        raise ValueError(f"object {prompt.object_id} has no point on frame {prompt.t}")
+        raise ValueError(f"cell {prompt.object_id} has no point on frame {prompt.t}")
     distances = np.abs(np.asarray(prompt.points) - position).sum(axis=1)
     return int(distances.argmin())
 

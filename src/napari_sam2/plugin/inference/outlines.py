@@ -1,4 +1,4 @@
-"""Drawn shapes as masks."""
+"""Convert drawn shapes to masks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ELLIPSE_STEPS = 90
 
 
 def rasterise(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels whose centre lies inside an outline.
+    """Mask of the pixels whose centres lie inside an outline.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def rasterise(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _ellipse(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points along the ellipse that touches the sides of a frame given by its four corners."""
+    """Points along the ellipse inscribed in a rectangle that is given by its four corners."""
     centre = corners.mean(axis=0)
     half_axes = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angle = np.linspace(0, 2 * np.pi, ELLIPSE_STEPS, endpoint=False)[:, None]

@@ -1,4 +1,4 @@
-"""Strokes of a brush become masks that a person gave, in the inference thread."""
+"""Convert brush strokes to prompted masks, in the inference thread."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 
 def paint(annotation: Annotation, strokes: Sequence[Stroke]) -> None:
-    """Carry out the strokes of one gesture as one undo step.
+    """Apply the strokes of one gesture as one undo step.
 
-    Every object that gains or loses a pixel gets its mask on that frame as a prompt, so that the
-    labels are what was painted.
+    Every object that gains or loses a pixel gets its new mask on that frame as a prompt, so that
+    the labels equal the painted pixels.
 
     Raises
     ------
     ValueError
-        If an object is locked there; the labels are then as before the gesture.
+        If an object is locked on that frame; the labels are then unchanged.
     """
     by_frame: defaultdict[int, list[Stroke]] = defaultdict(list)
     for stroke in strokes:
         by_frame[stroke.t].append(stroke)
-    annotation.repair_labels(by_frame)  # the brush has painted into this very array
+    annotation.repair_labels(by_frame)  # napari's brush has changed this array already
     with annotation.grouped(_text(by_frame)):
         for t, parts in by_frame.items():
             before = annotation.labels[t].copy()
             wanted = painted(before, parts)
             _give(annotation, t, wanted, before != wanted)
-            # where a mask was covered by one that is gone now, nobody painted it
+            # removing a mask may have uncovered another one, which was not painted
             _give(annotation, t, wanted, annotation.labels[t] != wanted)
 
 
 def painted(labels: NDArray[np.integer[Any]], strokes: Iterable[Stroke]) -> NDArray[Any]:
-    """Labels of a frame, (Y, X), after some strokes."""
+    """Labels of a frame, (Y, X), after the strokes."""
     after = labels.copy()
     for stroke in strokes:
         after[stroke.rows, stroke.columns] = stroke.values
@@ -48,14 +48,14 @@ def painted(labels: NDArray[np.integer[Any]], strokes: Iterable[Stroke]) -> NDAr
 
 
 def _give(annotation: Annotation, t: int, wanted: NDArray[Any], differs: NDArray[np.bool_]) -> None:
-    """Prompt each object that has or should have a pixel where something differs."""
+    """Set the mask of each object that has, or should have, pixels where the labels differ."""
     ids = np.unique([annotation.labels[t][differs], wanted[differs]])
     for object_id in ids[ids > 0].tolist():
         mask = wanted == object_id
         others = (p.t for p in annotation.prompts() if p.object_id == object_id)
         if mask.any() or any(other != t for other in others):
             annotation.add_mask(t, object_id, mask)
-        else:  # nothing is left to say of it here, and an empty mask needs another frame
+        else:  # an empty mask is a prompt only if another frame has a prompt, too
             annotation.clear_masks(object_id, [t])
 
 

@@ -1,4 +1,4 @@
-"""Projects on disk, as the inference thread finds them."""
+"""Find saved and unsaved projects on disk, in the inference thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def saved_list(command: ListSaved | DiscardUnsaved) -> SavedListed:
-    """What there is on disk, in the inference thread; something may be moved aside before."""
+    """List unsaved work and recent projects; a `DiscardUnsaved` is carried out before."""
     from napari_sam2.io.project.shelf import discard, find_unsaved, recent
 
     if isinstance(command, DiscardUnsaved):
@@ -31,7 +31,7 @@ def saved_list(command: ListSaved | DiscardUnsaved) -> SavedListed:
 
 
 def wanted_model(folder: str, model: Any) -> ModelInfo | None:
-    """The model of a project, None if it is the one that is loaded."""
+    """The model that a project needs; None if that model is loaded."""
     from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.project.reading import is_same_model
 
@@ -40,7 +40,7 @@ def wanted_model(folder: str, model: Any) -> ModelInfo | None:
 
 
 def find_open_image(command: FindOpenImage) -> OpenImageFound:
-    """Which open image has the content that some work was done on, in the inference thread."""
+    """Find the open image that belongs to saved work, by its pixels."""
     matches = (
         index for index, source in enumerate(command.sources) if _belongs_to(source, command.path)
     )
@@ -48,14 +48,14 @@ def find_open_image(command: FindOpenImage) -> OpenImageFound:
 
 
 def find_work(source: ImageSource) -> Path | None:
-    """Unsaved work on an image, the latest first, in the inference thread."""
+    """Folder of the latest unsaved work on an image; None if there is no such work."""
     from napari_sam2.io.project.shelf import find_unsaved
 
     return next((work.path for work in find_unsaved() if _belongs_to(source, work.path)), None)
 
 
 def _belongs_to(source: ImageSource, folder: Path) -> bool:
-    """Whether work was done on this image; its pixels are read only if shape and type fit."""
+    """Whether a project belongs to an image; pixels are read only if shape and type match."""
     from napari_sam2.io.project.errors import ProjectError
     from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.project.reading import check_image
@@ -64,7 +64,7 @@ def _belongs_to(source: ImageSource, folder: Path) -> bool:
         check_image(read_manifest(folder).image, source.data)
     except ProjectError:
         return False
-    except Exception:  # an image that cannot be read is told when it is opened
+    except Exception:  # opening the image reports the error
         logger.info("%s cannot be compared with %s", source.name, folder, exc_info=True)
         return False
     return True

@@ -1,4 +1,4 @@
-"""The one thread that computes."""
+"""Inference thread: the only thread that runs models and changes documents."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NEIGHBOURS = (0, 1, -1)  # frames encoded ahead, counted from the one that is looked at
+NEIGHBOURS = (0, 1, -1)  # offsets from the displayed frame; these frames are encoded ahead
 
 
 class InferenceThread(threading.Thread):
     """Owns the model and the document of every image; nothing else touches them.
 
-    Commands are carried out in the order in which they were sent. When there is none: one step of
-    the run that is on its way, or else the features of one frame that the user looks at. So a click
-    waits for one frame at most, and the run then goes on. Commands about images wait for the first
-    model.
+    Commands are carried out in the order in which they were sent. While no command is queued, the
+    thread tracks one frame of the current run, or else encodes a frame near the displayed one. A
+    click therefore waits for one frame at most, and tracking continues afterwards. Commands about
+    images wait until a model is loaded.
 
     Parameters
     ----------
     engine : EngineFactory
-        Builds models and documents.
+        Creates models and documents.
     report : callable
-        Gets every `Report`, called in this thread.
+        Called with every `Report`, in this thread.
     """
 
     def __init__(self, engine: EngineFactory, report: Callable[[Report], None]) -> None:
@@ -76,7 +76,7 @@ class InferenceThread(threading.Thread):
         self._wake = threading.Condition()
         self._inbox: deque[Command] = deque()
         self._is_closing = False
-        # from here on touched by this thread only
+        # the following attributes are used by this thread only
         self._model: Any = None
         self._documents: dict[int, OpenDocument] = {}
         self._waiting_for_model: list[ImageCommand] = []
@@ -86,16 +86,16 @@ class InferenceThread(threading.Thread):
         self._is_local = False
         self._perform_by_type = self._tasks()
 
-    # Called in any thread
+    # Methods for any thread
 
     def send(self, command: Command) -> None:
-        """Queue a command; returns at once."""
+        """Queue a command and return immediately."""
         with self._wake:
             self._inbox.append(command)
             self._wake.notify()
 
     def close(self, timeout_s: float = 2.0) -> bool:
-        """End the thread after the step that it is making; returns whether it ended in time."""
+        """End the thread after its current step; return whether it ended in time."""
         with self._wake:
             self._is_closing = True
             self._inbox.clear()
@@ -104,10 +104,10 @@ class InferenceThread(threading.Thread):
             self.join(timeout_s)
         return not self.is_alive()
 
-    # The thread
+    # Methods of this thread
 
     def run(self) -> None:
-        """Work until closed."""
+        """Carry out commands until the thread is closed."""
         try:
             self._engine.begin()
         except Exception as error:
@@ -120,7 +120,7 @@ class InferenceThread(threading.Thread):
         self._model = None
 
     def _step(self) -> None:
-        """Do the most urgent thing, or wait for one."""
+        """Perform the most urgent task, or wait for a task."""
         command = self._next_command()
         if command is not None:
             self._answer(command)
@@ -147,7 +147,7 @@ class InferenceThread(threading.Thread):
         return next(tracking, None)
 
     def _document_with_news(self) -> OpenDocument | None:
-        """A document with a timeline that the window should hear of now."""
+        """A document with a changed timeline that is due to be reported."""
         documents = self._documents.values()
         changed = (one for one in documents if one.timelines.is_due(one.is_tracking))
         return next(changed, None)
@@ -163,9 +163,7 @@ class InferenceThread(threading.Thread):
             changes = self._perform(command)
         except ImportCancelledError as end:
             self._report(Answered(command, self._truth(command), notice=str(end)))
-        except (
-            Exception
-        ) as error:  # the border of the thread: whatever it is, the user hears of it and goes on
+        except Exception as error:  # any error is reported, and the thread continues
             _log(f"{type(command).__name__} failed", error)
             truth = self._truth(command)
             self._report(Answered(command, truth, _explain(error), _story(error)))
@@ -173,7 +171,7 @@ class InferenceThread(threading.Thread):
             self._report(Answered(command, changes))
 
     def _tasks(self) -> dict[type[Command], Callable[[Any], tuple[Report, ...]]]:
-        """What to do for each command that is not about one open image alone."""
+        """Handlers of the commands that are not handled by a single document."""
         return {
             LookAt: self._look_at,
             Cancel: self._cancel_runs,
@@ -209,14 +207,14 @@ class InferenceThread(threading.Thread):
         return ()
 
     def _truth(self, command: Command) -> tuple[Report, ...]:
-        """What the window has to show after a refusal: everything as it is."""
+        """Reports of the whole state of a document, to reset the window after a refusal."""
         document = self._documents.get(command.image) if isinstance(command, ImageCommand) else None
         return () if document is None else document.everything()
 
     def _document(self, command: ImageCommand) -> OpenDocument:
         document = self._documents.get(command.image)
         if document is None:
-            raise ValueError("the model could not open this image: choose another image")
+            raise ValueError("this image could not be opened: choose another image")
         return document
 
     def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
@@ -250,7 +248,7 @@ class InferenceThread(threading.Thread):
         return ()
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
-        """The same work on another model or contrast: clicks are computed anew, the rest stays."""
+        """Move a document to another model or contrast: clicks are recomputed, masks are kept."""
         opened = self._open(model, replace(source, project=None))
         work = document.annotation.work()
         if work.objects:
@@ -267,7 +265,7 @@ class InferenceThread(threading.Thread):
         return OpenDocument(image, source, opened, self._report, outlines, self._is_cancelled)
 
     def _is_cancelled(self) -> bool:
-        """Whether a Cancel waits, or the thread is to end."""
+        """Whether a `Cancel` is queued, or the thread is closing."""
         with self._wake:
             return self._is_closing or any(isinstance(c, Cancel) for c in self._inbox)
 
@@ -297,7 +295,7 @@ class InferenceThread(threading.Thread):
         return opened
 
     def _load_model_for(self, source: ImageSource) -> tuple[Report, ...]:
-        """Load the model of a project, if it is another one and nothing depends on it."""
+        """Load the model of a project; a ValueError if other images need the present model."""
         if source.project is None or self._loaded_as is None:
             return ()
         wanted = wanted_model(source.project, self._model)
@@ -305,8 +303,8 @@ class InferenceThread(threading.Thread):
             return ()
         if any(document.annotation.objects for document in self._documents.values()):
             raise ValueError(
-                f"this project was made with the model “{wanted}”, the other open images with "
-                "another one: close them first"
+                f"this project was made with the model “{wanted}”, but other open images use "
+                "another model: close those images first"
             )
         return self._load_model(LoadModel(wanted.name, self._loaded_as.device, wanted.image_size))
 
@@ -330,7 +328,7 @@ class InferenceThread(threading.Thread):
     def _tell_timeline(self, document: OpenDocument) -> None:
         try:
             document.timelines.tell_one()
-        except Exception as error:  # nobody asked for it, and the next change tells it again
+        except Exception as error:  # not requested by the user; the next change retries
             _log("a timeline could not be made", error)
 
     def _look_at(self, command: LookAt) -> tuple[Report, ...]:
@@ -345,13 +343,13 @@ class InferenceThread(threading.Thread):
         try:
             if not document.tracker.features_cached(wish.t):
                 document.tracker.encode(wish.t)
-        except Exception as error:  # nobody asked for it: a click on that frame will tell
+        except Exception as error:  # not requested by the user; a click reports the error
             _log(f"frame {wish.t} could not be encoded ahead", error)
             self._ahead.clear()
 
 
 def _log(what: str, error: Exception) -> None:
-    """Keep the whole story of what only a bug or the machine can cause."""
+    """Log an error with its traceback; errors that the user can cause are logged as INFO."""
     is_expected = isinstance(error, ValueError | TypeError | OSError)
     logger.log(logging.INFO if is_expected else logging.ERROR, what, exc_info=error)
 

@@ -1,4 +1,4 @@
-"""Which timelines the window does not know yet, told one by one when there is time."""
+"""Timeline feed: report changed timelines to the window, one by one, in idle time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline
     from napari_sam2.plugin.protocol.messages import Report
 
-LEAST_PAUSE_S = 0.3  # between two rounds while tracking
-PAUSE_FACTOR = 10  # a round takes at most this part of the time of a run
+LEAST_PAUSE_S = 0.3  # between two rounds during tracking
+PAUSE_FACTOR = 10  # pause as a multiple of the duration of the round before
 
 
 class TimelineFeed:
-    """Tells changed timelines: at once when nothing is tracked, in rounds with pauses otherwise.
+    """Reports changed timelines: immediately when idle, in rounds with pauses during tracking.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class TimelineFeed:
     annotation : Annotation
         The document.
     tell : callable
-        Gets the reports.
+        Called with every report.
     clock : callable
-        Seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -45,27 +45,27 @@ class TimelineFeed:
         self._clock = clock
         self._told: dict[int, Timeline] = {}
         self._has_news = True
-        self._round: list[int] = []  # objects left to look at
+        self._round: list[int] = []  # objects that the current round has yet to check
         self._began = self._resume = clock()
 
     def mark(self) -> None:
-        """Note that something changed."""
+        """Note that the annotation changed."""
         self._has_news = True
 
     def forget(self) -> None:
-        """Tell everything anew: the window knows nothing any more."""
+        """Report all timelines again, for a window that has none."""
         self._told.clear()
         self._round.clear()
         self._has_news = True
 
     def is_due(self, is_tracking: bool) -> bool:
-        """Whether `tell_one` should be called, if there is nothing more urgent."""
+        """Whether `tell_one` should be called when no other task is more urgent."""
         if self._round or not self._has_news:
             return bool(self._round)
         return not is_tracking or self._clock() >= self._resume
 
     def tell_one(self) -> None:
-        """Tell the next timeline that changed."""
+        """Report the next changed timeline."""
         if not self._round:
             self._round = sorted(self._annotation.objects, reverse=True)
             self._has_news = False
