@@ -60,8 +60,8 @@ def test_labels_of_a_part_lie_where_they_were_cut_out():
     ("layer", "reason"),
     [
         (Labels(np.ones((2, 4, SIDE, SIDE), np.uint8)), "4 axes"),
-        (Labels(drawn(), translate=(0, 500, 0)), "does not lie on"),
-        (Labels(drawn(), rotate=30), "turned or sheared"),
+        (Labels(drawn(), translate=(0, 500, 0)), "does not overlap"),
+        (Labels(drawn(), rotate=30), "rotated or sheared"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(layer, reason):
@@ -100,7 +100,7 @@ def test_a_single_frame_cannot_be_imported_on_all(desk, notifications):
     assert "“Import frame”" in notifications.only()
     desk.panel.label_import.import_labels(layer, all_frames=False, label=5)
     desk.settle()
-    assert notifications.messages[-1] == "“stardist” has no labels there"
+    assert notifications.messages[-1] == "“stardist” has no labels to import"
 
 
 def test_an_import_says_so_and_can_be_cancelled(open_desk, notifications, monkeypatch):

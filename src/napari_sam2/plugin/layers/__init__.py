@@ -1,1 +1,1 @@
-"""The napari layers of one image."""
+"""The napari layers that belong to one image."""

@@ -1,4 +1,4 @@
-"""The Labels layer: what is painted or erased goes down as strokes, the document comes back."""
+"""The Labels layer: converts painting and erasing to strokes for the inference thread."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ TOOLS = ("paint", "erase", "fill", "polygon")
 
 
 class BrushPrompts:
-    """Turns what napari's tools do to a Labels layer into strokes.
+    """Converts changes that napari's tools make to a Labels layer into strokes.
 
-    napari writes into the array of the document itself, and the document writes its truth over that
-    when it has heard of the stroke. napari's own history of the layer is emptied: the document
-    keeps one over everything.
+    napari writes directly into the labels array of the document. When the document has processed
+    the stroke, it overwrites these pixels with its own labels. napari's undo history of the layer
+    is cleared, because the document has an undo history of all edits.
 
     Parameters
     ----------
     layer : Labels
-        Shows the labels of the document.
+        The layer that displays the labels of the document.
     on_strokes : callable
-        Gets the strokes of one gesture, when it is complete.
+        Called with the strokes of a gesture when the gesture ends.
     on_label : callable
-        Gets the label that the user takes up.
+        Called with the label that the user selects.
     on_release : callable
-        Called when the brush is lifted, whether it has painted or not.
+        Called when the mouse button is released, whether the brush has painted or not.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class BrushPrompts:
         on_release: Callable[[], None],
     ) -> None:
         self.layer = layer
-        self.is_painting = False  # the brush is down
+        self.is_painting = False  # the mouse button is pressed
         self._on_strokes = on_strokes
         self._on_label_taken = on_label
         self._on_release = on_release
@@ -54,14 +54,14 @@ class BrushPrompts:
         layer.events.selected_label.connect(self._on_label)
 
     def detach(self) -> None:
-        """Leave the layer as an ordinary one."""
+        """Disconnect from the layer, which remains as an ordinary layer."""
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.selected_label.disconnect(self._on_label)
         if self._on_press in self.layer.mouse_drag_callbacks:
             self.layer.mouse_drag_callbacks.remove(self._on_press)
 
     def set_current(self, object_id: int) -> None:
-        """Paint for this object from now on."""
+        """Select the object that the brush paints."""
         if object_id <= np.iinfo(self.layer.data.dtype).max:
             self._label = object_id
             self.layer.selected_label = object_id
@@ -75,7 +75,7 @@ class BrushPrompts:
         QTimer.singleShot(0, self._on_release)
 
     def _on_paint(self, event: Any) -> None:
-        self.layer._reset_history()  # there is no public way to it
+        self.layer._reset_history()  # napari has no public method for this
         self._on_strokes(tuple(strokes_of(event.value)))
 
     def _on_label(self, event: Any) -> None:
@@ -86,7 +86,7 @@ class BrushPrompts:
 
 
 def strokes_of(atoms: Iterable[Any]) -> Iterator[Stroke]:
-    """What an entry of napari's paint history did, frame by frame, in the order of painting."""
+    """Strokes for an entry of napari's paint history, by frame, in the order of painting."""
     for atom in atoms:
         indices, values = _pixels(atom)
         frames = indices[0] if len(indices) == 3 else np.zeros_like(indices[0])
@@ -97,7 +97,7 @@ def strokes_of(atoms: Iterable[Any]) -> Iterator[Stroke]:
 
 
 def _pixels(atom: Any) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.integer[Any]]]:
-    """Indices into the data and new values; napari keeps them in either of two ways."""
+    """Indices and new values of the changed pixels, from either format that napari uses."""
     if hasattr(atom, "slice_key"):
         corner = [part.start or 0 for part in atom.slice_key]
         size = [part.stop - start for part, start in zip(atom.slice_key, corner, strict=True)]

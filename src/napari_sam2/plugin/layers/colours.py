@@ -1,4 +1,8 @@
-"""What colours mean: a border is the sign of a prompt, a face its object, dimmed is not current."""
+"""Colours of prompts and labels.
+
+The border colour of a prompt shows its sign (include or exclude), and the face colour shows its
+object. Prompts of objects other than the current one are dimmed.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ RED = (0.93, 0.20, 0.20, 1.0)
 DIMMED = 0.35  # opacity of the prompts of other objects
 
 PALETTE_SIZE = 60
-MOST_COLOURS = 2**16  # in a table of napari
-FIRST_HUE = 0.54  # azure; neighbours in number are far apart in hue
+MOST_COLOURS = 2**16  # limit of a colour table in napari
+FIRST_HUE = 0.54  # azure; consecutive ids have very different hues
 GOLDEN_RATIO = 0.618034
-SHADES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, taking turns
+SHADES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, used alternately
 
 SIGN_COLOURS = {"include": GREEN, "exclude": RED}
 Colour = tuple[float, float, float, float]
@@ -29,7 +33,7 @@ LabelColours: TypeAlias = CyclicLabelColormap | DirectLabelColormap
 
 
 def object_palette() -> CyclicLabelColormap:
-    """Label colours that stand out from a grey image."""
+    """Label colours that are easy to see on a grey image."""
     hues = [(FIRST_HUE + GOLDEN_RATIO * index) % 1 for index in range(PALETTE_SIZE)]
     shades = [SHADES[index % len(SHADES)] for index in range(PALETTE_SIZE)]
     bright = [
@@ -39,19 +43,19 @@ def object_palette() -> CyclicLabelColormap:
 
 
 def palette_without(hidden: Collection[int], colours: LabelColours, length: int) -> LabelColours:
-    """Label colours with which some objects are not seen.
+    """Label colours that make some objects transparent.
 
-    It is a table of all labels and no dictionary of some: napari compiles code for seconds, in the
-    thread of the window, before it draws its first dictionary of colours.
+    The colours are a table of all labels. A dictionary of colours would be simpler, but napari
+    compiles code for several seconds, in the GUI thread, before it draws the first one.
 
     Parameters
     ----------
     hidden : collection of int
-        Objects that are not seen.
+        Objects to hide.
     colours : CyclicLabelColormap or DirectLabelColormap
-        With the colours of the others.
+        Colours of all objects.
     length : int
-        How many labels have a colour of their own, at most 65536; see `palette_length`.
+        Number of labels in the table, at most 65536; see `palette_length`.
     """
     if not hidden:
         return colours
@@ -61,20 +65,20 @@ def palette_without(hidden: Collection[int], colours: LabelColours, length: int)
 
 
 def palette_length(object_ids: Collection[int]) -> int:
-    """Length of a table of colours for objects, with room for more that change nothing."""
+    """Length of a colour table for objects, with room for new objects."""
     needed = max(object_ids, default=0) + PALETTE_SIZE
     return int(min(1 << needed.bit_length(), MOST_COLOURS))
 
 
 def sign_colour(sign: str, is_current: bool = True) -> Colour:
-    """Border of a prompt."""
+    """Border colour of a prompt."""
     return _dimmed(SIGN_COLOURS[sign], is_current)
 
 
 def object_colours(
     object_ids: Sequence[int], current: int, colour_of: Callable[[int], Colour]
 ) -> NDArray[np.float64]:
-    """Faces of prompts, (N, 4); `colour_of` gives the label colour of an object."""
+    """Face colours of prompts, (N, 4); `colour_of` returns the label colour of an object."""
     faces = [_dimmed(colour_of(object_id), object_id == current) for object_id in object_ids]
     return np.array(faces, dtype=np.float64).reshape(-1, 4)
 
@@ -82,7 +86,7 @@ def object_colours(
 def sign_colours(
     signs: Sequence[str], object_ids: Sequence[int], current: int
 ) -> NDArray[np.float64]:
-    """Borders of prompts, (N, 4)."""
+    """Border colours of prompts, (N, 4)."""
     pairs = zip(signs, object_ids, strict=True)
     borders = [sign_colour(sign, object_id == current) for sign, object_id in pairs]
     return np.array(borders, dtype=np.float64).reshape(-1, 4)

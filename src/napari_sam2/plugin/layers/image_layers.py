@@ -1,4 +1,4 @@
-"""The three layers beside an image: clicks, shapes and labels."""
+"""The three layers that belong to an image: clicks, shapes and labels."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import PromptShown
 
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-# Smallest and largest on the screen, in its pixels. There is no smallest since napari draws a layer
-# without points as one point of size 0.
-SHOWN_POINT_SIZE = (0, 12)  # as if a dense screen were an ordinary one
+# Smallest and largest size of a point on the screen, in pixels. The smallest is 0, because napari
+# draws an empty Points layer as one point of size 0.
+SHOWN_POINT_SIZE = (0, 12)  # for a screen with a pixel ratio of 1
 Tool = Literal["click", "select", "draw", "reshape", "paint", "other"]
 POINT_TOOLS: dict[str, Tool] = {"add": "click", "select": "select"}
 RESHAPING_MODES = ("direct", "select", "vertex_insert", "vertex_remove")
-CLICK_RADIUS = 7.0  # of a point on the screen
+CLICK_RADIUS = 7.0  # in pixels of the screen
 
 
 class Listener(Protocol):
-    """Who hears what the user does on the layers."""
+    """Callbacks for actions of the user on the layers."""
 
     def on_edit(self, edit: Edit | PromptEdit) -> None:
         """A prompt was added, moved or removed."""
@@ -56,27 +56,27 @@ class Listener(Protocol):
         """An object was picked on the image of this number."""
 
     def on_refusal(self, reason: str) -> None:
-        """Something was drawn that cannot be a prompt."""
+        """The user drew a shape that cannot be a prompt."""
 
     def on_mode(self, event: Any = None) -> None:
-        """Another tool of a layer was taken."""
+        """The user selected another tool of a layer."""
 
 
 class ImageLayers:
-    """Layers that show the prompts and labels of one image, held by reference.
+    """The layers that display the prompts and labels of one image.
 
     Parameters
     ----------
     image : Image
-        The image layer that they belong to.
+        The image layer.
     number : int
         Number of the image in messages.
     suffix : str
-        Ends the names of the layers; tells images apart.
+        End of the layer names, which distinguishes the layers of different images.
     screen_pixel : callable
-        Size of a pixel of the screen in world units.
+        Returns the size of a screen pixel in world units.
     listener : Listener
-        Hears what the user does on the layers.
+        Callbacks for actions of the user on the layers.
     """
 
     def __init__(
@@ -93,24 +93,24 @@ class ImageLayers:
         self._screen_pixel = screen_pixel
         self._listener = listener
         self.labels_data: NDArray[Any] | None = None
-        self.puts_off_shapes = False  # they are no missing layer then
+        self.puts_off_shapes = False  # the shapes layer is then not reported as missing
         self._current = (1, INCLUDE)
         self.colours: LabelColours = object_palette()
         self._hidden: frozenset[int] = frozenset()
-        self._palette_length = 0  # while some are hidden
+        self._palette_length = 0  # used while objects are hidden
         self._is_colouring = False
         self._colour_cache: dict[int, Colour] = {}
         self._object_metadata: dict[str, Any] = {}
         self.labels: Labels | None = None
         self.brush: BrushPrompts | None = None
-        self._is_behind = False  # what the brush covers is not drawn anew
+        self._is_behind = False  # labels changed while the brush was painting
         self.points: PointPrompts | None = None
         self.shapes: ShapePrompts | None = None
         for name in GEOMETRY:
             getattr(image.events, name).connect(self._copy_geometry)
 
     def __iter__(self) -> Iterator[Layer]:
-        """The layers that there are, in the order of drawing."""
+        """The layers that exist, in the order of drawing."""
         if self.labels is not None:
             yield self.labels
         for prompts in self._prompts():
@@ -123,11 +123,11 @@ class ImageLayers:
             yield self.points
 
     def owns(self, layer: object) -> bool:
-        """Whether a layer is one of these."""
+        """Whether a layer belongs to this image."""
         return any(own is layer for own in self)
 
     def tool(self, layer: Any) -> Tool:
-        """What a press of the mouse on the canvas does while a layer is the active one.
+        """Name of the action of a mouse press on the canvas while a layer is active.
 
         "click" adds a prompt, "select" selects points, "draw" draws a shape, "reshape" changes
         one, "paint" changes labels, and "other" does nothing for the panel.
@@ -143,7 +143,7 @@ class ImageLayers:
         return "paint" if is_painting else "other"
 
     def missing(self) -> list[str]:
-        """Which of the layers are not there."""
+        """Names of the missing layers."""
         present = {
             "labels": self.labels is not None or self.labels_data is None,
             "shapes": self.shapes is not None or self.puts_off_shapes,
@@ -151,10 +151,10 @@ class ImageLayers:
         }
         return [name for name, is_present in present.items() if not is_present]
 
-    # Coming and going
+    # Adding and removing layers
 
     def add_missing(self, layers: LayerList) -> None:
-        """Add the layers that are not there, above their image."""
+        """Add the missing layers above the image."""
         self.add_labels(layers)
         self.add_shapes(layers)
         if self.points is None:
@@ -163,7 +163,7 @@ class ImageLayers:
         self.set_current(*self._current)
 
     def add_shapes(self, layers: LayerList) -> None:
-        """Add the layer for shapes below the clicks, unless it is put off."""
+        """Add the shapes layer below the clicks, unless `puts_off_shapes` is set."""
         if self.shapes is None and not self.puts_off_shapes:
             self.shapes = self._make_shapes()
             clicks = None if self.points is None else self.points.layer
@@ -172,20 +172,20 @@ class ImageLayers:
             self.shapes.set_current(self._current[0])
 
     def add_labels(self, layers: LayerList) -> None:
-        """Add the layer for labels once there are labels to show."""
+        """Add the labels layer when labels exist."""
         if self.labels is None and self.labels_data is not None:
             self.labels = self._make_labels(self.labels_data)
             self.brush = self._make_brush(self.labels)
             layers.insert(self._place(layers), self.labels)
 
     def activate(self, layers: LayerList) -> None:
-        """Make the Points layer take the clicks."""
+        """Activate the Points layer with its tool for adding points."""
         if self.points is not None:
             layers.selection.active = self.points.layer
             self.points.layer.mode = "add"
 
     def forget(self, layer: object) -> bool:
-        """Note that a layer was deleted; returns whether it was one of these."""
+        """Forget a deleted layer; return whether it belonged to this image."""
         if self.labels is layer:
             self._let_labels_go()
             self.labels = None
@@ -200,11 +200,11 @@ class ImageLayers:
         return True
 
     def to_remove(self, keep_labels: bool) -> list[Layer]:
-        """Layers that mean nothing without the widget."""
+        """Layers to remove when the widget closes."""
         return [layer for layer in self if layer is not self.labels or not keep_labels]
 
     def detach(self) -> None:
-        """Undo every connection; the layers stay as ordinary ones."""
+        """Disconnect from the layers, which remain as ordinary layers."""
         for name in GEOMETRY:
             getattr(self.image.events, name).disconnect(self._copy_geometry)
         for prompts in self._prompts():
@@ -224,7 +224,7 @@ class ImageLayers:
         prompts.detach()
 
     def _place(self, layers: LayerList) -> int:
-        """Index just above the image, below what is drawn on it."""
+        """Index in the layer list directly above the image."""
         above = [i for i, layer in enumerate(layers) if layer is self.image]
         return above[0] + 1 if above else len(layers)
 
@@ -275,7 +275,7 @@ class ImageLayers:
 
     def _make_labels(self, data: NDArray[Any]) -> Labels:
         path = image_path(self.image)
-        image_metadata = {} if path is None else {IMAGE_PATH: path}  # it knows the scale
+        image_metadata = {} if path is None else {IMAGE_PATH: path}  # writers read its scale
         layer = Labels(
             data,
             name=f"SAM 2 labels{self._suffix}",
@@ -308,17 +308,17 @@ class ImageLayers:
     def _click_radius(self) -> float:
         return CLICK_RADIUS * self._screen_pixel() / float(np.abs(self.image.scale[-2:]).min())
 
-    # What is shown
+    # Display
 
     def colour_of(self, object_id: int) -> Colour:
-        """Colour of an object on the Labels layer, shown or hidden."""
+        """Colour of an object on the Labels layer, also if the object is hidden."""
         if object_id not in self._colour_cache:
             red, green, blue, alpha = np.asarray(self.colours.map(object_id)).reshape(4).tolist()
             self._colour_cache[object_id] = (red, green, blue, alpha)
         return self._colour_cache[object_id]
 
     def show_labels(self, labels: NDArray[Any]) -> None:
-        """Show an array, (T, Y, X), without copying it."""
+        """Display a labels array, (T, Y, X), without copying it."""
         data = labels if self.image.ndim == 3 else labels[0]
         is_same = self.labels_data is not None and self.labels_data.base is data.base
         if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
@@ -328,7 +328,7 @@ class ImageLayers:
             self.labels.data = data
 
     def describe_objects(self, objects: Mapping[int, AnnotatedObject]) -> None:
-        """Keep mothers, names and rejected objects where our writers find them."""
+        """Store mothers, names and rejected objects in the layer's metadata for the writers."""
         self._object_metadata = {
             PARENTS: {k: known.parent for k, known in objects.items() if known.parent is not None},
             NAMES: {k: known.name for k, known in objects.items() if known.name},
@@ -338,7 +338,7 @@ class ImageLayers:
             self.labels.metadata.update(self._object_metadata)
 
     def hide(self, hidden: Collection[int], object_ids: Collection[int]) -> None:
-        """Leave some of the objects out of the picture; the labels themselves stay as they are."""
+        """Hide some objects by their colours; the labels themselves do not change."""
         length = palette_length(object_ids) if hidden else 0
         if (frozenset(hidden), length) != (self._hidden, self._palette_length):
             self._hidden, self._palette_length = frozenset(hidden), length
@@ -357,7 +357,7 @@ class ImageLayers:
 
     def _recolour(self, event: Any = None) -> None:
         if not self._is_colouring and self.labels is not None:
-            self.colours = self.labels.colormap  # the user took others
+            self.colours = self.labels.colormap  # the user chose other colours
             self._colour_cache.clear()
             if self._hidden:
                 self._colour()
@@ -365,7 +365,7 @@ class ImageLayers:
             prompts.recolour()
 
     def refresh(self) -> None:
-        """Draw the labels anew, once the brush is lifted."""
+        """Redraw the labels, or mark them to be redrawn when the brush stroke ends."""
         self._is_behind = self.brush is not None and self.brush.is_painting
         if self.labels is not None and not self._is_behind:
             self.labels.refresh(extent=False)
@@ -375,14 +375,14 @@ class ImageLayers:
             self.refresh()
 
     def show_prompts(self, prompts: Mapping[Any, PromptShown], held: Collection[Any]) -> None:
-        """Show the prompts of the document; those of `held` places wait for an answer."""
+        """Display the prompts of the document; those on `held` places wait for an answer."""
         if self.points is not None:
             self.points.show((shown.prompt for shown in prompts.values() if shown.prompt), held)
         if self.shapes is not None:
             self.shapes.show(prompts.values(), held)
 
     def set_current(self, object_id: int, sign: int) -> None:
-        """Which object and sign the next click is for."""
+        """Set the object and the sign of the next click."""
         self._current = (object_id, sign)
         if self.points is not None:
             self.points.set_current(object_id, sign)
@@ -393,7 +393,7 @@ class ImageLayers:
 
 
 def _shown_point_size() -> tuple[int, int]:
-    """Limits in pixels of the screen as napari counts them: a dense one has more of them."""
+    """Smallest and largest point size in physical pixels of the screen."""
     application = QApplication.instance()
     density = application.devicePixelRatio() if application is not None else 1.0
     smallest, largest = SHOWN_POINT_SIZE

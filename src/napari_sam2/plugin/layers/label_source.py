@@ -1,4 +1,4 @@
-"""Labels of another layer, seen on the pixels of an image."""
+"""Map the labels of another layer to the pixels of an image."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def label_source(layer: Labels, image: Image) -> LabelSource:
-    """Labels of a layer on the pixels of an image, wherever the two lie.
+    """Labels of a layer on the pixels of an image, by the transforms of both layers.
 
     Raises
     ------
     ValueError
-        If the layer has too many axes, lies elsewhere, or is turned against the image.
+        If the layer has too many axes, does not overlap the image, or is rotated relative to it.
     """
     data, stack = data_of(layer), stack_shape(image)
     shape = tuple(int(length) for length in data.shape)
     if len(shape) not in (2, 3):
         raise ValueError(
             f"“{layer.name}” has {len(shape)} axes {shape}, expected (Y, X) or (T, Y, X): "
-            "make a layer of one channel or plane of it (right-click the layer > Split Stack)"
+            "right-click the layer, choose Split Stack, and use one of the new layers"
         )
     steps, offset = _pixel_map(layer, image)
     rows, columns = (
@@ -37,13 +37,13 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
     frames = _indices(stack[0], steps[0], offset[0], shape[0]) if has_frames else None
     if any((found == NOWHERE).all() for found in (rows, columns, frames) if found is not None):
         raise ValueError(
-            f"“{layer.name}” does not lie on “{image.name}”: check scale and translate"
+            f"“{layer.name}” does not overlap “{image.name}”: check scale and translate"
         )
     return LabelSource(str(layer.name), data, frames, rows, columns)
 
 
 def _pixel_map(layer: Labels, image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(t, y, x) in the data of the layer as steps * (t, y, x) in the image + offset."""
+    """Steps and offset such that layer (t, y, x) = steps * image (t, y, x) + offset."""
 
     def there(*place: float) -> NDArray[np.float64]:
         world = np.asarray(image.data_to_world(place[-image.ndim :]), dtype=np.float64)
@@ -55,7 +55,7 @@ def _pixel_map(layer: Labels, image: Image) -> tuple[NDArray[np.float64], NDArra
     moved = np.array([there(*unit) - origin for unit in np.eye(3)])
     space = moved[1:, 1:]
     if not np.allclose(space, np.diag(np.diag(space)), atol=1e-6 * np.abs(space).max()):
-        raise ValueError(f"“{layer.name}” is turned or sheared against “{image.name}”")
+        raise ValueError(f"“{layer.name}” is rotated or sheared relative to “{image.name}”")
     return np.diag(moved), origin
 
 

@@ -1,4 +1,4 @@
-"""The Points layer: clicks go down as edits, prompts come back as points."""
+"""The Points layer: converts clicks to edits, and displays prompts as points."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RIGHT_BUTTON = 2
 
 @dataclass(frozen=True)
 class PointRow:
-    """One point of the layer: frame, place in pixels, object and sign."""
+    """One point of the layer: frame, position in pixels, object and sign."""
 
     t: int
     y: float
@@ -44,7 +44,7 @@ class PointRow:
 
     @property
     def place(self) -> Place:
-        """The prompt that the point belongs to."""
+        """Frame and object of the prompt that contains the point."""
         return self.t, self.object_id
 
     @property
@@ -54,25 +54,25 @@ class PointRow:
 
 
 class PointPrompts:
-    """Keeps a Points layer and the prompts of an image in step.
+    """Synchronises a Points layer with the prompts of an image.
 
     Parameters
     ----------
     layer : Points
-        Has the features `object` and `sign`.
+        The layer, with the features `object` and `sign`.
     image : int
         Number of the image.
     hit_radius : callable
-        How near a click has to be to a point of the current object to remove that point, in pixels
-        of the image.
+        Returns the distance, in pixels of the image, within which a click removes a point of the
+        current object.
     colour_of : callable
-        Label colour of an object.
+        Returns the label colour of an object.
     on_edit : callable
-        Gets every edit that the user makes.
+        Called with every edit of the user.
     on_pick : callable
-        Gets frame, y and x of a click with Ctrl, which picks an object instead of adding a point.
+        Called with frame, y and x of a Ctrl-click, which selects an object and adds no point.
     on_select : callable
-        Gets the object whose points the user selected with napari's tool for that.
+        Called with the object whose points the user selected with napari's selection tool.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class PointPrompts:
         self._on_edit = on_edit
         self._on_pick = on_pick
         self._on_select = on_select
-        self._rows: list[PointRow] = []  # what the layer is meant to show
+        self._rows: list[PointRow] = []  # points that the layer should display
         self._is_writing = False
         self._is_clicking = False
         self._is_picking = False
-        self._put_off: tuple[list[Prompt], set[Place]] | None = None  # what is to be shown
+        self._put_off: tuple[list[Prompt], set[Place]] | None = None  # waits for the mouse release
         self._current = 1
         self._sign = INCLUDE
         layer.mouse_drag_callbacks.insert(0, self._on_press)
@@ -104,17 +104,17 @@ class PointPrompts:
         self.recolour()
 
     def detach(self) -> None:
-        """Leave the layer as an ordinary one."""
+        """Disconnect from the layer, which remains as an ordinary layer."""
         self.layer.events.data.disconnect(self._on_data)
         if self._on_press in self.layer.mouse_drag_callbacks:
             self.layer.mouse_drag_callbacks.remove(self._on_press)
 
-    # What is shown
+    # Display
 
     def show(self, prompts: Iterable[Prompt], held: Collection[Place] = ()) -> None:
-        """Show the points of prompts; those of `held` places stay as the user left them.
+        """Display the points of prompts; points on `held` places stay as the user left them.
 
-        A point that is being dragged is not taken out of the hand: that waits for the release.
+        During a click or drag, the update waits until the mouse button is released.
         """
         if self._is_clicking:
             self._put_off = (list(prompts), set(held))
@@ -125,14 +125,14 @@ class PointPrompts:
         self.write()
 
     def set_current(self, object_id: int, sign: int) -> None:
-        """Dim the other objects and let the next click be for this object with this sign."""
+        """Set the object and the sign of the next click, and dim the other objects."""
         if (object_id, sign) == (self._current, self._sign):
             return
         self._current, self._sign = object_id, sign
         self.recolour()
 
     def write(self) -> None:
-        """Bring the layer in line with what it is meant to show."""
+        """Update the layer if it does not display the expected points."""
         shown = self._read()
         if Counter(shown) == Counter(self._rows):
             self._rows = shown  # in the order of the layer
@@ -154,7 +154,7 @@ class PointPrompts:
         }
 
     def recolour(self) -> None:
-        """Give every prompt the colours of its object and sign."""
+        """Set the colours of every point by its object and sign."""
         with self._writing(), self._unseen():
             with self._unselected():
                 if self._rows and len(self._rows) == len(self.layer.data):
@@ -166,7 +166,7 @@ class PointPrompts:
 
     @contextmanager
     def _unselected(self) -> Iterator[None]:
-        """Select nothing for a while, and for good where clicks add points."""
+        """Clear the selection, and restore it afterwards in selection mode."""
         kept = set(self.layer.selected_data) if self.layer.mode == "select" else set()
         self.layer.selected_data = set()
         yield
@@ -174,9 +174,9 @@ class PointPrompts:
 
     @contextmanager
     def _unseen(self) -> Iterator[None]:
-        """Draw nothing while the layer is hidden: napari would draw points that are gone.
+        """Suppress redrawing while the layer is hidden, since napari would draw removed points.
 
-        It finds out which points are in view when the layer is shown again.
+        napari updates the visible points when the layer is displayed again.
         """
         if self.layer.visible:
             yield
@@ -185,16 +185,16 @@ class PointPrompts:
             yield
 
     def _set_next(self, sign: int) -> None:
-        """Looks and features of the point that the next click draws."""
-        with self.layer.block_update_properties():  # else napari recolours the selected points too
+        """Set the colours and features of the point that the next click adds."""
+        with self.layer.block_update_properties():  # otherwise napari recolours the selected points
             self.layer.feature_defaults = {"object": self._current, "sign": SIGN_NAMES[sign]}
             self.layer.current_face_color = np.asarray(self._colour_of(self._current))
             self.layer.current_border_color = np.asarray(sign_colour(SIGN_NAMES[sign]))
 
-    # What the user does
+    # Actions of the user
 
     def _on_press(self, layer: Points, event: Any) -> Iterator[None]:
-        """Note what kind of click it is, before napari draws the point on release."""
+        """Record the type of click before napari adds the point on release."""
         is_exclude = event.button == RIGHT_BUTTON or "Alt" in event.modifiers
         self._is_clicking = True
         self._is_picking = "Control" in event.modifiers
@@ -229,19 +229,19 @@ class PointPrompts:
         if self._is_clicking and (hit := self._row_hit(old, new)) is not None:
             new = [row for row in old if row is not hit]
         self._rows = new
-        self._put_off = None  # the answer to the edits brings what there is then
+        self._put_off = None  # the answer to the edits contains the new state
         for edit in point_edits(self._image, old, new):
             self._on_edit(edit)
 
     def _settle(self) -> None:
-        """Once napari is done with the click: no selection, only the points that are meant."""
+        """Clear the selection and restore the expected points after napari handled a click."""
         with self._writing():
             if self.layer.mode == "add":
                 self.layer.selected_data = set()
         self.write()
 
     def _row_hit(self, old: list[PointRow], new: list[PointRow]) -> PointRow | None:
-        """The existing point of the current object that a click fell on."""
+        """The existing point of the current object that a click hit; None if it hit none."""
         if len(new) != len(old) + 1:
             return None
         click, radius = new[-1], self._hit_radius()
@@ -274,7 +274,7 @@ class PointPrompts:
 
 
 def point_edits(image: int, old: Sequence[PointRow], new: Sequence[PointRow]) -> list[PromptEdit]:
-    """What a user did to turn the old points into the new ones."""
+    """Edits that change the old points into the new points."""
     if len(old) == len(new):
         changed = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
         if all(_only_moved(was, now) for was, now in changed):

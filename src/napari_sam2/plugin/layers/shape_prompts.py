@@ -1,4 +1,4 @@
-"""The Shapes layer: rectangles are boxes, closed shapes are masks."""
+"""The Shapes layer: converts rectangles to boxes, and other closed shapes to masks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MASK_KINDS = ("polygon", "ellipse", "path", "rectangle")
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One shape: frame, object, and the box or outline that it is; neither for a line."""
+    """One shape: frame, object, and its box or outline; a line has neither."""
 
     t: int
     object_id: int
@@ -36,23 +36,25 @@ class ShapeRow:
 
     @property
     def place(self) -> tuple[int, int]:
-        """The prompt that the shape belongs to."""
+        """Frame and object of the prompt that contains the shape."""
         return self.t, self.object_id
 
 
 class ShapePrompts:
-    """Keeps a Shapes layer and the boxes and drawn masks of an image in step.
+    """Synchronises a Shapes layer with the boxes and drawn masks of an image.
 
     Parameters
     ----------
     layer : Shapes
-        Has the feature `object`.
+        The layer, with the feature `object`.
     image : int
         Number of the image.
     colour_of : callable
-        Label colour of an object.
-    on_edit, on_refusal : callable
-        Get every edit that the user makes, and why a shape cannot be one.
+        Returns the label colour of an object.
+    on_edit : callable
+        Called with every edit of the user.
+    on_refusal : callable
+        Called with the reason why a shape cannot be a prompt.
     """
 
     def __init__(
@@ -68,34 +70,34 @@ class ShapePrompts:
         self._colour_of = colour_of
         self._on_edit = on_edit
         self._on_refusal = on_refusal
-        self._rows: list[ShapeRow] = []  # what the layer is meant to show
-        self._shown: list[ShapeRow] = []  # what the layer gave back when it was last looked at
+        self._rows: list[ShapeRow] = []  # shapes that the layer should display
+        self._shown: list[ShapeRow] = []  # shapes that were last read from the layer
         self._is_writing = False
         self._current = 1
         layer.events.data.connect(self._on_data)
         self.recolour()
 
     def detach(self) -> None:
-        """Leave the layer as an ordinary one."""
+        """Disconnect from the layer, which remains as an ordinary layer."""
         self.layer.events.data.disconnect(self._on_data)
 
-    # What is shown
+    # Display
 
     def show(self, prompts: Iterable[PromptShown], held: Collection[tuple[int, int]] = ()) -> None:
-        """Show boxes and outlines; those of `held` places stay as the user left them."""
+        """Display boxes and outlines; shapes on `held` places stay as the user left them."""
         rows = [row for prompt in prompts for row in _rows_of(prompt) if row.place not in held]
         rows += [row for row in self._rows if row.place in held]
         self._rows = rows
         self.write()
 
     def set_current(self, object_id: int) -> None:
-        """Dim the other objects and let the next shape be for this one."""
+        """Set the object of the next shape, and dim the other objects."""
         if object_id != self._current:
             self._current = object_id
             self.recolour()
 
     def write(self) -> None:
-        """Bring the layer in line with what it is meant to show."""
+        """Update the layer if it does not display the expected shapes."""
         if Counter(self._shown) == Counter(self._rows):
             return
         with self._writing():
@@ -109,7 +111,7 @@ class ShapePrompts:
         self._shown = list(self._rows)
 
     def recolour(self) -> None:
-        """Give every prompt the colours of its object and sign."""
+        """Set the colours of every shape by its object."""
         with self._writing():
             if len(self.layer.data):
                 object_ids = [int(object_id) for object_id in self.layer.features["object"]]
@@ -129,7 +131,7 @@ class ShapePrompts:
                 self.layer.current_face_color = face
                 self.layer.current_edge_color = np.asarray(GREEN)
 
-    # What the user does
+    # Actions of the user
 
     def _on_data(self, event: Any) -> None:
         if self._is_writing or event.action not in ("added", "removed", "changed"):
@@ -139,7 +141,7 @@ class ShapePrompts:
         self._rows = [row for row in new if row.box or row.outline]
         if len(self._rows) < len(new):
             self._on_refusal(
-                "a line has no inside: draw a rectangle for a box, "
+                "a line encloses no area: draw a rectangle for a box, "
                 "or a polygon, path or ellipse for a mask"
             )
         QTimer.singleShot(0, self.write)
@@ -166,12 +168,11 @@ class ShapePrompts:
 def shape_edits(
     image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]
 ) -> list[Edit | PromptEdit]:
-    """What a user did to turn the old shapes into the new ones."""
+    """Edits that change the old shapes into the new shapes."""
     gone = (Counter(old) - Counter(new)).elements()
     come = [row for row in (Counter(new) - Counter(old)).elements() if row.box or row.outline]
-    redrawn = {
-        (row.place, row.box is None) for row in come
-    }  # a new shape takes the place of the old one
+    # a new shape replaces the old one, so the old one needs no edit
+    redrawn = {(row.place, row.box is None) for row in come}
     removals = [row for row in gone if (row.place, row.box is None) not in redrawn]
     return [_removal(image, row) for row in removals if row.box or row.outline] + [
         _addition(image, row) for row in come
@@ -192,7 +193,7 @@ def _addition(image: int, row: ShapeRow) -> Edit | PromptEdit:
 
 
 def _row(corners: np.ndarray[Any, Any], kind: str, object_id: int) -> ShapeRow:
-    """A shape of napari, (V, 2 or 3) corners, as a row."""
+    """Convert a napari shape with (V, 2 or 3) corners to a row."""
     t = round(float(corners[:, 0].mean())) if corners.shape[1] == 3 else 0
     corners = corners[:, -2:].astype(np.float64)
     if kind == "rectangle" and _is_upright(corners):

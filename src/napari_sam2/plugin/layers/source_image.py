@@ -1,4 +1,4 @@
-"""What an image layer is to us: which shapes we take, and what goes to the engine and to files."""
+"""Image layers as sources: accepted shapes, frames, scale, and data for the engine."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.scale import FrameAxis
 
-PROJECT = "napari-sam2 annotation"  # in the metadata of a layer: the project to open
-IMAGE_PATH = "napari-sam2 image"  # and where the image itself is, also in that of our labels
-COVERING = ("translucent", "translucent_no_depth", "opaque")  # kinds of blending
+PROJECT = "napari-sam2 annotation"  # key in a layer's metadata: project folder to open
+IMAGE_PATH = "napari-sam2 image"  # key in the metadata of image and labels: file of the image
+COVERING = ("translucent", "translucent_no_depth", "opaque")  # blending modes
 _LABELS: dict[str, FrameAxis] = {"t": "t", "time": "t", "frame": "t"}
 _LABELS |= {"z": "z", "depth": "z", "slice": "z", "plane": "z"}
-_NO_STEP = (1.0, "pixel")  # what napari says where nobody said anything
+_NO_STEP = (1.0, "pixel")  # scale and unit of a layer for which none were set
 
 
 def data_of(layer: Image) -> Any:
-    """The data of a layer at full resolution."""
+    """Data of a layer at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def image_path(layer: Image) -> str | None:
-    """The file or folder that an image came from; None where there is none."""
+    """File or folder from which an image was opened; None if it has none."""
     path = layer.metadata.get(IMAGE_PATH) or layer.source.path
     return None if path is None else str(path)
 
@@ -41,29 +41,29 @@ def stack_shape(layer: Image) -> tuple[int, int, int]:
     Raises
     ------
     ValueError
-        If it is not a single image or a stack of them; the message says what to do.
+        If the layer is not an image or a stack of images; the message gives advice.
     """
     shape = tuple(int(length) for length in data_of(layer).shape)
     space = shape[:-1] if layer.rgb else shape
     if len(space) not in (2, 3):
         raise ValueError(
             f"“{layer.name}” has {len(space)} axes {space}, expected (Y, X) or (T, Y, X): "
-            "make a layer of one channel or plane of it (right-click the layer > Split Stack), "
-            "then choose that one"
+            "right-click the layer, choose Split Stack, and then select the layer of one channel "
+            "or plane"
         )
     if 0 in shape:
-        raise ValueError(f"“{layer.name}” is empty {space}: open an image with a frame in it")
+        raise ValueError(f"“{layer.name}” has no pixels {space}: open another image")
     frames, height, width = (1, *space) if len(space) == 2 else space
     return frames, height, width
 
 
 def has_user_contrast(layer: Image) -> bool:
-    """Whether the user narrowed the contrast; napari starts with limits that span their range."""
+    """Whether the user changed the contrast limits; by default they span their whole range."""
     return tuple(layer.contrast_limits) != tuple(layer.contrast_limits_range)
 
 
 def image_source(layer: Image) -> ImageSource:
-    """What the engine gets of a layer; nothing is read."""
+    """Source of a layer for the engine; no pixels are read."""
     limits = None
     if not layer.rgb and has_user_contrast(layer):
         low, high = layer.contrast_limits
@@ -80,14 +80,14 @@ def image_source(layer: Image) -> ImageSource:
 
 
 def scale_source(layer: Image) -> ScaleSource:
-    """What a layer tells of its scale, and the file that it came from; nothing is read."""
+    """Scale of a layer, and the file that may complete it; the file is not read."""
     data = data_of(layer)
     shape = tuple(int(length) for length in data.shape[: layer.ndim])
     return _scale_source(layer.scale, layer.units, layer.axis_labels, shape, image_path(layer))
 
 
 def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
-    """As `scale_source`, from the data and the state of a layer that napari hands to a writer."""
+    """Like `scale_source`, for the data and state of a layer that napari passes to a writer."""
     shape = tuple(int(length) for length in data.shape)
     ndim = len(shape)
     return _scale_source(
@@ -122,7 +122,7 @@ def _scale_source(
 
 
 def _frame_axis(label: str, unit: str) -> FrameAxis | None:
-    """What the first axis of a stack is, by its label, or else by its unit."""
+    """Meaning of the first axis of a stack by its label, or else by its unit."""
     from napari_sam2.io.scale import is_time_unit, known_length_unit
 
     name = label.strip().lower().removesuffix("s")
@@ -134,12 +134,12 @@ def _frame_axis(label: str, unit: str) -> FrameAxis | None:
 
 
 def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
-    """Which frame of the image a place of the viewer's sliders shows, kept inside the stack."""
+    """Frame of the image at a position of the viewer's sliders, clipped to the stack."""
     return min(max(_slider_frame(layer, world_point), 0), stack_shape(layer)[0] - 1)
 
 
 def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
-    """Why the image has no frame at a place of the viewer's sliders; None where it has one."""
+    """Reason why the image has no frame at a position of the sliders; None if it has one."""
     t, last = _slider_frame(layer, world_point), stack_shape(layer)[0] - 1
     if t > last:
         return f"This movie ends at frame {last}."
@@ -153,7 +153,7 @@ def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
 
 
 def is_hidden(image: Image, layers: Sequence[Layer]) -> bool:
-    """Whether an image is not drawn, or lies wholly under an opaque image of a layer list."""
+    """Whether an image is invisible, or completely covered by an opaque image above it."""
     index = next((i for i, layer in enumerate(layers) if layer is image), len(layers))
     return not image.visible or any(_covers(layer, image) for layer in layers[index + 1 :])
 
@@ -167,7 +167,7 @@ def _covers(layer: Layer, image: Image) -> bool:
 
 
 def images_like(image: Image, layers: Iterable[Layer]) -> list[Image]:
-    """An image, and after it all others of its shape among some layers."""
+    """The image, followed by all other image layers with the same shape."""
     shape = data_of(image).shape[: image.ndim]
     others = [
         layer

@@ -1,1 +1,1 @@
-"""What napari's plugin manifest names: readers, writers and samples."""
+"""Readers, writers and samples that the napari plugin manifest refers to."""

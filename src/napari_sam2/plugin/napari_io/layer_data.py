@@ -1,4 +1,4 @@
-"""Layers as readers, writers and samples hand them to napari: data, options and kind."""
+"""Layer data for napari: tuples of data, options and layer type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
 
 
 def movie_layer(movie: Movie) -> LayerData:
-    """A movie as an image layer; a single image loses its axis of frames."""
+    """A movie as an image layer; a movie of one frame becomes a two-dimensional image."""
     data: Any = movie.data[0] if movie.shape[0] == 1 else movie.data
     spatial = data.ndim - 1 if movie.rgb else data.ndim
     return (

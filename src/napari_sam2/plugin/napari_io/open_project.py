@@ -1,4 +1,4 @@
-"""A project in napari: its image as a layer, and the panel beside it."""
+"""Open a project in napari: add its image as a layer, and dock the panel."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ PANEL = "SAM 2"
 
 
 def opened_image(folder: str) -> LayerData:
-    """The image of a project as a layer that knows the annotation.
+    """Image layer of a project, with the project folder in its metadata.
 
-    The user is asked where the image is, if it is not where it was.
+    If the image was moved, a dialog asks the user for its new location.
 
     Parameters
     ----------
     folder : str
-        The project.
+        Folder of the project.
 
     Raises
     ------
     ValueError
-        If the annotation is damaged, or the image is another one.
+        If the project is damaged, or the image is not the image of the project.
     OSError
-        If it cannot be read.
+        If the image or the project cannot be read.
     """
     path = Path(folder)
     manifest = read_manifest(path)
@@ -64,19 +64,19 @@ def _find(folder: Path, manifest: Manifest) -> FoundImage:
 
 
 def ask_for_image(why: str, folder: Path) -> Path | None:
-    """Let the user say where an image is; None where there is nobody to ask, or no answer."""
+    """Ask the user for the location of an image; None without a window or an answer."""
     if QApplication.instance() is None:
         return None
     parent = QApplication.activeWindow()
-    wants = QMessageBox.question(parent, PANEL, f"{why}.\n\nShow where it is?")
+    wants = QMessageBox.question(parent, PANEL, f"{why}.\n\nDo you want to locate the image?")
     if wants != QMessageBox.StandardButton.Yes:
         return None
-    name, _ = QFileDialog.getOpenFileName(parent, "Where is the image now?", str(folder))
+    name, _ = QFileDialog.getOpenFileName(parent, "Locate the image", str(folder))
     return Path(name) if name else None
 
 
 def show_panel() -> None:
-    """Dock the panel, once napari has added the layer, unless it is docked already."""
+    """Dock the panel after napari has added the layer, unless the panel is docked already."""
     viewer = napari.current_viewer()
     if viewer is not None and QApplication.instance() is not None:
         QTimer.singleShot(0, lambda: _dock(viewer))

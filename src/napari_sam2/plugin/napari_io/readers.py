@@ -1,4 +1,4 @@
-"""Readers that napari calls: our label files, projects, and tracks of other tools."""
+"""napari readers: label files of this plugin, projects, and tracks of other tools."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a file of ours, None for every other one.
+    """The reader for a label file of this plugin; None for other files.
 
     Parameters
     ----------
     path : str or list of str
-        What the user opens; several files at once are no stack of ours.
+        Path that the user opens; a list of several paths is not supported.
     """
     from napari_sam2.io.tiff import is_own_file
 
@@ -28,7 +28,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read_labels_layer(path: str) -> list[LayerData]:
-    """Labels of a file of ours as a layer with its scale and units."""
+    """Read a label file of this plugin as a layer with scale and units."""
     from pathlib import Path
 
     from napari_sam2.io.tiff import read_labels
@@ -39,12 +39,12 @@ def read_labels_layer(path: str) -> list[LayerData]:
 
 
 def get_project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a project, None for every other folder.
+    """The reader for a project; None for other folders.
 
     Parameters
     ----------
     path : str or list of str
-        What the user opens; one annotation at a time.
+        Path that the user opens; a list of several paths is not supported.
     """
     from pathlib import Path
 
@@ -56,14 +56,14 @@ def get_project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]
 
 
 def read_project_layer(path: str) -> list[LayerData]:
-    """The image of a project; the panel, which is shown, goes on with the rest.
+    """Read the image of a project, and show the panel, which opens the annotation.
 
     Raises
     ------
     ValueError
-        If the annotation is damaged, or its image is another one.
+        If the project is damaged, or the image is not the image of the project.
     OSError
-        If the image is not there and the user does not say where it is.
+        If the image is missing and the user does not locate it.
     """
     from napari_sam2.plugin.napari_io.open_project import opened_image, show_panel
 
@@ -78,7 +78,7 @@ def get_tracks_reader(path: str | list[str]) -> Callable[[str], list[LayerData]]
     Parameters
     ----------
     path : str or list of str
-        What the user opens; several folders at once are no movie.
+        Path that the user opens; a list of several paths is not supported.
     """
     from pathlib import Path
 
@@ -92,7 +92,7 @@ def get_tracks_reader(path: str | list[str]) -> Callable[[str], list[LayerData]]
 
 
 def read_tracks_layer(path: str) -> list[LayerData]:
-    """Labels of a folder as a layer that can be edited, with mothers and names in its metadata."""
+    """Read tracked labels as an editable layer, with mothers and names in its metadata."""
     from pathlib import Path
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""Sample movies that napari's menu opens."""
+"""Sample movies for napari's menu File > Open Sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def synthetic_sample() -> list[LayerData]:
-    """A drawn movie of cells and its truth."""
+    """A synthetic movie of cells, and its ground truth as labels."""
     from napari_sam2.io.samples import synthetic_movie
 
     sample = synthetic_movie()
@@ -24,7 +24,7 @@ def synthetic_sample() -> list[LayerData]:
 
 
 def c2c12_sample() -> list[LayerData]:
-    """Ten frames of real cells, with whom to thank for them in the metadata of the layer."""
+    """Ten frames of C2C12 cells, with the attribution in the metadata of the layer."""
     from napari_sam2.io.samples import c2c12_movie
 
     sample = c2c12_movie()

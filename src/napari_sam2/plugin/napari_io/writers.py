@@ -1,4 +1,4 @@
-"""Writers that napari calls: labels with their scale, and results for other tools."""
+"""napari writers: labels with their scale, and results for other tools."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as TIFF with the scale and units of the layer.
 
-    Objects that the metadata of the layer calls rejected are left out.
+    Objects that are rejected in the metadata of the layer are not written.
 
     Parameters
     ----------
     path : str
-        Where to; the folder must exist.
+        File to write; its folder must exist.
     data : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
     meta : dict
         State of the layer, with ``scale``, ``units`` and ``axis_labels``.
@@ -31,14 +31,14 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        The path.
+        The written path.
 
     Raises
     ------
     ValueError
-        If the labels have more axes, or negative ids.
+        If the labels have more axes or negative ids.
     OSError
-        If the file cannot be written; an old file is left as it was.
+        If the file cannot be written; an existing file is left unchanged.
     """
     from napari_sam2.io.tiff import write_labels
 
@@ -48,27 +48,27 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 
 def write_result(path: str, layers: list[LayerData]) -> list[str]:
-    """Write a labels layer in the format that the name stands for.
+    """Write a labels layer in the format that the file name selects.
 
     Parameters
     ----------
     path : str
         File or folder to write.
     layers : list of (data, state, type)
-        A labels layer, and images to measure or draw on; mothers, names and rejected objects are
-        taken from the metadata of the labels.
+        A labels layer, and image layers for measurements and overlays. Mothers, names and rejected
+        objects are read from the metadata of the labels layer.
 
     Returns
     -------
     list of str
-        The path.
+        The written path.
 
     Raises
     ------
     ValueError
-        If the name stands for no format, or the layers do not fit.
+        If the name selects no format, or the layers do not match.
     OSError
-        If it cannot be written; an old one is left as it was.
+        If the result cannot be written; an existing one is left unchanged.
     """
     from napari_sam2.io.exports import write_export
 
@@ -89,7 +89,7 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
 def _tracked(
     data: Any, state: dict[str, Any], scale: ImageScale, channels: dict[str, Any]
 ) -> TrackedLabels:
-    """The labels of a layer without its rejected objects; the user is told how many there are."""
+    """Labels of a layer without rejected objects; a notification tells their number."""
     from napari_sam2.io.tracked import TrackedLabels, left_out_text
 
     metadata = state.get("metadata", {})

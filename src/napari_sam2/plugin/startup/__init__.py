@@ -1,1 +1,1 @@
-"""What happens before or beside the window: imports ahead, log file, error messages."""
+"""Startup of the plugin: preloaded libraries, log file, error notifications."""

@@ -1,4 +1,4 @@
-"""Errors for the user: in words, and with the whole story on the clipboard for a report."""
+"""Error notifications, with a button that copies the details for a bug report."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ REPORTED = ("napari-sam2", "napari", "torch", "numpy", "PyQt6", "PySide6")
 
 
 def show_error(message: str, details: str | None = None) -> None:
-    """Tell of an error.
+    """Show an error notification.
 
     Parameters
     ----------
     message : str
-        What happened and what to do, in a sentence.
+        Sentence that describes the error and its remedy.
     details : str, optional
-        Traceback, for a report.
+        Traceback for a bug report.
     """
 
     def copy(notice: Any) -> None:
@@ -33,7 +33,7 @@ def show_error(message: str, details: str | None = None) -> None:
 
 
 def report_of(message: str, details: str | None) -> str:
-    """All that whoever mends it has to know."""
+    """Text of a bug report: the message, versions, platform, log file and details."""
     versions = ", ".join(f"{name} {number}" for name in REPORTED if (number := _version(name)))
     where = f"Python {platform.python_version()} on {platform.platform()}"
     return "\n".join([message, versions, where, f"log: {log_path()}", "", details or ""]).strip()

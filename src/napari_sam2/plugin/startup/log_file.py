@@ -1,4 +1,4 @@
-"""A file in which what went wrong can be read later."""
+"""Log file of the plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OLD_FILES = 3
 
 
 class LogFile(RotatingFileHandler):
-    """The handler of the package; every open widget counts as one user of it."""
+    """Log handler of the package; `users` counts the open widgets."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, delay=True)
@@ -23,12 +23,12 @@ class LogFile(RotatingFileHandler):
 
 
 def log_path() -> Path:
-    """Where the file is, in the folder for logs of the person's account."""
+    """Path of the log file, in the log folder of the user's account."""
     return Path(platformdirs.user_log_dir("napari-sam2", appauthor=False)) / "napari-sam2.log"
 
 
 def open_log() -> None:
-    """Write what the package logs into the file; without it where the folder cannot be made."""
+    """Start to log into the file; if its folder cannot be created, only log a warning."""
     package = logging.getLogger(PACKAGE)
     handler = _handler()
     if handler is None:
@@ -36,14 +36,14 @@ def open_log() -> None:
             log_path().parent.mkdir(parents=True, exist_ok=True)
             handler = LogFile(log_path())
         except OSError as error:
-            package.warning("no log file: %s", error)
+            package.warning("the log file cannot be created: %s", error)
             return
         package.addHandler(handler)
     handler.users += 1
 
 
 def close_log() -> None:
-    """Close the file with the last widget."""
+    """Stop to log for one widget, and close the file with the last widget."""
     handler = _handler()
     if handler is not None:
         handler.users -= 1

@@ -1,9 +1,9 @@
-"""Bring modules in without holding up other threads more than they have to.
+"""Preload the libraries of PyTorch without blocking the window.
 
-Python keeps its global lock while it loads an extension module. For torch that takes a third of a
-second, and more than one from a cold disk, in which the window stands still although another thread
-imports it. A call through ctypes gives the lock away: when torch is imported then, its libraries
-are there already.
+Python holds its global lock while it loads an extension module. For PyTorch this takes a third of a
+second, or more than a second from a cold disk, during which the window freezes although another
+thread imports the module. A call through ctypes releases the lock. A later import of PyTorch finds
+its libraries already loaded.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SUFFIXES = {
     "linux": ".so",
     "darwin": ".dylib",
 }  # on Windows torch loads its libraries through ctypes
-LIBRARIES = ("libtorch_global_deps", "libtorch_python")  # in the order in which torch does
+LIBRARIES = ("libtorch_global_deps", "libtorch_python")  # in the order in which torch loads them
 
 
 def preload_torch() -> bool:
-    """Load the libraries of torch; returns whether they are there.
+    """Load the libraries of PyTorch; return whether they are loaded.
 
-    It is no error if they are not: importing torch then takes longer, or tells what is wrong.
+    A failure is not an error: the later import of PyTorch then takes longer, or raises the error.
     """
     spec = find_spec("torch")
     suffix = SUFFIXES.get(sys.platform)
@@ -54,18 +54,18 @@ def _load(path: Path, name: str) -> bool:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Load modules without a search for garbage among what they make.
+    """Disable garbage collection while modules are imported.
 
-    They make objects by the hundred thousand, which stay. Python would look through all that the
-    program has again and again meanwhile, which takes a third of the time, while every thread
-    stands still. In the end they count as old, as what has been looked through does.
+    Imports create hundreds of thousands of objects that are never freed. Garbage collection would
+    search all objects repeatedly, which takes a third of the import time and blocks every thread.
+    Afterwards the new objects are moved to the oldest generation, as if they had been searched.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # else somebody else has put objects aside for good
+        if not gc.get_freeze_count():  # unfreeze would also release objects that other code froze
             gc.freeze()
             gc.unfreeze()
         if was_on:

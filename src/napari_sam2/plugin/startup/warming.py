@@ -1,8 +1,8 @@
-"""Load what napari's layers of points and shapes need before they are made.
+"""Warm up napari's Points and Shapes layers in another thread before they are needed.
 
-The first such layer of a program brings pandas in, and the first one of shapes code of napari that
-numba has compiled: a second or so in which a window would stand still, and many where numba has to
-compile it first. In another thread it does not.
+The first layer of either type imports pandas, and the first Shapes layer loads code that numba
+compiles. This takes about a second, or many seconds if numba has to compile the code first, during
+which the window would freeze.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ LOOK_INTERVAL_MS = 15
 
 
 def is_warm() -> bool:
-    """Whether a layer with features was made before."""
+    """Whether pandas is imported, so that a new layer with features is fast."""
     return "pandas" in sys.modules
 
 
 def warm_points() -> None:
-    """Make a Points layer that nobody sees, in any thread."""
+    """Create a Points layer that is not displayed; may run in any thread."""
     _make(Points)
 
 
 def warm_shapes() -> None:
-    """Make a Shapes layer that nobody sees, in any thread."""
+    """Create a Shapes layer that is not displayed; may run in any thread."""
     _make(Shapes)
 
 
@@ -42,24 +42,24 @@ def _make(kind: type[Points] | type[Shapes]) -> None:
     try:
         with uncollected():
             kind(ndim=2, features={"object": np.empty(0, dtype=np.int64)})
-    except Exception:  # whoever needs the layer will tell
-        logger.warning("no layer could be made ahead", exc_info=True)
+    except Exception:  # creating the real layer reports the error
+        logger.warning("a layer could not be created ahead", exc_info=True)
 
 
 class Warming(QObject):
-    """Warms up in a thread of its own, once.
+    """Runs a warm-up function once, in a new thread.
 
     Parameters
     ----------
     work : callable
-        What to do there.
+        The function.
     parent : QObject
-        The widget.
+        The widget that owns this object.
 
     Signals
     -------
     finished()
-        All is loaded.
+        The function returned.
     """
 
     finished = Signal()
@@ -69,18 +69,18 @@ class Warming(QObject):
         self._thread = threading.Thread(target=work, name="napari-sam2 warming")
         self._timer = QTimer(self, interval=LOOK_INTERVAL_MS)
         self._timer.timeout.connect(self._look)
-        self._is_due = True  # until it has begun or is not wanted any more
+        self._is_due = True  # until it is started or stopped
         self.is_over = False
 
     def start(self) -> None:
-        """Begin, unless it was begun or stopped before."""
+        """Start the thread, unless it was started or stopped before."""
         if self._is_due:
             self._is_due = False
             self._thread.start()
             self._timer.start()
 
     def stop(self) -> None:
-        """Tell nobody of the end."""
+        """Do not start the thread any more, and do not emit `finished`."""
         self._is_due = False
         self._timer.stop()
 
