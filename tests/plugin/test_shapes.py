@@ -43,7 +43,7 @@ def test_a_closed_line_is_a_mask(desk, kind):
 def test_a_line_is_refused_and_vanishes(desk, notifications):
     desk.shapes.add(np.array([(0, 10, 10), (0, 20, 20)]), shape_type="line")
     desk.settle()
-    assert "no inside" in notifications.only()
+    assert "encloses no area" in notifications.only()
     assert len(desk.shapes.data) == 0
 
 

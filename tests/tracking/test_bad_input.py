@@ -229,7 +229,7 @@ def test_unknown_object_is_refused(bench: Bench, object_id: int) -> None:
 def test_range_that_is_not_in_the_stack_is_refused(bench: Bench, start: int, stop: int) -> None:
     if 0 <= start < stop <= LENGTH:
         return
-    bench.refuses(lambda tracker: tracker.propagate(start, stop), "no range within the stack")
+    bench.refuses(lambda tracker: tracker.propagate(start, stop), "not a range within the stack")
 
 
 @pytest.mark.parametrize("direction", ["", "Forward", "sideways", None, 1])

@@ -94,6 +94,6 @@ def test_empty_painted_mask_conditions_its_neighbours(any_model: Sam2, world: Wo
 
 def test_empty_painted_mask_alone_is_refused(any_model: Sam2, world: World) -> None:
     tracker = Tracker(any_model, world.images)
-    with pytest.raises(ValueError, match="prompt it on another frame first"):
+    with pytest.raises(ValueError, match="first add a prompt on another frame"):
         tracker.add_mask(4, 1, np.zeros(tracker.shape[1:], bool))
     assert tracker.object_ids == ()

@@ -96,7 +96,7 @@ def test_work_goes_on_with_what_was_taken_over(tracker, taken, world) -> None:
 
 def test_an_object_that_is_there_is_not_overwritten(tracker, taken) -> None:
     other = taken()
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="already exists"):
         other.carry_over(1, tracker.snapshot(1))
 
 

@@ -1,7 +1,7 @@
-"""The area guard: a mask that suddenly spills over much of the image is a lost object.
+"""Area guard: treat a mask that suddenly covers much of the image as a lost object.
 
-When a network loses an object it may take the background for it. Such a mask is not written, nor
-remembered, and the frames after it are not led astray.
+When the network loses an object, it may segment the background instead. Such a mask is neither
+stored nor memorised, so it cannot mislead the tracking of later frames.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from numpy.typing import NDArray
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.memory_bank import Recall
 
-# A cell doubles between divisions, and an object that comes out of hiding is measured against what
-# a person showed of it; a mask that spills over has ten times its area and more.
+# A cell doubles its area between divisions. An object that reappears is compared with its prompted
+# masks. A mask that spills over has at least ten times the area.
 LARGEST_GROWTH = 4.0
-SLACK = 16  # cells of the low-resolution map, since the area of a tiny object is mostly rounding
-NEARLY_ALL = 0.8  # of the window
-LEAST_GROWTH = 2.0  # of a mask that fills the window; an object may fill it from the beginning
+SLACK = 16  # cells of the low-resolution map, for the rounding error of tiny objects
+NEARLY_ALL = 0.8  # share of the window
+LEAST_GROWTH = 2.0  # for a mask that fills the window, since large objects fill it, too
 LOST_SCORE = -1.0
 NO_LOGIT = -1024.0
 
 
 def spills_over(record: MaskRecord, records: Mapping[int, MaskRecord], recalled: Recall) -> bool:
-    """Whether a mask is far larger than any that it was made from.
+    """Whether a mask is far larger than all masks that conditioned it.
 
     Parameters
     ----------
     record : MaskRecord
         The mask.
     records : mapping of int to MaskRecord
-        Those of the object by frame.
+        All masks of the object by frame.
     recalled : Recall
         The memories that conditioned the mask: the prompted frames and the most recent ones.
 
     Returns
     -------
     bool
-        False where nothing is known of the area.
+        False if no conditioning mask has an area.
     """
     usual = max((area(records[k]) for k in recalled.frames), default=0.0)
     if usual == 0:
@@ -52,7 +52,7 @@ def spills_over(record: MaskRecord, records: Mapping[int, MaskRecord], recalled:
 
 
 def area(record: MaskRecord) -> float:
-    """Area of a mask in pixels of the image, as exact as the low-resolution map is."""
+    """Area of a mask in pixels of the image, measured on the low-resolution map."""
     cell = record.window.height * record.window.width / record.size**2
     return float(np.count_nonzero(record.crop > 0)) * cell
 
@@ -63,9 +63,9 @@ def as_lost(record: MaskRecord, pointer: NDArray[np.float32]) -> MaskRecord:
     Parameters
     ----------
     record : MaskRecord
-        What the network made of it.
+        The output of the network.
     pointer : ndarray
-        (C,) float32 object pointer of an object that is not there.
+        (C,) float32 object pointer for an absent object.
     """
     return replace(
         record,

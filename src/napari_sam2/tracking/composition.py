@@ -1,9 +1,9 @@
 """Composition: labels of a frame from masks that may overlap.
 
-The network tracks each object by itself, so the masks of two objects may cover the same cell. There
-a prompted mask wins over a tracked one, and of two tracked masks the one whose prompt is nearer in
-time. So a cell that is prompted as a new object stays that object on the following frames, although
-another object had drifted onto it.
+The network tracks each object independently, so the masks of two objects may cover the same cell. A
+prompted mask wins over a tracked mask, and of two tracked masks the one with the nearer prompt in
+time wins. A cell that is prompted as a new object therefore keeps this object's id on the following
+frames, even if another object drifted onto the cell.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_sam2.tracking.masks import Region, clip
 
 RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
-UNKNOWN_DISTANCE = 2**31  # of masks that were stored before it was noted
+UNKNOWN_DISTANCE = 2**31  # for masks that were stored without a distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Layer:
     region : Region
         The mask.
     distance : int
-        Frames to the nearest prompt of the object; of one rank, the nearer one wins.
+        Number of frames to the nearest prompt of the object; within a rank, the nearest wins.
     """
 
     object_id: int
@@ -44,7 +44,7 @@ class Layer:
 
     @property
     def priority(self) -> tuple[int, int]:
-        """Sorts layers, strongest first."""
+        """Sort key of a layer, strongest first."""
         return -self.rank, self.distance
 
 
@@ -56,8 +56,8 @@ def compose(shape: tuple[int, int], layers: Iterable[Layer]) -> NDArray[np.int32
     shape : tuple of int
         (Y, X).
     layers : iterable of Layer
-        The masks in any order. A pixel goes to the strongest claim, then to the highest logit, then
-        to the lowest id.
+        The masks in any order. A pixel gets the id with the strongest claim, then with the highest
+        logit, then the lowest id.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def compose(shape: tuple[int, int], layers: Iterable[Layer]) -> NDArray[np.int32
     """
     labels = np.zeros(shape, np.int32)
     best = np.zeros(shape, np.float32)
-    strength = np.zeros(shape, np.int32)  # number of the group that a pixel went to
+    strength = np.zeros(shape, np.int32)  # index of the group that each pixel belongs to
     for number, group in enumerate(_by_priority(layers)):
         for layer in group:
             there = layer.region.window
@@ -81,14 +81,14 @@ def compose(shape: tuple[int, int], layers: Iterable[Layer]) -> NDArray[np.int32
 def hidden(shape: tuple[int, int], layers: Iterable[Layer]) -> set[int]:
     """Ids of tracked masks that lose more than half of their pixels to stronger claims.
 
-    Two objects are on one cell there, and what is left of the weaker one are slivers.
+    Two objects then cover the same cell, and only slivers of the weaker one would remain.
 
     Parameters
     ----------
     shape : tuple of int
         (Y, X).
     layers : iterable of Layer
-        All masks of the frame in any order. One that is hidden takes nothing from others.
+        All masks of the frame in any order. A hidden mask takes no pixels from others.
     """
     groups = _by_priority(layers)
     if len(groups) < 2:
@@ -121,7 +121,7 @@ def _by_priority(layers: Iterable[Layer]) -> list[list[Layer]]:
 
 
 def _shared(one: Region, other: Region) -> int:
-    """Pixels that two masks have in common."""
+    """Number of pixels that two masks share."""
     starts = [max(a.start, b.start) for a, b in zip(one.window, other.window, strict=True)]
     stops = [min(a.stop, b.stop) for a, b in zip(one.window, other.window, strict=True)]
     if any(start >= stop for start, stop in zip(starts, stops, strict=True)):

@@ -1,4 +1,4 @@
-"""Device use: number formats of the network, and its work in batches that fit into memory."""
+"""Device use: number formats of the network, and batches that fit into the memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def inference(model: Sam2) -> Iterator[None]:
-    """Switch gradients off, and bfloat16 products on where the device gains by them."""
+    """Disable gradients, and enable bfloat16 where it makes the device faster."""
     device = model.device.type
     is_fast = device == "cpu" and model.config.precision == "fast" and has_quick_bfloat16()
     with (
@@ -31,7 +31,7 @@ def inference(model: Sam2) -> Iterator[None]:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device, or this machine, had no memory left."""
+    """Whether an error means that the device or the computer ran out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
@@ -43,9 +43,9 @@ class Batches:
     size : int
         Most items in one batch.
     device : torch.device
-        Where the work is done.
+        Device of the computation.
     offload : callable
-        Frees memory of the device when batches cannot get smaller; whether it freed any.
+        Frees device memory when batches cannot get smaller; returns whether it freed any.
     """
 
     def __init__(self, size: int, device: torch.device, offload: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Disk cache: features that memory has no room for, until the program ends."""
+"""Disk cache: features that do not fit into memory, kept until the program ends."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from napari_sam2.model import FrameFeatures
 from napari_sam2.tracking.windows import Window
 
 View = tuple[int, Window]
-"""A frame, and the window through which it is seen."""
+"""A frame, and the window of the network's view."""
 
 LOCK = "in-use.lock"
 PREFIX = "features-"
 MAPS = ("stride16", "stride8", "stride4")
 CHANNELS_LAST = ":channels last"
-FREE_SHARE = 0.5  # of the free disk, at most this much is taken
+FREE_SHARE = 0.5  # largest share of the free disk space
 
 log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
-    """Default folder of the features: the user's cache folder."""
+    """Default folder of the feature files: the user's cache folder."""
     return Path(platformdirs.user_cache_dir("napari-sam2", appauthor=False)) / "features"
 
 
 def remove_stale(parent: Path) -> None:
-    """Remove files that crashed programs left; folders in use are locked by their owners.
+    """Remove the files of crashed programs; running programs hold a lock on their folder.
 
     Parameters
     ----------
     parent : Path
-        Folder of folders; it may be missing.
+        Folder that contains the folders of all programs; it may be missing.
     """
     for folder in parent.glob(f"{PREFIX}*"):
         lock = FileLock(folder / LOCK)
@@ -54,17 +54,18 @@ def remove_stale(parent: Path) -> None:
 
 
 class DiskCache:
-    """One file for the features of a view; the least recently used ones go first.
+    """Stores the features of each view in a file; the least recently used files are deleted first.
 
-    Nothing is made on the disk before the first features come. A disk that fails costs only time:
-    the features are computed again.
+    The folder is created when the first features are stored. If the disk fails, features are
+    computed again.
 
     Parameters
     ----------
     budget_bytes : int
-        Largest sum of the files, and never more than half of what is free; 0 writes none.
+        Largest total size of the files, limited to half of the free space; 0 disables the cache.
     parent : Path, optional
-        Where a folder is made for them, removed with this object or at the end of the program.
+        Folder in which a subfolder is created; the subfolder is deleted with this object, or at
+        the end of the program.
     """
 
     def __init__(self, budget_bytes: int, parent: Path | None = None) -> None:
@@ -80,7 +81,7 @@ class DiskCache:
         return view in self._sizes
 
     def put(self, view: View, features: FrameFeatures) -> None:
-        """Write features, unless they are there already."""
+        """Store features, unless they are stored already."""
         if view in self._sizes:
             self._sizes.move_to_end(view)
             return
@@ -100,7 +101,7 @@ class DiskCache:
             self._forget(next(iter(self._sizes)))
 
     def get(self, view: View) -> FrameFeatures | None:
-        """Features that were put, on the CPU, if they are still there."""
+        """Stored features on the CPU; None if they are not stored."""
         if view not in self._sizes or self._folder is None:
             return None
         self._sizes.move_to_end(view)
@@ -145,9 +146,9 @@ class DiskCache:
 
 
 def _as_laid_out(features: FrameFeatures) -> dict[str, Tensor]:
-    """Maps under names that tell the order of their channels in memory.
+    """Feature maps under names that encode their memory format.
 
-    The order decides which kernels read them, and so the last bits of the masks.
+    The memory format decides which kernels read the maps, and therefore the last bits of the masks.
     """
     maps = {}
     for name in MAPS:

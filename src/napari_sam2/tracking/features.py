@@ -1,4 +1,4 @@
-"""Feature cache: features of frames, computed once and kept within a byte budget."""
+"""Feature cache: image features of frames, computed once and kept within a byte budget."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["FeatureCache", "View"]
 
 
 class FeatureCache:
-    """The least recently used features go first: to the disk, if there is one.
+    """Keeps recently used features in memory, and moves others to the disk cache or drops them.
 
     Parameters
     ----------
     compute : callable
-        Views -> their features; those of one frame are computed together.
+        Computes the features of views; the views of a frame are computed together.
     budget_bytes : int
-        Largest sum of the features kept in memory; the newest one stays in any case.
+        Largest total size of the features in memory; the newest features are always kept.
     disk : DiskCache, optional
-        Takes what memory has no room for.
+        Stores features that do not fit into the budget.
     device : torch.device, optional
-        Where features are used. Default: the CPU.
+        Device that uses the features. Default: the CPU.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FeatureCache:
         self._disk = disk or DiskCache(0)
         self._kept: OrderedDict[View, FrameFeatures] = OrderedDict()
         self._device = device or torch.device("cpu")
-        self._home = self._device  # where they are kept
+        self._home = self._device  # device that stores the features
         self.nbytes = 0
 
     def __contains__(self, view: View) -> bool:
@@ -53,7 +53,7 @@ class FeatureCache:
         return self.load([view])[view]
 
     def load(self, views: Iterable[View]) -> dict[View, FrameFeatures]:
-        """Features of some views; those that are missing are computed together."""
+        """Features of some views; missing features are computed together."""
         wanted = list(dict.fromkeys(views))
         found = {view: features for view in wanted if (features := self._recall(view)) is not None}
         missing = [view for view in wanted if view not in found]
@@ -64,12 +64,12 @@ class FeatureCache:
         return found
 
     def offload(self) -> bool:
-        """From now on keep features in main memory, and copy them to the device for each use.
+        """Move features to main memory, and copy them to the device for each use.
 
         Returns
         -------
         bool
-            Whether that freed anything.
+            Whether this freed device memory.
         """
         if self._home.type == "cpu":
             return False
@@ -79,7 +79,7 @@ class FeatureCache:
         return True
 
     def clear(self) -> None:
-        """Forget everything, for example when the contrast changed."""
+        """Drop all features, for example after a change of contrast."""
         self._kept.clear()
         self._disk.clear()
         self.nbytes = 0

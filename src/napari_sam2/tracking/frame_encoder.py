@@ -1,4 +1,4 @@
-"""Frame encoder: features of the frames of one stack, seen through windows."""
+"""Frame encoder: image features of the frames of one stack, by window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.lookahead import Glimpse, Lookahead
 from napari_sam2.tracking.windows import Window
 
-ENCODE_BATCH = 8  # views of a frame in one run of the image encoder
+ENCODE_BATCH = 8  # windows of a frame in one run of the image encoder
 
 
 class FrameEncoder:
@@ -27,13 +27,13 @@ class FrameEncoder:
     Parameters
     ----------
     model : Sam2
-        In evaluation mode.
+        The model, in evaluation mode.
     frames : Frames
         The stack.
     cache_bytes : int
-        Budget of features in memory.
+        Budget of the features in memory, in bytes.
     disk : DiskCache, optional
-        Takes features that the budget has no room for.
+        Stores features that do not fit into the budget.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class FrameEncoder:
         self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
 
     def load(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
-        """Features of a frame: one for all objects where they share the window, or one for each."""
+        """Features of a frame: one set if all objects share a window, else one set per object."""
         found = self.features.load((t, window) for window in windows)
         if len(found) == 1:
             return found[t, windows[0]]
         return FrameFeatures.stack([found[t, window] for window in windows])
 
     def expect(self, t: int, windows: Iterable[Window]) -> None:
-        """Begin to read a frame that will be tracked next, likely through these windows."""
+        """Start to prepare the frame that will be tracked next, with its likely windows."""
         missing = [w for w in dict.fromkeys(windows) if (t, w) not in self.features]
         self._lookahead.expect(t, missing)
 
@@ -65,7 +65,7 @@ class FrameEncoder:
         return pixels
 
     def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
-        """Features of views; each frame is read once, unless that was done ahead."""
+        """Compute features of views; a frame is read once, unless it was read ahead."""
         frames: dict[int, list[Window]] = defaultdict(list)
         for t, window in views:
             frames[t].append(window)
@@ -89,7 +89,7 @@ class FrameEncoder:
     def _encode_windows(
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
-        seen = image if self._frames.is_rgb else image[..., :1]  # three equal channels are one
+        seen = image if self._frames.is_rgb else image[..., :1]  # grey: equal channels
         crops = [np.array(window.crop(seen), order="C") for window in windows]
         device = self._model.device
         with inference(self._model):

@@ -1,4 +1,4 @@
-"""Frames of a stack, read one at a time and normalised alike (`Microscopy is not video`)."""
+"""Frames of a stack, read one at a time with the same contrast (`Microscopy is not video`)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from napari_sam2.arrays import ArrayLike
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
-HUGE = 1e300  # the range between two such limits is a float64 still
-RETRY_WAITS_S = (0.1, 0.2, 0.4)  # before a drive that does not answer is asked again
+HUGE = 1e300  # keeps the difference of two limits finite in float64
+RETRY_WAITS_S = (0.1, 0.2, 0.4)  # before each retry of a drive that does not respond
 
 
 class DamagedFrame(ValueError):
-    """A frame is there but cannot be decoded; reading it again does not help."""
+    """A frame exists but cannot be decoded; another attempt would fail, too."""
 
 
 class FrameOutOfReach(OSError):
-    """A frame whose file does not answer; it may later.
+    """The file of a frame cannot be reached at the moment, for example on a network drive.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class FrameOutOfReach(OSError):
 
 
 class OpenedMovie(Protocol):
-    """A movie that was opened from a file: its pixels, and whether they are colours."""
+    """An opened movie: its pixels, and whether they are in colour."""
 
     @property
     def data(self) -> ArrayLike:
@@ -52,7 +52,7 @@ class OpenedMovie(Protocol):
 
 
 class Frames:
-    """A stack of images of which one frame is read when it is needed.
+    """A stack of images; frames are read one at a time, on demand.
 
     Parameters
     ----------
@@ -60,20 +60,20 @@ class Frames:
         (Y, X), (T, Y, X), (T, Y, X, 3 or 4), or (Y, X, 3 or 4) with `rgb`. Integers, floats or
         bool. The fourth channel (alpha) is not used.
     contrast_limits : tuple of float, optional
-        Values that become 0 and 1, the same on all frames. Default: robust percentiles of some
-        frames of the stack; the full range of the type for RGB.
+        Values that are mapped to 0 and 1, the same for all frames. Default: robust percentiles of
+        some frames of the stack; the full range of the type for RGB.
     rgb : bool, optional
         Whether the last axis is colour. Default: whether there are four axes.
 
     Attributes
     ----------
     has_given_limits : bool
-        Whether `contrast_limits` were given, and are not measured.
+        Whether `contrast_limits` were given, instead of measured.
 
     Raises
     ------
     TypeError
-        If `data` is no array or its type is not numeric.
+        If `data` is not an array, or its type is not numeric.
     ValueError
         If the shape does not fit, an axis is empty or the limits are not ascending.
     """
@@ -108,13 +108,13 @@ class Frames:
 
     @property
     def contrast_limits(self) -> tuple[float, float]:
-        """Values that become 0 and 1; measured at the first use where none were given."""
+        """Values that are mapped to 0 and 1; measured at the first use if none were given."""
         if self._limits is None:
             self._limits = self._full_range() if self.is_rgb else self._percentiles()
         return self._limits
 
     def read(self, t: int) -> NDArray[np.float32]:
-        """One frame as the network sees it.
+        """Read a normalised frame, the input of the network.
 
         Parameters
         ----------
@@ -124,25 +124,25 @@ class Frames:
         Returns
         -------
         ndarray
-            (Y, X, 3) float32 in 0..1, not to be written to; NaN becomes 0.
+            (Y, X, 3) float32 in 0..1, which must not be modified; NaN becomes 0.
 
         Raises
         ------
         ValueError
-            If there is no such frame.
+            If the frame is outside the stack.
         DamagedFrame
             If the frame cannot be decoded.
         FrameOutOfReach
-            If its file does not answer, asked several times within a second.
+            If the file cannot be reached after several attempts within a second.
         """
         if not 0 <= t < len(self):
             raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
         low, high = self.contrast_limits
         pixels = self._raw(t)
-        # 32 bits and more may have a small range far from 0, which float32 would round away
+        # a small range far from 0 needs more precision than float32
         precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
         share: NDArray[Any] = pixels.astype(precision)
-        np.subtract(share, low, out=share)  # in place: a frame may have gigabytes
+        np.subtract(share, low, out=share)  # in place, since a frame may have gigabytes
         np.divide(share, high - low, out=share)
         np.clip(share, 0, 1, out=share)
         if pixels.dtype.kind == "f":
@@ -153,7 +153,7 @@ class Frames:
         return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
 
     def clipped(self, t: int) -> tuple[float, float]:
-        """Shares of the finite pixels of a frame that lie below and above the contrast limits."""
+        """Fractions of the finite pixels of a frame below and above the contrast limits."""
         low, high = self.contrast_limits
         pixels = self._raw(t)
         pixels = pixels[np.isfinite(pixels)]
@@ -162,11 +162,11 @@ class Frames:
         return float((pixels < low).mean()), float((pixels > high).mean())
 
     def _raw(self, t: int) -> NDArray[Any]:
-        """A frame as it is stored."""
+        """Read a frame without normalisation."""
         for wait_s in RETRY_WAITS_S:
             try:
                 return self._decoded(t)
-            except OSError:  # a network drive may be away for a moment
+            except OSError:  # a network drive may be unavailable for a moment
                 time.sleep(wait_s)
         try:
             return self._decoded(t)
@@ -178,7 +178,7 @@ class Frames:
             pixels = np.asarray(self._data[...] if self._is_single else self._data[t])
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # each library raises other errors for damaged data
+        except Exception as error:  # libraries raise different errors for damaged data
             raise DamagedFrame(f"frame {t} cannot be read: {error}") from error
         if pixels.shape[:2] != self.shape[1:]:
             raise DamagedFrame(
@@ -193,24 +193,24 @@ class Frames:
         return 0.0, 1.0
 
     def _percentiles(self) -> tuple[float, float]:
-        """Robust range of some frames, each thinned out to some pixels."""
+        """Robust value range of some frames, from a sample of their pixels."""
         count = min(len(self), SAMPLED_FRAMES)
         chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
         samples = [pixels for t in chosen if (pixels := self._sample(int(t))) is not None]
         if not samples:
-            self._raw(0)  # tells what is wrong with it
+            self._raw(0)  # raises the error of that frame
         values = np.concatenate(samples).clip(-HUGE, HUGE)
         if not values.size:
-            raise ValueError("the image has no finite values in the frames looked at")
+            raise ValueError("the image has no finite values in the sampled frames")
         low, high = np.percentile(values, [LOW_PERCENTILE, HIGH_PERCENTILE])
-        if low == high:  # few pixels stand out from one level: they are no outliers
+        if low == high:  # a few pixels differ from a constant background: they are not outliers
             low, high = values.min(), values.max()
-        if low == high:  # an image of one level is black
+        if low == high:  # a constant image is black
             high = low + max(1.0, abs(low) * 1e-6)
         return float(low), float(high)
 
     def _sample(self, t: int) -> NDArray[np.float64] | None:
-        """Some finite pixels of a frame; None if it is damaged."""
+        """A sample of the finite pixels of a frame; None if the frame is damaged."""
         try:
             pixels = self._raw(t).ravel()
         except DamagedFrame:
@@ -226,10 +226,10 @@ Stack: TypeAlias = Frames | ArrayLike | OpenedMovie | str | os.PathLike[str]
 
 @singledispatch
 def as_frames(stack: Any) -> Frames:
-    """Frames of a stack, by the type of the stack.
+    """Convert a stack to `Frames`, depending on its type.
 
-    Arrays are taken here. `napari_sam2.io.sources` registers paths and opened movies, so that this
-    floor needs no reader of files.
+    Arrays are supported here. `napari_sam2.io.sources` registers paths and opened movies, so that
+    this package does not import file readers.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def as_frames(stack: Any) -> Frames:
     Raises
     ------
     TypeError
-        If the type is not registered, or pixels are not numbers.
+        If the type is not supported, or the pixels are not numbers.
     ValueError
         If the shape does not fit.
     """
@@ -257,7 +257,7 @@ def _(stack: Frames) -> Frames:
 
 
 def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:
-    """(T, Y, X) of an array of this shape."""
+    """(T, Y, X) shape of an array of this shape."""
     axes = tuple(shape)
     if is_rgb:
         if len(axes) not in (3, 4) or axes[-1] not in (3, 4):

@@ -24,12 +24,12 @@ from napari_sam2.tracking.masks import MaskRecord, clip, may_reach, part_about
 
 
 class LabelComposer:
-    """Gives every pixel of a frame to one of the objects whose masks cover it.
+    """Assigns every pixel of a frame to one of the objects whose masks cover the pixel.
 
     Parameters
     ----------
     store : MaskStore
-        The masks; the composer only reads them.
+        The masks, which the composer only reads.
     """
 
     def __init__(self, store: MaskStore) -> None:
@@ -48,7 +48,7 @@ class LabelComposer:
     def relabel(
         self, t: int, labels: NDArray[np.integer], object_ids: Collection[int]
     ) -> tuple[tuple[slice, slice], NDArray[np.int32]]:
-        """Rows and columns in which a change of some objects can be seen, and their labels."""
+        """The part of a frame that a change of some objects affects, and its labels."""
         store = self._store
         store.check_frame(t)
         here = {k: m for k, m in store.masklets.items() if t in m.records}
@@ -73,14 +73,14 @@ class LabelComposer:
         return self._ranked(t, object_id, record)
 
     def _unlocked_layer(self, t: int, object_id: int) -> Layer:
-        """The layer as if the object were not locked: locks must not change what is hidden."""
+        """The layer without the lock of the object: locks must not change what is hidden."""
         return self._ranked(t, object_id, self._store.masklets[object_id].unlocked(t))
 
     def _ranked(self, t: int, object_id: int, record: MaskRecord) -> Layer:
         return Layer(object_id, _rank(record), self._store.region(record), _distance(record, t))
 
     def _may_appear_or_hide(self, t: int, object_id: int, labels: NDArray[np.integer]) -> bool:
-        """Whether a tracked mask may be in the labels now and was not, or the other way round."""
+        """Whether a tracked mask may appear in the labels or disappear from them."""
         layer = self._unlocked_layer(t, object_id)
         there = layer.region.window
         if layer.rank != RANK_TRACKED or not layer.region.mask.any():
@@ -92,7 +92,7 @@ class LabelComposer:
             for k, m in self._store.masklets.items()
             if t in m.records
             and (-_rank(m.unlocked(t)), _distance(m.unlocked(t), t)) < layer.priority
-            and may_reach(m.unlocked(t), there)  # before it is drawn
+            and may_reach(m.unlocked(t), there)  # before the mask is drawn
         )
         return may_be_hidden(layer, others)
 
@@ -104,7 +104,7 @@ def _rank(record: MaskRecord) -> int:
 
 
 def _distance(record: MaskRecord, t: int) -> int:
-    """Frames between a tracked mask and the prompt that it was tracked from; 0 for others."""
+    """Number of frames between a tracked mask and its prompt; 0 for other masks."""
     if _rank(record) != RANK_TRACKED:
         return 0
     return UNKNOWN_DISTANCE if record.anchor is None else abs(record.anchor - t)

@@ -1,9 +1,10 @@
-"""Local attention: small objects attend to their neighbourhood only ("memory_reach" of a model).
+"""Local attention: limit the attention of small objects to their neighbourhood ("memory_reach").
 
-An object of 5 % of the view fills 12 of the 4096 cells of a map, and cells far from it hardly
-change its mask. So an object that was visible on the frame before is searched in a block around
-that place, with blocks of its memories around the places where it was then. Cells keep their
-positions in the whole map. A lost object is searched everywhere.
+An object that spans 5 % of the view fills 12 of the 4096 cells of a feature map, and distant cells
+hardly change its mask. An object that was visible on the previous frame is therefore searched for
+in a block around its last position. The memories are reduced to blocks around the object's
+positions on their frames. Cells keep their position encodings of the whole map. A lost object is
+searched for in the whole image.
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from numpy.typing import NDArray
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.windows import Extent, Window
 
-SHARES = (0.25, 0.375, 0.5)  # of the side of a map, few so that batches are large
-REACH = 2.0  # sides of the object that a block spans at least
-MARGIN = 2  # cells on each side besides, for objects of less than a cell
-SMALLEST = 16  # cells along an edge of a block: with less about it an object is not made out
+SHARES = (0.25, 0.375, 0.5)  # block sides as shares of the map side; few, so that batches are large
+REACH = 2.0  # smallest side of a block, in sides of the object
+MARGIN = 2  # extra cells on each side, for objects smaller than a cell
+SMALLEST = 16  # side of the smallest block in cells: objects need some surroundings
 
 
 def block_side(
     records: Mapping[int, MaskRecord], frames: Sequence[int], t: int, window: Window, size: int
 ) -> int:
-    """Side of the block of a frame, and of its memories, that an object attends to.
+    """Side of the blocks of a frame and of its memories to which an object attends.
 
     Parameters
     ----------
     records : mapping of int to MaskRecord
-        Masks of the object by frame.
+        All masks of the object by frame.
     frames : sequence of int
-        Frames whose memories take part, at least one.
+        Frames whose memories are used, at least one.
     t : int
-        The frame on which it is looked for.
+        The frame on which the object is searched for.
     window : Window
         The part of the image that the maps show.
     size : int
@@ -43,7 +44,7 @@ def block_side(
     Returns
     -------
     int
-        Side of a square block in cells; `size` where the object is large, or was lost.
+        Side of a square block in cells; `size` if the object is large or lost.
     """
     extents = [extent for k in frames if (extent := records[k].extent) is not None]
     if records[_nearest(frames, t)].extent is None:
@@ -61,9 +62,9 @@ def block_corner(
     size: int,
     side: int,
 ) -> tuple[int, int]:
-    """First row and column of the block in which an object is looked for on frame `t`.
+    """First row and column of the block in which an object is searched for on frame `t`.
 
-    The arguments are as for `block_side`, and the `side` that it returned.
+    The arguments are those of `block_side`, and the `side` that it returns.
     """
     return _corner(records[_nearest(frames, t)].extent, window, size, side)
 
@@ -71,20 +72,20 @@ def block_corner(
 def block_cells(
     records: Mapping[int, MaskRecord], frames: Sequence[int], window: Window, size: int, side: int
 ) -> NDArray[np.int64]:
-    """The cells of each memory that are about the object.
+    """The cells of each memory in the block around the object.
 
     Parameters
     ----------
     records, frames, window, size
-        As for `block_side`.
+        See `block_side`.
     side : int
-        What that returned.
+        The result of `block_side`.
 
     Returns
     -------
     ndarray
-        (M, side * side) int64 numbers of cells, row by row. Where the object is not visible the
-        block is where it was on the nearest frame that shows it.
+        (M, side * side) int64 indices of cells, row by row. If the object is not visible on a
+        frame, the block lies at its position on the nearest frame on which it is visible.
     """
     seen = [k for k in frames if records[k].extent is not None]
     blocks = []
@@ -107,7 +108,7 @@ def _length(extent: Extent, window: Window, size: int) -> float:
 
 
 def _corner(extent: Extent | None, window: Window, size: int, side: int) -> tuple[int, int]:
-    """First row and column of a block whose middle is that of the object, within the map."""
+    """First row and column of a block that is centred on the object and clipped to the map."""
     if extent is None:
         return 0, 0
     y = ((extent[0] + extent[2]) / 2 - window.y0) * size / window.height

@@ -1,4 +1,4 @@
-"""Look-ahead: the next frame is read, and encoded where that helps, during the current one."""
+"""Look-ahead: read, and where possible encode, the next frame while the current one is tracked."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Glimpse:
-    """The image and the features of a frame that were made ahead.
+    """The image and the features of a frame that were prepared ahead.
 
     Attributes
     ----------
     image : ndarray
-        (Y, X, 3) float32 as `Frames.read` gives it.
+        (Y, X, 3) float32 from `Frames.read`.
     features : dict of Window to FrameFeatures
-        Of the windows that were likely to be needed; empty if features were not made ahead.
+        Features of the likely windows; empty if no features were computed ahead.
     """
 
     image: Image
@@ -34,10 +34,10 @@ class Glimpse:
 
 
 def helps_to_encode(device: torch.device) -> bool:
-    """Whether encoding ahead does not slow the current frame down.
+    """Whether the device can encode ahead without slowing down the current frame.
 
-    A GPU waits for its orders much of the time. A CPU must have twice as many cores as PyTorch
-    uses, and one more for the window.
+    A GPU is idle much of the time. A CPU must have twice as many cores as PyTorch uses, and one
+    more for the window.
     """
     if device.type != "cpu":
         return device.type == "cuda"
@@ -51,16 +51,16 @@ def _cores() -> int:
 
 
 class Lookahead:
-    """Prepares one frame at a time in a thread, which ends when this object is gone.
+    """Prepares one frame at a time in a thread, which ends when this object is deleted.
 
     Parameters
     ----------
     read : callable
-        Frame -> its image.
+        Returns the image of a frame.
     encode : callable
-        Image and windows -> features; may run beside the caller's thread.
+        Returns the features of an image in some windows; may run in parallel to the caller.
     device : torch.device
-        Where features are computed.
+        Device that computes the features.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class Lookahead:
         self._expected: tuple[int, Future[Glimpse]] | None = None
 
     def expect(self, t: int, windows: Sequence[Window]) -> None:
-        """Begin to prepare a frame, unless it is under way; a frame that was not taken is dropped.
+        """Start to prepare a frame, unless it is being prepared; drop a frame that was not taken.
 
         Parameters
         ----------
         t : int
             The frame.
         windows : sequence of Window
-            Those whose features are likely to be needed, and not in the cache yet.
+            Windows whose features are likely to be needed and are not in the cache.
         """
         if not windows or (self._expected is not None and self._expected[0] == t):
             return
@@ -93,12 +93,12 @@ class Lookahead:
         self._expected = (t, self._thread.submit(self._look, t, encoded))
 
     def take(self, t: int) -> Glimpse | None:
-        """The prepared frame, as soon as it is ready; None if it was not expected.
+        """Wait for the prepared frame; None if this frame was not requested.
 
         Raises
         ------
         DamagedFrame, FrameOutOfReach
-            As `Frames.read`.
+            See `Frames.read`.
         """
         if self._expected is None or self._expected[0] != t:
             return None
@@ -109,6 +109,6 @@ class Lookahead:
         image = self._read(t)
         try:
             features = self._encode(image, windows) if windows else []
-        except RuntimeError:  # no memory for two frames at a time: it is encoded when it is needed
+        except RuntimeError:  # no memory for two frames: encode it on demand
             return Glimpse(image, {})
         return Glimpse(image, dict(zip(windows, features, strict=True)))

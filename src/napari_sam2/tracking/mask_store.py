@@ -12,11 +12,11 @@ from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
 from napari_sam2.tracking.prompts import Prompt, check_integer
 from napari_sam2.tracking.results import FrameResult, ObjectState
 
-DRAWN_BYTES = 64 * 1024**2  # budget of masks drawn at full size; labels are composed after results
+DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
 
 class MaskStore:
-    """Holds every mask that was made or given; it never runs the network.
+    """Stores all computed and painted masks; it does not run the network.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class MaskStore:
     masklets : dict of int to Masklet
         The objects, in the order in which they were added.
     spans : dict of int to range
-        Frames on which an object may have a mask, where they are limited.
+        Frames to which the masks of an object are limited, if they are.
     """
 
     def __init__(self, length: int, renderer: Renderer) -> None:
@@ -43,7 +43,7 @@ class MaskStore:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(T, Y, X)."""
+        """Shape of the stack, (T, Y, X)."""
         return (self.length, *self.renderer.shape)
 
     def masklet(self, object_id: int) -> Masklet:
@@ -67,7 +67,7 @@ class MaskStore:
     # -- reading -------------------------------------------------------------------------------
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
-        """The prompt of an object on a frame."""
+        """The prompt of an object on a frame; None if there is no prompt."""
         masklet = self.masklets.get(object_id)
         entry = masklet.prompted.get(t) if masklet else None
         return entry.prompt if entry else None
@@ -114,7 +114,7 @@ class MaskStore:
         )
 
     def region(self, record: MaskRecord) -> Region:
-        """The drawn mask of a record; the last few are kept, since labels follow results."""
+        """The mask of a record at full size, cached because labels use the masks of results."""
         region = self._drawn.get(record)
         if region is None:
             region = self.renderer.region(record)
@@ -125,7 +125,7 @@ class MaskStore:
         return region
 
     def forget_drawn(self) -> None:
-        """Drop the drawn masks; they are drawn again when they are needed."""
+        """Drop the cached masks at full size; they are drawn again on demand."""
         self._drawn.clear()
         self._drawn_bytes = 0
 
@@ -134,7 +134,7 @@ class MaskStore:
     def lock(
         self, object_id: int, frames: Iterable[int], labels: Callable[[int], NDArray[np.integer]]
     ) -> None:
-        """Fix an object on some frames, with the pixels that it has in the labels there."""
+        """Lock an object on some frames, with its pixels in the labels of these frames."""
         masklet = self.masklet(object_id)
         chosen = sorted(set(frames) - masklet.locked.keys())
         for t in chosen:
@@ -151,7 +151,7 @@ class MaskStore:
             masklet.lock(t, seen)
 
     def unlock(self, object_id: int, frames: Iterable[int]) -> None:
-        """Bring locked frames of an object back to what they were before the lock."""
+        """Unlock frames of an object, and restore their masks from before the lock."""
         masklet = self.masklet(object_id)
         for t in masklet.locked.keys() & set(frames):
             masklet.unlock(t)
@@ -167,11 +167,11 @@ class MaskStore:
     # -- snapshots -----------------------------------------------------------------------------
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
-        """The state of an object on some frames, or on all."""
+        """The state of an object on some frames, or on all frames."""
         return self.masklet(object_id).snapshot(frames)
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
-        """Bring an object back to a snapshot; None removes it, if it is there."""
+        """Restore an object from a snapshot; None removes the object."""
         if state is None:
             self.masklets.pop(object_id, None)
         else:

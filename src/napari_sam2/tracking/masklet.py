@@ -27,7 +27,7 @@ class Masklet:
     prompted : dict of int to PromptedFrame
         The prompts.
     locked : dict of int to MaskRecord or None
-        The mask that a locked frame gets back when it is unlocked; None where there is none.
+        The mask to restore when a frame is unlocked; None if the frame had no mask.
     """
 
     records: dict[int, MaskRecord] = field(default_factory=dict)
@@ -39,37 +39,37 @@ class Masklet:
         return self.prompted.keys() | (self.locked.keys() & self.records.keys())
 
     def nearest_anchor(self, t: int) -> int:
-        """The nearest anchor; of two, the earlier one."""
+        """The nearest anchor; of two anchors at the same distance, the earlier one."""
         return min(self.anchors(), key=lambda anchor: (abs(anchor - t), anchor))
 
     def basis(self) -> int:
-        """Digest of what tracked masks depend on: all prompts, and the frames locked with a mask.
+        """Digest of the prompts and locked masks, on which the tracked masks depend.
 
-        A mask that was tracked with another digest is older than the prompts.
+        A mask that was tracked with another digest is out of date.
         """
         found = blake2b(repr(sorted(self.locked.keys() & self.records.keys())).encode())
         for t in sorted(self.prompted):
             found.update(self.prompted[t].prompt.digest)
-        return int.from_bytes(found.digest()[:7])  # an integer that any file can hold
+        return int.from_bytes(found.digest()[:7])  # fits a signed 64-bit integer
 
     def tracked(self) -> set[int]:
-        """Frames that were tracked since prompts and locks last changed."""
+        """Frames that were tracked after the last change of prompts and locks."""
         basis = self.basis()
         return {t for t, record in self.records.items() if record.basis == basis}
 
     def is_fixed(self, t: int) -> bool:
-        """Whether a frame is prompted or locked, so that no propagation writes it."""
+        """Whether a frame is prompted or locked, so that propagation does not change it."""
         return t in self.prompted or t in self.locked
 
     def lock(self, t: int, seen: NDArray[np.bool_] | None = None) -> None:
-        """Fix a frame; a mask that was merely tracked conditions others like a prompted one.
+        """Lock a frame; its mask then conditions other frames like a prompted mask.
 
         Parameters
         ----------
         t : int
-            Frame, not locked yet.
+            The frame, which is not locked.
         seen : ndarray, optional
-            (Y, X) pixels of the object in the labels, where they are fewer than those of its mask.
+            (Y, X) pixels of the object in the labels, if they are fewer than those of its mask.
         """
         record = self.locked[t] = self.records.get(t)
         if record is not None:
@@ -77,15 +77,15 @@ class Masklet:
             self.records[t] = kept
 
     def unlocked(self, t: int) -> MaskRecord:
-        """The mask of a frame as it would be without a lock."""
+        """The mask of a frame without its lock."""
         return self.locked.get(t) or self.records[t]
 
     def unlock(self, t: int) -> None:
-        """Bring a locked frame back to its mask before the lock."""
+        """Unlock a frame, and restore its mask from before the lock."""
         put(self.records, t, self.locked.pop(t))
 
     def snapshot(self, frames: Iterable[int] | None) -> ObjectState:
-        """The state on some frames, or on all."""
+        """The state on some frames, or on all frames."""
         if frames is None:
             return ObjectState(None, dict(self.records), dict(self.prompted), dict(self.locked))
         chosen = frozenset(frames)
@@ -97,7 +97,7 @@ class Masklet:
         )
 
     def restore(self, state: ObjectState) -> None:
-        """Bring the frames of a snapshot back."""
+        """Restore the frames of a snapshot."""
         if state.frames is None:
             self.records, self.prompted = dict(state.records), dict(state.prompted)
             self.locked = dict(state.locked)
@@ -110,7 +110,7 @@ class Masklet:
 
 
 def put(table: MutableMapping[int, T], t: int, value: T | None) -> None:
-    """Set an entry, or remove it where there is none."""
+    """Set an entry of a mapping, or remove it if the value is None."""
     if value is None:
         table.pop(t, None)
     else:

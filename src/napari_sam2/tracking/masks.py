@@ -1,4 +1,4 @@
-"""Masks as they are kept: a small crop of logits each, drawn at full size when needed."""
+"""Mask records: masks stored as small crops of logits, and drawn at full size on demand."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Extent, Window, move_logits
 
 Direction = Literal["forward", "backward"]
-KEEP_ABOVE = -6.0  # logits; below this a pixel is background beyond doubt (probability 0.25 %)
+KEEP_ABOVE = -6.0  # logits; lower values are certain background (probability 0.25 %)
 MARGIN = 2
 PAINTED_LOGIT = 10.0
 SPECK_PIXELS = 200  # paper §E.1 "automatic masklets"
-SPECK_SHARE = 0.05  # of the object, so that small cells keep their shape
+SPECK_SHARE = 0.05  # share of the object, so that small cells keep their shape
 
 
 @dataclass(frozen=True, eq=False)
 class MaskRecord:
-    """Mask of one object on one frame, and what the model thought of it.
+    """Mask of one object on one frame, with the scores of the model.
 
     Attributes
     ----------
@@ -41,19 +41,19 @@ class MaskRecord:
     occlusion_score : float
         Logit that the object is visible.
     pointer : ndarray
-        (C,) float32 object pointer; (0,) where the network has not seen the mask yet.
+        (C,) float32 object pointer; (0,) if the network has not processed the mask yet.
     direction : str or None
-        The pass that wrote it; None on prompted frames.
+        The pass that created the mask; None on prompted frames.
     window : Window
-        The part of the image that the map shows.
+        The part of the image that the map covers.
     painted : PixelMask or None
-        The mask itself where a person painted it.
+        The pixels of a mask that the user painted; None for other masks.
     anchor : int or None
-        Of a tracked mask, the nearest frame on which a person had said where the object is; None
-        where that was not noted.
+        For a tracked mask, the nearest frame with a prompt or a locked mask of the object; None if
+        unknown.
     basis : int or None
-        Of a tracked mask, the digest of the prompts and locks of its object when it was tracked;
-        None where that was not noted. A mask with another digest is older than its prompts.
+        For a tracked mask, the digest of the prompts and locks of its object when it was tracked;
+        None if unknown. A mask with another digest is out of date.
     """
 
     corner: tuple[int, int]
@@ -79,17 +79,17 @@ class MaskRecord:
 
     @property
     def is_prompted(self) -> bool:
-        """Whether a person had a say in this very mask."""
+        """Whether the mask was prompted, painted or locked, rather than only tracked."""
         return self.direction is None
 
     @property
     def is_visible(self) -> bool:
-        """Whether the object is on the frame."""
+        """Whether the object is visible on the frame."""
         return self.crop.size > 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays."""
+        """Size of the arrays in bytes."""
         painted = 0 if self.painted is None else self.painted.crop.nbytes
         return self.crop.nbytes + self.pointer.nbytes + painted
 
@@ -101,7 +101,7 @@ class MaskRecord:
         return full
 
     def logits_in(self, window: Window) -> NDArray[np.float32]:
-        """(size, size) float32 logits as another window shows them."""
+        """(size, size) float32 logits, resampled to another window."""
         if window == self.window:
             return self.logits()
         if self.painted is not None and self.is_visible:
@@ -110,7 +110,7 @@ class MaskRecord:
 
     @cached_property
     def extent(self) -> Extent | None:
-        """Edges of the mask in the image, (y0, x0, y1, x1) in pixels; None where there is none."""
+        """Edges of the mask in the image, (y0, x0, y1, x1) in pixels; None if it is empty."""
         inside = np.argwhere(self.crop > 0)
         if not len(inside):
             return None
@@ -124,19 +124,19 @@ class MaskRecord:
 def pack_logits(
     logits: NDArray[np.float32], *, exact: bool
 ) -> tuple[tuple[int, int], NDArray[np.floating], float]:
-    """Crop a map of logits to what may matter.
+    """Crop a map of logits to the part around the mask.
 
     Parameters
     ----------
     logits : ndarray
         (S, S) float32.
     exact : bool
-        Keep the whole map in float32 (prompted frames, of which there are few).
+        Keep the whole map in float32, as for the few prompted frames.
 
     Returns
     -------
     corner, crop, floor
-        As in `MaskRecord`.
+        See `MaskRecord`.
     """
     if not (logits > 0).any():
         return (0, 0), np.zeros((0, 0), np.float32), float(max(logits.mean(), -1024.0))
@@ -152,7 +152,7 @@ def pack_logits(
 
 
 def paint_record(record: MaskRecord, mask: PixelMask | NDArray[np.bool_]) -> MaskRecord:
-    """A record whose mask is the (Y, X) one that a person painted, or found right."""
+    """A record with the pixels of a (Y, X) mask that the user painted or accepted."""
     mask = PixelMask.of(mask)
     logits = _painted_logits(mask, record.window, record.size)
     corner, crop, floor = pack_logits(logits, exact=False)
@@ -160,10 +160,10 @@ def paint_record(record: MaskRecord, mask: PixelMask | NDArray[np.bool_]) -> Mas
 
 
 def draw_record(mask: PixelMask | NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
-    """The record of a (Y, X) mask from elsewhere, which the network has not seen yet."""
+    """The record of an external (Y, X) mask, which the network has not processed yet."""
     mask = PixelMask.of(mask)
     logits = _painted_logits(mask, window, size)
-    if mask.any() and not (logits > 0).any():  # it is smaller than a cell of the map
+    if mask.any() and not (logits > 0).any():  # the mask is smaller than a cell of the map
         logits.flat[logits.argmax()] = PAINTED_LOGIT
     corner, crop, floor = pack_logits(logits, exact=False)
     return MaskRecord(
@@ -181,9 +181,10 @@ def draw_record(mask: PixelMask | NDArray[np.bool_], window: Window, size: int) 
 
 
 def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
-    """The mask that covers what either covers, in the larger of their windows.
+    """The union of two masks, in the larger of their windows.
 
-    Scores are those of the worse and pointers those of the larger mask.
+    The predicted IoU is the lower one, the occlusion score the higher one, and the pointer that of
+    the larger mask.
     """
     window = max(one.window, other.window, key=lambda w: w.height * w.width)
     logits = np.maximum(one.logits_in(window), other.logits_in(window))
@@ -203,7 +204,7 @@ def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A mask drawn at the size of the image, as far as it goes.
+    """A mask at the size of the image, cropped to its extent.
 
     Attributes
     ----------
@@ -212,7 +213,7 @@ class Region:
     logits : ndarray
         (h, w) float32.
     mask : ndarray
-        (h, w) bool, cleaned.
+        (h, w) bool, after cleaning.
     """
 
     window: tuple[slice, slice]
@@ -221,7 +222,7 @@ class Region:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of both arrays."""
+        """Size of both arrays in bytes."""
         return self.logits.nbytes + self.mask.nbytes
 
 
@@ -245,7 +246,7 @@ class Renderer:
         self.clean = clean
 
     def region(self, record: MaskRecord) -> Region:
-        """The part of the image that a mask covers."""
+        """Draw a mask on the part of the image that it covers."""
         if record.painted is not None:
             return _painted_region(record.painted)
         if not record.is_visible:
@@ -271,11 +272,12 @@ class Renderer:
         return full
 
     def _weights(self, start: int, length: int, limit: int, low: int, high: int) -> _Weights:
-        """Pixels of the image that look at some of the low-resolution rows `low` to `high`."""
-        seen = slice(max(low - 1, 0), min(high + 1, self.size))  # with what they look at besides
+        """Interpolation of the image pixels that depend on the map cells `low` to `high`."""
+        # one more cell on each side, since the interpolation uses neighbours
+        seen = slice(max(low - 1, 0), min(high + 1, self.size))
         weights = _interpolation(self.size, length)[:, seen]
         touched = np.flatnonzero(weights[:, max(low, 0) - seen.start : high - seen.start].any(1))
-        if not len(touched):  # the image is so small that its pixels look past them
+        if not len(touched):  # the image is so small that no pixel depends on these cells
             return _Weights(slice(0, 0), seen, weights[:0])
         first = max(int(touched[0]), -start)
         last = max(min(int(touched[-1]) + 1, limit - start), first)
@@ -284,7 +286,7 @@ class Renderer:
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """Some pixels along an axis of the image, and how they look at part of a low-resolution map."""
+    """Pixels along an axis of the image, and their weights on part of a low-resolution map."""
 
     pixels: slice
     seen: slice
@@ -305,7 +307,7 @@ def _interpolation(size: int, length: int) -> NDArray[np.float32]:
 
 
 def _painted_logits(painted: PixelMask, window: Window, size: int) -> NDArray[np.float32]:
-    """(size, size) logits of +-10 from the share of each cell that is painted."""
+    """(size, size) logits of +-10, from the painted share of each cell."""
     seen = painted.cut(window)
     rows, columns = (_shares(size, length) for length in seen.shape)
     return np.asarray(PAINTED_LOGIT * (2 * (rows @ seen @ columns.T) - 1), np.float32)
@@ -327,7 +329,7 @@ def _painted_region(mask: PixelMask) -> Region:
 
 
 def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without small holes and specks."""
+    """Fill small holes and remove specks."""
     limit = min(SPECK_PIXELS, SPECK_SHARE * mask.sum())
     kept = _without_small(mask, limit)
     holes = _without_small(np.pad(~kept, 1, constant_values=True), limit)[1:-1, 1:-1]
@@ -335,7 +337,7 @@ def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _without_small(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
-    """The connected components of at least `limit` pixels, and the largest in any case."""
+    """The connected components of at least `limit` pixels; the largest is always kept."""
     components, count = ndimage.label(mask)
     if count < 2:
         return mask
@@ -346,7 +348,7 @@ def _without_small(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
 
 
 def clip(region: Region, part: tuple[slice, slice]) -> Region:
-    """What lies of a mask in a part of the image, at the places that it has in the part."""
+    """Crop a mask to a part of the image; its window is then relative to the part."""
     inner, there = [], []
     for whole, cut in zip(region.window, part, strict=True):
         start = max(whole.start, cut.start)
@@ -360,7 +362,7 @@ def clip(region: Region, part: tuple[slice, slice]) -> Region:
 def part_about(
     pixels: NDArray[np.bool_], windows: Sequence[tuple[slice, slice]]
 ) -> tuple[slice, slice]:
-    """The smallest part of the image with some of its (Y, X) pixels and some windows."""
+    """The smallest part of the image that contains the (Y, X) pixels and the windows."""
     sides = []
     for axis in (0, 1):
         found = np.flatnonzero(pixels.any(axis=1 - axis))
@@ -374,13 +376,13 @@ def part_about(
 
 
 def may_reach(record: MaskRecord, part: tuple[slice, slice]) -> bool:
-    """Whether a mask may cover a pixel of a part of the image, told without drawing it."""
+    """Whether a mask may cover a pixel of a part of the image, estimated without drawing."""
     painted = record.painted
     extent = record.extent if painted is None else painted.extent
     if extent is None:
         return False
     y0, x0, y1, x1 = extent
-    rows, columns = part  # a drawn mask ends within one cell of the map beyond its extent
+    rows, columns = part  # a drawn mask exceeds its extent by less than one cell of the map
     margin_y = record.window.height / record.size + 1
     margin_x = record.window.width / record.size + 1
     return bool(

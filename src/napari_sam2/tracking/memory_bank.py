@@ -14,16 +14,16 @@ from napari_sam2.tracking.windows import Window
 
 @dataclass(frozen=True)
 class Recall:
-    """Memories of one object for one frame, by the frames that they come from.
+    """Memories of one object that condition a frame, given by their frames.
 
     Attributes
     ----------
     frames : tuple of int
-        Frames whose memories take part: prompted ones first.
+        Frames whose memories are used, prompted frames first.
     slots : tuple of int
-        Temporal position of each: frames away minus one, or -1 for a prompted frame.
+        Temporal position of each memory: distance in frames minus one, or -1 if prompted.
     pointer_frames : tuple of int
-        Frames whose object pointers take part.
+        Frames whose object pointers are used.
     distances : tuple of int
         Signed distance of each pointer, positive in the past of the pass.
     """
@@ -35,26 +35,26 @@ class Recall:
 
     @property
     def length(self) -> tuple[int, int]:
-        """Objects of the same length are computed as one batch."""
+        """Numbers of memories and pointers; objects with equal lengths form a batch."""
         return len(self.frames), len(self.pointer_frames)
 
 
 def nearest_prompted(frames: list[int], t: int, limit: int) -> list[int]:
-    """Prompted frames that take part: the nearest before, the nearest after, then the rest.
+    """Choose prompted frames: the nearest before, the nearest after, then the next nearest.
 
     Parameters
     ----------
     frames : list of int
         Prompted frames of the object.
     t : int
-        Frame about to be segmented.
+        Frame to segment.
     limit : int
-        Largest number.
+        Largest number of frames.
 
     Returns
     -------
     list of int
-        Ascending.
+        The frames in ascending order.
     """
     if len(frames) <= limit:
         return sorted(frames)
@@ -81,17 +81,17 @@ def recall(
     records : mapping of int to MaskRecord
         Masks of the object by frame.
     t : int
-        Frame about to be segmented.
+        Frame to segment.
     direction : str
-        Of the pass: recent memories come from the same pass only, so that a backward pass never
-        reads what a forward pass left ahead of it, nor any pass what a prompt that is gone left
-        behind the first one.
+        Direction of the pass. Recent memories come from the same pass only: a backward pass does
+        not use masks of a forward pass, and no pass uses masks that a removed prompt left on frames
+        before the first prompt.
     num_recent : int
-        N of the paper: recent memories that take part.
+        N of the paper: largest number of recent memories.
     max_prompted : int
-        M: prompted frames that take part, future ones included.
+        M of the paper: largest number of prompted frames, including future frames.
     max_pointers : int
-        Most frames whose object pointers take part.
+        Largest number of frames whose object pointers are used.
 
     Returns
     -------
@@ -100,7 +100,8 @@ def recall(
     sign = 1 if direction == "forward" else -1
     prompted = [k for k, record in records.items() if record.is_prompted and k != t]
     chosen = nearest_prompted(prompted, t, max_prompted)
-    origin = min(prompted, key=lambda k: sign * k, default=t)  # what lies behind it is left over
+    # tracked masks before the origin belong to removed prompts
+    origin = min(prompted, key=lambda k: sign * k, default=t)
 
     def is_neighbour(k: int) -> bool:
         record = records.get(k)
@@ -121,14 +122,14 @@ def recall(
 
 
 class MemoryCache:
-    """Cache of encoded memories; the network runner computes missing ones again.
+    """Cache of encoded memories; the network runner computes missing memories again.
 
-    A memory is found again only for the very record that it was made from, in the same window.
+    The key of a memory is its mask record, compared by identity, and the window.
 
     Parameters
     ----------
     budget_bytes : int
-        Largest sum of the memories kept.
+        Largest total size of the memories.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -137,7 +138,7 @@ class MemoryCache:
         self.nbytes = 0
 
     def get(self, record: MaskRecord, window: Window) -> Tensor | None:
-        """(memory_dim, H, W) of this record seen through a window, if it is still there."""
+        """(memory_dim, H, W) memory of a record in a window; None if it is not cached."""
         key = (id(record), window)
         found = self._kept.get(key)
         if found is None:
@@ -146,7 +147,7 @@ class MemoryCache:
         return found[1]
 
     def put(self, record: MaskRecord, window: Window, memory: Tensor) -> None:
-        """Keep a memory; the least recently used ones are dropped when the budget is exceeded."""
+        """Store a memory, and drop the least recently used ones if the budget is exceeded."""
         key = (id(record), window)
         self._forget(key)
         self._kept[key] = (record, memory)

@@ -7,10 +7,10 @@ import sys
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back to the system.
+    """Return freed memory to the system.
 
-    The C library of most Linux systems keeps it, in pieces between what is still in use: over a
-    long movie that adds up. Elsewhere nothing is done.
+    The C library of most Linux systems keeps freed memory in fragments, which adds up over a long
+    movie. On other systems this function does nothing.
     """
     if sys.platform != "linux":
         return

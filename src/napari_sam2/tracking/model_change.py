@@ -1,4 +1,4 @@
-"""Model change: masks of a tracker with another network or contrast are kept."""
+"""Model change: convert the masks of a tracker with another network or contrast."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_sam2.tracking.windows import WindowGrid
 
 
 class Translator:
-    """Converts the state of an object from another tracker for this one.
+    """Converts the states of objects from another tracker.
 
     Parameters
     ----------
     renderer : Renderer
-        Of this tracker.
+        The renderer of this tracker.
     grid : WindowGrid
-        Of this tracker.
+        The window grid of this tracker.
     """
 
     def __init__(self, renderer: Renderer, grid: WindowGrid) -> None:
@@ -35,14 +35,14 @@ class Translator:
     def masklet(
         self, state: ObjectState, kept: Collection[int]
     ) -> tuple[Masklet, tuple[Prompt, ...]]:
-        """Masks and prompts that are kept as they are, and prompts to compute again.
+        """The state for this tracker, and the prompts whose masks must be computed again.
 
         Parameters
         ----------
         state : ObjectState
             The state of an object in the other tracker.
         kept : collection of int
-            Frames whose masks stay to the pixel, like locked and painted masks.
+            Frames whose masks keep every pixel, like locked and painted masks.
         """
         exact = {*kept, *state.locked}
         again = {t: e.prompt for t, e in state.prompted.items() if t not in exact and _asks(e)}
@@ -64,7 +64,7 @@ class Translator:
         return PromptedFrame(entry.prompt, before, rounds)
 
     def _record(self, record: MaskRecord, *, is_exact: bool = False) -> MaskRecord:
-        """The record for this tracker; the same object for the same record."""
+        """The converted record; equal results are shared for the same record."""
         found = self._known.get((record, is_exact))
         if found is None:
             found = self._known[record, is_exact] = self._translated(record, is_exact)

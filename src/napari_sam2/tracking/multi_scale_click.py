@@ -1,4 +1,4 @@
-"""Multi-scale click: the first click on an object, whose size is unknown, in several windows."""
+"""Multi-scale click: choose the best mask of a first click from windows of several sizes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 
 from napari_sam2.tracking.masks import MaskRecord, Region
 
-AGREEMENT = 0.5  # weight of the overlap with the masks of the next nearer and farther look
-ODD_SIZE = 0.1  # what a mask loses for each factor e by which its size in the window is unusual
-USUAL_SIZE = 0.15  # of the side of the window
+AGREEMENT = 0.5  # weight of the overlap with the masks of the next smaller and larger window
+ODD_SIZE = 0.1  # penalty for each factor of e between the size and the usual size
+USUAL_SIZE = 0.15  # share of the side of the window
 
 
 def most_convincing(looks: Sequence[MaskRecord], regions: Sequence[Region]) -> MaskRecord:
-    """The best of some masks for one click.
+    """The best of several masks for one click.
 
-    What the network thinks of its masks orders them only roughly, so two more things count: a mask
-    is found again from a little nearer and farther, and it is neither a speck nor all of its
-    window.
+    The scores of the network rank the masks only roughly. The choice therefore also prefers masks
+    that agree with those of the neighbouring window sizes, and that are neither a speck nor fill
+    the window.
 
     Parameters
     ----------
     looks : sequence of MaskRecord
-        From the nearest to the farthest.
+        Masks from the smallest to the largest window.
     regions : sequence of Region
-        The same masks drawn.
+        The same masks at full size.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def most_convincing(looks: Sequence[MaskRecord], regions: Sequence[Region]) -> M
 
 
 def oddness(look: MaskRecord) -> float:
-    """By how many factors of e the size of a mask in its window is unusual."""
+    """Distance of the size of a mask in its window from the usual size, in factors of e."""
     side = max(look.window.height, look.window.width)
     extent = look.extent or (0, 0, 0, 0)
     length = max(extent[2] - extent[0], extent[3] - extent[1], 1.0)
@@ -50,7 +50,7 @@ def oddness(look: MaskRecord) -> float:
 
 
 def overlap(one: Region, other: Region) -> float:
-    """Intersection over union of two masks; 0 where either is empty."""
+    """Intersection over union of two masks; 0 if either is empty."""
     shared = 0
     starts = [max(a.start, b.start) for a, b in zip(one.window, other.window, strict=True)]
     stops = [min(a.stop, b.stop) for a, b in zip(one.window, other.window, strict=True)]

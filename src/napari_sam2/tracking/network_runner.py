@@ -26,7 +26,7 @@ from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.windows import Window, WindowGrid
 
-KEPT_MEMORIES = 4096  # more than a pass needs of some hundred objects
+KEPT_MEMORIES = 4096  # more than a pass needs for a few hundred objects
 Records = Mapping[int, MaskRecord]
 
 
@@ -62,13 +62,13 @@ class NetworkRunner:
     encoder : FrameEncoder
         Features of the stack.
     grid : WindowGrid
-        The windows that frames are seen through.
+        The possible windows of the network's view.
     length : int
         Frames of the stack.
     memory_bytes : int
         Budget of encoded memories.
     object_batch : int
-        Most objects in one run of the network; halved when the device is short of memory.
+        Most objects in one run of the network; halved if the device runs out of memory.
     max_prompted_frames : int
         Most prompted frames that condition a frame.
     """
@@ -97,7 +97,7 @@ class NetworkRunner:
     # -- tracking ------------------------------------------------------------------------------
 
     def job(self, t: int, records: Records, direction: Direction) -> Job:
-        """The job to segment an object on a frame, from the masks that it has on others."""
+        """The job to segment an object on a frame, given its masks on other frames."""
         config = self.model.config
         chosen = recall(
             records,
@@ -139,7 +139,7 @@ class NetworkRunner:
         return self._records(decoded, direction, windows)
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
-        """Empty prompts; with the masks of the frame before for a network that takes them."""
+        """Empty prompts, with the masks of the previous frame if the network uses them."""
         device, size = self.model.device, self.model.config.low_res_size
         prompts = PromptTensors.none(len(jobs), device)
         if not self.model.config.draw_previous:
@@ -177,14 +177,14 @@ class NetworkRunner:
             return self.model.attend(features, memory, blocks)
 
     def _block_side(self, t: int, job: Job) -> int:
-        """Side of the part of a frame and of its memories that an object looks at, in cells."""
+        """Side of the blocks of a frame and its memories to which an object attends, in cells."""
         size = self.model.config.image_size // 16
         if self.model.config.memory_reach == "whole":
             return size
         return block_side(job.records, job.recall.frames, t, job.window, size)
 
     def _blocks(self, t: int, jobs: Sequence[Job]) -> Blocks | None:
-        """Where objects are looked for; None for everywhere."""
+        """Blocks in which objects are searched for; None for the whole map."""
         size, side = self.model.config.image_size // 16, self._block_side(t, jobs[0])
         if side == size:
             return None
@@ -192,7 +192,7 @@ class NetworkRunner:
         return Blocks(tuple(corners), side, size)
 
     def _memory_cells(self, t: int, jobs: Sequence[Job]) -> Tensor | None:
-        """(B, M, n) cells of the memories that objects look at; None for all."""
+        """(B, M, n) cells of the memories to which objects attend; None for all cells."""
         size, side = self.model.config.image_size // 16, self._block_side(t, jobs[0])
         if side == size:
             return None
@@ -200,7 +200,7 @@ class NetworkRunner:
         return torch.from_numpy(np.stack(cells)).to(self.model.device)
 
     def _pointer(self, t: int, record: MaskRecord) -> NDArray[np.float32]:
-        """(C,) object pointer of a mask, computed now if the network has not seen the mask yet."""
+        """(C,) object pointer of a mask, computed now if the mask has no pointer yet."""
         if record.pointer.size:
             return record.pointer
         found = self._pointers.get(record)
@@ -210,7 +210,7 @@ class NetworkRunner:
         return found
 
     def _maps(self, job: Job) -> Tensor:
-        """(M, memory_dim, H, W) memories of one object, rebuilt where they are gone."""
+        """(M, memory_dim, H, W) memories of one object; missing ones are computed again."""
         maps = []
         for k in job.recall.frames:
             record = job.records[k]
@@ -223,9 +223,10 @@ class NetworkRunner:
     def memorize(
         self, t: int, records: Sequence[MaskRecord], windows: Sequence[Window] | None = None
     ) -> list[Tensor]:
-        """Encode and keep the memories of some masks on one frame, each in its window by default.
+        """Encode and cache the memories of masks on one frame, each in its window by default.
 
-        They are kept in bfloat16, as in the official code: half the bytes, and equal results.
+        Memories are stored in bfloat16, as in the official code: half the size, and equal
+        results.
         """
         windows = windows or [record.window for record in records]
         pairs = list(zip(records, windows, strict=True))
@@ -257,7 +258,7 @@ class NetworkRunner:
         return self._records(decoded, None, [window], painted=mask)[0]
 
     def _imported(self, t: int, record: MaskRecord) -> MaskRecord:
-        """The record of a mask that the network has not seen yet."""
+        """The record of a mask that the network has not processed yet."""
         if record.painted is not None:
             return self.import_mask(t, record.painted, record.window)
         size = self.model.config.image_size
@@ -268,7 +269,7 @@ class NetworkRunner:
         return self._records(decoded, None, [record.window])[0]
 
     def _import_share(self, t: int, window: Window, share: Tensor) -> Decoded:
-        """Output of the network for (1, 1, S, S) shares of pixels that belong to an object."""
+        """Output of the network for a mask, given as (1, 1, S, S) painted shares of pixels."""
         features = self.encoder.features[t, window]
         decoded = self.model.import_mask(features, (share >= 0.5).float())
         if (share > 0).any() and not (decoded.mask_logits > 0).any():
@@ -288,15 +289,15 @@ class NetworkRunner:
         Parameters
         ----------
         prompt : Prompt
-            Points up to this round take part.
+            The prompt, of which points up to this round are used.
         number : int
             The round.
         previous : MaskRecord or None
-            The mask to start from.
+            The mask of the previous round.
         embedding : Tensor
             (1, C, H, W) from `condition` or `unconditioned`, of this window.
         window : Window
-            Where to look.
+            The window of the network's view.
 
         Returns
         -------
@@ -317,7 +318,7 @@ class NetworkRunner:
         return self._records(decoded, None, [window])[0]
 
     def unconditioned(self, t: int, window: Window) -> Tensor:
-        """(1, C, H, W) embedding of a frame that is prompted first."""
+        """(1, C, H, W) embedding of a prompted frame without memories."""
         features = self.encoder.features[t, window]
         with inference(self.model):
             return self.model.without_memory(features)
@@ -354,6 +355,6 @@ class NetworkRunner:
 
 
 def _fullest_block(share: Tensor) -> Tensor:
-    """One pixel of the mask map, for an object that is smaller: (1, 1, S, S) float32, 0 or 1."""
+    """A (1, 1, S, S) float32 mask of one pixel, for an object smaller than a pixel."""
     blocks = F.avg_pool2d(share, 4)
     return F.interpolate((blocks == blocks.amax()).float(), scale_factor=4.0)

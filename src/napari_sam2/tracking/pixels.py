@@ -1,4 +1,4 @@
-"""Pixel masks, stored as the crop around them: a cell is small against its frame."""
+"""Pixel masks, stored as a crop, since cells are much smaller than their frame."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy import ndimage
 
 from napari_sam2.tracking.windows import Extent, Window
 
-FEW = 2**16  # labels up to here have a table of boxes
+FEW = 2**16  # largest label for which a table of boxes is used
 
 
 @dataclass(frozen=True, eq=False)
 class PixelMask:
-    """A (Y, X) mask; `numpy.asarray` gives all of it.
+    """A (Y, X) mask, stored as a crop; `numpy.asarray` returns the whole mask.
 
     Attributes
     ----------
@@ -25,12 +25,12 @@ class PixelMask:
     corner : tuple of int
         First row and column of the box.
     crop : ndarray
-        (h, w) bool pixels of the box; (0, 0) where there is none.
+        (h, w) bool pixels of the box; shape (0, 0) if the mask is empty.
 
     Raises
     ------
     ValueError
-        If the box does not lie in the frame.
+        If the box exceeds the frame.
     """
 
     shape: tuple[int, int]
@@ -38,7 +38,7 @@ class PixelMask:
     crop: NDArray[np.bool_]
 
     def __repr__(self) -> str:
-        """Place and number of pixels, not the pixels themselves."""
+        """Number of pixels and position, without the pixels."""
         return f"PixelMask({int(self.crop.sum())} pixels at {self.corner} of {self.shape})"
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class PixelMask:
 
     @classmethod
     def of(cls, mask: ArrayLike | PixelMask) -> PixelMask:
-        """Keep a (Y, X) bool mask; one that is kept already is taken as it is."""
+        """Convert a (Y, X) bool mask; a `PixelMask` is returned unchanged."""
         if isinstance(mask, PixelMask):
             return mask
         pixels = np.asarray(mask, dtype=bool)
@@ -65,7 +65,7 @@ class PixelMask:
         return full
 
     def __getitem__(self, key: Any) -> Any:
-        """Pixels of the whole mask, as an array gives them."""
+        """Index the whole mask like an array."""
         return self.full()[key]
 
     def full(self) -> NDArray[np.bool_]:
@@ -73,7 +73,7 @@ class PixelMask:
         return np.asarray(self)
 
     def any(self) -> bool:
-        """Whether there is any pixel."""
+        """Whether the mask has any pixel."""
         return self.crop.size > 0
 
     @property
@@ -84,14 +84,14 @@ class PixelMask:
 
     @property
     def extent(self) -> Extent | None:
-        """Edges of the box in pixels, (y0, x0, y1, x1); None where there is no pixel."""
+        """Edges of the box in pixels, (y0, x0, y1, x1); None if the mask is empty."""
         if not self.any():
             return None
         rows, columns = self.window
         return float(rows.start), float(columns.start), float(rows.stop), float(columns.stop)
 
     def is_same(self, other: PixelMask) -> bool:
-        """Whether both have the same pixels."""
+        """Whether two masks have the same pixels."""
         return (self.shape, self.corner) == (other.shape, other.corner) and np.array_equal(
             self.crop, other.crop
         )
@@ -113,15 +113,15 @@ def masks_of(labels: NDArray[np.integer[Any]]) -> dict[int, PixelMask]:
     Parameters
     ----------
     labels : ndarray
-        (Y, X) integers, 0 is background; none of them is negative.
+        (Y, X) integers, 0 is background; negative labels are not allowed.
 
     Returns
     -------
     dict of int to PixelMask
-        In the order of the labels.
+        Masks in ascending order of the labels.
     """
     numbers = np.arange(int(labels.max(initial=0)) + 1) if labels.max(initial=0) < FEW else None
-    if numbers is None:  # large labels would make a large table of boxes
+    if numbers is None:  # large labels would need a large table of boxes
         numbers, flat = np.unique(np.append(0, labels), return_inverse=True)
         labels = flat[1:].reshape(labels.shape)
     narrow = labels if labels.dtype.itemsize <= 4 else labels.astype(np.int32)

@@ -40,27 +40,27 @@ def plan_steps(
     until_locked: bool,
     only_changed: bool = False,
 ) -> list[Step]:
-    """Lay out a propagation: each object goes outward from its own anchors.
+    """Plan a propagation: each object is tracked outward from its own anchors.
 
     Parameters
     ----------
     frames : range
-        Only these frames are written.
+        Only these frames are changed.
     direction : str
         `forward` from the first anchor, `backward` from the last one, or `both` from the first one.
     masklets : mapping of int to Masklet
-        The objects to track; objects without an anchor are left out.
+        The objects to track; objects without an anchor are ignored.
     spans : mapping of int to range
-        Frames on which an object may have a mask, where they are limited.
+        Frames to which the masks of an object are limited, if they are.
     until_locked : bool
-        The pass of an object ends before the first locked frame that it reaches.
+        Whether the pass of an object ends before the first locked frame that it reaches.
     only_changed : bool
-        The pass of an object begins where its masks are older than its prompts, or missing.
+        Whether the pass of an object starts at its first mask that is out of date or missing.
 
     Returns
     -------
     list of Step
-        Frames on which no object is tracked are left out.
+        The steps in order; frames on which no object is tracked have no step.
     """
     origins = {k: anchors for k, m in masklets.items() if (anchors := m.anchors())}
     steps: list[Step] = []
@@ -89,7 +89,7 @@ def plan_steps(
 
 
 def _before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
-    """The frames of a path up to the first lock; locks on which it begins are passed over."""
+    """The frames of a path up to its first locked frame; locked frames at its start are ignored."""
     locked = frozenset(locked)
     has_left = False
     for index, t in enumerate(path):
@@ -101,10 +101,10 @@ def _before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
 
 
 def _not_tracked(path: list[int], masklet: Masklet) -> list[int]:
-    """The frames of a path from the first one on that was not tracked with the present prompts.
+    """The frames of a path, starting at the first that was not tracked with the current prompts.
 
-    A frame without a mask before others that were tracked is damaged, or was cleared: it does not
-    count. Where nothing was tracked yet, the path is whole, with the prompts that it begins on.
+    A frame without a mask that lies before tracked frames is damaged or was cleared, and is not
+    counted. If no frame was tracked yet, the whole path is returned, including its prompted start.
     """
     tracked = masklet.tracked()
     last = max((index for index, t in enumerate(path) if t in tracked), default=-1)

@@ -1,4 +1,4 @@
-"""Points and boxes of a prompt as the network takes them."""
+"""Convert the points and boxes of a prompt to inputs of the network."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def prompt_points(
 ) -> tuple[Tensor, Tensor]:
     """Points and box corners of the rounds up to `number`.
 
-    This is the one place where (y, x) in pixels of the image becomes (x, y) of the input.
+    This is the only place where (y, x) in pixels of the image becomes (x, y) of the input.
 
     Parameters
     ----------
     prompt : Prompt
         The prompt.
     number : int
-        The last round that takes part.
+        The last round to include.
     window : Window
         The part of the image that the network sees.
     side : int
@@ -44,7 +44,7 @@ def prompt_points(
     if prompt.box is not None:
         size = np.array(shape)
         corners = np.array(prompt.box).reshape(2, 2)
-        corners = np.clip(corners, -size, 2 * size)  # float32 has no room for any number
+        corners = np.clip(corners, -size, 2 * size)  # float32 cannot represent every coordinate
         places = np.concatenate([corners, places])
         labels = np.concatenate([[BOX_START, BOX_END], labels])
     scale = side / np.array([window.height, window.width])

@@ -1,4 +1,4 @@
-"""Prompter: prompts of a person, and the masks that the network makes of them (paper §3)."""
+"""Prompter: compute the masks of prompted frames from the user's prompts (paper §3)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Prompter:
     Parameters
     ----------
     store : MaskStore
-        Where prompts and masks are put.
+        Stores prompts and masks.
     runner : NetworkRunner
         Runs the network.
     """
@@ -62,7 +62,7 @@ class Prompter:
         return self._add(self._checked_to_show(check_prompt(prompt)))
 
     def clear(self, t: int, object_id: int) -> FrameResult | None:
-        """Remove the prompt of an object on a frame, and bring the mask before it back."""
+        """Remove the prompt of an object on a frame, and restore the mask from before."""
         masklet = self._store.masklet(object_id)
         self._store.check_frame(t)
         entry = masklet.prompted.pop(t, None)
@@ -89,9 +89,9 @@ class Prompter:
             masklet.records[t] = record
 
     def carry_over(self, object_id: int, state: ObjectState, kept: Collection[int]) -> None:
-        """Add an object with the state that a tracker with another network holds of it."""
+        """Add an object with its state from a tracker with another network."""
         if object_id in self._store.masklets:
-            raise ValueError(f"object {object_id} is there already")
+            raise ValueError(f"object {object_id} already exists")
         for entry in state.prompted.values():
             check_inside(entry.prompt, self._store.shape)
         translator = Translator(self._store.renderer, self._runner.grid)
@@ -105,7 +105,7 @@ class Prompter:
             raise
 
     def forget_embedding(self) -> None:
-        """Drop the kept embedding; it is computed again when it is needed."""
+        """Drop the cached embedding; it is computed again on demand."""
         self._embedding = None
 
     def _prompt_or_new(self, t: int, object_id: int) -> Prompt:
@@ -113,26 +113,26 @@ class Prompter:
         return self._store.prompt(t, object_id) or Prompt(t, object_id)
 
     def _checked_to_show(self, prompt: Prompt) -> Prompt:
-        """The prompt; a ValueError if it only excludes, and the object has no mask anywhere."""
+        """Check a prompt; a ValueError if it only excludes and the object has no mask."""
         if not len(prompt.points) or prompt.shows_object(int(prompt.rounds[-1])):
             return prompt
         masklet = self._store.masklets.get(prompt.object_id)
         if masklet is not None and any(record.is_visible for record in masklet.records.values()):
             return prompt
         raise ValueError(
-            f"object {prompt.object_id} has no mask to take something away from: show it with a "
-            "click that includes, a box or a mask before a click that excludes"
+            "there is no mask to exclude an area from: "
+            "first add a click that includes, a box or a mask"
         )
 
     def _add(self, prompt: Prompt) -> FrameResult:
-        """Store a prompt with the mask that it leads to."""
+        """Compute and store the mask of a prompt."""
         check_inside(prompt, self._store.shape)
         masklet = self._store.masklets.get(prompt.object_id) or Masklet()
         others = masklet.prompted.keys() - {prompt.t}
         if prompt.mask is not None and not prompt.mask.any() and not others:
             raise ValueError(
-                "an empty mask says that the object is not visible: "
-                "prompt it on another frame first"
+                "an empty mask only marks a frame on which nothing is visible: "
+                "first add a prompt on another frame"
             )
         entry = self._prompted_frame(prompt, masklet)
         self._store.masklets[prompt.object_id] = masklet
@@ -142,7 +142,7 @@ class Prompter:
         return self._store.draw(prompt.t, [(prompt.object_id, record)])
 
     def _prompted_frame(self, prompt: Prompt, masklet: Masklet) -> PromptedFrame:
-        """Play the rounds of a prompt that the prompt before it does not share."""
+        """Compute the rounds of a prompt that the previous prompt does not share."""
         old = masklet.prompted.get(prompt.t)
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
@@ -164,10 +164,10 @@ class Prompter:
         before: MaskRecord | None,
         masklet: Masklet,
     ) -> MaskRecord:
-        """The mask after one round, in a window that suits the size of the object.
+        """The mask after one round, in a window that fits the size of the object.
 
-        After the first click the size is unknown: the network is run on windows of several sizes,
-        and the most convincing mask is computed again in a window that suits it.
+        Since the size is unknown at the first click, the network is run on windows of several
+        sizes. The best mask is then computed again in a window that fits its size.
         """
         grid, given = self._runner.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
@@ -199,10 +199,10 @@ class Prompter:
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window
     ) -> Tensor:
-        """Embedding of a prompted frame: conditioned on memory if the object was tracked there.
+        """Embedding of a prompted frame: conditioned on memories if the object was tracked there.
 
-        The last one is kept for further clicks, and found again only for the very masks that it
-        was made from.
+        The last embedding is cached for further clicks. It is reused only if it was computed from
+        the same masks.
         """
         others = masklet.prompted.keys() - {prompt.t}
         if before is None or before.direction is None or not others:

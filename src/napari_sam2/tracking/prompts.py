@@ -32,7 +32,7 @@ def _no_rounds() -> NDArray[np.int32]:
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """Points, box and mask that a person gave for one object on one frame.
+    """Points, box and mask that the user gave for one object on one frame.
 
     Attributes
     ----------
@@ -41,16 +41,16 @@ class Prompt:
     object_id : int
         Object, 1 or larger.
     points : ndarray
-        (P, 2) float64 (y, x) in pixels, whole numbers at pixel centres.
+        (P, 2) float64 (y, x) in pixels, with pixel centres at integers.
     labels : ndarray
         (P,) int8, 1 includes and 0 excludes.
     rounds : ndarray
-        (P,) int32, ascending: the call that each point came with. The decoder runs once a round and
-        starts from the mask of the round before.
+        (P,) int32, ascending: index of the call that added each point. The decoder runs once per
+        round and starts from the mask of the previous round.
     box : tuple of float, optional
         (y0, x0, y1, x1), part of the first round.
     mask : PixelMask, optional
-        (Y, X) pixels, painted; an array is taken, too. Points and box refine it.
+        (Y, X) painted mask, also accepted as an array. Points and box refine it.
     """
 
     t: int
@@ -64,16 +64,16 @@ class Prompt:
     def __post_init__(self) -> None:
         given: Any = self.mask
         if isinstance(given, np.ndarray) and given.dtype == np.bool_ and given.ndim == 2:
-            object.__setattr__(self, "mask", PixelMask.of(given))  # others `check_prompt` refuses
+            object.__setattr__(self, "mask", PixelMask.of(given))  # or see `check_prompt`
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is neither a point, nor a box, nor a mask."""
+        """Whether the prompt has no points, no box and no mask."""
         return not len(self.points) and self.box is None and self.mask is None
 
     @cached_property
     def digest(self) -> bytes:
-        """Digest of the frame and all that was given on it, whatever the number of the object."""
+        """Digest of the frame, points, box and mask; the object id does not affect it."""
         found = blake2b(repr((self.t, self.box and tuple(map(float, self.box)))).encode())
         for given in (self.points, self.labels, self.rounds):
             found.update(np.asarray(given, np.float64).tobytes())
@@ -83,13 +83,13 @@ class Prompt:
         return found.digest()
 
     def shows_object(self, number: int) -> bool:
-        """Whether a person had shown the object by this round, so that it must be visible."""
+        """Whether the rounds up to `number` show the object, so that it must be visible."""
         is_painted = self.mask is not None and self.mask.any()
         is_clicked = bool((self.labels[self.rounds <= number] == 1).any())
         return is_painted or is_clicked or self.box is not None
 
     def extent(self, number: int) -> Box | None:
-        """Edges of what was given by a round, (y0, x0, y1, x1); None for a mask alone."""
+        """Edges of the points and box up to a round, (y0, x0, y1, x1); None for only a mask."""
         points = self.points[self.rounds <= number]
         corners = np.concatenate([points, np.array(self.box or ()).reshape(-1, 2)])
         if not len(corners):
@@ -119,7 +119,7 @@ class Prompt:
         new_points, new_labels = check_points(points, labels)
         first = int(self.rounds[-1]) + 1 if len(self.rounds) else 0
         if self.box is not None and not len(self.rounds):
-            first = 1  # the box was a round by itself
+            first = 1  # the box was a separate round
         rounds = np.full(len(new_points), first, np.int32)
         return replace(
             self,
@@ -129,12 +129,12 @@ class Prompt:
         )
 
     def without_point(self, index: int) -> Prompt:
-        """Leave one of the points out.
+        """Remove a point.
 
         Raises
         ------
         ValueError
-            If there is no such point.
+            If the index is out of range.
         """
         if not 0 <= index < len(self.points):
             raise ValueError(f"no point {index}: this prompt has {len(self.points)} points")
@@ -144,17 +144,17 @@ class Prompt:
         )
 
     def with_box(self, box: Sequence[float]) -> Prompt:
-        """Take another box.
+        """Replace the box.
 
         Raises
         ------
         ValueError
-            If the box is empty or no box.
+            If the box is empty or invalid.
         """
         return replace(self, box=check_box(box))
 
     def with_mask(self, mask: ArrayLike | PixelMask) -> Prompt:
-        """Take a painted mask in place of everything else.
+        """Replace the whole prompt by a painted mask.
 
         Raises
         ------
@@ -164,18 +164,18 @@ class Prompt:
         return Prompt(self.t, self.object_id, mask=check_mask(mask))
 
     def round_numbers(self) -> list[int]:
-        """Rounds in order; empty where there is only a painted mask."""
+        """Rounds in order; empty if the prompt is only a painted mask."""
         numbers = {int(r) for r in self.rounds}
         return sorted(numbers | {0} if self.box is not None else numbers)
 
 
 def check_integer(value: SupportsIndex, name: str) -> int:
-    """The value as an int.
+    """Convert a value to an int.
 
     Raises
     ------
     TypeError
-        If it is not an integer.
+        If the value is not an integer.
     """
     try:
         return operator.index(value)
@@ -184,12 +184,12 @@ def check_integer(value: SupportsIndex, name: str) -> int:
 
 
 def check_prompt(prompt: Prompt) -> Prompt:
-    """A prompt that was put together by hand, with every part of the right type and shape.
+    """Check and convert every part of a prompt to the right type and shape.
 
     Raises
     ------
     ValueError, TypeError
-        If a part is not what `Prompt` says, or parts do not fit each other.
+        If a part has a wrong type or shape, or the parts do not match.
     """
     points, labels = prompt.points, prompt.labels
     rounds = np.asarray(prompt.rounds)
@@ -211,7 +211,7 @@ def check_prompt(prompt: Prompt) -> Prompt:
 def check_points(
     points: ArrayLike, labels: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Points as (P, 2) float64 and labels as (P,) int8.
+    """Convert points to (P, 2) float64 and labels to (P,) int8.
 
     Raises
     ------
@@ -232,12 +232,12 @@ def check_points(
 
 
 def check_box(box: Sequence[float]) -> Box:
-    """The box as four floats.
+    """Convert a box to four floats.
 
     Raises
     ------
     ValueError
-        If it is not (y0, x0, y1, x1) with positive sides.
+        If the box is not (y0, x0, y1, x1) with positive sides.
     """
     try:
         values = np.asarray(box, dtype=np.float64)
@@ -250,12 +250,12 @@ def check_box(box: Sequence[float]) -> Box:
 
 
 def check_mask(mask: ArrayLike | PixelMask) -> PixelMask:
-    """The mask as a new `PixelMask`.
+    """Convert a mask to a new `PixelMask`.
 
     Raises
     ------
     ValueError
-        If it has another number of axes or holds anything but finite numbers.
+        If the mask is not two-dimensional or contains anything but finite numbers.
     """
     if isinstance(mask, PixelMask):
         return mask
@@ -270,7 +270,7 @@ def check_mask(mask: ArrayLike | PixelMask) -> PixelMask:
 
 
 def check_inside(prompt: Prompt, shape: tuple[int, int, int]) -> None:
-    """Whether a prompt fits a stack.
+    """Check that a prompt fits a stack.
 
     Parameters
     ----------
@@ -282,8 +282,8 @@ def check_inside(prompt: Prompt, shape: tuple[int, int, int]) -> None:
     Raises
     ------
     ValueError
-        If the frame is outside the stack, a point or the whole box outside the image, the mask of
-        another shape, or the object id no label.
+        If the frame is outside the stack, a point or the whole box is outside the image, the mask
+        has another shape, or the object id is not a valid label.
     """
     length, height, width = shape
     if not 1 <= prompt.object_id <= MAX_OBJECT_ID:

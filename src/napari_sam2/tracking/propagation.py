@@ -1,4 +1,4 @@
-"""Propagation: an iterator of results that does its work while the results are taken."""
+"""Propagation: an iterator that tracks each frame when its result is requested."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ UNUSED = (
 
 
 class Propagation(Generator[FrameResult, None, None]):
-    """Results that warn if they are dropped before the first one was taken.
+    """Iterator of results that warns if it is deleted before the first result was taken.
 
-    Nothing has been computed then, as with a coroutine that is never awaited. A propagation that
-    is closed does not warn.
+    In that case no frame was tracked, as with a coroutine that is never awaited. A propagation
+    that is closed does not warn.
 
     Parameters
     ----------
     results : generator of FrameResult
-        Does the work.
+        Tracks the frames.
     source : iterator of FrameResult, optional
-        The propagation that `results` takes its own results from; it is closed together with this
-        one, so that only one of the two warns.
+        The propagation that `results` consumes. It is closed together with this one, so that only
+        one of the two warns.
     """
 
     def __init__(

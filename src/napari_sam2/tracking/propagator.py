@@ -1,4 +1,4 @@
-"""Propagator: carries masklets from frame to frame."""
+"""Propagator: track masklets from frame to frame."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ TIDY_EVERY_S = 1.0  # releasing memory takes some milliseconds
 
 
 class Propagator:
-    """Plans which object is tracked on which frame, and tracks frame by frame.
+    """Plans which objects are tracked on which frames, and tracks frame by frame.
 
     Parameters
     ----------
     store : MaskStore
-        Where masks are put.
+        Stores the masks.
     runner : NetworkRunner
         Runs the network.
     area_guard : bool
-        Whether a mask that suddenly spills over counts as lost.
+        Whether an object whose mask suddenly spills over counts as lost.
     """
 
     def __init__(self, store: MaskStore, runner: NetworkRunner, *, area_guard: bool) -> None:
@@ -52,7 +52,9 @@ class Propagator:
         length = self._store.length
         start, stop = 0 if start is None else start, length if stop is None else stop
         if not 0 <= start < stop <= length:
-            raise ValueError(f"frames {start} to {stop} are no range within the stack of {length}")
+            raise ValueError(
+                f"frames {start} to {stop} are not a range within the stack of {length} frames"
+            )
         if direction not in get_args(Sweep):
             raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
         ids = tuple(self._store.masklets) if object_ids is None else object_ids
@@ -67,7 +69,7 @@ class Propagator:
         )
 
     def run(self, steps: list[Step]) -> Generator[FrameResult, None, None]:
-        """Make the steps one by one; objects that are gone by then are left out."""
+        """Perform the steps one by one; objects that were removed meanwhile are ignored."""
         tidied = time.monotonic()
         for step, after in zip_longest(steps, steps[1:]):
             if time.monotonic() - tidied >= TIDY_EVERY_S:
@@ -89,7 +91,7 @@ class Propagator:
         return replace(self._store.draw(t, found), problem=problem)
 
     def _is_active(self, object_id: int, t: int) -> bool:
-        """Whether an object still takes part in a propagation that comes to frame `t`."""
+        """Whether an object is still tracked or fixed on frame `t`."""
         masklet, span = self._store.masklets.get(object_id), self._store.spans.get(object_id)
         if masklet is None or not masklet.anchors() or (span is not None and t not in span):
             return False
@@ -123,7 +125,7 @@ class Propagator:
             masklet.records[t] = record
 
     def _guarded(self, record: MaskRecord, job: Job) -> MaskRecord:
-        """The record, or the record of a lost object if its mask spills over."""
+        """The record; if its mask spills over, the record of a lost object."""
         if not spills_over(record, job.records, job.recall):
             return record
         pointer = self._runner.model.no_obj_ptr.detach().float().cpu().numpy()[0]

@@ -1,8 +1,8 @@
-"""Tracker protocol: what the floors above use of a tracker.
+"""Tracker protocols: the methods of a tracker that other packages use.
 
-`Tracker` satisfies all of it. It has three layers, so that other trackers need to implement only
-what is asked of them: the classical baseline is evaluated, and fast trackers without a network
-drive an annotation or a window in tests.
+`Tracker` implements all three protocols. Other trackers implement only the ones that they need:
+the classical baseline can be evaluated, and fast trackers without a network drive annotations and
+windows in tests.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from napari_sam2.tracking.results import FrameResult
 
 
 class ObjectTracker(Protocol):
-    """A tracker that can be evaluated: it takes prompts and returns masks."""
+    """A tracker that can be evaluated: it accepts prompts and returns masks."""
 
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
     ) -> FrameResult:
-        """Click an object."""
+        """Add clicks on an object."""
         ...
 
     def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
-        """Draw a box round an object."""
+        """Set the box of an object."""
         ...
 
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Paint an object."""
+        """Set the painted mask of an object."""
         ...
 
     def remove_object(self, object_id: int) -> None:
@@ -47,11 +47,11 @@ class ObjectTracker(Protocol):
         direction: Sweep = ...,
         object_ids: Iterable[int] | None = None,
     ) -> Iterator[FrameResult]:
-        """Carry objects to other frames; the work is done while the results are taken."""
+        """Track objects through other frames, each when its result is requested."""
         ...
 
     def result(self, t: int, object_id: int) -> FrameResult | None:
-        """The mask of an object on a frame, if there is one."""
+        """The mask of an object on a frame; None if it has no mask."""
         ...
 
     def labels(self, t: int) -> NDArray[np.int32]:
@@ -62,12 +62,12 @@ class ObjectTracker(Protocol):
 class AnnotationTracker(ObjectTracker, Protocol):
     """A tracker that can drive an annotation.
 
-    States are those of the tracker that made them: an annotation keeps them and hands them back.
+    An annotation stores the states of a tracker and passes them back to the same tracker.
     """
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(T, Y, X) of the stack."""
+        """Shape of the stack, (T, Y, X)."""
         ...
 
     @property
@@ -76,7 +76,7 @@ class AnnotationTracker(ObjectTracker, Protocol):
         ...
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
-        """The prompt of an object on a frame, if there is one."""
+        """The prompt of an object on a frame; None if it has no prompt."""
         ...
 
     def prompts(self) -> tuple[Prompt, ...]:
@@ -92,11 +92,11 @@ class AnnotationTracker(ObjectTracker, Protocol):
         ...
 
     def import_masks(self, t: int, masks: Mapping[int, Any]) -> None:
-        """Paint many objects on a frame."""
+        """Set the painted masks of many objects on a frame."""
         ...
 
     def carry_over(self, object_id: int, state: Any, kept: Collection[int] = ...) -> None:
-        """Add an object with the state that another tracker holds of it."""
+        """Add an object with its state from another tracker."""
         ...
 
     def propagate(
@@ -109,7 +109,7 @@ class AnnotationTracker(ObjectTracker, Protocol):
         until_locked: bool = False,
         only_changed: bool = False,
     ) -> Iterator[FrameResult]:
-        """Carry objects to other frames; the work is done while the results are taken."""
+        """Track objects through other frames, each when its result is requested."""
         ...
 
     def total_steps(
@@ -122,7 +122,7 @@ class AnnotationTracker(ObjectTracker, Protocol):
         until_locked: bool = False,
         only_changed: bool = False,
     ) -> int:
-        """How many results `propagate` hands out at most."""
+        """Largest number of results that `propagate` yields."""
         ...
 
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
@@ -130,13 +130,13 @@ class AnnotationTracker(ObjectTracker, Protocol):
         ...
 
     def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:
-        """(Y, X) labels of a frame; `winners` win wherever masks overlap."""
+        """(Y, X) labels of a frame; `winners` have priority wherever masks overlap."""
         ...
 
     def relabel(
         self, t: int, labels: NDArray[np.integer], object_ids: Collection[int]
     ) -> tuple[tuple[slice, slice], NDArray[np.int32]]:
-        """Part of a frame in which a change of some objects can be seen, and its labels."""
+        """The part of a frame that a change of some objects affects, and its labels."""
         ...
 
     def lock(
@@ -145,11 +145,11 @@ class AnnotationTracker(ObjectTracker, Protocol):
         frames: Iterable[int],
         labels: Callable[[int], NDArray[np.integer]] | None = None,
     ) -> None:
-        """Fix an object on some frames."""
+        """Lock an object on some frames."""
         ...
 
     def unlock(self, object_id: int, frames: Iterable[int]) -> None:
-        """Bring locked frames back to what they were before the lock."""
+        """Unlock frames, and restore their masks from before the lock."""
         ...
 
     def locked_frames(self, object_id: int) -> frozenset[int]:
@@ -157,20 +157,20 @@ class AnnotationTracker(ObjectTracker, Protocol):
         ...
 
     def set_span(self, object_id: int, span: range | None) -> None:
-        """Limit the frames of an object; None removes the limit."""
+        """Limit the frames on which an object may have masks; None removes the limit."""
         ...
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> Any:
-        """The state of an object on some frames, or on all."""
+        """The state of an object on some frames, or on all frames."""
         ...
 
     def restore(self, object_id: int, state: Any) -> None:
-        """Bring an object back to a state; None removes it."""
+        """Restore the state of an object; None removes the object."""
         ...
 
 
 class EncodingTracker(AnnotationTracker, Protocol):
-    """A tracker that can drive a window: features ahead of a click, previews of its input."""
+    """A tracker that can drive a window: it computes features ahead and previews its input."""
 
     @property
     def frames(self) -> Frames:
@@ -182,7 +182,7 @@ class EncodingTracker(AnnotationTracker, Protocol):
         ...
 
     def features_cached(self, t: int) -> bool:
-        """Whether the features of a frame are at hand."""
+        """Whether the features of a frame are cached."""
         ...
 
     def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:

@@ -22,15 +22,15 @@ class FrameResult:
     t : int
         Frame.
     object_ids : tuple of int
-        B objects.
+        Ids of the B objects.
     masks : ndarray
-        (B, Y, X) bool, each object by itself: they may overlap.
+        (B, Y, X) bool; the masks of different objects may overlap.
     predicted_iou : ndarray
-        (B,) float32, what the model thinks of its masks, 0..1.
+        (B,) float32, the quality of each mask as predicted by the model, 0..1.
     occlusion_score : ndarray
         (B,) float32 logits; below 0 the object is not visible and its mask empty.
     problem : str or None
-        Why the frame was skipped, if it cannot be read.
+        Reason why the frame was skipped; None if it was read.
     """
 
     t: int
@@ -43,14 +43,14 @@ class FrameResult:
 
 @dataclass(frozen=True, eq=False)
 class PromptedFrame:
-    """A prompt with the masks that were made from it.
+    """A prompt with the masks that were computed from it.
 
     Attributes
     ----------
     prompt : Prompt
         The prompt.
     before : MaskRecord or None
-        The mask that was there before any prompt.
+        The mask on the frame before it had a prompt.
     rounds : tuple of (int, MaskRecord)
         The mask after each round.
     """
@@ -62,18 +62,18 @@ class PromptedFrame:
 
 @dataclass(frozen=True, eq=False)
 class ObjectState:
-    """Masks, prompts and locks of an object, on all or some frames; shares the tracker's arrays.
+    """Masks, prompts and locks of an object on some or all frames; arrays are not copied.
 
     Attributes
     ----------
     frames : frozenset of int or None
-        The frames that it covers; None is all.
+        The frames of the state; None means all frames.
     records : mapping of int to MaskRecord
         Masks by frame.
     prompted : mapping of int to PromptedFrame
         Prompts by frame.
     locked : mapping of int to MaskRecord or None
-        The mask that a locked frame gets back when it is unlocked; None where there is none.
+        The mask to restore when a frame is unlocked; None if the frame had no mask.
     """
 
     frames: frozenset[int] | None = None
@@ -82,14 +82,14 @@ class ObjectState:
     locked: Mapping[int, MaskRecord | None] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Numbers of frames, not their masks."""
+        """Numbers of frames, without their masks."""
         return (
             f"ObjectState({len(self.records)} masks, {len(self.prompted)} prompted frames, "
             f"{len(self.locked)} locked frames)"
         )
 
     def cleared(self) -> ObjectState:
-        """An empty state of the same frames."""
+        """An empty state for the same frames."""
         return replace(self, records={}, prompted={}, locked={})
 
     def renamed(self, object_id: int) -> ObjectState:
@@ -101,16 +101,16 @@ class ObjectState:
         return replace(self, prompted=prompted)
 
     def anchored(self, t: int, object_id: int, mask: NDArray[np.bool_]) -> ObjectState:
-        """The state with the mask of one frame as if a person had painted it; runs no model.
+        """The state with a painted mask on one frame; the model is not run.
 
         Parameters
         ----------
         t : int
-            Frame, which has a mask.
+            The frame, which must have a mask.
         object_id : int
             The object.
         mask : ndarray
-            (Y, X) its pixels.
+            (Y, X) pixels of the mask.
         """
         record = self.records[t]
         before = self.prompted[t].before if t in self.prompted else record
@@ -123,12 +123,12 @@ class ObjectState:
         )
 
     def seen_as(self, masks: Mapping[int, NDArray[np.bool_]]) -> ObjectState:
-        """The state with other pixels on some frames that have a mask; prompts stay the same.
+        """The state with other mask pixels on some frames; prompts do not change.
 
         Parameters
         ----------
         masks : mapping of int to ndarray
-            (Y, X) pixels by frame.
+            (Y, X) pixels by frame; each frame must have a mask.
         """
         painted = {
             t: replace(paint_record(record, mask), direction=record.direction)
@@ -140,16 +140,16 @@ class ObjectState:
     def united(
         self, other: ObjectState, object_id: int, masks: Mapping[int, NDArray[np.bool_]]
     ) -> ObjectState:
-        """The union of two states: where both have a mask, the pixels of either.
+        """The union of two states; on frames where both have masks, the union of the masks.
 
         Parameters
         ----------
         other : ObjectState
-            Of the same frames; none of them locked where both have a mask.
+            A state of the same frames; frames with two masks must not be locked.
         object_id : int
-            The object that they become.
+            The object of the merged state.
         masks : mapping of int to ndarray
-            (Y, X) pixels of either, by frame, wherever both have a mask.
+            (Y, X) pixels of the union, by frame, for all frames with two masks.
         """
         moved, mine = other.renamed(object_id), self.renamed(object_id)
         state = ObjectState(
@@ -169,7 +169,7 @@ class ObjectState:
         return state
 
     def taking(self, t: int, other: ObjectState) -> ObjectState:
-        """The state with one frame taken from another state."""
+        """The state with one frame replaced from another state."""
         parts = []
         for mine, theirs in (
             (self.records, other.records),

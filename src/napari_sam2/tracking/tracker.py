@@ -1,4 +1,4 @@
-"""Promptable visual segmentation of one stack (paper §3 and §4)."""
+"""Tracker: promptable visual segmentation of one stack (paper §3 and §4)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 
 class Tracker:
-    """Tracks objects through one stack: prompts in, masks of every frame out.
+    """Tracks objects through one stack: turns prompts into masks on every frame.
 
-    Every object is independent: it may be added, corrected or removed at any moment. Objects are
-    computed as one batch all the same. A prompted frame always conditions the others and keeps its
+    Every object is independent: it may be added, corrected or removed at any time. Objects are
+    nevertheless computed in batches. A prompted frame always conditions the others and keeps its
     mask (§4 "Memory bank"; corrections included, as in the training of §D.2).
 
     The work is done by four parts: a mask store, a prompter, a propagator and a label composer.
@@ -44,36 +44,37 @@ class Tracker:
         (T, Y, X), (T, Y, X, 3 or 4) or (Y, X), read one frame at a time. A path is opened by
         `open_movie`.
     max_prompted_frames : int
-        M: at most this many prompted frames, the nearest ones, condition a frame.
+        M of the paper: largest number of prompted frames, the nearest ones, that condition a frame.
     clean : bool
         Fill small holes and remove specks.
     cache_bytes : int
         Budget of the features kept in memory, in bytes.
     disk_bytes : int
-        Budget of the features kept on the disk when memory has no room for them; 0 keeps none.
+        Budget of the features on disk that do not fit into memory, in bytes; 0 disables them.
     cache_folder : Path, optional
         Folder of these files, which are deleted with the tracker. Default: the user's cache folder.
     memory_bytes : int
-        Budget of encoded memories, in bytes; memories that were dropped are computed again.
+        Budget of encoded memories, in bytes; dropped memories are computed again.
     object_batch : int
         Most objects in one run of the network.
     windows : str, optional
-        `whole`: the network always sees the whole frame. `auto`: it sees a square about each object
-        that suits its size, small objects enlarged up to twice. Default: the choice of the model.
+        `whole`: the network always sees the whole frame. `auto`: it sees a square around each
+        object that fits its size, with small objects enlarged up to twice. Default: the setting of
+        the model.
     area_guard : bool
-        An object whose mask suddenly covers several times its usual area counts as lost on that
-        frame, and nothing is written.
+        Whether an object whose mask suddenly covers several times its usual area counts as lost on
+        that frame, and gets an empty mask.
 
     Raises
     ------
     ValueError, TypeError
         If the stack or a setting does not fit.
     FileNotFoundError
-        If there is nothing at the path.
+        If the path does not exist.
 
     Notes
     -----
-    Not thread safe: one thread uses it.
+    A tracker is not thread safe: only one thread may use it.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Tracker:
         self._prompter = Prompter(self._store, self._runner)
         self._propagator = Propagator(self._store, self._runner, area_guard=area_guard)
 
-    # -- what is there -------------------------------------------------------------------------
+    # -- state ---------------------------------------------------------------------------------
 
     @property
     def model(self) -> Sam2:
@@ -123,7 +124,7 @@ class Tracker:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keywords of this tracker that its masks depend on."""
+        """The keyword arguments of this tracker that affect its masks."""
         return {
             "max_prompted_frames": self._runner.max_prompted_frames,
             "clean": self._store.renderer.clean,
@@ -138,7 +139,7 @@ class Tracker:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(T, Y, X)."""
+        """Shape of the stack, (T, Y, X)."""
         return self._frames.shape
 
     @property
@@ -147,7 +148,7 @@ class Tracker:
         return tuple(self._store.masklets)
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
-        """The prompt of an object on a frame, if there is one."""
+        """The prompt of an object on a frame; None if it has no prompt."""
         return self._store.prompt(t, object_id)
 
     def prompts(self) -> tuple[Prompt, ...]:
@@ -155,7 +156,7 @@ class Tracker:
         return self._store.prompts()
 
     def result(self, t: int, object_id: int) -> FrameResult | None:
-        """The stored mask of an object on a frame, if there is one."""
+        """The stored mask of an object on a frame; None if it has no mask."""
         return self._store.result(t, object_id)
 
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
@@ -163,7 +164,7 @@ class Tracker:
         return self._store.scores(t, object_id)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
-        """(S / 4, S / 4) logits of the stored mask; far from the mask they are one number."""
+        """(S / 4, S / 4) logits of the stored mask; they are constant far from the mask."""
         return self._store.low_res_logits(t, object_id)
 
     def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:
@@ -174,10 +175,10 @@ class Tracker:
         t : int
             Frame.
         winners : collection of int
-            Objects that win wherever masks overlap, like objects that are locked on the frame. Then
-            come masks painted on the frame, then clicked ones, then tracked masks of the object
-            that is prompted on the nearest frame, then the highest logit. A tracked mask that
-            loses more than half of its pixels to stronger masks is left out.
+            Objects with priority wherever masks overlap, like objects that are locked on the frame.
+            Next in priority are masks painted on the frame, clicked masks, tracked masks with the
+            nearest prompt in time, and the highest logit. A tracked mask that loses more than half
+            of its pixels to stronger masks is hidden.
 
         Returns
         -------
@@ -189,7 +190,7 @@ class Tracker:
     def relabel(
         self, t: int, labels: NDArray[np.integer], object_ids: Collection[int]
     ) -> tuple[tuple[slice, slice], NDArray[np.int32]]:
-        """Labels of that part of a frame in which a change of some objects can be seen.
+        """Labels of the part of a frame that a change of some objects affects.
 
         Parameters
         ----------
@@ -205,7 +206,7 @@ class Tracker:
         tuple of slice
             Rows and columns of the part.
         ndarray
-            (h, w) int32, the same as `labels` returns there.
+            (h, w) int32, equal to the result of `labels` in this part.
         """
         return self._composer.relabel(t, labels, object_ids)
 
@@ -214,7 +215,7 @@ class Tracker:
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
     ) -> FrameResult:
-        """Click an object; an unknown one is added.
+        """Add clicks on an object; an unknown object is created.
 
         Parameters
         ----------
@@ -230,33 +231,33 @@ class Tracker:
         Returns
         -------
         FrameResult
-            Of this object on this frame.
+            The mask of this object on this frame.
 
         Raises
         ------
         ValueError
-            If a point is outside the image, the frame outside the stack, or shapes do not fit; if
-            all points exclude, and nothing on any frame shows the object yet.
+            If a point is outside the image, the frame is outside the stack, or shapes do not match;
+            or if all points exclude and the object has no mask on any frame.
         """
         return self._prompter.add_points(t, object_id, points, labels)
 
     def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
-        """Draw a box (y0, x0, y1, x1) round an object; otherwise as `add_points`."""
+        """Set the box (y0, x0, y1, x1) of an object; otherwise like `add_points`."""
         return self._prompter.add_box(t, object_id, box)
 
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Give the (Y, X) mask of an object itself; otherwise as `add_points`.
+        """Set the (Y, X) mask of an object; otherwise like `add_points`.
 
-        The mask takes the place of clicks and boxes on the frame. An empty one says that the object
-        is not visible there, which needs an object that is prompted elsewhere.
+        The mask replaces clicks and boxes on the frame. An empty mask means that the object is not
+        visible on the frame; it requires a prompt of the object on another frame.
         """
         return self._prompter.add_mask(t, object_id, mask)
 
     def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
-        """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
+        """Set the (Y, X) masks of many objects on a frame, like `add_mask` for one object.
 
-        The network sees a mask only when another frame needs it, so this takes next to no time.
-        Unknown objects are added.
+        This is fast, because the network processes a mask only when another frame needs it.
+        Unknown objects are created.
 
         Parameters
         ----------
@@ -268,17 +269,17 @@ class Tracker:
         Raises
         ------
         ValueError
-            As `add_mask`, or if a mask is empty; nothing is imported then.
+            As for `add_mask`, or if a mask is empty. No mask is then imported.
         """
         self._prompter.import_masks(t, masks)
 
     def carry_over(
         self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()
     ) -> None:
-        """Add an object with the state that another tracker of the same image holds of it.
+        """Add an object with its state from another tracker of the same image.
 
-        Masks stay until they are tracked again. Painted, locked and `kept` masks stay to the pixel.
-        Clicks and boxes on other frames are computed again.
+        Masks are kept until they are tracked again. Painted, locked and `kept` masks keep every
+        pixel. The masks of clicks and boxes on other frames are computed again.
 
         Parameters
         ----------
@@ -287,13 +288,13 @@ class Tracker:
         state : ObjectState
             From `snapshot` of the other tracker, which may have another network or contrast.
         kept : collection of int
-            Frames whose masks a person has accepted.
+            Frames whose masks the user has accepted.
 
         Raises
         ------
         ValueError
-            If a prompt does not fit this stack, or the object is there already; the tracker is
-            unchanged then.
+            If a prompt does not fit this stack, or the object exists already. The tracker is then
+            unchanged.
         """
         self._prompter.carry_over(object_id, state, kept)
 
@@ -303,7 +304,7 @@ class Tracker:
         Parameters
         ----------
         prompt : Prompt
-            An empty one clears the frame.
+            The new prompt; an empty prompt clears the frame.
 
         Returns
         -------
@@ -313,7 +314,7 @@ class Tracker:
         Raises
         ------
         ValueError
-            As `add_points`.
+            As for `add_points`.
         """
         return self._prompter.set_prompt(prompt)
 
@@ -323,7 +324,7 @@ class Tracker:
         Returns
         -------
         FrameResult or None
-            The mask that was there before any prompt, if there was one.
+            The mask on the frame before it had a prompt; None if it had no mask.
 
         Raises
         ------
@@ -333,7 +334,7 @@ class Tracker:
         return self._prompter.clear(t, object_id)
 
     def remove_object(self, object_id: int) -> None:
-        """Remove an object; the others stay as they are. A ValueError if it is unknown."""
+        """Remove an object without changing others; a ValueError if it is unknown."""
         self._store.remove(object_id)
 
     # -- propagation ---------------------------------------------------------------------------
@@ -348,48 +349,48 @@ class Tracker:
         until_locked: bool = False,
         only_changed: bool = False,
     ) -> Iterator[FrameResult]:
-        """Carry masklets to other frames, one frame at a time.
+        """Track objects through other frames, one frame at a time.
 
-        Each frame is tracked when its result is taken, so the results must be iterated over; a
-        propagation that is dropped before its first result warns.
+        Each frame is tracked when its result is requested, so the caller must iterate over the
+        results. A propagation that is deleted before its first result warns.
 
-        Each object goes outward from its own prompts: forward from its first one, backward from
-        its last one; `both` goes forward from the first one and then backward from there. Prompted
-        and locked frames keep their masks and are handed out as they are; a locked mask conditions
-        other frames, and starts a pass, like a prompted one. The generator may be closed at any
-        moment; the results so far are kept, and a later call with `start` (or `stop`) continues
-        from there. Prompts given meanwhile take part from the next frame on.
+        Each object is tracked outward from its prompts: forward from its first prompt, or backward
+        from its last prompt; `both` tracks forward and then backward from the first prompt.
+        Prompted and locked frames keep their masks, which are included in the results. A locked
+        mask conditions other frames and starts a pass like a prompted mask. The iterator may be
+        closed at any time; all results are kept, and a later call with `start` (or `stop`)
+        continues from there. Prompts that are added meanwhile are used from the next frame on.
 
         Parameters
         ----------
         start, stop : int, optional
-            Only frames ``start <= t < stop`` are written. Default: the whole stack.
+            Only frames ``start <= t < stop`` are changed. Default: the whole stack.
         direction : str
-            `forward`, `backward` or `both` (the default, as in the window and in a shell).
+            `forward`, `backward` or `both` (the default, as in the plugin and on the command line).
         object_ids : iterable of int, optional
-            Default: all.
+            Objects to track. Default: all objects.
         until_locked : bool
-            Each object stops before the first locked frame that it meets on its way.
+            Whether each object stops before the first locked frame that it reaches.
         only_changed : bool
-            Leave out frames that were tracked since prompts and locks of the object last changed:
-            so corrections are carried, and a run that was stopped continues where it was.
+            Whether to skip frames that were tracked after the last change of the object's prompts
+            and locks. This propagates corrections, and continues a run that was stopped.
 
         Yields
         ------
         FrameResult
-            Of all objects that are tracked on the frame. A damaged frame is skipped: its result
-            has a `problem`, and only the masks that are prompted or locked there.
+            Masks of all objects that are tracked on the frame. A damaged frame is skipped: its
+            result has a `problem`, and contains only masks that are prompted or locked there.
 
         Raises
         ------
         ValueError
-            If the range or the direction is wrong, or an object unknown (at once, before the first
-            frame).
+            If the range or the direction is invalid, or an object is unknown (raised by the call,
+            before the first frame).
 
         Warns
         -----
         RuntimeWarning
-            If it is dropped before the first result, and was not closed.
+            If the propagation is deleted before the first result and was not closed.
         """
         steps = self._propagator.plan(
             start,
@@ -411,7 +412,7 @@ class Tracker:
         until_locked: bool = False,
         only_changed: bool = False,
     ) -> int:
-        """How many frames `propagate` with these arguments will hand out at most."""
+        """Largest number of results that `propagate` yields with these arguments."""
         steps = self._propagator.plan(
             start,
             stop,
@@ -430,19 +431,19 @@ class Tracker:
         frames: Iterable[int],
         labels: Callable[[int], NDArray[np.integer]] | None = None,
     ) -> None:
-        """Fix an object on some frames as it is seen there: no propagation writes them.
+        """Lock an object on some frames, so that propagation does not change its masks there.
 
-        There it wins the pixels that it has in the labels, and no others, over all other objects.
-        A mask that was merely tracked conditions other frames like that of a prompted one.
+        On these frames the object keeps exactly its pixels in the labels, with priority over all
+        other objects. A locked mask conditions other frames like a prompted mask.
 
         Parameters
         ----------
         object_id : int
             The object.
         frames : iterable of int
-            Frames, also those without a mask.
+            The frames, which may also be frames without a mask.
         labels : callable, optional
-            Returns the (Y, X) labels of a frame; composed from the masks by default.
+            Returns the (Y, X) labels of a frame. Default: labels composed from the masks.
 
         Raises
         ------
@@ -452,7 +453,7 @@ class Tracker:
         self._store.lock(object_id, frames, labels or self.labels)
 
     def unlock(self, object_id: int, frames: Iterable[int]) -> None:
-        """Bring locked frames of an object back to what they were before the lock.
+        """Unlock frames of an object, and restore their masks from before the lock.
 
         Raises
         ------
@@ -466,21 +467,21 @@ class Tracker:
         return self._store.locked_frames(object_id)
 
     def set_span(self, object_id: int, span: range | None) -> None:
-        """Limit the frames of an object that a propagation may write.
+        """Limit the frames of an object that propagation may change.
 
         Parameters
         ----------
         object_id : int
-            The object, which may be unknown yet.
+            The object, which need not exist yet.
         span : range or None
-            The frames; None is no limit.
+            The frames; None removes the limit.
         """
         self._store.set_span(object_id, span)
 
     # -- undo ----------------------------------------------------------------------------------
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
-        """The state of an object, or of some of its frames, to be restored later.
+        """The state of an object, or of some of its frames, for a later `restore`.
 
         Raises
         ------
@@ -490,14 +491,14 @@ class Tracker:
         return self._store.snapshot(object_id, frames)
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
-        """Bring an object back to a snapshot, without running the model.
+        """Restore an object from a snapshot, without running the model.
 
         Parameters
         ----------
         object_id : int
-            An unknown one is added.
+            The object; an unknown object is created.
         state : ObjectState or None
-            None removes the object, if it is there.
+            The snapshot; None removes the object if it exists.
         """
         self._store.restore(object_id, state)
 
@@ -516,9 +517,9 @@ class Tracker:
         t : int
             Frame.
         object_id : int
-            Seen through its window there; the whole frame where it has no mask.
+            The object, which selects the window; the whole frame if it has no mask there.
         frames : Frames, optional
-            The stack with another contrast.
+            The same stack with another contrast.
 
         Returns
         -------
@@ -532,11 +533,11 @@ class Tracker:
         return self._runner.encoder.input_of((frames or self._frames).read(t), window)
 
     def features_cached(self, t: int) -> bool:
-        """Whether the features of a frame are at hand."""
+        """Whether the features of a frame are cached."""
         return all(view in self._runner.encoder.features for view in self._views(t))
 
     def _views(self, t: int) -> list[tuple[int, Window]]:
-        """What a click on a frame is likely to need: windows of objects there, and the frame."""
+        """Windows that a click is likely to need: those of objects on the frame, and the frame."""
         records = [m.records[t] for m in self._store.masklets.values() if t in m.records]
         windows = {record.window: None for record in records}
         return [(t, window) for window in (*windows, self._runner.grid.whole)]

@@ -1,9 +1,10 @@
 """Windows: the square of the image that the network sees ("Microscopy is not video").
 
-A cell of 20 pixels in a field of 1000 is a smear once the field is squashed to the network's input.
-So an object is looked at through a window that is a few times as large as itself. Windows lie on a
-grid, so that neighbours share one and its features, and an object keeps its window until it comes
-near the border; which window an object has depends on its own masks alone.
+A cell of 20 pixels in a field of 1000 loses its detail when the field is resized to the network's
+input. The network therefore sees each object through a window that is a few times as large as the
+object. Windows lie on a grid, so that neighbouring objects share a window and its features. An
+object keeps its window until it comes near the border. The choice of the window depends only on the
+masks of that object.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ Extent = tuple[float, float, float, float]
 
 SIDES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
 """Sides of windows as multiples of the network's input."""
-WANTED = 2.4  # sides of an object that its window should span
-TIGHT, WIDE = 1.6, 5.0  # a window is kept while it spans between these many sides of its object
-BORDER = 1 / 16  # of the side: an object that comes nearer to the border gets another window
-STEP_BACK = 1.9  # from one look at something of unknown size to the next
-SMALL = 1 / 4  # of the side: objects up to this size fit the coarse grid
+WANTED = 2.4  # preferred side of a window, in sides of its object
+TIGHT, WIDE = 1.6, 5.0  # limits within which a window is kept, in sides of its object
+BORDER = 1 / 16  # share of the side: nearer objects get another window
+STEP_BACK = 1.9  # factor between the windows for an object of unknown size
+SMALL = 1 / 4  # share of the side: larger objects need a finer grid
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Window:
     Attributes
     ----------
     y0, x0 : int
-        First row and column, in pixels; below 0 where the window reaches past the border.
+        First row and column, in pixels; negative if the window exceeds the image.
     height, width : int
         Size in pixels.
     """
@@ -47,7 +48,7 @@ class Window:
     width: int
 
     def contains(self, extent: Extent, border: float = 0.0) -> bool:
-        """Whether a rectangle lies inside, so many pixels from the border."""
+        """Whether a rectangle lies inside the window, at least `border` pixels from its edges."""
         y0, x0, y1, x1 = extent
         return (
             y0 - self.y0 >= border
@@ -57,7 +58,7 @@ class Window:
         )
 
     def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The window cut out of a (Y, X, ...) image; outside, the border is repeated."""
+        """Crop the window from a (Y, X, ...) image; outside the image, the border is repeated."""
         rows = np.clip(np.arange(self.y0, self.y0 + self.height), 0, image.shape[0] - 1)
         columns = np.clip(np.arange(self.x0, self.x0 + self.width), 0, image.shape[1] - 1)
         if self._lies_inside(image.shape):
@@ -74,7 +75,7 @@ class Window:
 
 
 class WindowGrid:
-    """The windows that an image of some size may be seen through.
+    """The possible windows of an image.
 
     Parameters
     ----------
@@ -83,13 +84,13 @@ class WindowGrid:
     size : int
         Side of the network's input in pixels.
     mode : str
-        `whole`: always the whole image, squashed to the square. `auto`: as large as suits the
-        object, small ones enlarged up to twice.
+        `whole`: always the whole image, resized to a square. `auto`: windows that fit the size of
+        the object, with small objects enlarged up to twice.
 
     Raises
     ------
     ValueError
-        If the mode is neither.
+        If the mode is unknown.
     """
 
     def __init__(self, shape: tuple[int, int], size: int, mode: WindowMode) -> None:
@@ -106,9 +107,9 @@ class WindowGrid:
         Parameters
         ----------
         extent : tuple of float or None
-            Edges of the object, (y0, x0, y1, x1); None where nothing is known of it.
+            Edges of the object, (y0, x0, y1, x1); None if unknown.
         current : Window, optional
-            The window that it had, which it keeps while it fits.
+            The previous window of the object, which is kept while it fits.
 
         Returns
         -------
@@ -126,17 +127,17 @@ class WindowGrid:
         return self.whole
 
     def looks(self, extent: Extent | None) -> list[Window]:
-        """Windows for something of unknown size at a place, from the nearest to the farthest.
+        """Windows for an object of unknown size, from the smallest to the largest.
 
         Parameters
         ----------
         extent : tuple of float or None
-            What was clicked.
+            Edges of the clicked points, (y0, x0, y1, x1).
 
         Returns
         -------
         list of Window
-            Each shows about twice as much as the one before; the last one is the whole image.
+            Each is about twice as large as the one before; the last one is the whole image.
         """
         windows: list[Window] = []
         for side in self._sides:
@@ -156,14 +157,14 @@ class WindowGrid:
         return fits and window.contains(extent, BORDER * side)
 
     def _fitting_sides(self, length: float) -> Iterator[int]:
-        """The side nearest to the one that is wanted, then the larger ones."""
+        """The side nearest to the wanted one, followed by all larger sides."""
         if self._sides and length * TIGHT <= self._sides[-1]:
             ratios = np.abs(np.log(np.array(self._sides) / (length * WANTED)))
             best = int(ratios.argmin())
             yield from (side for side in self._sides[best:] if side >= length * TIGHT)
 
     def _on_grid(self, side: int, extent: Extent, length: float) -> Window:
-        """The window of this side whose middle is nearest to that of the object."""
+        """The window of this side whose centre is nearest to the centre of the object."""
         step = side // 2 if length <= SMALL * side else side // 4
         corner = []
         for axis in (0, 1):
@@ -178,12 +179,12 @@ class WindowGrid:
 
 
 def _is_worth_it(side: int, shape: tuple[int, int]) -> bool:
-    """Whether a window of this side shows clearly more than the whole image."""
+    """Whether a window of this side is clearly smaller than the whole image."""
     return side * side <= 0.7 * shape[0] * shape[1] and side <= max(shape)
 
 
 def join_extents(one: Extent | None, other: Extent | None) -> Extent | None:
-    """The rectangle about two, of which either may be missing."""
+    """The bounding rectangle of two rectangles, of which one may be None."""
     if one is None or other is None:
         return one or other
     return (
@@ -195,19 +196,19 @@ def join_extents(one: Extent | None, other: Extent | None) -> Extent | None:
 
 
 def move_logits(logits: NDArray[np.float32], source: Window, target: Window) -> NDArray[np.float32]:
-    """Logits of one window as another window would show them.
+    """Resample the logits of one window to another window.
 
     Parameters
     ----------
     logits : ndarray
         (S, S) float32.
     source, target : Window
-        Where they are from, and where they are wanted.
+        The window of the logits, and the window of the result.
 
     Returns
     -------
     ndarray
-        (S, S) float32, bilinear; outside of the source it is background.
+        (S, S) float32, interpolated bilinearly; background outside of the source.
     """
     if source == target:
         return logits
