@@ -190,7 +190,7 @@ def test_click_that_excludes_makes_no_object(any_model: Sam2, world: World, t: i
 
 def test_prompt_that_only_excludes_makes_no_object(any_model: Sam2, world: World) -> None:
     tracker = Tracker(any_model, world.images)
-    with pytest.raises(ValueError, match="no mask to take something away from"):
+    with pytest.raises(ValueError, match="no mask to exclude an area from"):
         tracker.set_prompt(Prompt(0, 1).with_points([(30, 30)], [0]))
     assert tracker.object_ids == ()
 
