@@ -13,7 +13,6 @@ from napari_sam2.plugin.startup.warming import warm_shapes
 
 from . import hands, world
 
-
 WINDOW = "napari_sam2.plugin.window."
 
 
