@@ -3,7 +3,9 @@
 import pytest
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.annotation.object_list import ObjectList
 
 from .helpers import click
 from .stand_in import StandInTracker
@@ -32,3 +34,14 @@ def test_labels_can_be_imported_by_name(annotation: Annotation) -> None:
 def test_only_journaled_methods_are_called(annotation: Annotation, name: str) -> None:
     with pytest.raises(ValueError, match=f"an annotation has no journaled method '{name}'"):
         annotation.call(Called(name, {}))
+
+
+def test_a_new_action_is_one_method_of_a_part(
+    annotation: Annotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @journaled
+    def add_two_objects(self: ObjectList) -> tuple[int, int]:
+        return self.add_object(), self.add_object()
+
+    monkeypatch.setattr(ObjectList, "add_two_objects", add_two_objects, raising=False)
+    assert annotation.call(Called("add_two_objects", {})) == (1, 2)

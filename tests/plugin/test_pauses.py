@@ -100,7 +100,7 @@ def test_a_correction_made_while_tracking_is_carried_with_the_next_cell(drive: D
         drive.document.advance()
     drive.click(0, object_id=2)
     drive.track("forward")
-    assert drive.document.annotation.undo_text == f"track 2 objects over {FRAMES} frames"
+    assert drive.document.annotation.undo_text == f"track 2 cells over {FRAMES} frames"
 
 
 def test_objects_of_different_first_frames_are_all_carried_back(drive: Drive) -> None:

@@ -71,7 +71,7 @@ def test_lock_key_locks_and_unlocks_the_frame(tracked):
     tracked.go_to(3)
     tracked.press(Qt.Key.Key_L)
     wait(tracked, lambda: tracked.image_state.is_locked(3))
-    assert tracked.image_state.undo_text == "lock object 2 on frame 3"
+    assert tracked.image_state.undo_text == "lock frame 3 of cell 2"
     assert tracked.panel.review.box.lock.text() == "Unlock (L)"
     tracked.press(Qt.Key.Key_L)
     wait(tracked, lambda: not tracked.image_state.is_locked(3))

@@ -1,4 +1,4 @@
-"""The document: objects, prompts, labels, scores, and everything that was done to them.
+"""Annotation of one stack: objects, prompts, labels, scores, and their history.
 
 The names are imported when they are first used, so that a module which needs no torch, such as
 `journal_entries`, can be imported without it.
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation.document import Annotation
+    from napari_sam2.annotation.annotation import Annotation
     from napari_sam2.annotation.events import AnnotationEvents
     from napari_sam2.annotation.objects import AnnotatedObject, Score, Status
     from napari_sam2.annotation.quality import Doubt, Timeline
@@ -27,7 +27,7 @@ __all__ = [
 
 _MODULE_OF_NAME = {
     "AnnotatedObject": "objects",
-    "Annotation": "document",
+    "Annotation": "annotation",
     "AnnotationEvents": "events",
     "Doubt": "quality",
     "Score": "objects",

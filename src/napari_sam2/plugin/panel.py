@@ -313,7 +313,9 @@ class SamPanel(QWidget):
             return
         source = image_state.image.source.path
         folder = Path(source).parent if source else Path.home()
-        path = ask_path(self, str(folder / f"{image_state.image.name}{EXPORT_SUFFIX}"))
+        proposal = str(folder / f"{image_state.image.name}{EXPORT_SUFFIX}")
+        rejected = sum(known.is_rejected for known in image_state.objects.values())
+        path = ask_path(self, proposal, rejected)
         if path is not None:
             self.controller.exporting.start(path)
 

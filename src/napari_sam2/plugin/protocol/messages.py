@@ -427,7 +427,8 @@ class DownloadEnded(Report):
 
 @dataclass(frozen=True, eq=False)
 class ExportEnded(Report):
-    """Labels were written to a file, or why they were not."""
+    """Labels were written to a file without rejected objects, or why they were not."""
 
     path: Path
     error: str | None = None
+    left_out: int = 0

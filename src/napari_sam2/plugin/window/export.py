@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 
+from napari_sam2.io.tracked import left_out_text
 from napari_sam2.plugin.layers.source_image import data_of, images_like, scale_source
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
 from napari_sam2.plugin.startup.error_notifications import show_error
@@ -59,7 +60,8 @@ class Exporting:
         if report.error is not None:
             show_error(f"the result was not written to {report.path}: {report.error}")
         else:
-            show_info(f"{report.path.name} written to {report.path.parent}")
+            rest = f"; {left_out_text(report.left_out)}" if report.left_out else ""
+            show_info(f"{report.path.name} written to {report.path.parent}{rest}")
 
 
 def start_export(
@@ -78,7 +80,7 @@ def start_export(
         measured.
     labels : (T, Y, X) or (Y, X) array of integers
     objects : mapping of int to AnnotatedObject
-        Give names and mothers.
+        Give names and mothers; rejected objects are not written.
     path : Path
         File or folder to write, in the format that its name stands for; an existing one is replaced
         when the new one is complete.
@@ -87,20 +89,18 @@ def start_export(
     """
     scale = scale_source(images[0])
     channels = {image.name: data_of(image) for image in images}
-    parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
-    names = {k: known.name for k, known in objects.items() if known.name}
 
     def export() -> None:
         from napari_sam2.io.exports import write_export
-        from napari_sam2.io.tracked import TrackedLabels
+        from napari_sam2.io.tracked import TrackedLabels, rejected_ids
 
         try:
-            tracked = TrackedLabels(labels.copy(), parents, names, scale.read(), channels)
+            tracked = TrackedLabels.of_objects(labels.copy(), objects, scale.read(), channels)
             write_export(path, tracked)
         except Exception as error:  # the border of the thread
             post(ExportEnded(path, str(error) or type(error).__name__))
         else:
-            post(ExportEnded(path))
+            post(ExportEnded(path, left_out=len(rejected_ids(objects))))
 
     # not a daemon: the file gets complete even if the window is closed meanwhile
     threading.Thread(target=export, name="napari-sam2 export").start()

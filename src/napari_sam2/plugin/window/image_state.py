@@ -308,6 +308,7 @@ class ImageState:
 
     def _take_objects(self, report: ObjectsChanged) -> None:
         self.objects, self._next_id = report.objects, report.next_id
+        self.layers.describe_objects(report.objects)
         for object_id in self.timelines.keys() - self.objects.keys():
             del self.timelines[object_id], self.summaries[object_id]
         self.hidden &= self.objects.keys()
