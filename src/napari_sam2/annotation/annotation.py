@@ -188,6 +188,7 @@ class Annotation:
     add_points = _delegate(Prompting, Prompting.add_points)
     add_box = _delegate(Prompting, Prompting.add_box)
     add_mask = _delegate(Prompting, Prompting.add_mask)
+    remove_box = _delegate(Prompting, Prompting.remove_box)
     set_prompt = _delegate(Prompting, Prompting.set_prompt)
     remove_box = _delegate(Prompting, Prompting.remove_box)
     remove_point = _delegate(Prompting, Prompting.remove_point)
