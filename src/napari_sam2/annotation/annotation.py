@@ -190,7 +190,6 @@ class Annotation:
     add_mask = _delegate(Prompting, Prompting.add_mask)
     remove_box = _delegate(Prompting, Prompting.remove_box)
     set_prompt = _delegate(Prompting, Prompting.set_prompt)
-    remove_box = _delegate(Prompting, Prompting.remove_box)
     remove_point = _delegate(Prompting, Prompting.remove_point)
     clear_prompts = _delegate(Prompting, Prompting.clear_prompts)
     repair_labels = _delegate(Prompting, Prompting.repair_labels)
