@@ -119,7 +119,7 @@ class Annotation:
             raise TypeError("expected Annotation(tracker) or Annotation(model, movie)")
         self._document = Document(driven, undo_bytes=undo_bytes)
         self._parts: dict[type, Any] = {part: part(self._document) for part in PARTS}
-        self._project: Project | None = None
+        self._project: Project[Annotation] | None = None
         self.events = self._document.events
 
     def _part(self, part: type[Part]) -> Part:
@@ -304,7 +304,7 @@ class Annotation:
             If the project is damaged, in use elsewhere, or was made with other images or another
             model; the message says which.
         """
-        project = open_project(path, model, movie)
+        project: Project[Annotation] = open_project(path, model, movie)
         project.annotation._project = project
         return project.annotation
 
