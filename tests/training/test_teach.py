@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from napari_sam2.model import load_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training import teach as module
 from napari_sam2.training.examples import Example
-from napari_sam2.training.teach import TeachingProgress, judge, teach
+from napari_sam2.training.teach import Taught, TeachingProgress, judge, teach, write_model
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +53,24 @@ def test_progress_comes_after_each_step(model: Sam2, example: Example) -> None:
     assert taught.curve[0] == (0, taught.before)
 
 
-def test_no_gain_gives_the_very_same_model(
-    model: Sam2, example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LEAST_GAIN", 2.0)
-    taught = teach(model, [example], budget_s=1)
-    assert taught.model is model
-    assert not taught.is_better
-
-
-def test_a_gain_gives_the_model_that_reaches_it(
-    model: Sam2, example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LEAST_GAIN", -2.0)
+def test_the_taught_model_reaches_what_is_said_of_it(model: Sam2, example: Example) -> None:
     taught = teach(model, [example], budget_s=1)
     lesson = module.make_lesson([example], model.config.image_size)
     assert judge(taught.model, lesson.judged) == pytest.approx(taught.after)
     assert taught.share in module.SHARES
+
+
+@pytest.mark.parametrize(("after", "is_better"), [(0.49, False), (0.502, False), (0.51, True)])
+def test_only_a_clear_gain_is_better(model: Sam2, after: float, is_better: bool) -> None:
+    assert Taught(model, 0.5, after, 0.5, (), 8, 2, 1.0).is_better == is_better
+
+
+def test_a_written_model_is_a_checkpoint(model: Sam2, tmp_path: Path) -> None:
+    write_model(Taught(model, 0.5, 0.6, 0.5, (), 8, 2, 1.0), tmp_path / "mine.safetensors", "cells")
+    again = load_model(tmp_path / "mine.safetensors", "cpu")
+    assert again.config.name == "cells"
+    name, value = next(iter(model.state_dict().items()))
+    assert torch.allclose(again.state_dict()[name], value, atol=1e-3)
 
 
 def test_a_stopped_lesson_ends_before_the_next_step(model: Sam2, example: Example) -> None:

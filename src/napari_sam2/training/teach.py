@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+from safetensors.torch import save_file
 
 from napari_sam2.evaluation import protocols
 from napari_sam2.evaluation.vos import mean_of_defined
+from napari_sam2.io.atomic import atomic_path
 from napari_sam2.model.checkpoint import StateDict, build_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training import loop
@@ -57,12 +60,11 @@ class Taught:
     Attributes
     ----------
     model : Sam2
-        The taught model; the very model that was given where there was no gain.
+        The best mean of base and taught weights; see `is_better` before you use it.
     before, after : float
-        Mean IoU of the masks that were kept aside, with the base model and with the best mean of
-        base and taught weights, whether or not that one is taken.
+        Mean IoU of the masks that were kept aside, with the base model and with that mean.
     share : float
-        Share of the taught weights in the mean; 0 where there was no gain.
+        Share of the taught weights in the mean.
     curve : tuple of (int, float)
         Step and mean IoU of the kept-aside masks with the plain mean of both weights.
     learnt_masks, judged_masks : int
@@ -83,7 +85,7 @@ class Taught:
     @property
     def is_better(self) -> bool:
         """Whether the taught model is better on the kept-aside masks."""
-        return self.share > 0
+        return self.after - self.before >= LEAST_GAIN
 
 
 def teach(
@@ -152,12 +154,11 @@ def teach(
     mixes = {share: pupil.mixed_with(base, share) for share in SHARES}
     found = {share: judge(pupil.network(mixes[share]), lesson.judged) for share in SHARES}
     best = max(found, key=lambda share: (found[share], -share))
-    is_better = found[best] - before >= LEAST_GAIN
     return Taught(
-        pupil.network(mixes[best]) if is_better else model,
+        pupil.network(mixes[best]),
         before,
         found[best],
-        best if is_better else 0.0,
+        best,
         curve,
         lesson.learnt_masks,
         lesson.judged_masks,
@@ -246,3 +247,29 @@ class _Pupil:
     def network(self, weights: StateDict) -> Sam2:
         """A network ready for inference."""
         return build_model(self._base.config, weights).to(self._base.device)
+
+
+def write_model(taught: Taught, path: Path, base: str) -> None:
+    """Write the weights of a taught model, complete or not at all.
+
+    Parameters
+    ----------
+    taught : Taught
+        What came of a lesson.
+    path : Path
+        A ``.safetensors`` file, which `load_model` takes; an old one is replaced.
+    base : str
+        Name of the model that was taught.
+    """
+    weights = {k: v.half().contiguous().cpu() for k, v in taught.model.state_dict().items()}
+    about = {
+        "preset": taught.model.config.name,
+        "base": base,
+        "before": f"{taught.before:.4f}",
+        "after": f"{taught.after:.4f}",
+        "share": f"{taught.share}",
+        "learnt_masks": str(taught.learnt_masks),
+        "judged_masks": str(taught.judged_masks),
+    }
+    with atomic_path(path) as temporary:
+        save_file(weights, temporary, metadata=about)
