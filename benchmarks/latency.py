@@ -178,7 +178,7 @@ def measure(plan: Plan) -> dict[str, list[float]]:
         cell = cells[index % len(cells)]
         window.controller.next_object()
         click("mask, features cached", 0, cell)
-        window.controller.undo()
+        window.controller.review.undo()
         settle(0.2)
     for t in range(3, window.frames, 3)[
         : plan.visits

@@ -165,7 +165,7 @@ class OurMovie:
     def track(self, frames: int, *, cached: bool) -> None:
         """Track some frames, for the first time or with their features at hand."""
         if not cached:
-            self.tracker._runner.features.clear()
+            self.tracker._runner.encoder.features.clear()
         for object_id, state in self._states.items():
             self.tracker.restore(object_id, state)
         for _ in self.tracker.propagate(FULL, FULL + frames, "forward"):

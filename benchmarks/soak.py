@@ -141,15 +141,15 @@ class User:
 
     def clear_frame(self) -> None:
         """Take back what was given on the frame."""
-        self.panel.controller.clear_frame()
+        self.panel.controller.canvas.clear_frame()
 
     def undo(self) -> None:
         """Take back the last change."""
-        self.panel.controller.undo()
+        self.panel.controller.review.undo()
 
     def redo(self) -> None:
         """Do it again."""
-        self.panel.controller.redo()
+        self.panel.controller.review.redo()
 
     def track(self) -> None:
         """Track, sometimes to the end."""
@@ -188,8 +188,8 @@ class User:
     def export(self) -> None:
         """Write a file."""
         name = self._random.choice(["a.tif", "a.csv", "a.coco.json", "a.ctc"])
-        self.panel.controller.export(self.folder / name)
-        self.wait_for(lambda: self.panel.controller.exporting is None)
+        self.panel.controller.exporting.start(self.folder / name)
+        self.wait_for(lambda: not self.panel.controller.exporting.is_on)
 
     def remove_a_layer(self) -> None:
         """Delete one of our layers and bring it back."""

@@ -79,7 +79,7 @@ def test_memory_attention(benchmark: Benchmark, model: Sam2, objects: int) -> No
 
 def test_tracked_frame_of_ten_objects(benchmark: Benchmark, tracker: Tracker) -> None:
     def forget() -> None:
-        tracker._runner.features.clear()
+        tracker._runner.encoder.features.clear()
 
     benchmark.pedantic(lambda: list(tracker.propagate(9, 10, "forward")), setup=forget, rounds=5)  # type: ignore[attr-defined]
 

@@ -85,6 +85,26 @@ def test_scores_tell_which_frames_were_tracked(
     assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
 
 
+def test_a_run_that_fails_leaves_no_empty_folder(run: Any, movie: Path) -> None:
+    Path("there").mkdir()
+    Path("prompts.json").write_text("no prompts")
+    assert run(*TRACK[:-1], "there/new/deep/labels.tif").code == 1
+    assert list(Path("there").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_on_stderr(run: Any, movie: Path) -> None:
+    Path("a.ctc").mkdir()
+    write_labels("a.ctc/mask000.tif", np.eye(4, dtype=np.uint16))
+    write_labels("a.ctc/mask001.tif", np.zeros((4, 4), np.uint16))
+    Path("a.ctc/res_track.txt").write_text("1 0 1 0\n")
+    result = run("export", "a.ctc", "-o", "labels.tif")
+    assert result.code == 0
+    (line,) = result.err.splitlines()
+    assert line.startswith("napari-sam2: warning: ")
+    assert "object 1 has no pixels on frame 1" in line
+
+
 def test_missing_folders_of_the_outputs_are_made(run: Any, movie: Path) -> None:
     result = run(*TRACK[:-1], "new/deep/labels.tif", "--scores", "other/scores.csv")
     assert result.code == 0, result.err
@@ -114,7 +134,7 @@ def test_files_are_replaced_only_when_told_to(run: Any, movie: Path, there: str)
         ((*TRACK, "--device", "abacus"), "abacus"),
         ((*TRACK[:-1], "labels.png"), "labels are written as .tif"),
         ((*TRACK[:-1], "movie.tif/labels.tif"), "the folder movie.tif cannot be made"),
-        ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is what is read"),
+        ((*TRACK[:-1], "movie.tif", "--overwrite"), "movie.tif is an input"),
         (("demo", "--output", "movie.tif"), "movie.tif is a file"),
         (("models", "download", "nope"), "there is no model 'nope' to download"),
         (("models", "verify", "cells"), "cells is in the package"),

@@ -52,7 +52,7 @@ WITH_WINDOW = {
     "benchmarks/latency.py": "--quick --json out.json",
     "benchmarks/soak.py": "--actions 5 --no-verdict",
     "benchmarks/start.py": "--repeats 1 --json out.json",
-    "docs/scripts/screenshots.py": "pictures",
+    "docs/scripts/screenshots.py": "pictures --quick",
 }
 # Tested by tests of their own: below, and in tests/test_hot_parts.py.
 OTHERS = {"benchmarks/test_hot_parts.py", "tools/system_packages.sh", "tools/with_display.py"}

@@ -1,4 +1,4 @@
-"""Measure a model on all movies of a folder and write the figures into docs/evaluation.md.
+"""Measure a model on all movies of a folder and write the figures into docs/lab/evaluation.md.
 
 python docs/scripts/evaluate_all.py DATA [--only u373_02] [--objects 5] [--frames 40] [--page PAGE]
 
@@ -19,7 +19,7 @@ from napari_sam2.cli.app import app
 from napari_sam2.cli.evaluate import hash_of_weights
 from napari_sam2.io.movies import open_movie
 
-PAGE = Path(__file__).parents[1] / "evaluation.md"
+PAGE = Path(__file__).parents[1] / "lab" / "evaluation.md"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 PROMPTS = ("mask", "box", "1-click", "3-click", "5-click")
 CURVE_FRAMES = (1, 2, 3, 5, 8)

@@ -1,4 +1,4 @@
-"""Measure a model on annotated stills of any size and write the figures into docs/evaluation.md.
+"""Measure a model on annotated stills of any size; the figures go into docs/lab/evaluation.md.
 
 python docs/scripts/evaluate_stills.py STILLS [--held-out 200] [--objects 10] [--page PAGE]
 
@@ -20,7 +20,7 @@ from napari_sam2.evaluation.protocols import image
 from napari_sam2.tracking import Frames
 from napari_sam2.training.pseudo_video import Still, find_stills, held_out
 
-PAGE = Path(__file__).parents[1] / "evaluation.md"
+PAGE = Path(__file__).parents[1] / "lab" / "evaluation.md"
 BEGIN, END = "<!-- stills -->\n", "<!-- end of stills -->"
 
 

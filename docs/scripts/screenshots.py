@@ -1,6 +1,6 @@
 """Take the pictures of the documentation: open the sample, click, track, correct, review.
 
-    python docs/scripts/screenshots.py [FOLDER]
+    python docs/scripts/screenshots.py [FOLDER] [--quick]
 
 needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x2100x24" python docs/scripts/...``.
 The pictures go to ``docs/images`` unless another folder is named. Everything is drawn at twice the
@@ -10,8 +10,8 @@ are then made smaller by half.
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ from napari_sam2.plugin.panel import SamPanel
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.lanes_view import LaneRange
 
+IMAGES = Path(__file__).resolve().parents[1] / "images"
 SIZE = (1180, 860)
 DOCK_WIDTH, LANES_HEIGHT = 320, 200
 TALL = 980  # room for all that the widget may show
@@ -45,8 +46,17 @@ COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
 CELLS = (2, 3, 5)  # of the sample, one click each
 
 
-def main(folder: Path) -> None:
-    """Take all pictures."""
+def main() -> None:
+    """Run from the shell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=IMAGES)
+    parser.add_argument("--quick", action="store_true", help="end after the first click")
+    given = parser.parse_args()
+    take_all(given.folder, given.quick)
+
+
+def take_all(folder: Path, is_quick: bool) -> None:
+    """Take all pictures, or those of the first click alone."""
     folder.mkdir(parents=True, exist_ok=True)
     get_settings().appearance.theme = "dark"
     viewer = napari.Viewer(show=True)
@@ -54,54 +64,73 @@ def main(folder: Path) -> None:
     dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
     viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.controller.models.loaded is not None)
-    docks = Docks(panel)
-    take(viewer, folder / "empty.png")
-    docks.take("dark")
+    user, docks = User(viewer, panel), Docks(panel)
+    take_first_click(user, docks, folder)
+    if not is_quick:
+        take_tracking(user, docks, folder)
+        take_review(user, docks, folder)
+        take_warnings(user, docks)
+    for theme in docks.themes:
+        docks.save(theme, folder / f"dock-{theme}.png")
+    keys = CheatSheet(panel)
+    keys.show()
+    settle(0.5)
+    save(grabbed(keys).reduce(2), folder / "keys.png")
+    viewer.close()
 
-    user = User(viewer, panel)
+
+def take_first_click(user: User, docks: Docks, folder: Path) -> None:
+    """Open the sample and outline a cell."""
+    take(user.viewer, folder / "empty.png")
+    docks.take("dark")
     user.open_sample()
     docks.take("dark")
     user.click_cell(CELLS[0], 0)
-    take(viewer, folder / "first-click.png")
+    take(user.viewer, folder / "first-click.png")
     docks.take("dark")
+
+
+def take_tracking(user: User, docks: Docks, folder: Path) -> None:
+    """Track three cells and correct one of them."""
     for cell in CELLS[1:]:
         user.press(Qt.Key.Key_N)
         user.click_cell(cell, 0)
     user.press(Qt.Key.Key_K)
     wait_until(lambda: user.steps_done >= 6)
     user.go_to(4)
-    take(viewer, folder / "tracking.png")
-    panel.review.show_lanes(False)
+    take(user.viewer, folder / "tracking.png")
+    user.panel.review.show_lanes(False)
     docks.take("dark")
-    panel.review.show_lanes(True)
+    user.panel.review.show_lanes(True)
     user.settle()
 
     user.go_to(10)
-    panel.controller.choose_object(1)
+    user.panel.controller.choose_object(1)
     user.click_cell(CELLS[0], 10)
-    take(viewer, folder / "corrected.png")
+    take(user.viewer, folder / "corrected.png")
     user.press(Qt.Key.Key_K)
     user.settle()
+
+
+def take_review(user: User, docks: Docks, folder: Path) -> None:
+    """Review the masks, with the lanes below the canvas."""
     user.review()
-    lanes = panel.review.lanes.parent()
-    viewer.window._qt_window.resizeDocks([lanes], [LANES_HEIGHT], Qt.Orientation.Vertical)
-    take(viewer, folder / "review.png")
+    window, review = user.viewer.window._qt_window, user.panel.review
+    window.resizeDocks([review.lanes.parent()], [LANES_HEIGHT], Qt.Orientation.Vertical)
+    take(user.viewer, folder / "review.png")
     with themed("light"):
-        take(viewer, folder / "light.png")
-    panel.review.show_lanes(False)
-    viewer.window._qt_window.resize(SIZE[0], TALL)
+        take(user.viewer, folder / "light.png")
+    review.show_lanes(False)
+    window.resize(SIZE[0], TALL)
     docks.take("light")
+
+
+def take_warnings(user: User, docks: Docks) -> None:
+    """Show what the widget says about labels of another tool and about cut contrast."""
     user.add_labels_of_another_tool()
     docks.take("light")
     user.cut_contrast()
     docks.take("light")
-    docks.save("dark", folder / "dock-dark.png")
-    docks.save("light", folder / "dock-light.png")
-    keys = CheatSheet(panel)
-    keys.show()
-    settle(0.5)
-    save(grabbed(keys).reduce(2), folder / "keys.png")
-    viewer.close()
 
 
 class User:
@@ -241,6 +270,11 @@ class Docks:
         self._panel = panel
         self._pictures: dict[str, list[Image.Image]] = {}
 
+    @property
+    def themes(self) -> list[str]:
+        """The themes that there are pictures of."""
+        return list(self._pictures)
+
     def take(self, theme: str) -> None:
         """Add a picture of what the widget shows now."""
         with themed(theme):
@@ -299,5 +333,4 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    here = Path(__file__).resolve().parents[1] / "images"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+    main()

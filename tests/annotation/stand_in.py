@@ -6,15 +6,17 @@ mask before any prompt and the prompt, every object is independent, states are i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from napari_sam2.tracking import FrameResult, Prompt
 from napari_sam2.tracking.masklet import Masklet
-from napari_sam2.tracking.plan import Step, plan_steps
+from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.plan import Step, Sweep, plan_steps
+from napari_sam2.tracking.protocol import AnnotationTracker
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -55,7 +57,7 @@ class State:
         return replace(self, records=records)
 
     def anchored(self, t: int, object_id: int, mask: np.ndarray) -> State:
-        prompt = Prompt(t, object_id, mask=mask)
+        prompt = Prompt(t, object_id, mask=PixelMask.of(mask))
         old = self.records[t]
         cell = Cell(mask, old.logit, old.base if old.prompt else old, prompt)
         return replace(self, records={**self.records, t: cell})
@@ -107,7 +109,7 @@ class StandInTracker:
     def __init__(self, shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> None:
         self.shape = shape
         self.centres = disc_centres(shape, seed=seed)
-        self.grid = np.stack(np.mgrid[: shape[1], : shape[2]], axis=-1)
+        self.grid = np.stack([*np.mgrid[: shape[1], : shape[2]]], axis=-1)
         self.objects: dict[int, dict[int, Cell]] = {}
         self.locks: dict[int, dict[int, Cell | None]] = {}
         self.spans: dict[int, range | None] = {}
@@ -127,9 +129,7 @@ class StandInTracker:
             raise ValueError(f"{len(points)} points need as many labels; got {labels}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_points(points, labels))
 
-    def add_box(
-        self, t: int, object_id: int, box: tuple[float, float, float, float]
-    ) -> FrameResult:
+    def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
         if not (box[0] < box[2] and box[1] < box[3]):
             raise ValueError(f"box must be (y0, x0, y1, x1) with y0 < y1 and x0 < x1; got {box}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_box(box))
@@ -218,7 +218,7 @@ class StandInTracker:
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: str = "both",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
@@ -232,7 +232,7 @@ class StandInTracker:
         self,
         start: int | None = None,
         stop: int | None = None,
-        direction: str = "both",
+        direction: Sweep = "both",
         object_ids: Iterable[int] | None = None,
         *,
         until_locked: bool = False,
@@ -240,7 +240,7 @@ class StandInTracker:
     ) -> int:
         return len(self._plan(start, stop, direction, object_ids, until_locked, only_changed))
 
-    def labels(self, t: int, winners: tuple[int, ...] = ()) -> np.ndarray:
+    def labels(self, t: int, winners: Collection[int] = ()) -> np.ndarray:
         self._check_frame(t)
 
         def strength(item: tuple[int, Cell]) -> tuple[Any, ...]:
@@ -302,7 +302,7 @@ class StandInTracker:
         if prompt.box is not None:
             y0, x0, y1, x1 = prompt.box
             inside = (self.grid >= [y0, x0]) & (self.grid <= [y1, x1])
-            mask = inside.all(axis=-1)
+            mask = np.all(inside, axis=-1)
         for point, label in zip(prompt.points, prompt.labels, strict=True):
             disc = self._disc(prompt.t, point)
             mask = mask | disc if label else mask & ~disc
@@ -357,7 +357,7 @@ class StandInTracker:
         self,
         start: int | None,
         stop: int | None,
-        direction: str,
+        direction: Sweep,
         object_ids: Iterable[int] | None,
         until_locked: bool,
         only_changed: bool,
@@ -383,9 +383,9 @@ class StandInTracker:
 
     def _as_masklet(self, object_id: int) -> Masklet:
         """What a plan looks at: where there are cells, prompts and locks."""
-        cells = self._cells(object_id)
+        cells: Any = self._cells(object_id)
         prompted = {t: cell for t, cell in cells.items() if cell.prompt is not None}
-        return Masklet(cells, prompted, self.locks.get(object_id, {}))
+        return Masklet(cells, prompted, cast("Any", self.locks.get(object_id, {})))
 
     # Checks
 
@@ -429,3 +429,7 @@ def _result(t: int, cells: Mapping[int, Cell]) -> FrameResult:
         np.array([abs(np.tanh(cell.logit)) for cell in cells.values()], np.float32),
         np.where(visible, 3.0, -3.0).astype(np.float32),
     )
+
+
+if TYPE_CHECKING:
+    _: AnnotationTracker = StandInTracker()

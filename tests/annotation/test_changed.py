@@ -130,4 +130,4 @@ def test_a_run_that_is_closed_keeps_what_is_done(clicked) -> None:
     run.advance()
     run.close()
     assert run.advance() is None
-    assert clicked.undo_text == "track 2 objects over 2 frames"
+    assert clicked.undo_text == "track 2 cells over 2 frames"

@@ -76,10 +76,10 @@ def test_undone_click_keeps_an_object_that_was_there(annotation: Annotation, tra
 
 def test_undo_tells_what_it_took_back(annotation: Annotation, tracker: StandInTracker) -> None:
     click(annotation, tracker, 2, t=3)
-    assert annotation.undo_text == "click on object 2 on frame 3"
-    assert annotation.undo() == "click on object 2 on frame 3"
-    assert annotation.redo_text == "click on object 2 on frame 3"
-    assert annotation.redo() == "click on object 2 on frame 3"
+    assert annotation.undo_text == "click on cell 2 on frame 3"
+    assert annotation.undo() == "click on cell 2 on frame 3"
+    assert annotation.redo_text == "click on cell 2 on frame 3"
+    assert annotation.redo() == "click on cell 2 on frame 3"
 
 
 def test_nothing_to_undo_is_none(annotation: Annotation) -> None:
@@ -126,7 +126,7 @@ class RecordingArray(np.ndarray):
     def over(cls, annotation: Annotation) -> list[int]:
         labels = annotation.labels.view(cls)
         cls.writes = []
-        annotation._state.labels = labels
+        annotation._document.state.labels = labels
         return cls.writes
 
     def __setitem__(self, key: np.ndarray, value: np.ndarray) -> None:
@@ -186,7 +186,7 @@ def test_undo_forgets_the_oldest_steps_where_memory_is_short(tracker) -> None:
         click(annotation, tracker, object_id)
     before = seen(annotation)
     texts = [group.text for group in annotation.history]
-    assert texts == ["click on object 4 on frame 0"] or len(texts) < 4
+    assert texts == ["click on cell 4 on frame 0"] or len(texts) < 4
     while annotation.can_undo:
         annotation.undo()
     while annotation.can_redo:
@@ -221,4 +221,4 @@ def test_history_is_short_in_words(annotation: Annotation, tracker: StandInTrack
     for _ in story(annotation, tracker):
         pass
     assert len(repr(annotation.history)) < 100 * len(annotation.history)
-    assert repr(annotation.history[0]) == "Group('click on object 1 on frame 0', 2 actions)"
+    assert repr(annotation.history[0]) == "Group('click on cell 1 on frame 0', 2 actions)"

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from napari_sam2.annotation import Annotation, Status
 from napari_sam2.annotation.measures import Measures
-from napari_sam2.annotation.review import make_timeline
+from napari_sam2.annotation.timelines import make_timeline
 from napari_sam2.tracking import FrameResult
 
 from .helpers import seen
@@ -75,7 +75,8 @@ class AnnotationMachine(RuleBasedStateMachine):
     @rule(t=frames, object_id=ids, point=points, sign=st.integers(0, 1), tracked=st.integers(0, 2))
     def click(self, t: int, object_id: int, point: Any, sign: int, tracked: int) -> None:
         """A click, often one that a running propagation has to wait for."""
-        self.track_on("both", tracked)
+        if tracked:
+            self.track_on("both", tracked)
         self.attempt(self.annotation.add_points, t, object_id, [point], [sign])
 
     @rule(t=frames, object_id=ids, corner=points, other=points)
@@ -291,7 +292,7 @@ class AnnotationMachine(RuleBasedStateMachine):
 
     @invariant()
     def timelines_are_what_they_would_be_from_scratch(self) -> None:
-        document_state = self.annotation._state
+        document_state = self.annotation._document.state
         kept = document_state.measures
         timelines = {key: self.annotation.timeline(key) for key in self.annotation.objects}
         document_state.measures = Measures(SHAPE[0])

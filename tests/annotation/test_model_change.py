@@ -113,7 +113,7 @@ def test_an_image_of_another_size_changes_nothing(annotation, models) -> None:
     with pytest.raises(ValueError, match=r"outside the image|shape"):
         other.carry_over(annotation.work())
     assert not other.objects
-    assert not other._state.tracker.object_ids
+    assert not other._document.state.tracker.object_ids
 
 
 class HandingMachine(AnnotationMachine):

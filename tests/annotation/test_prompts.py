@@ -81,6 +81,21 @@ def test_prompt_is_replaced_by_another(annotation: Annotation, tracker: StandInT
     assert mask(annotation, 0, 1).sum() == 5 * 6
 
 
+def test_removed_box_leaves_the_clicks(annotation: Annotation, tracker: StandInTracker) -> None:
+    click(annotation, tracker, 1)
+    alone = mask(annotation, 0, 1).copy()
+    annotation.add_box(0, 1, (2, 3, 6, 8))
+    annotation.remove_box(0, 1)
+    assert annotation.prompt(0, 1).box is None
+    assert np.array_equal(mask(annotation, 0, 1), alone)
+
+
+def test_removed_box_leaves_nothing_where_it_was_all(annotation: Annotation) -> None:
+    annotation.add_box(0, 1, (2, 3, 6, 8))
+    annotation.remove_box(0, 1)
+    assert annotation.prompts() == ()
+
+
 def test_empty_prompt_clears(annotation: Annotation, tracker: StandInTracker) -> None:
     click(annotation, tracker, 1)
     annotation.set_prompt(Prompt(0, 1))
@@ -123,6 +138,7 @@ BAD_PROMPTS = {
     "mask shape": lambda a: a.add_mask(0, 1, np.ones((3, 3), bool)),
     "clear frame": lambda a: a.clear_prompts(99, 1),
     "clear frame of an object without prompts": lambda a: a.clear_prompts(99, 5),
+    "no such box": lambda a: a.remove_box(2, 1),
     "no such point": lambda a: a.remove_point(0, 1, 3),
     "no such point on frame": lambda a: a.remove_point(2, 1, 0),
     "range": lambda a: list(a.propagate(3, 99)),

@@ -71,7 +71,7 @@ def test_failed_half_way_it_is_one_step(annotation: Annotation, tracker: StandIn
     with pytest.raises(RuntimeError, match="failed on frame 3"):
         list(annotation.propagate())
     assert annotation.labels[2].any()
-    assert annotation.undo() == "track 1 object over 3 frames"
+    assert annotation.undo() == "track 1 cell over 3 frames"
     assert seen(annotation) == before
 
 
@@ -102,7 +102,7 @@ def test_running_it_can_be_undone(annotation: Annotation, tracker: StandInTracke
     results = annotation.propagate()
     next(results)
     next(results)
-    assert annotation.undo_text == "track 1 object over 2 frames"
+    assert annotation.undo_text == "track 1 cell over 2 frames"
     annotation.undo()
     assert seen(annotation) == before
 
@@ -114,7 +114,7 @@ def test_undo_ends_it(annotation: Annotation, tracker: StandInTracker) -> None:
     next(results)
     annotation.undo()
     assert list(results) == []
-    assert annotation.redo_text == "track 1 object over 2 frames"
+    assert annotation.redo_text == "track 1 cell over 2 frames"
 
 
 def test_running_it_clears_redo(annotation: Annotation, tracker: StandInTracker) -> None:
@@ -132,7 +132,7 @@ def test_redo_of_nothing_does_not_split_it(annotation: Annotation, tracker: Stan
     next(results)
     assert annotation.redo() is None
     assert len(list(results)) == 4
-    assert annotation.undo_text == "track 1 object over 5 frames"
+    assert annotation.undo_text == "track 1 cell over 5 frames"
 
 
 def test_click_between_two_frames_is_a_step_of_its_own(
@@ -165,7 +165,7 @@ def test_bad_click_between_two_frames_does_not_split_it(
     with pytest.raises(ValueError):
         annotation.add_points(0, 1, [[-99, 1]], [1])
     list(results)
-    assert annotation.undo_text == "track 1 object over 5 frames"
+    assert annotation.undo_text == "track 1 cell over 5 frames"
 
 
 def test_two_propagations_may_take_turns(annotation: Annotation, tracker: StandInTracker) -> None:
@@ -232,3 +232,10 @@ def test_object_without_prompts_is_left_out(
     assert annotation.total_steps(object_ids=[2]) == 0
     assert list(annotation.propagate(object_ids=[2])) == []
     assert {result.object_ids for result in annotation.propagate(object_ids=[1, 2])} == {(1,)}
+
+
+def test_propagation_that_is_dropped_unused_warns(annotation: Annotation, tracker) -> None:
+    click(annotation, tracker, 1)
+    with pytest.warns(RuntimeWarning, match="nothing was tracked"):
+        annotation.propagate()
+    assert len(annotation.history) == 1

@@ -78,7 +78,7 @@ def test_a_step_from_before_the_journal_can_be_undone(annotation, tracker) -> No
     annotation.redo()
     other, other_tracker = recovered([])
     click(other, other_tracker, 1)
-    other._journal = type(other._journal)()  # as after reopening
+    other._document.journal = type(other._document.journal)()  # as after reopening
     recovery = Recovery(other)
     for entry in entries:
         recovery.repeat(entry)

@@ -55,6 +55,12 @@ def test_a_run_that_was_stopped_is_continued_with_the_same_masks(
     assert seen(annotation) == seen(whole)
 
 
+def test_propagation_that_is_dropped_unused_warns_once(annotation: Annotation) -> None:
+    with pytest.warns(RuntimeWarning, match="nothing was tracked") as found:
+        annotation.propagate()
+    assert len(found) == 1
+
+
 def test_a_correction_during_a_run_is_carried_by_the_next_one(
     annotation: Annotation, world: World
 ) -> None:

@@ -10,8 +10,9 @@ from napari_sam2.cli import main
 from napari_sam2.cli.export import Format
 from napari_sam2.io.exports import open_tracked, write_export
 from napari_sam2.io.formats import FORMATS, format_of
-from napari_sam2.io.tiff import write_images, write_labels
+from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from napari_sam2.io.tracked import TrackedLabels
+from napari_sam2.io.tracks import read_tracks
 from tests.families import SCALE, family, image
 
 
@@ -83,7 +84,7 @@ def test_the_shell_makes_the_folder_that_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-o", "a.tif"), "is what is read"),
+        (("-o", "a.tif"), "is the input"),
         (("-o", "b.tif"), "is there already"),
         (("-o", "c.xyz"), "stands for no format; expected one of .*; or say --format"),
         (("-o", "a.tif/c.tif"), "the folder a.tif cannot be made"),
@@ -100,6 +101,55 @@ def test_wrong_use_is_told(
     monkeypatch.chdir(tmp_path)
     for name in "ab":
         write_labels(tmp_path / f"{name}.tif", family().labels)
-    overwrite = ("--overwrite",) if message == "is what is read" else ()
+    overwrite = ("--overwrite",) if message == "is the input" else ()
     assert shell("export", "a.tif", *arguments, *overwrite) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["tiff", "ome", "geff"])
+def test_objects_left_out_are_background_in_the_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"cells{FORMATS[name].suffixes[0]}"
+    write_export(path, family().without([2, 5]))
+    expected = np.where(np.isin(family().labels, [2, 5]), 0, family().labels)
+    np.testing.assert_array_equal(np.asarray(open_tracked(path).labels), expected)
+
+
+@pytest.mark.parametrize("name", ["csv", "trackmate", "track-edit", "coco", "overlay"])
+def test_objects_left_out_are_in_no_table_and_no_film(tmp_path: Path, name: str) -> None:
+    labels = np.where(np.isin(family().labels, [2, 5]), 0, family().labels)
+    written = {}
+    for tracked in (
+        family(channels={"a": image()}).without([2, 5]),
+        TrackedLabels(labels, {3: 1}, {}, SCALE, {"a": image()}),
+    ):
+        path = tmp_path / f"{len(written)}" / f"cells{FORMATS[name].suffixes[0]}"
+        path.parent.mkdir()
+        write_export(path, tracked)
+        written[path] = path.read_bytes()
+    assert len(set(written.values())) == 1
+
+
+def test_daughters_of_a_mother_left_out_have_no_parent(tmp_path: Path) -> None:
+    write_export(tmp_path / "cells.ctc", family().without([1]))
+    tracks = read_tracks(tmp_path / "cells.ctc" / "res_track.txt")
+    assert {track.object_id: track.parent for track in tracks if track.object_id < 4} == {
+        2: 0,
+        3: 0,
+    }
+
+
+def test_labels_left_out_of_a_single_image(tmp_path: Path) -> None:
+    write_export(tmp_path / "one.tif", TrackedLabels(family().labels[0]).without([5]))
+    assert set(np.unique(read_labels(tmp_path / "one.tif")[0])) == {0, 1}
+
+
+def test_labels_left_out_are_read_one_frame_at_a_time() -> None:
+    read: list[object] = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, key: object) -> object:
+            read.append(key)
+            return np.asarray(self).__getitem__(key)
+
+    TrackedLabels(family().labels.view(Watched)).without([1]).frame(2)
+    assert read == [2]

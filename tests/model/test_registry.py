@@ -92,6 +92,11 @@ def register(monkeypatch: pytest.MonkeyPatch, url: str, content: bytes = CONTENT
     monkeypatch.setitem(REGISTRY, NAME, CheckpointInfo(NAME, FILE, url, sha256, len(content)))
 
 
+def kept(cache: Path) -> list[str]:
+    """Names of the files in the cache but the lock, which may stay."""
+    return [path.name for path in cache.iterdir() if path.suffix != ".lock"]
+
+
 def test_download_puts_the_file_into_the_cache(source: Source, cache: Path) -> None:
     assert checkpoint_state(NAME) == "missing"
     path = download(NAME)
@@ -116,13 +121,29 @@ def test_second_download_does_not_fetch_again(source: Source) -> None:
     assert source.requests == [f"/{FILE}"]
 
 
+def test_two_programs_at_once_fetch_a_file_once(source: Source) -> None:
+    is_receiving, paths = threading.Event(), []
+
+    def report(done: int, total: int) -> None:
+        is_receiving.set()
+        threading.Event().wait(0.02)  # slow enough for the other one to come
+
+    first = threading.Thread(target=lambda: paths.append(download(NAME, report)))
+    first.start()
+    assert is_receiving.wait(30)
+    assert download(NAME).read_bytes() == CONTENT
+    first.join()
+    assert paths[0].read_bytes() == CONTENT
+    assert len(source.requests) == 1
+
+
 def test_wrong_content_leaves_nothing_behind(
     source: Source, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(monkeypatch, source.url, b"what it should be")
     with pytest.raises(ValueError, match="does not match the known hash"):
         download(NAME)
-    assert list(cache.iterdir()) == []
+    assert kept(cache) == []
     assert checkpoint_state(NAME) == "missing"
 
 
@@ -140,7 +161,7 @@ def test_spoilt_file_stays_when_it_cannot_be_fetched_again(source: Source, cache
     source.status = 503
     with pytest.raises(ConnectionError):
         download(NAME)
-    assert [path.name for path in cache.iterdir()] == [FILE]
+    assert kept(cache) == [FILE]
 
 
 def test_interrupted_transfer_leaves_no_half_checkpoint(source: Source, cache: Path) -> None:
@@ -148,7 +169,7 @@ def test_interrupted_transfer_leaves_no_half_checkpoint(source: Source, cache: P
     with pytest.raises(ConnectionError, match=f"could not download {NAME}"):
         download(NAME)
     assert checkpoint_state(NAME) == "missing"
-    assert [path.name for path in cache.iterdir()] == [f"{FILE}.part"]
+    assert kept(cache) == [f"{FILE}.part"]
 
 
 def test_interrupted_transfer_continues_where_it_ended(source: Source, cache: Path) -> None:
@@ -158,7 +179,7 @@ def test_interrupted_transfer_continues_where_it_ended(source: Source, cache: Pa
     source.sent = len(CONTENT)
     assert download(NAME).read_bytes() == CONTENT
     assert source.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
-    assert [path.name for path in cache.iterdir()] == [FILE]
+    assert kept(cache) == [FILE]
 
 
 def test_progress_of_a_continued_transfer_counts_what_was_there(source: Source) -> None:
@@ -178,7 +199,7 @@ def test_server_that_cannot_resume_is_told_and_asked_for_everything(
     source.sent, source.resumes = len(CONTENT) // 2, False
     with pytest.raises(ConnectionError, match="the next download starts from the beginning"):
         download(NAME)
-    assert list(cache.iterdir()) == []
+    assert kept(cache) == []
     (cache / f"{FILE}.part").write_bytes(b"what came from another server")
     source.sent = len(CONTENT)
     assert download(NAME).read_bytes() == CONTENT
@@ -195,7 +216,7 @@ def test_part_of_another_file_is_found_out_and_removed(source: Source, cache: Pa
     (cache / f"{FILE}.part").write_bytes(b"another file")
     with pytest.raises(ValueError, match="does not match the known hash"):
         download(NAME)
-    assert list(cache.iterdir()) == []
+    assert kept(cache) == []
 
 
 def test_transfer_stopped_by_the_caller_leaves_no_half_checkpoint(source: Source) -> None:

@@ -72,7 +72,7 @@ def clicked(desk):
 def export_to(desk, path, monkeypatch):
     monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: path)
     desk.panel.document.export.click()
-    desk.qtbot.waitUntil(lambda: desk.controller.exporting is None)
+    desk.qtbot.waitUntil(lambda: not desk.controller.exporting.is_on)
 
 
 def test_an_export_into_a_missing_folder_is_told(clicked, notifications, monkeypatch, tmp_path):
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_old_file(clicked, notifications, monkeypatch, tm
 def test_giving_up_the_file_dialog_writes_nothing(clicked, monkeypatch):
     monkeypatch.setattr("napari_sam2.plugin.panel.ask_path", lambda *args: None)
     clicked.panel.document.export.click()
-    assert clicked.controller.exporting is None
+    assert not clicked.controller.exporting.is_on
 
 
 def test_the_file_dialog_asks_before_it_overwrites(desk, monkeypatch):
@@ -137,3 +137,45 @@ def test_new_data_of_another_size_begins_anew(clicked):
     )
     assert clicked.labels.data.shape[0] == 3
     assert not clicked.image_state.objects
+
+
+def test_a_rejected_cell_is_not_exported_and_the_user_is_told(
+    clicked, notifications, monkeypatch, tmp_path
+):
+    clicked.controller.next_object()
+    clicked.click(0, *disc_centre(1, 0))
+    clicked.settle()
+    clicked.controller.review.set_status([1], "rejected")
+    clicked.settle()
+    clicked.qtbot.waitUntil(lambda: clicked.image_state.objects[1].is_rejected)
+    path = tmp_path / "cells.tif"
+    export_to(clicked, path, monkeypatch)
+    assert notifications.only().endswith("; 1 rejected cell was left out")
+    labels, _ = read_labels(path)
+    assert np.array_equal(
+        labels[0], np.where(clicked.labels.data[0] == 1, 0, clicked.labels.data[0])
+    )
+    assert 1 in clicked.labels.data[0]
+
+
+def test_napari_saves_the_labels_layer_without_rejected_cells(clicked, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("napari_sam2.plugin.napari_io.writers.show_info", told.append)
+    clicked.controller.review.set_status([1], "rejected")
+    clicked.qtbot.waitUntil(lambda: clicked.image_state.objects[1].is_rejected)
+    clicked.labels.save(str(tmp_path / "cells.sam2.tif"))
+    assert not read_labels(tmp_path / "cells.sam2.tif")[0].any()
+    assert told == ["1 rejected cell was left out"]
+
+
+def test_the_file_dialog_says_how_many_cells_are_left_out(desk, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_sam2.plugin.widgets.document_box import ask_path
+
+    titles = []
+    monkeypatch.setattr(
+        QFileDialog, "exec", lambda dialog: titles.append(dialog.windowTitle()) and False
+    )
+    ask_path(desk.panel, "cells.sam2.tif", 2)
+    assert titles == ["Export without 2 rejected cells"]

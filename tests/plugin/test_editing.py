@@ -72,7 +72,7 @@ def test_the_layer_shows_what_the_document_holds(desk):
         desk.controller.choose_object(int(index) + 1)
         desk.click(int(t), *np.add(disc_centre(index, t), rng.integers(-3, 4, 2)))
         if rng.random() < 0.3:
-            desk.controller.undo()
+            desk.controller.review.undo()
     desk.settle()
     desk.qtbot.wait(100)
     shown = {tuple(row) for row in desk.points.data}

@@ -27,6 +27,7 @@ from napari_sam2.plugin.protocol.messages import (
 )
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.model_choice import Models
+from napari_sam2.plugin.window.reports import ReportTable
 from tests.tracking.tiny import build_tiny_model, tiny_config
 from tests.worlds import discs_that_cross
 
@@ -46,6 +47,8 @@ class Talk:
         self.asked: list[LoadModel] = []
         self._devices = devices
         self.models = Models(ThresholdEngine(), self._send, lambda report: None)
+        self.reports = ReportTable()
+        self.reports.add(self.models.handlers)
         self.models.ask()
         self.answer()
 
@@ -53,15 +56,15 @@ class Talk:
         if isinstance(command, LoadModel):
             self.asked.append(command)
         elif isinstance(command, ListEngine):
-            self.models.take(EngineListed(self._devices, ThresholdEngine().models()))
-            self.models.take(Answered(command))
+            self.reports.take(EngineListed(self._devices, ThresholdEngine().models()))
+            self.reports.take(Answered(command))
 
     def answer(self, error: str | None = None) -> None:
         """Let all models come that were asked for, or none."""
         for command in self.asked:
-            self.models.take(Answered(command, error=error))
+            self.reports.take(Answered(command, error=error))
             if error is None:
-                self.models.take(_loaded(command.name, command.image_size))
+                self.reports.take(_loaded(command.name, command.image_size))
         self.asked.clear()
 
     @property
@@ -91,7 +94,7 @@ def test_a_missing_model_waits_at_the_size_that_is_chosen() -> None:
     assert talk.models.quicker_size == 64
     talk.models.choose_size(64)
     assert talk.asked == []
-    talk.models.take(DownloadEnded("far"))
+    talk.reports.take(DownloadEnded("far"))
     assert talk.sizes_asked == [("far", 64)]
 
 
@@ -119,8 +122,8 @@ def test_a_size_that_does_not_load_leaves_the_one_before() -> None:
 def test_project_brings_its_size() -> None:
     talk = Talk("cpu")
     opened = Answered(OpenImage(1, ImageSource(None)), (_loaded("other", 32),))
-    talk.models.take(opened)
-    talk.models.take(opened.changes[0])
+    talk.reports.take(opened)
+    talk.reports.take(opened.changes[0])
     assert (talk.models.wanted, talk.models.image_size) == ("other", 32)
     assert talk.models.image_sizes == (128, 64, 32)
 

@@ -82,7 +82,7 @@ def test_labels_of_a_frame_and_then_one_label_of_all_frames(desk, notifications)
     assert np.array_equal(desk.labels.data[2], foreign()[2])
     assert not desk.labels.data[3].any()
 
-    desk.controller.undo()
+    desk.controller.review.undo()
     desk.qtbot.waitUntil(lambda: not desk.image_state.objects)
     desk.viewer.layers.selection.active = layer
     hands.right_click(desk.viewer, layer, (2, *disc_centre(1, 2)))

@@ -192,7 +192,7 @@ def test_clicks_can_be_taken_back_while_their_layer_is_hidden(desk):
     desk.click(0, *disc_centre(1, 0))
     desk.settle()
     desk.points.visible = False
-    desk.controller.undo()
+    desk.controller.review.undo()
     desk.settle()
     desk.qtbot.waitUntil(lambda: len(desk.points.data) == 1)
     desk.points.visible = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.inference.open_document import OpenDocument
-from napari_sam2.plugin.protocol.messages import AddPoint, Failed, Track, TrackEnded, Undo
+from napari_sam2.plugin.protocol.messages import AddPoint, Edit, Failed, Track, TrackEnded
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import FrameOutOfReach
 
@@ -84,7 +85,7 @@ def test_a_change_in_between_lets_it_begin_anew(drive: Drive) -> None:
     drive.gone = {5}
     drive.track("forward")
     drive.gone.clear()
-    drive.document.perform(Undo(1))
+    drive.document.perform(Edit(1, (Called("undo", {}),)))
     drive.track("forward")
     assert drive.read == list(range(FRAMES))
 
@@ -99,7 +100,7 @@ def test_a_correction_made_while_tracking_is_carried_with_the_next_cell(drive: D
         drive.document.advance()
     drive.click(0, object_id=2)
     drive.track("forward")
-    assert drive.document.annotation.undo_text == f"track 2 objects over {FRAMES} frames"
+    assert drive.document.annotation.undo_text == f"track 2 cells over {FRAMES} frames"
 
 
 def test_objects_of_different_first_frames_are_all_carried_back(drive: Drive) -> None:

@@ -54,7 +54,7 @@ def test_table_counts_frames_and_prompts(tracked):
 def test_click_in_a_lane_goes_to_frame_and_object(tracked):
     lanes(tracked).view.jumped.emit(5, 1)
     wait(tracked, lambda: tracked.panel.review.table.selected() == [1])
-    assert tracked.controller.frame == 5
+    assert tracked.controller.view.frame == 5
     assert tracked.image_state.current_object == 1
     assert tracked.labels.selected_label == 1
 
@@ -71,7 +71,7 @@ def test_lock_key_locks_and_unlocks_the_frame(tracked):
     tracked.go_to(3)
     tracked.press(Qt.Key.Key_L)
     wait(tracked, lambda: tracked.image_state.is_locked(3))
-    assert tracked.image_state.undo_text == "lock object 2 on frame 3"
+    assert tracked.image_state.undo_text == "lock frame 3 of cell 2"
     assert tracked.panel.review.box.lock.text() == "Unlock (L)"
     tracked.press(Qt.Key.Key_L)
     wait(tracked, lambda: not tracked.image_state.is_locked(3))
@@ -82,7 +82,7 @@ def test_accept_key_accepts_and_undo_takes_it_back(tracked):
     tracked.press(Qt.Key.Key_C)
     wait(tracked, lambda: tracked.image_state.is_accepted(2))
     assert tracked.panel.review.box.accept.text() == "Accepted (C)"
-    tracked.controller.undo()
+    tracked.controller.review.undo()
     wait(tracked, lambda: not tracked.image_state.is_accepted(2))
 
 
@@ -92,7 +92,7 @@ def test_clearing_a_range_of_a_lane_is_undone(tracked):
     wait(tracked, lambda: has_masks(tracked, FRAMES - 3))
     assert not (tracked.labels.data[2:5] == 1).any()
     assert (tracked.labels.data[2:5] == 2).any()
-    tracked.controller.undo()
+    tracked.controller.review.undo()
     wait(tracked, lambda: has_masks(tracked, FRAMES))
     assert np.array_equal(tracked.labels.data[3] == 1, disc(0, 3))
 
@@ -118,7 +118,7 @@ def test_deleting_two_objects_is_one_step(tracked):
     tracked.panel.review.table.removal_asked.emit([1, 2])
     wait(tracked, lambda: not tracked.image_state.objects)
     assert not tracked.labels.data.any()
-    tracked.controller.undo()
+    tracked.controller.review.undo()
     wait(tracked, lambda: len(tracked.image_state.objects) == 2)
 
 
@@ -128,7 +128,7 @@ def test_name_and_status_are_set_and_undone(tracked):
     table.status_chosen.emit(1, "reviewed")
     wait(tracked, lambda: rows(tracked)[1].status == "reviewed")
     assert rows(tracked)[1].name == "anna"
-    tracked.controller.undo()
+    tracked.controller.review.undo()
     wait(tracked, lambda: rows(tracked)[1].status == "draft")
 
 
@@ -143,11 +143,11 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
     box = desk.panel.review.box
     wait(desk, lambda: desk.image_state.review_progress[1] > 0)
     (box.next if key == "]" else box.previous).click()
-    wait(desk, lambda: desk.controller.frame == 4)
+    wait(desk, lambda: desk.controller.view.frame == 4)
     assert box.progress.format().startswith("0 of")
     for _ in range(desk.image_state.review_progress[1]):
         desk.press(Qt.Key.Key_C)
-        desk.qtbot.waitUntil(lambda: desk.image_state.is_accepted(desk.controller.frame))
+        desk.qtbot.waitUntil(lambda: desk.image_state.is_accepted(desk.controller.view.frame))
         desk.press(Qt.Key.Key_BracketRight)
         desk.qtbot.wait(20)
     done, doubtful = desk.image_state.review_progress

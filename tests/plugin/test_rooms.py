@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,15 @@ def test_protocol_needs_neither_qt_nor_napari_nor_torch() -> None:
 
 def test_protocol_loads_nothing_heavy() -> None:
     check("protocol", {"napari_sam2"}, is_at_run_time=True)
+
+
+def test_edits_are_written_down_without_torch() -> None:
+    """The first button is pressed before torch is there, and the window must not wait for it."""
+    code = "import sys, napari_sam2.plugin.window.review_actions\nprint(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "napari_sam2.annotation.journal_entries" in ran.stdout.split()
+    assert "torch" not in ran.stdout.split()
 
 
 def test_layers_know_no_widgets() -> None:

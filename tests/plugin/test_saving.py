@@ -130,7 +130,7 @@ def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     other.qtbot.waitUntil(lambda: other.image_state is not None and bool(other.image_state.objects))
     np.testing.assert_array_equal(other.labels.data, labels)
     assert not offer.isVisible()
-    other.controller.undo()
+    other.controller.review.undo()
     other.qtbot.waitUntil(lambda: other.image_state.objects.keys() == {1})
 
 

@@ -88,7 +88,7 @@ def test_divide_ends_the_mother_and_begins_two_daughters(tracked, by):
     else:
         tracked.viewer.layers.selection.active = tracked.points
         tracked.press(Qt.Key.Key_D)
-    done(tracked, f"divide object 1 at frame {CUT}")
+    done(tracked, f"divide cell 1 at frame {CUT}")
     daughters = [key for key, cell in tracked.image_state.objects.items() if cell.parent == 1]
     assert len(daughters) == 2
     assert objects_of(tracked, 0) == [1] * CUT + [daughters[0]] * (FRAMES - CUT)
@@ -102,7 +102,7 @@ def test_split_makes_another_object_from_the_shown_frame_on(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 2)
     operate(tracked, "Split", by)
-    done(tracked, f"split object 2 at frame {CUT}")
+    done(tracked, f"split cell 2 at frame {CUT}")
     assert objects_of(tracked, 1) == [2] * CUT + [3] * (FRAMES - CUT)
     assert tracked.image_state.current_object == 3
     undone(tracked, before)
@@ -113,7 +113,7 @@ def test_swap_exchanges_two_objects_from_the_shown_frame_on(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 1, 2)
     operate(tracked, "Swap", by)
-    done(tracked, f"swap objects 1 and 2 from frame {CUT}")
+    done(tracked, f"swap cells 1 and 2 from frame {CUT}")
     assert objects_of(tracked, 0) == [1] * CUT + [2] * (FRAMES - CUT)
     assert objects_of(tracked, 1) == [2] * CUT + [1] * (FRAMES - CUT)
     undone(tracked, before)

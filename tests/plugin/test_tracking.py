@@ -157,7 +157,7 @@ def test_only_the_new_object_is_tracked_the_second_time(gated, gate):
     gated.settle()
     before = gated.labels.data.copy()
     gated.track()
-    assert gated.image_state.undo_text == f"track 1 object over {FRAMES} frames"
+    assert gated.image_state.undo_text == f"track 1 cell over {FRAMES} frames"
     assert np.array_equal(before == 1, gated.labels.data == 1)
     assert np.array_equal(gated.labels.data[-1] == 2, disc(1, FRAMES - 1))
 

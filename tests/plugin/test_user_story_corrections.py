@@ -110,7 +110,7 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
 
     # the next doubtful frame is the planted error
     desk.press(Qt.Key.Key_BracketRight)
-    desk.qtbot.waitUntil(lambda: desk.controller.frame == ERROR)
+    desk.qtbot.waitUntil(lambda: desk.controller.view.frame == ERROR)
     assert desk.image_state.current_object == CELL
     pictures.take()
 

@@ -107,6 +107,7 @@ def test_a_widget_that_is_closed_at_once_warms_nothing(
     assert not desk.panel._shapes_warming._thread.is_alive()
 
 
+@pytest.mark.napari
 def test_a_layer_brings_in_what_the_next_ones_need() -> None:
     warm_points()
     assert is_warm()

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.inference.engine import LoadedModel
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.protocol import messages as m
@@ -43,6 +44,11 @@ class Conversation:
         self.ask(m.LoadModel("near"))
         answer = self.ask(m.OpenImage(1, ImageSource(movie() if data is None else data)))
         return next(c.labels for c in answer.changes if isinstance(c, m.LabelsReady))
+
+
+def edit(image, name, **arguments):
+    """A command that makes one call."""
+    return m.Edit(image, (Called(name, arguments),))
 
 
 @pytest.fixture
@@ -87,10 +93,13 @@ def test_a_refused_click_changes_nothing_and_says_why(talk):
     [
         m.AddPoint(9, 0, 1, (1.0, 1.0)),
         m.Track(9),
-        m.Undo(9),
-        m.RemoveObject(1, 5),
+        edit(9, "undo"),
+        edit(1, "remove_object", object_id=5),
+        edit(1, "swap_objects", object_id=1),
+        edit(1, "propagate"),
+        edit(1, "close"),
         m.Track(1),
-        m.SetBox(1, 0, 1, None),
+        edit(1, "remove_box", t=0, object_id=1),
         m.RemovePoints(1, 0, 1, ((1.0, 1.0),)),
         m.LoadModel("nowhere"),
         m.OpenImage(2, ImageSource(np.zeros((2, 2, 2, 2), np.uint8))),
@@ -101,6 +110,58 @@ def test_the_thread_survives_what_cannot_be_done(talk, command):
     assert talk.ask(command).error
     assert talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0))).error is None
     assert np.array_equal(labels[0] == 1, disc(0, 0))
+
+
+def test_only_methods_that_change_an_annotation_can_be_called(talk):
+    talk.open()
+    error = "an annotation has no journaled method 'save'"
+    assert talk.ask(edit(1, "save", path="elsewhere.sam2")).error == error
+
+
+def test_calls_of_an_edit_with_a_text_are_made_together_or_not_at_all(talk):
+    labels = talk.open()
+    for index in (0, 1):
+        talk.ask(m.AddPoint(1, 0, index + 1, disc_centre(index, 0)))
+    calls = [Called("remove_object", {"object_id": object_id}) for object_id in (1, 2, 3)]
+    before = labels.copy()
+    assert talk.ask(m.Edit(1, tuple(calls), "remove all")).error
+    assert np.array_equal(labels, before)
+    answer = talk.ask(m.Edit(1, tuple(calls[:2]), "remove both"))
+    assert not labels.any()
+    assert [c.undo_text for c in answer.changes if isinstance(c, m.HistoryChanged)][-1] == (
+        "remove both"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "is_ended"),
+    [
+        (Called("rename_object", {"object_id": 1, "name": "mother"}), False),
+        (Called("accept", {"object_id": 1, "frames": range(1)}), False),
+        (Called("remove_object", {"object_id": 1}), True),
+        (Called("undo", {}), True),
+    ],
+)
+def test_only_calls_that_may_change_tracked_masks_end_tracking(talk, gate, call, is_ended):
+    talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.ask(m.Track(1))
+    talk.thread.send(m.Edit(1, (call,)))
+    gate.let_pass()
+    answer = talk.next(m.Answered)
+    assert answer.error is None
+    assert any(isinstance(change, m.TrackEnded) for change in answer.changes) is is_ended
+
+
+def test_a_box_is_removed_and_the_click_beside_it_stays(talk):
+    labels = talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.ask(edit(1, "add_box", t=0, object_id=1, box=(34, 10, 54, 30)))
+    assert np.array_equal(labels[0] == 1, disc(0, 0) | disc(1, 0))
+    answer = talk.ask(edit(1, "remove_box", t=0, object_id=1))
+    (shown,) = [change for change in answer.changes if isinstance(change, m.PromptShown)]
+    assert shown.prompt.box is None
+    assert len(shown.prompt.points) == 1
 
 
 def test_clicks_before_a_model_is_there_wait_for_it(talk):

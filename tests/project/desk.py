@@ -27,7 +27,7 @@ def begin(model: Sam2, world: World) -> Annotation:
 
 
 def save(folder: Path, annotation: Annotation, world: World, **origin: Any) -> ProjectFolder:
-    tracker = annotation._state.tracker
+    tracker = annotation._document.state.tracker
     about = subject_of(tracker, world.images, ImageOrigin("movie", **origin), "tiny")
     return ProjectFolder.create(folder, annotation, about)
 

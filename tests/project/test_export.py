@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2 import Annotation
+from napari_sam2.annotation.objects import Status
 from napari_sam2.cli import main
 from napari_sam2.io.exports import open_tracked
 from napari_sam2.io.project.images import find_image
 from napari_sam2.io.project.manifest import MANIFEST, read_manifest
 from napari_sam2.io.scale import ImageScale
-from napari_sam2.io.tiff import write_images
+from napari_sam2.io.tiff import read_labels, write_images
 from napari_sam2.model import Sam2
 from tests.worlds import World
 
@@ -112,3 +115,46 @@ def test_an_image_that_was_moved_is_asked_for(
     assert shell(*given) == 2
     assert "--image" in capsys.readouterr().err
     assert shell(*given, "--image", path.parent / "moved.tif") == 0
+
+
+@pytest.fixture
+def rejected(path: Path, saved: np.ndarray, model: Sam2) -> np.ndarray:
+    """Labels of the saved annotation, after a person rejected object 2."""
+    with Annotation.load(path, model) as annotation:
+        annotation.set_status(2, Status.REJECTED)
+        annotation.save()
+        return annotation.labels.copy()
+
+
+def test_a_rejected_object_of_a_project_is_not_exported(
+    path: Path, rejected: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell("export", path, "-o", path.parent / "cells.tif") == 0
+    assert capsys.readouterr().out.startswith("1 rejected cell was left out\n")
+    labels, _ = read_labels(path.parent / "cells.tif")
+    np.testing.assert_array_equal(labels, np.where(rejected == 2, 0, rejected))
+
+
+def test_a_rejected_object_is_not_measured(path: Path, rejected: np.ndarray) -> None:
+    assert shell("export", path, "-o", path.parent / "cells.csv") == 0
+    with (path.parent / "cells.csv").open(encoding="utf-8") as lines:
+        assert {row["object"] for row in csv.DictReader(lines)} == {"1"}
+
+
+def test_a_rejected_object_is_not_replayed_into_a_file(
+    path: Path,
+    model: Sam2,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("napari_sam2.cli.replay.load", lambda *_, **__: model)
+    write_images(path.parent / "movie.tif", world.images)
+    with Annotation(model, path.parent / "movie.tif") as annotation:
+        for object_id in (1, 2):
+            annotation.add_points(0, object_id, [world.centre(0, object_id)], [1])
+        annotation.set_status(2, Status.REJECTED)
+        annotation.save(path)
+    assert shell("replay", path, "-o", path.parent / "cells.tif") == 0
+    assert "1 rejected cell was left out" in capsys.readouterr().out
+    assert set(np.unique(read_labels(path.parent / "cells.tif")[0])) == {0, 1}

@@ -99,7 +99,7 @@ def test_tracking_that_was_cut_off_comes_back(saved, annotation, reopened) -> No
     saved.close()
     other = reopened().annotation
     assert same_seen(other, annotation)
-    assert undo_texts(other)[-1] == "track 2 objects over 2 frames"
+    assert undo_texts(other)[-1] == "track 2 cells over 2 frames"
     running.close()
 
 

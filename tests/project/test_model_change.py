@@ -23,7 +23,7 @@ def folder(path, annotation, model, world):
     annotation.accept(2, [4])
     annotation.add_mask(6, 2, world.mask(6, 1))
     annotation.rename_object(2, "Zelle")
-    limits = annotation._state.tracker.frames.contrast_limits
+    limits = annotation._document.state.tracker.frames.contrast_limits
     frames = Frames(world.images, contrast_limits=limits)
     successor = Annotation(Tracker(model, frames))
     told: list[Entry] = []
@@ -32,7 +32,9 @@ def folder(path, annotation, model, world):
     other.carry_over(annotation.work())
     list(other.propagate(0, 2))
     successor.carry_over(other.work())
-    about = subject_of(successor._state.tracker, world.images, ImageOrigin("movie"), "tiny")
+    about = subject_of(
+        successor._document.state.tracker, world.images, ImageOrigin("movie"), "tiny"
+    )
     folder = ProjectFolder.create(path, successor, about, news=told)
     yield folder
     folder.close()

@@ -49,7 +49,8 @@ def test_undo_and_redo_lead_where_they_did(project: Path, opened: ProjectFolder)
     annotation = opened.annotation
     for way, travel in (("undo", annotation.undo), ("redo", annotation.redo)):
         for step, (text, state) in enumerate(told[way]):
-            assert travel() == text
+            # a propagation that was cut off gets its text now, which says cell for object
+            assert str(travel()).replace("cell", "object") == text
             assert seen(annotation) == state, f"{way} {step}: {text}"
             np.testing.assert_array_equal(annotation.labels, labels[f"{way} {step}"])
         assert travel() is None
@@ -98,7 +99,7 @@ def test_a_network_keeps_its_fingerprint() -> None:
 
 # What the projects cover: a new kind or call is put into a project of the version that brings it
 
-NOT_YET_SAVED = {"adopt_masks"}  # tags that no released version has written
+NOT_YET_SAVED = {"adopt_masks", "remove_box"}  # tags that no released version has written
 
 
 def test_every_kind_that_is_saved_is_in_an_old_project() -> None:

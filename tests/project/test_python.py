@@ -10,6 +10,7 @@ import pytest
 
 import napari_sam2.annotation
 from napari_sam2 import Annotation
+from napari_sam2.annotation.objects import Status
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
 from napari_sam2.io.project.manifest import MANIFEST, read_manifest
@@ -71,7 +72,7 @@ def test_changes_after_a_save_come_back_and_can_be_undone(
         annotation.save(str(path))
         annotation.rename_object(1, "later")
     with Annotation.load(str(path), model) as loaded:
-        assert loaded.undo() == "rename object 1"
+        assert loaded.undo() == "rename cell 1"
         assert loaded.objects[1].name == ""
 
 
@@ -232,3 +233,13 @@ def test_labels_are_written_with_the_scale_of_a_movie_that_is_given(
 ) -> None:
     write_labels(tmp_path / "labels.tif", world.labels, open_movie(movie))
     assert read_labels(tmp_path / "labels.tif")[1].pixel_size == SCALE.pixel_size
+
+
+def test_written_labels_of_an_annotation_are_without_rejected_objects(
+    annotation: Annotation, tmp_path: Path
+) -> None:
+    with annotation:
+        annotation.set_status(2, Status.REJECTED)
+        write_labels(tmp_path / "labels.tif", annotation)
+        assert 2 in annotation.labels
+    assert set(np.unique(read_labels(tmp_path / "labels.tif")[0])) == {0, 1}

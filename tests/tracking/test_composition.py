@@ -139,7 +139,7 @@ def test_object_pointed_out_anew_takes_the_cell(any_model: Sam2, world: World) -
     for t in (2, 3):
         assert (tracker.labels(t) == 2).any()
     assert not (tracker.labels(2) == 1).any()
-    anchors = [tracker._masklets[1].records[t].anchor for t in (1, 3)]
+    anchors = [tracker._store.masklets[1].records[t].anchor for t in (1, 3)]
     assert anchors == [0, 0]
     tracker.remove_object(2)
     for t in range(4):

@@ -69,7 +69,7 @@ def test_dask_is_read_one_frame_at_a_time(tiny_model: Sam2, world: World) -> Non
     data.asked.clear()
     tracker = Tracker(tiny_model, Frames(lazy, contrast_limits=(0, 255)))
     tracker.add_points(3, 1, [world.centre(3, 1)], [1])
-    run(tracker, stop=6)
+    run(tracker, stop=6, direction="forward")
     assert data.asked == [3, 4, 5]
 
 
@@ -87,7 +87,7 @@ def test_zarr_is_read_one_frame_at_a_time(
     tracker = Tracker(tiny_model, Frames(array, contrast_limits=(0, 255)))
     monkeypatch.setattr(MemoryStore, "get", counting)
     tracker.add_points(3, 1, [world.centre(3, 1)], [1])
-    run(tracker, stop=6)
+    run(tracker, stop=6, direction="forward")
     assert asked == ["c/3/0/0", "c/4/0/0", "c/5/0/0"]
 
 

@@ -154,12 +154,12 @@ def test_labels_can_be_written_without_changing_the_tracker(any_model: Sam2, wor
 def test_drawn_masks_are_not_kept_without_bounds(
     any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam2.tracking.stored.DRAWN_BYTES", 20_000)
+    monkeypatch.setattr("napari_sam2.tracking.mask_store.DRAWN_BYTES", 20_000)
     tracker = clicked(any_model, world, 1, 2)
     run(tracker)
     for t in range(len(world)):
         tracker.labels(t)
-    drawn = tracker._drawn.values()
+    drawn = tracker._store._drawn.values()
     assert len(drawn) >= 1
     assert sum(region.logits.nbytes + region.mask.nbytes for region in drawn) <= 20_000
 

@@ -38,7 +38,7 @@ def test_locked_frame_without_a_mask_stays_empty(any_model: Sam2, world: World) 
 def test_locked_frame_conditions_as_a_prompted_one(tracker: Tracker) -> None:
     before = logits(tracker)
     tracker.lock(1, [3])
-    assert tracker._masklets[1].records[3].is_prompted
+    assert tracker._store.masklets[1].records[3].is_prompted
     run(tracker, 6)
     changed = logits(tracker)
     assert not np.array_equal(changed[6, 1], before[6, 1])
@@ -68,10 +68,10 @@ def test_locked_object_wins_its_pixels(tracker: Tracker) -> None:
 
 
 def test_unlocked_object_is_as_before(tracker: Tracker) -> None:
-    records = dict(tracker._masklets[1].records)
+    records = dict(tracker._store.masklets[1].records)
     tracker.lock(1, range(8))
     tracker.unlock(1, range(8))
-    assert tracker._masklets[1].records == records
+    assert tracker._store.masklets[1].records == records
     assert tracker.locked_frames(1) == frozenset()
 
 

@@ -47,7 +47,7 @@ def test_each_frame_is_read_once_and_ahead(
 ) -> None:
     run(clicked(tiny_model, world, 1))
     assert all(len(threads) == 1 for threads in readers.values())
-    assert all(readers[t] == ["lookahead"] for t in range(2, 8))
+    assert all(readers[t] == ["lookahead_0"] for t in range(2, 8))
 
 
 def test_masks_are_the_same(
@@ -116,3 +116,13 @@ def test_a_busy_processor_encodes_in_turn(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(lookahead, "_cores", lambda: 2 * torch.get_num_threads() + 1)
     assert lookahead.helps_to_encode(torch.device("cpu"))
     assert lookahead.helps_to_encode(torch.device("cuda"))
+
+
+def test_its_thread_ends_with_it() -> None:
+    coming = Lookahead(lambda t: np.zeros((2, 2, 3), np.float32), list, torch.device("meta"))
+    coming.expect(1, [HERE])
+    coming.take(1)
+    (thread,) = coming._thread._threads
+    del coming
+    thread.join(timeout=10)
+    assert not thread.is_alive()

@@ -156,7 +156,7 @@ def test_pointers_come_with_their_distance_as_a_share_of_the_longest(
 
     monkeypatch.setattr(tiny_model, "gather_memory", recording)
     tracker = clicked(tiny_model, world, 1, t=1)
-    run(tracker, stop=5)
+    run(tracker, stop=5, direction="forward")
     _, _, pointers, distances, *_ = calls[-1]
     assert distances.tolist() == [[0.75, 0.25, 0.5]]  # frames 1, 3 and 2 seen from 4, of 4
     records = tracker.snapshot(1).records
@@ -214,11 +214,12 @@ def test_memories_are_made_of_their_own_frames(
 
     tracker = clicked(tiny_model, world, 1)
     run(tracker, stop=4)
-    tracker._runner.memories.clear()
+    runner = tracker._runner
+    runner.memories.clear()
     monkeypatch.setattr(tiny_model, "memorize", recording)
     run(tracker, 4, 5)  # looks back at the four before it
     for t in range(5):
-        masks, _, is_prompted = made[id(tracker._runner.features[t, tracker._runner.grid.whole])]
+        masks, _, is_prompted = made[id(runner.encoder.features[t, runner.grid.whole])]
         np.testing.assert_array_equal(masks[0, 0], tracker.low_res_logits(t, 1))
         assert is_prompted.tolist() == [t == 0]  # those are binarised
 

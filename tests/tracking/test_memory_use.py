@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import passes
+from napari_sam2.tracking import propagator
 from napari_sam2.tracking.memory_use import release_freed_memory
 from tests.worlds import World
 
@@ -19,8 +19,8 @@ def test_freed_memory_is_given_back_now_and_then(
     interval_s: float, tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(passes, "TIDY_EVERY_S", interval_s)
-    monkeypatch.setattr(passes, "release_freed_memory", lambda: calls.append(1))
+    monkeypatch.setattr(propagator, "TIDY_EVERY_S", interval_s)
+    monkeypatch.setattr(propagator, "release_freed_memory", lambda: calls.append(1))
     frames = len(run(clicked(tiny_model, world, 1)))
     assert len(calls) == (0 if interval_s else frames)
 

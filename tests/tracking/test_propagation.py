@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from itertools import islice
 
 import numpy as np
@@ -256,3 +258,21 @@ def test_no_gradients_or_autocast_are_left_switched_on(any_model: Sam2, world: W
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_propagation_that_is_dropped_unused_warns(tiny_model: Sam2, world: World) -> None:
+    tracker = clicked(tiny_model, world, 1)
+    with pytest.warns(RuntimeWarning, match="nothing was tracked"):
+        tracker.propagate()
+
+
+def test_propagation_that_is_closed_or_left_halfway_does_not_warn(
+    tiny_model: Sam2, world: World
+) -> None:
+    tracker = clicked(tiny_model, world, 1)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        tracker.propagate().close()
+        next(tracker.propagate())
+        gc.collect()
+    assert found == []

@@ -70,9 +70,8 @@ steps = st.lists(
 def play(tracker: Tracker, calls: list[Step], *, forgets: bool = False) -> Tracker:
     for call, t, object_id in calls:
         if forgets:
-            tracker._embedding = None
-            tracker._drawn.clear()
-            tracker._drawn_bytes = 0
+            tracker._prompter.forget_embedding()
+            tracker._store.forget_drawn()
         call(tracker, t, object_id)
     return tracker
 
@@ -97,7 +96,7 @@ def test_further_click_on_a_frame_sees_what_changed_on_others(
         exclude(tracker, 3, 1)
         change(tracker)
         if tracker is other:
-            tracker._embedding = None
+            tracker._prompter.forget_embedding()
         click(tracker, 3, 1)
     assert equal(logits(one), logits(other))
 

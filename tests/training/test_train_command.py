@@ -56,7 +56,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 def test_run_ends_with_weights_tables_and_a_curve(run: Any) -> None:
     code, out, err = run()
     assert code == 0, err
-    assert "1 clips to learn from, 1 to validate on" in out
+    assert "1 clips for training, 1 for validation" in out
     assert "2 of 2 steps" in out
     names = {path.name for path in Path("tiny-run").iterdir()}
     assert names == {
@@ -76,7 +76,7 @@ def test_run_that_is_there_is_not_written_over(run: Any) -> None:
     Path("tiny-run/run.pt").write_bytes(b"precious")
     code, _, err = run()
     assert code == 2
-    assert "tiny-run is not empty: add --resume to go on" in err
+    assert "tiny-run is not empty: add --resume to continue" in err
     assert Path("tiny-run/run.pt").read_bytes() == b"precious"
 
 
@@ -84,14 +84,14 @@ def test_time_box_and_resume(run: Any) -> None:
     code, out, _ = run("--minutes", "0", "-o", "there")
     assert code == 0
     assert "0 of 2 steps" in out
-    assert "--resume goes on" in out
+    assert "continue with --resume" in out
     assert "2 of 2 steps" in run("--resume", "-o", "there")[1]
 
 
 def test_there_must_be_a_run_to_resume(run: Any) -> None:
     code, _, err = run("--resume")
     assert code == 2
-    assert "there is no run in tiny-run to go on with" in err
+    assert "there is no run in tiny-run to resume" in err
 
 
 def test_other_run_is_not_resumed(run: Any) -> None:
@@ -126,7 +126,7 @@ def test_loss_that_is_not_finite_is_told(run: Any, monkeypatch: pytest.MonkeyPat
     code, _, err = run()
     assert code == 1
     assert "training stopped: in step 0 these loss terms are not finite: loss_dice = " in err
-    assert "run.pt is as it was saved last" in err
+    assert "run.pt is in its last saved state" in err
 
 
 def test_mistake_in_the_recipe_leaves_no_folder(run: Any) -> None:

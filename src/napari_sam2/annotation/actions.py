@@ -1,7 +1,7 @@
-"""Changes of a document, each with its inverse.
+"""Actions: changes of a document, each with its inverse.
 
-An action holds what it found and what it left, so that doing it again and taking it back are the
-same thing with the two exchanged, and neither runs the model.
+An action holds the state before and after the change. So undo and redo apply one of the two states,
+and neither runs the model.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import ObjectState, Prompt
 
 
-ENTRY_BYTES = 100  # of a place in a table, and of what is small
+ENTRY_BYTES = 100  # of a table entry, and of an action without masks
 
 
 class Target(Protocol):
-    """What an action may change."""
+    """The state that an action changes."""
 
     def set_object(self, object_id: int, properties: AnnotatedObject | None) -> None:
         """Replace the properties of an object; None removes it."""
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
-        """Give an object back its prompts and masks; None removes them."""
+        """Replace prompts and masks of an object; None removes them."""
 
     def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
-        """Replace the frames of an object that a person has accepted."""
+        """Replace the reviewed frames of an object."""
 
 
 @dataclass(frozen=True)
 class Touched:
-    """What a change concerns: the frames to compose anew and the listeners to tell.
+    """Frames, prompts and objects that a change touches: what to compose and to announce.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Touched:
     objects : bool
         Whether the properties of any object differ.
     review : frozenset of int
-        Objects of which other frames are locked or accepted.
+        Objects whose locked or reviewed frames differ.
     masks : frozenset of int
         Objects whose masks may differ on the frames.
     """
@@ -61,7 +61,7 @@ class Touched:
 
     @classmethod
     def union(cls, parts: Iterable[Touched]) -> Touched:
-        """All that any of `parts` concerns."""
+        """Everything that any of `parts` touches."""
         parts = tuple(parts)
         return cls(
             frames=frozenset().union(*(part.frames for part in parts)),
@@ -73,20 +73,20 @@ class Touched:
 
 
 class Action(Protocol):
-    """A change of a document that is already known in full."""
+    """A change of a document, with the states before and after it."""
 
     @property
     def touched(self) -> Touched:
-        """What the change concerns."""
+        """Everything that the change touches."""
 
     def apply(self, target: Target) -> None:
         """Make the change."""
 
     def inverse(self) -> Action:
-        """The change that takes this one back."""
+        """The change that undoes this one."""
 
     def describe(self) -> dict[str, Any]:
-        """The change as plain data: what a file can hold and a replay can repeat."""
+        """The change as plain data, for a file and for a replay."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class SetObject:
         return Touched(objects=True)
 
     def apply(self, target: Target) -> None:
-        """Set what is `after`."""
+        """Set `after`."""
         target.set_object(self.object_id, self.after)
 
     def inverse(self) -> SetObject:
@@ -136,7 +136,7 @@ class SetPrompt:
     before, after : Prompt or None
         The prompt; None is a frame without one.
     state_before, state_after : ObjectState or None
-        What the tracker has of the object on the frame; None is an object it does not have.
+        Prompts, masks and locks of the object on the frame; None if the tracker has no such object.
     """
 
     t: int
@@ -167,7 +167,7 @@ class SetPrompt:
         )
 
     def describe(self) -> dict[str, Any]:
-        """All of the new prompt; frame and object alone if it is cleared."""
+        """The new prompt; only frame and object if it is cleared."""
         if self.after is None:
             return {"action": "clear prompts", "frame": self.t, "object": self.object_id}
         return {"action": "prompt", **describe_prompt(self.after)}
@@ -182,7 +182,7 @@ class SetMasklet:
     object_id : int
         The object.
     before, after : ObjectState or None
-        What the tracker has of the object; None is an object it does not have.
+        Prompts, masks and locks of the object; None if the tracker has no such object.
     frames : frozenset of int
         Frames on which the masks may differ.
     prompted : frozenset of int
@@ -224,7 +224,7 @@ class SetLocks:
     object_id : int
         The object.
     before, after : ObjectState
-        What the tracker has of it on these frames.
+        Prompts, masks and locks of the object on these frames.
     frames : frozenset of int
         The frames.
     is_locking : bool
@@ -263,14 +263,14 @@ class SetLocks:
 
 @dataclass(frozen=True)
 class SetReviewed:
-    """A person accepts frames of an object or takes it back, or masks that were accepted change.
+    """Other frames of an object are reviewed: marked by a person, or because their masks changed.
 
     Attributes
     ----------
     object_id : int
         The object.
     before, after : frozenset of int
-        Its accepted frames.
+        Its reviewed frames.
     """
 
     object_id: int
@@ -283,7 +283,7 @@ class SetReviewed:
         return Touched(review=frozenset({self.object_id}))
 
     def apply(self, target: Target) -> None:
-        """Set what is `after`."""
+        """Set `after`."""
         target.set_reviewed(self.object_id, self.after)
 
     def inverse(self) -> SetReviewed:
@@ -291,7 +291,7 @@ class SetReviewed:
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> dict[str, Any]:
-        """Object, and the frames that are accepted or no longer so."""
+        """Object, and the frames that became reviewed or unreviewed."""
         return {
             "action": "review",
             "object": self.object_id,
@@ -302,12 +302,12 @@ class SetReviewed:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Actions that a person did as one thing and undoes as one.
+    """Actions that are one undo step.
 
     Attributes
     ----------
     text : str
-        What was done, for a menu: "remove object 3".
+        Text of the step in a menu: "remove cell 3".
     actions : tuple of Action
         In the order in which they were done.
     """
@@ -316,12 +316,12 @@ class Group:
     actions: tuple[Action, ...]
 
     def __repr__(self) -> str:
-        """Text and number of actions: these hold all masks of an object."""
+        """Text and number of actions, but not the actions, which hold many masks."""
         return f"{type(self).__name__}({self.text!r}, {len(self.actions)} actions)"
 
     @property
     def touched(self) -> Touched:
-        """All that any of the actions concerns."""
+        """Everything that any of the actions touches."""
         return Touched.union(action.touched for action in self.actions)
 
     def apply(self, target: Target) -> None:
@@ -342,7 +342,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Propagate(Group):
-    """The model carried masklets to other frames: a `SetMasklet` for each object.
+    """The model carried masks to other frames: a `SetMasklet` for each object.
 
     Attributes
     ----------
@@ -351,9 +351,9 @@ class Propagate(Group):
     direction : str
         ``"forward"``, ``"backward"`` or ``"both"``.
     frames : tuple of int
-        Frames in the order in which they came; fewer than asked for if it ended early.
+        Frames in their order; not all of the range if the propagation ended early.
     is_inverse : bool
-        Whether this takes a propagation back.
+        Whether this undoes a propagation.
     """
 
     start: int | None
@@ -363,11 +363,11 @@ class Propagate(Group):
     is_inverse: bool = False
 
     def inverse(self) -> Self:
-        """The same frames, back to the masks that they had."""
+        """The same frames with their masks from before."""
         return replace(super().inverse(), is_inverse=not self.is_inverse)
 
     def describe(self) -> dict[str, Any]:
-        """What was asked for, and what came of it."""
+        """Arguments of the propagation, and the objects and frames that it wrote."""
         return {
             "action": "take back propagation" if self.is_inverse else "propagate",
             "start": self.start,
@@ -382,32 +382,32 @@ class Propagate(Group):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Operation(Group):
-    """Masklets are cut, joined or exchanged.
+    """Masks of whole tracks are split, merged, exchanged, imported or cleared.
 
     Attributes
     ----------
     data : mapping
-        What was asked for, under the key ``"action"`` and those of its arguments.
+        Name of the operation under the key ``"action"``, and its arguments.
     is_inverse : bool
-        Whether this takes it back.
+        Whether this undoes the operation.
     """
 
     data: Mapping[str, Any]
     is_inverse: bool = False
 
     def inverse(self) -> Self:
-        """Everything as it was."""
+        """The operation that undoes this one."""
         return replace(super().inverse(), is_inverse=not self.is_inverse)
 
     def describe(self) -> dict[str, Any]:
-        """What was asked for."""
+        """Name and arguments of the operation."""
         if self.is_inverse:
             return {**self.data, "action": f"take back {self.data['action']}"}
         return dict(self.data)
 
 
 def held_bytes(action: Action) -> int:
-    """Memory that an action keeps for undo and redo: masks that are on one side of it only."""
+    """Memory that an action needs for undo and redo: masks in only one of its two states."""
     if isinstance(action, Group):
         return sum(map(held_bytes, action.actions))
     if isinstance(action, SetPrompt):

@@ -1,4 +1,4 @@
-"""What an annotation tells those who show or record it."""
+"""Events: the signals of an annotation."""
 
 from psygnal import Signal, SignalGroup
 
@@ -6,8 +6,8 @@ from psygnal import Signal, SignalGroup
 class AnnotationEvents(SignalGroup):
     """Signals of one :class:`~napari_sam2.annotation.Annotation`.
 
-    They are emitted when a change is complete, in the thread that made it, so that a listener
-    always finds labels, objects, prompts and history in agreement with each other.
+    They are emitted in the thread that made a change, after it is complete, so that labels,
+    objects, prompts and history already agree when a listener reads them.
 
     Attributes
     ----------
@@ -18,11 +18,11 @@ class AnnotationEvents(SignalGroup):
     objects_changed : Signal()
         An object was added, removed, or has other properties.
     review_changed : Signal(int)
-        Other frames of an object are locked or accepted: `object_id`.
+        Other frames of an object are locked or reviewed: `object_id`.
     history_changed : Signal()
-        What can be undone or redone changed.
+        The steps that can be undone or redone changed.
     labels_replaced : Signal()
-        `Annotation.labels` is another array: an id became too large for the old one.
+        `Annotation.labels` is another array, because an id is too large for the old dtype.
     """
 
     frame_changed = Signal(int)

@@ -1,4 +1,4 @@
-"""What was done to a document, in order, and what of it was taken back."""
+"""Journal: the undo steps of a document, and the recording of its calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from napari_sam2.annotation.actions import Group, held_bytes
 from napari_sam2.annotation.journal_entries import (
@@ -19,18 +19,19 @@ from napari_sam2.annotation.journal_entries import (
     Undone,
 )
 
-UNDO_BYTES = 2**30  # of the masks that undo and redo bring back
+UNDO_BYTES = 2**30  # of the masks that undo and redo restore
+_MARK = "is_callable_by_name"
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Listener = Callable[[Sequence[Entry]], None]
 
 
 class Journal:
-    """Two stacks of groups: those done, and those undone that can be done again.
+    """Two stacks of groups: undo steps, and undone steps that can be repeated.
 
-    The journal only remembers; who owns it makes the changes and then moves the group. What it is
-    told goes on to a listener, which may keep it on disk. Where the groups take more memory than
-    they may, the oldest ones are forgotten, but never the last one.
+    The journal changes nothing in the document: its owner makes a change and then moves the group.
+    Every entry is also sent to a listener, which may write it to a file. If the groups exceed the
+    memory budget, the oldest ones are forgotten, but never the last one.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Journal:
     Attributes
     ----------
     listener : callable or None
-        Gets the entries that belong together, in their order.
+        Gets a list of the entries of one change, in their order.
     """
 
     def __init__(self, budget_bytes: int = UNDO_BYTES) -> None:
@@ -55,26 +56,26 @@ class Journal:
 
     @property
     def done(self) -> tuple[Group, ...]:
-        """What made the document what it is, oldest first."""
+        """Groups that can be undone, oldest first."""
         return tuple(self._done)
 
     @property
     def next_undo(self) -> Group | None:
-        """The group that an undo takes back."""
+        """Group that an undo takes back."""
         return self._done[-1] if self._done else None
 
     @property
     def next_redo(self) -> Group | None:
-        """The group that a redo does again."""
+        """Group that a redo repeats."""
         return self._undone[-1] if self._undone else None
 
     @property
     def undone_count(self) -> int:
-        """How many groups can be done again."""
+        """How many groups can be redone."""
         return len(self._undone)
 
     def record(self, group: Group) -> None:
-        """Remember a group that was just done; what was undone before is forgotten."""
+        """Add a group that was just done; a redo is impossible afterwards."""
         self._done.append(group)
         self._held_bytes += held_bytes(group)
         self.tell(Recorded(group))
@@ -82,7 +83,7 @@ class Journal:
         self._forget_oldest()
 
     def forget_undone(self) -> None:
-        """Make a redo impossible: the document went another way."""
+        """Forget all undone groups, so that a redo is impossible."""
         if self._undone:
             self._held_bytes -= sum(map(held_bytes, self._undone))
             self._undone.clear()
@@ -94,7 +95,7 @@ class Journal:
 
     @contextmanager
     def keeping_all(self) -> Iterator[None]:
-        """Forget nothing inside the block, so that all that is done in it can be taken back."""
+        """Ignore the memory budget inside the block, so that all its changes can be undone."""
         self._holds += 1
         try:
             yield
@@ -103,7 +104,7 @@ class Journal:
             self._forget_oldest()
 
     def assume(self, done: Group | None = None, undone: Group | None = None) -> None:
-        """Put a group below all others: it was done, or taken back, before the rest is told."""
+        """Insert a group below all others, as the oldest one done or undone."""
         if done is not None:
             self._done.insert(0, done)
             self._held_bytes += held_bytes(done)
@@ -122,23 +123,23 @@ class Journal:
         self.tell(Redone(self._done[-1]))
 
     def fold(self, start: int, text: str) -> None:
-        """Make one group of all that was done after the first `start` groups."""
+        """Make one group of all groups after the first `start`."""
         groups = tuple(self._done[start:])
         if groups:
             self._done[start:] = [Group(text, groups)]
             self.tell(Folded(len(groups), text))
 
-    # Who listens
+    # Listener
 
     def tell(self, entry: Entry) -> None:
-        """Hand an entry to the listener, inside a call together with the others of that call."""
+        """Send an entry to the listener; entries of one call are sent together at its end."""
         self._waiting.append(entry)
         if not self._depth:
             self._hand_out()
 
     @contextmanager
     def call(self) -> Iterator[bool]:
-        """Keep what is told inside the block together; gives whether no other block is open."""
+        """Send all entries of the block together; yields whether this is the outermost block."""
         self._depth += 1
         try:
             yield self._depth == 1
@@ -153,22 +154,44 @@ class Journal:
             self.listener(entries)
 
 
-class Journaled(Protocol):
-    """What has a journal that listens to calls."""
+class HasJournal(Protocol):
+    """A document."""
 
-    _journal: Journal
+    @property
+    def journal(self) -> Journal:
+        """Journal that records the calls."""
+        ...
 
 
-Owner = TypeVar("Owner", bound=Journaled)
+class Part(Protocol):
+    """A part of an annotation, whose methods change the document that it was given."""
+
+    @property
+    def _document(self) -> HasJournal: ...
+
+
+Owner = TypeVar("Owner", bound=Part)
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def callable_by_name(method: Method) -> Method:
+    """Mark a method as one that `Annotation.call` may call; `journaled` does so, too."""
+    vars(method)[_MARK] = True
+    return method
+
+
+def is_callable_by_name(method: object) -> bool:
+    """Whether `Annotation.call` may call a method."""
+    return getattr(method, _MARK, False) is True
 
 
 def journaled(
     method: Callable[Concatenate[Owner, Parameters], Result],
 ) -> Callable[Concatenate[Owner, Parameters], Result]:
-    """Let the journal know of the calls of a method: those that change the document.
+    """Record each call of a method that changes the document as a `Called` entry.
 
-    Calls that raise, and those made from within another call, are not told. All that one call
-    leaves in the journal is told together.
+    A call that raises, or that another journaled method makes, is not recorded. The listener of the
+    journal gets all entries of one call together.
     """
     signature = inspect.signature(method)
 
@@ -179,11 +202,11 @@ def journaled(
         for name in given:
             if isinstance(bound.arguments[name], Iterator):  # it can be walked through only once
                 bound.arguments[name] = tuple(bound.arguments[name])
-        with self._journal.call() as is_outermost:
+        with self._document.journal.call() as is_outermost:
             result = method(*bound.args, **bound.kwargs)
             if is_outermost:
                 arguments = {name: bound.arguments[name] for name in given}
-                self._journal.tell(Called(method.__name__, arguments))
+                self._document.journal.tell(Called(method.__name__, arguments))
         return result
 
-    return cast("Callable[Concatenate[Owner, Parameters], Result]", call)
+    return cast("Callable[Concatenate[Owner, Parameters], Result]", callable_by_name(call))

@@ -1,4 +1,4 @@
-"""What a journal tells whoever keeps it: all that is needed to come to the same document again."""
+"""Journal entries: the events from which an annotation can be rebuilt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What a propagation was asked for.
+    """Arguments of a propagation.
 
     Attributes
     ----------
@@ -61,38 +61,38 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One line of a journal."""
+    """One event of a journal."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recorded(Entry):
-    """A group was done."""
+    """A group was done and is an undo step."""
 
     group: Group
 
 
 @dataclass(frozen=True, eq=False)
 class Undone(Entry):
-    """The last group done was taken back; None where the reader has it already."""
+    """The last group was undone; None if the reader of the journal has it already."""
 
     group: Group | None
 
 
 @dataclass(frozen=True, eq=False)
 class Redone(Entry):
-    """The last group undone was done again; None where the reader has it already."""
+    """The last undone group was redone; None if the reader of the journal has it already."""
 
     group: Group | None
 
 
 @dataclass(frozen=True, eq=False)
 class Forgotten(Entry):
-    """What was undone cannot be done again."""
+    """Undone groups can no longer be redone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Folded(Entry):
-    """The last `count` groups done are one group from now on."""
+    """The last `count` groups are one group from now on."""
 
     count: int
     text: str
@@ -100,14 +100,14 @@ class Folded(Entry):
 
 @dataclass(frozen=True, eq=False)
 class Began(Entry):
-    """From here on a propagation writes frames; its group is recorded when it ends."""
+    """A propagation began to write frames; its group is recorded when it ends."""
 
     request: Request
 
 
 @dataclass(frozen=True, eq=False)
 class Advanced(Entry):
-    """A propagation handed out frame `t`: all that the tracker has of its objects there."""
+    """A propagation wrote frame `t`: prompts, masks and locks of its objects there."""
 
     t: int
     states: Mapping[int, ObjectState | None]
@@ -115,7 +115,7 @@ class Advanced(Entry):
 
 @dataclass(frozen=True, eq=False)
 class ModelChanged(Entry):
-    """An empty document got the work of another one, which is no step of its history."""
+    """A document without objects took the objects of another one, which is no undo step."""
 
     group: Group
     largest_id: int
@@ -123,12 +123,12 @@ class ModelChanged(Entry):
 
 @dataclass(frozen=True, eq=False)
 class Ended(Entry):
-    """The propagation that began last is over; its group is what it has written since."""
+    """The last propagation ended; its group is the frames that it has written."""
 
 
 @dataclass(frozen=True, eq=False)
 class Called(Entry):
-    """A call that a replay can make again, by the name of the method and of its arguments."""
+    """A call that a replay can repeat: names of the method and of its arguments."""
 
     name: str
     arguments: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Labels that come from elsewhere become objects of a document."""
+"""Import of labels: labels of another program become objects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_sam2.annotation.actions import Action, Operation, SetMasklet, SetObject
-from napari_sam2.annotation.journal import journaled
+from napari_sam2.annotation.journal import callable_by_name, journaled
 from napari_sam2.annotation.journal_entries import Called
-from napari_sam2.annotation.object_list import ObjectList
-from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject, checked_integer
+from napari_sam2.annotation.objects import MAX_OBJECT_ID, AnnotatedObject
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.tracking.pixels import PixelMask, masks_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from napari_sam2.annotation.document import Document
 
 
 class StackOfLabels(Protocol):
@@ -34,32 +36,41 @@ class StackOfLabels(Protocol):
         """(Y, X) labels of frame `t`."""
 
 
-class LabelImport(ObjectList):
-    """Takes over what another program, or a person before, has segmented.
+class LabelImport:
+    """Makes objects of labels that another program or person has made.
+
+    Parameters
+    ----------
+    document : Document
+        The shared state.
 
     Attributes
     ----------
     on_progress : callable or None
-        Gets how many frames of a long operation are done, and how many there are. What it raises
-        ends the operation, of which nothing is left then.
+        Gets the number of imported frames and the number of all frames. If it raises, nothing is
+        imported.
     """
 
-    on_progress: Callable[[int, int], None] | None = None
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._state = document.state
+        self.on_progress: Callable[[int, int], None] | None = None
 
+    @callable_by_name
     def import_labels(
         self, labels: ArrayLike | StackOfLabels, t: int | None = None
     ) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
-        The model sees a mask when it is needed, not now. A movie of labels is read one frame at a
-        time, so an array on a disk is never in memory as a whole. `on_progress` is called after
-        each frame.
+        The model encodes a mask only once it is needed. Labels of a movie are read one frame at a
+        time, so an array on disk is never in memory as a whole. `on_progress` is called after each
+        frame.
 
         Parameters
         ----------
         labels : (Y, X) or (T, Y, X) integers
-            Labels of frame `t`, or of all frames; 0 is background. Any array whose frames are
-            read by their index will do, with the attributes ``shape`` and ``dtype``.
+            Labels of frame `t`, or of all frames; 0 is background. Any array with the attributes
+            ``shape`` and ``dtype`` whose frames are read by their index is possible.
         t : int, optional
             The frame of (Y, X) labels.
 
@@ -72,7 +83,7 @@ class LabelImport(ObjectList):
         Raises
         ------
         ValueError, TypeError
-            If the labels do not fit the stack, or are no labels. Nothing is imported then.
+            If the labels do not fit the stack, or are not integers. Nothing is imported then.
         """
         given: Any = labels
         if not hasattr(labels, "dtype"):
@@ -85,10 +96,10 @@ class LabelImport(ObjectList):
                 masks[frame] = _masks_on(given if t is not None else given[frame])
                 yield frame, masks[frame]
 
-        with self._journal.call() as is_outermost:
-            chosen = self._adopt(read(), len(frames))
+        with self._document.journal.call() as is_outermost:
+            chosen = self._import(read(), len(frames))
             if chosen and is_outermost:
-                self._journal.tell(Called("import_masks", {"masks": masks}))
+                self._document.journal.tell(Called("import_masks", {"masks": masks}))
         return chosen
 
     @journaled
@@ -110,14 +121,14 @@ class LabelImport(ObjectList):
         ValueError
             If a mask is empty or does not fit the stack. Nothing is imported then.
         """
-        return self._adopt(masks.items(), len(masks))
+        return self._import(masks.items(), len(masks))
 
-    def _adopt(
+    def _import(
         self, masks: Iterable[tuple[int, Mapping[int, PixelMask]]], total: int
     ) -> tuple[int, ...]:
-        """Give the tracker the masks of one frame after the other; if that fails, none of them."""
+        """Import the masks frame by frame; remove all of them again if that fails."""
         tracker = self._state.tracker
-        running = self._running()
+        running = self._document.running_group()
         ids: dict[int, int] = {}  # of the object, by label
         found: dict[int, list[int]] = defaultdict(list)  # frames by label
         try:
@@ -144,14 +155,13 @@ class LabelImport(ObjectList):
         chosen = tuple(object_id for _, object_id in sorted(ids.items()))
         frames = sorted(set().union(*found.values()))
         data = {"action": "adopt labels", "objects": list(chosen), "frames": frames}
-        noun = "object" if len(chosen) == 1 else "objects"
-        group = Operation(f"import {len(chosen)} {noun}", tuple(actions), data)
+        group = Operation(f"import {counted(len(chosen), 'cell')}", tuple(actions), data)
         self._state.stale.update(chosen)
-        self._settle(group, running, self._state.labels_for(max(chosen)))
+        self._document.settle(group, running, self._state.labels_for(max(chosen)))
         return chosen
 
     def _choose_ids(self, ids: dict[int, int], labels: Iterable[int]) -> None:
-        """Add an id for each label that has none yet: its own where that is free."""
+        """Add an object id for each new label: the label itself if it is free, else a new id."""
         new = sorted(set(labels) - ids.keys())
         taken = self._state.objects.keys() | set(ids.values())
         next_id = max([self._state.largest_id, *ids.values(), *new], default=0) + 1
@@ -162,13 +172,12 @@ class LabelImport(ObjectList):
                 ids[label] = label
 
     def _frames_of(self, labels: Any, t: int | None) -> Sequence[int]:
-        """The frames of labels that fit the stack."""
-        shape = self.shape
+        """Frames of the labels, after a check of their shape and dtype."""
+        shape = self._state.shape
         if labels.dtype.kind not in "iu":
             raise TypeError(f"labels must be integers; got {labels.dtype}")
         if labels.shape == shape[1:] and t is not None:
-            self._state.check_frame(checked_integer(t, "frame"))
-            return (int(t),)
+            return (self._state.checked_frame(t),)
         if labels.shape == shape and t is None:
             return range(shape[0])
         raise ValueError(

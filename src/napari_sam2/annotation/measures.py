@@ -1,4 +1,4 @@
-"""Areas, places and overlaps of all objects, kept up to date where frames change."""
+"""Measures: areas, positions and overlaps of all objects on all frames."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Trace:
 class Measures:
     """Traces of the objects of some labels.
 
-    Frames that changed are only marked, and measured when somebody asks.
+    Changed frames are only marked, and measured by the next `update`.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Measures:
         self._marked: set[int] = set()
 
     def mark(self, frames: Iterable[int]) -> None:
-        """Say that the labels of some frames changed."""
+        """Mark frames whose labels changed."""
         self._marked.update(frames)
 
     def trace(self, object_id: int) -> Trace:
@@ -68,7 +68,7 @@ class Measures:
         return self._traces.get(object_id) or Trace.empty(self._length)
 
     def update(self, labels: NDArray[Any]) -> set[int]:
-        """Measure the marked frames anew.
+        """Measure the marked frames.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a document says of one object."""
+"""Objects of an annotation: properties, statuses and scores."""
 
 import operator
 from dataclasses import dataclass
@@ -42,6 +42,11 @@ class AnnotatedObject:
     birth: int | None = None
     end: int | None = None
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person rejected the object: exports leave it out."""
+        return self.status is Status.REJECTED
+
     def span(self, length: int) -> range | None:
         """Frames of a stack on which it may have a mask; None if there is no limit."""
         if self.birth is None and self.end is None:
@@ -51,7 +56,7 @@ class AnnotatedObject:
 
 @dataclass(frozen=True)
 class Score:
-    """What the model thinks of its mask of one object on one frame.
+    """Scores of the model for its mask of one object on one frame.
 
     Attributes
     ----------

@@ -1,12 +1,12 @@
-"""Prompts of a document: clicks, boxes and painted masks."""
+"""Prompts: clicks, boxes and painted masks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
-from napari_sam2.annotation.changes import Document
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import (
     AnnotatedObject,
@@ -17,13 +17,24 @@ from napari_sam2.annotation.objects import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from napari_sam2.annotation.document import Document
     from napari_sam2.tracking import FrameResult, Prompt
 
 Result = TypeVar("Result")
 
 
-class Prompting(Document):
-    """What a person gives the model."""
+class Prompting:
+    """Changes prompts, and the masks of their frames with them.
+
+    Parameters
+    ----------
+    document : Document
+        The shared state.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._state = document.state
 
     def prompts(self) -> tuple[Prompt, ...]:
         """All prompts, in the order of the object ids and then of the frames."""
@@ -37,7 +48,7 @@ class Prompting(Document):
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
     ) -> FrameResult:
-        """Add a round of clicks; an unknown object is created.
+        """Add clicks to the prompt of an object; an unknown object is created.
 
         Parameters
         ----------
@@ -58,8 +69,8 @@ class Prompting(Document):
         Raises
         ------
         ValueError
-            As the tracker does: frame outside the stack, point outside the image, shapes that do
-            not fit.
+            If the frame is outside the stack, a point is outside the image, points and labels have
+            different lengths, or the object is locked on the frame.
         """
         tracker = self._state.tracker
         return self._change_prompt(
@@ -89,14 +100,44 @@ class Prompting(Document):
         Raises
         ------
         ValueError
-            As the tracker does: frame outside the stack, empty box, not finite.
+            If the frame is outside the stack, the box is empty or not finite, or the object is
+            locked on the frame.
         """
         tracker = self._state.tracker
-        return self._change_prompt("box", t, object_id, lambda: tracker.add_box(t, object_id, box))
+        return self._change_prompt(
+            "box around", t, object_id, lambda: tracker.add_box(t, object_id, box)
+        )
+
+    @journaled
+    def remove_box(self, t: int, object_id: int) -> FrameResult | None:
+        """Remove the box of an object; its clicks and its painted mask stay.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object.
+
+        Returns
+        -------
+        FrameResult or None
+            The new mask of this object on this frame, None if it has none any more.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or the frame has no prompt of it.
+        """
+        self._state.known(object_id)
+        prompt = self.prompt(t, object_id)
+        if prompt is None:
+            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+        return self.set_prompt(replace(prompt, box=None))
 
     @journaled
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Set the mask of an object as painted; an unknown object is created.
+        """Set the mask of an object on a frame; an unknown object is created.
 
         Parameters
         ----------
@@ -115,7 +156,8 @@ class Prompting(Document):
         Raises
         ------
         ValueError
-            As the tracker does: frame outside the stack, mask of another shape.
+            If the frame is outside the stack, the mask has another shape, or the object is locked
+            on the frame.
         """
         tracker = self._state.tracker
         return self._change_prompt(
@@ -123,44 +165,44 @@ class Prompting(Document):
         )
 
     def repair_labels(self, frames: Iterable[int]) -> None:
-        """Write the labels of some frames anew, after somebody else has written into them.
+        """Restore the labels of some frames from the masks, after other code wrote into `labels`.
 
         Parameters
         ----------
         frames : iterable of int
-            Frames on which every pixel becomes what the masks say.
+            The frames.
         """
         self._state.compose(frames)
 
     @journaled
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:
-        """Replace all that was prompted for an object on a frame; an unknown object is created.
+        """Replace the prompt of an object on a frame; an unknown object is created.
 
         Parameters
         ----------
         prompt : Prompt
-            The new prompt; an empty one clears what is there.
+            The new prompt; an empty one clears the prompt of the frame.
 
         Returns
         -------
         FrameResult or None
-            The new mask of this object on this frame, None if it has none any more.
+            The new mask of this object on this frame; None if it has none.
 
         Raises
         ------
         ValueError
-            As the tracker does.
+            If the prompt does not fit the stack, or the object is locked on the frame.
         """
         if prompt.is_empty:
             return self.clear_prompts(prompt.t, prompt.object_id)
         tracker = self._state.tracker
         return self._change_prompt(
-            "prompt", prompt.t, prompt.object_id, lambda: tracker.set_prompt(prompt)
+            "change prompt of", prompt.t, prompt.object_id, lambda: tracker.set_prompt(prompt)
         )
 
     @journaled
     def remove_point(self, t: int, object_id: int, index: int) -> FrameResult | None:
-        """Take back one click; the mask follows.
+        """Remove one click; the mask is computed again.
 
         Parameters
         ----------
@@ -174,14 +216,14 @@ class Prompting(Document):
         Returns
         -------
         FrameResult or None
-            The new mask of this object on this frame, None if it has none any more.
+            The new mask of this object on this frame; None if it has none.
 
         Raises
         ------
         ValueError
             If there is no such object or the frame has no such point.
         """
-        self._known(object_id)
+        self._state.known(object_id)
         prompt = self.prompt(t, object_id)
         if prompt is None:
             raise ValueError(f"object {object_id} has no points on frame {t}")
@@ -189,63 +231,57 @@ class Prompting(Document):
 
     @journaled
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
-        """Forget all that was prompted for an object on a frame.
+        """Remove the prompt of an object on a frame.
 
-        The frame goes back to the mask that it had before the prompts, if it had one.
+        The frame gets back the mask that it had before the prompt, if it had one.
 
         Returns
         -------
         FrameResult or None
-            The mask of this object on this frame, None if it has none.
+            The mask of this object on this frame; None if it has none.
 
         Raises
         ------
         ValueError
             If there is no such object or frame.
         """
-        self._known(object_id)
+        self._state.known(object_id)
         self._state.check_frame(t)
         if self._state.prompt(t, object_id) is None:
             return self._state.result(t, object_id)
         tracker = self._state.tracker
         return self._change_prompt(
-            "clear prompts of", t, object_id, lambda: tracker.clear_prompts(t, object_id)
+            "clear prompt of", t, object_id, lambda: tracker.clear_prompts(t, object_id)
         )
 
     def _change_prompt(
         self, verb: str, t: int, object_id: int, change: Callable[[], Result]
     ) -> Result:
-        """Let the tracker change a prompt, and make a group of what it did."""
+        """Change a prompt in the tracker, and record the change as one undo step."""
         t, object_id = checked_integer(t, "frame"), checked_object_id(object_id)
         self._check_writable(t, object_id)
-        document_state = self._state
-        before, state_before = (
-            document_state.prompt(t, object_id),
-            document_state.state(object_id, (t,)),
-        )
-        running = self._running()
-        labels = document_state.labels_for(object_id)
+        state = self._state
+        before, state_before = state.prompt(t, object_id), state.object_state(object_id, (t,))
+        running = self._document.running_group()
+        labels = state.labels_for(object_id)
         result = change()
-        document_state.stale.add(object_id)
-        after, state_after = (
-            document_state.prompt(t, object_id),
-            document_state.state(object_id, (t,)),
-        )
+        state.stale.add(object_id)
+        after, state_after = state.prompt(t, object_id), state.object_state(object_id, (t,))
         actions: list[Action] = [SetPrompt(t, object_id, before, after, state_before, state_after)]
-        if object_id not in document_state.objects:
+        if object_id not in state.objects:
             added = SetObject(object_id, None, AnnotatedObject(object_id))
-            added.apply(document_state)
+            added.apply(state)
             actions.insert(0, added)
-        group = Group(f"{verb} object {object_id} on frame {t}", tuple(actions))
-        self._settle(group, running, labels)
+        group = Group(f"{verb} cell {object_id} on frame {t}", tuple(actions))
+        self._document.settle(group, running, labels)
         return result
 
     def _check_writable(self, t: int, object_id: int) -> None:
-        """Raise a ValueError if an object is locked on a frame, not born yet, or divided before."""
+        """Raise a ValueError if an object is locked on frame `t`, or cannot have a mask there."""
         if t in self._state.locked_frames(object_id):
             raise ValueError(f"object {object_id} is locked on frame {t}: unlock it there first")
         properties = self._state.objects.get(object_id)
-        span = None if properties is None else properties.span(self.shape[0])
+        span = None if properties is None else properties.span(self._state.shape[0])
         if span is not None and t not in span:
             raise ValueError(
                 f"object {object_id} lives on frames {span.start} to {span.stop - 1} only: "

@@ -1,88 +1,222 @@
-"""A propagation that is not finished yet."""
+"""Propagation: the model carries masks from frame to frame."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from napari_sam2.annotation.actions import Propagate, SetMasklet, SetReviewed
+from napari_sam2.annotation.journal_entries import Advanced, Began, Request
+from napari_sam2.annotation.objects import Score
+from napari_sam2.annotation.open_propagation import OpenPropagation
+from napari_sam2.tracking.propagation import Propagation
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation.journal_entries import Request
-    from napari_sam2.annotation.state import DocumentState
-    from napari_sam2.tracking import ObjectState
+    from napari_sam2.annotation.document import Document
+    from napari_sam2.tracking import FrameResult
+    from napari_sam2.tracking.plan import Sweep
 
 
-class OpenPropagation:
-    """What a propagation found when it began, and what it has written since.
+class Propagator:
+    """Runs the tracker over the stack and records the masks that it writes.
 
     Parameters
     ----------
-    content : Content
-        Document content before the first frame is written.
-    request : Request
-        What was asked for.
+    document : Document
+        The shared state.
     """
 
-    def __init__(self, document_state: DocumentState, request: Request) -> None:
-        self._state = document_state
-        self._request = request
-        self._scope = request.frames_in(len(document_state.labels))
-        chosen = request.object_ids
-        self._before = self._states(document_state.tracker.object_ids if chosen is None else chosen)
-        self._frames: list[int] = []
-        self._frames_of: dict[int, set[int]] = {}
-        self._reviewed = dict(document_state.reviewed)
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._state = document.state
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no frame has been written yet."""
-        return not self._frames
+    def propagate(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "both",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+        only_changed: bool = False,
+    ) -> Iterator[FrameResult]:
+        """Carry masks to other frames, writing the labels frame by frame.
 
-    @property
-    def text(self) -> str:
-        """What was done, for a menu."""
-        objects, frames = len(self._frames_of), len(set(self._frames))
-        return f"track {_counted(objects, 'object')} over {_counted(frames, 'frame')}"
+        Each frame is tracked when its result is taken, so the results must be iterated over; a
+        propagation that is dropped before its first result warns.
 
-    def add(self, t: int, object_ids: Iterable[int]) -> None:
-        """Remember that the tracker wrote the masks of some objects on frame `t`."""
-        self._frames.append(t)
-        for object_id in object_ids:
-            self._frames_of.setdefault(object_id, set()).add(t)
+        The model writes neither prompted nor locked frames, and no frame before the birth or after
+        the division of an object. A reviewed mask that changes is no longer reviewed.
 
-    def group(self) -> Propagate | None:
-        """All that was written so far as one undo step; None if nothing was."""
-        if self.is_empty:
+        The iterator may be closed at any moment; the frames that it has yielded stay. They are one
+        undo step, however the iterator ends. If another change is made between two frames, the
+        frames before and after it are two undo steps. Undo and redo end the iterator.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Range of frames ``[start, stop)`` to write; the whole stack by default.
+        direction : str
+            ``"forward"``, ``"backward"`` or ``"both"`` (the default, as in the window and in a
+            shell).
+        object_ids : iterable of int, optional
+            Objects to carry; all by default. Those that never had a prompt are left out.
+        until_locked : bool
+            Each object stops before the first locked frame that it meets on its way.
+        only_changed : bool
+            Skip masks that are newer than the last change of the prompts and locks of their object.
+            Corrections are carried on, and a run that was stopped is continued.
+
+        Yields
+        ------
+        FrameResult
+            Masks of the objects on one frame, which may overlap. Frames with prompts keep their
+            mask.
+
+        Raises
+        ------
+        ValueError
+            If the range is outside the stack, or the direction or an object is unknown.
+
+        Warns
+        -----
+        RuntimeWarning
+            If it is dropped before the first result, and was not closed.
+        """
+        chosen = self._with_masklet(object_ids)
+        request = Request.checked(start, stop, direction, chosen, until_locked)
+        results = self._state.tracker.propagate(
+            request.start,
+            request.stop,
+            direction,
+            request.object_ids,
+            until_locked=request.until_locked,
+            only_changed=only_changed,
+        )
+        return Propagation(self._follow(results, request, self._document.rewinds), results)
+
+    def total_steps(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "both",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+        only_changed: bool = False,
+    ) -> int:
+        """How many results `propagate` yields at most with these arguments."""
+        chosen = self._with_masklet(object_ids)
+        tracker = self._state.tracker
+        return tracker.total_steps(
+            start,
+            stop,
+            direction,
+            chosen,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
+
+    def objects_to_track(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "forward",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+    ) -> tuple[int, ...]:
+        """Objects for which `propagate` with `only_changed` has something to do.
+
+        An object is one of them if any mask in the range is missing, or older than the prompts and
+        locks of the object. This is read from the masks themselves, so it is also right after an
+        undo and for a project that was opened.
+
+        Parameters
+        ----------
+        start, stop, direction, object_ids, until_locked
+            As for `propagate`.
+
+        Returns
+        -------
+        tuple of int
+            The objects, in the order of their ids.
+
+        Raises
+        ------
+        ValueError
+            If the range is outside the stack, or the direction or an object is unknown.
+        """
+        chosen = self._with_masklet(self._state.objects if object_ids is None else object_ids)
+        return tuple(
+            object_id
+            for object_id in sorted(chosen or ())
+            if self.total_steps(
+                start,
+                stop,
+                direction,
+                [object_id],
+                until_locked=until_locked,
+                only_changed=True,
+            )
+        )
+
+    def score(self, t: int, object_id: int) -> Score | None:
+        """Scores that the model gave its mask of an object on frame `t`; None without a mask."""
+        result = self._state.result(t, object_id)
+        if result is None:
             return None
-        return Propagate(
-            text=self.text,
-            actions=(*self._masklets(), *self._withdrawals()),
-            start=self._request.start,
-            stop=self._request.stop,
-            direction=self._request.direction,
-            frames=tuple(self._frames),
-        )
+        return Score(float(result.predicted_iou[0]), float(result.occlusion_score[0]))
 
-    def _masklets(self) -> tuple[SetMasklet, ...]:
-        after = self._states(self._frames_of)
-        return tuple(
-            SetMasklet(object_id, self._before[object_id], after[object_id], frozenset(frames))
-            for object_id, frames in self._frames_of.items()
-        )
+    # A running propagation
 
-    def _withdrawals(self) -> tuple[SetReviewed, ...]:
-        """What was accepted before and has been written over."""
-        now = self._state.reviewed
-        return tuple(
-            SetReviewed(object_id, before, now.get(object_id, frozenset()))
-            for object_id, before in self._reviewed.items()
-            if before != now.get(object_id)
-        )
+    def _with_masklet(self, object_ids: Iterable[int] | None) -> tuple[int, ...] | None:
+        """The objects without those that never had a prompt."""
+        if object_ids is None:
+            return None
+        waiting = self._state.objects.keys() - self._state.tracker.object_ids
+        return tuple(object_id for object_id in object_ids if object_id not in waiting)
 
-    def _states(self, object_ids: Iterable[int]) -> dict[int, ObjectState | None]:
-        return {object_id: self._state.state(object_id, self._scope) for object_id in object_ids}
+    def _follow(
+        self, results: Iterator[FrameResult], request: Request, rewinds: int
+    ) -> Generator[FrameResult, None, None]:
+        """Write results as they come, until an undo or redo; record them however it ends."""
+        run: OpenPropagation | None = None
+        try:
+            while self._document.rewinds == rewinds:
+                if run is None or run is not self._document.propagation:
+                    run = self._begin(request)
+                result = next(results, None)
+                if result is None:
+                    break
+                self._show(run, result)
+                yield result
+        finally:
+            if isinstance(results, Generator):
+                results.close()
+            if run is self._document.propagation:
+                self._document.seal()
 
+    def _begin(self, request: Request) -> OpenPropagation:
+        """Open a new undo step for the following frames."""
+        self._document.seal()
+        run = self._document.propagation = OpenPropagation(self._state, request)
+        self._document.journal.tell(Began(request))
+        return run
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    def _show(self, run: OpenPropagation, result: FrameResult) -> None:
+        """Write one result to the labels, record and announce it."""
+        is_first = run.is_empty
+        run.add(result.t, result.object_ids)
+        self._state.stale.update(result.object_ids)
+        outdated = self._state.withdrawals(self._state.compose((result.t,), result.object_ids))
+        for withdrawal in outdated:
+            withdrawal.apply(self._state)
+        if is_first:
+            self._document.journal.forget_undone()
+        states = {key: self._state.object_state(key, (result.t,)) for key in result.object_ids}
+        self._document.journal.tell(Advanced(result.t, states))
+        self._document.events.frame_changed.emit(result.t)
+        for withdrawal in outdated:
+            self._document.events.review_changed.emit(withdrawal.object_id)
+        if is_first:
+            self._document.events.history_changed.emit()

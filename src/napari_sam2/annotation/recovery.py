@@ -1,4 +1,4 @@
-"""A document as it was: from what is kept of it, and from what its journal told afterwards."""
+"""Recovery: the state of an annotation for a file, and the way back from a file and a journal."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ from napari_sam2.annotation.journal_entries import (
     Redone,
     Undone,
 )
-from napari_sam2.annotation.propagation import OpenPropagation
+from napari_sam2.annotation.open_propagation import OpenPropagation
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation.changes import Document
-    from napari_sam2.annotation.state import DocumentState
+    from napari_sam2.annotation.annotation import Annotation
     from napari_sam2.tracking import ObjectState, Tracker
 
 
-def properties(document: Document) -> Iterator[Action]:
-    """The actions that give objects what the tracker does not know of them."""
-    document_state = document._state
-    for object_id, known in sorted(document_state.objects.items()):
+def properties(annotation: Annotation) -> Iterator[Action]:
+    """Actions that set names, lineage and reviewed frames, which are not in the tracker."""
+    state = annotation._document.state
+    for object_id, known in sorted(state.objects.items()):
         yield SetObject(object_id, None, known)
-    for object_id, frames in sorted(document_state.reviewed.items()):
+    for object_id, frames in sorted(state.reviewed.items()):
         yield SetReviewed(object_id, frozenset(), frames)
 
 
-def largest_id(document: Document) -> int:
-    """Largest object id that the document ever had."""
-    return document._state.largest_id
+def largest_id(annotation: Annotation) -> int:
+    """Largest object id that there ever was."""
+    return annotation._document.state.largest_id
 
 
-def kept_states(document: Document) -> dict[int, ObjectState]:
+def kept_states(annotation: Annotation) -> dict[int, ObjectState]:
     """Prompts, masks and locks of each object, in the order of the tracker."""
-    tracker = document._state.tracker
+    tracker = annotation._document.state.tracker
     return {object_id: tracker.snapshot(object_id) for object_id in tracker.object_ids}
 
 
-def tracker_of(document: Document) -> Tracker:
-    """The tracker of a document, to look at only."""
-    return document._state.tracker
+def tracker_of(annotation: Annotation) -> Tracker:
+    """The tracker; it must not be changed."""
+    return annotation._document.state.tracker
 
 
-def kept_settings(document: Document) -> dict[str, Any]:
-    """How the tracker is set up."""
-    return document._state.tracker.settings
+def kept_settings(annotation: Annotation) -> dict[str, Any]:
+    """Settings of the tracker."""
+    return annotation._document.state.tracker.settings
 
 
-def history_lengths(document: Document) -> tuple[int, int]:
-    """How many steps are done, and how many can be done again."""
-    return len(document._journal.done), document._journal.undone_count
+def history_lengths(annotation: Annotation) -> tuple[int, int]:
+    """How many steps can be undone, and how many can be redone."""
+    journal = annotation._document.journal
+    return len(journal.done), journal.undone_count
 
 
 class Recovery:
-    """Brings a document to where another one was, without running the model.
+    """Brings an annotation to a saved state, without running the model.
 
     Parameters
     ----------
-    document : Document
-        With a tracker that holds the masks that were kept. Nobody listens to it yet.
+    annotation : Annotation
+        Annotation without a journal listener, whose tracker has the saved masks.
     """
 
-    def __init__(self, document: Document) -> None:
-        self._state: DocumentState = document._state
-        self._journal = document._journal
+    def __init__(self, annotation: Annotation) -> None:
+        self._state = annotation._document.state
+        self._journal = annotation._document.journal
         self._run: OpenPropagation | None = None
 
     def put(self, actions: Iterable[Action], largest_id: int) -> None:
-        """Set the properties that were kept, as no step of the history."""
+        """Apply saved actions and the largest id, without an undo step."""
         for action in actions:
             action.apply(self._state)
         self._state.largest_id = max(self._state.largest_id, largest_id)
@@ -86,17 +86,17 @@ class Recovery:
 
     @singledispatchmethod
     def repeat(self, entry: Entry) -> None:
-        """Do what an entry tells.
+        """Make the change of a journal entry.
 
         Raises
         ------
         TypeError
-            If nothing is known of such entries.
+            If it is an entry of an unknown kind.
         """
         raise TypeError(f"unknown entry {type(entry).__name__}")
 
     def finish(self) -> None:
-        """Make an undo step of a propagation that was under way at the end."""
+        """Make an undo step of a propagation that was still running."""
         group = None if self._run is None else self._run.group()
         self._run = None
         if group is not None:
@@ -154,7 +154,7 @@ class Recovery:
 
     @repeat.register
     def _(self, entry: Called) -> None:
-        """Told by its groups already."""
+        """Change nothing: the groups of the call are entries, too."""
 
     def _apply(self, group: Group) -> None:
         group.apply(self._state)

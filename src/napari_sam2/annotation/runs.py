@@ -1,4 +1,4 @@
-"""A propagation on its way: its steps are made one by one and counted."""
+"""A running propagation, with the number of its steps."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""The truth of a document: its objects, what the tracker holds of them, and the labels."""
+"""State of a document: its objects, their prompts and masks in the tracker, and the labels."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
 from napari_sam2.annotation.measures import Measures
-from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import FrameResult, ObjectState, Prompt, Tracker
 
 MAX_UINT16 = 65535
-FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed anew
+FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed
 
 
 class DocumentState:
@@ -37,12 +37,11 @@ class DocumentState:
     largest_id : int
         Largest object id that there ever was.
     reviewed : dict of int to frozenset of int
-        Frames that a person has accepted, by object id.
+        Reviewed frames (those that a person has accepted), by object id.
     measures : Measures
         Areas, places and overlaps of the objects in the labels.
     stale : set of int
-        Objects of which anything changed since their timeline was made; whoever makes it anew
-        takes them out.
+        Objects that changed since their timelines were computed; `Timelines` empties the set.
     """
 
     def __init__(self, tracker: Tracker) -> None:
@@ -58,6 +57,11 @@ class DocumentState:
         self.stale: set[int] = set()
         if self.objects:
             self.compose(range(len(self.labels)))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) of the stack."""
+        return self.tracker.shape
 
     def labels_for(self, object_id: int) -> NDArray[Any]:
         """The labels, or a copy with a larger dtype if `object_id` needs one."""
@@ -82,15 +86,17 @@ class DocumentState:
             self.stale.add(object_id)
 
     def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
-        """Replace the frames of an object that a person has accepted."""
+        """Replace the reviewed frames of an object."""
         self.stale.add(object_id)
         if frames:
             self.reviewed[object_id] = frames
         else:
             self.reviewed.pop(object_id, None)
 
-    def state(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState | None:
-        """What the tracker has of an object, on all frames or some; None if unknown to it."""
+    def object_state(
+        self, object_id: int, frames: Iterable[int] | None = None
+    ) -> ObjectState | None:
+        """Prompts, masks and locks of an object on all or some frames; None without a prompt."""
         if object_id not in self.tracker.object_ids:
             return None
         return self.tracker.snapshot(object_id, frames)
@@ -113,13 +119,44 @@ class DocumentState:
             return frozenset()
         return self.tracker.locked_frames(object_id)
 
+    def known(self, object_id: int) -> AnnotatedObject:
+        """Properties of an object; a ValueError if there is no such object."""
+        try:
+            return self.objects[object_id]
+        except KeyError:
+            known = ", ".join(map(str, sorted(self.objects))) or "none"
+            raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
+
+    def new_object_id(self) -> int:
+        """An id that no object has or ever had."""
+        return self.largest_id + 1
+
+    def daughters(self, object_id: int) -> list[int]:
+        """Ids of the daughters of an object."""
+        return [key for key, other in self.objects.items() if other.parent == object_id]
+
+    def visible_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object has pixels in the labels."""
+        self.stale |= self.measures.update(self.labels)
+        return frozenset(np.flatnonzero(self.measures.trace(object_id).area).tolist())
+
     def check_frame(self, t: int) -> None:
         """Raise a ValueError if frame `t` is not in the stack."""
         if not 0 <= t < len(self.labels):
             raise ValueError(f"frame must be between 0 and {len(self.labels) - 1}; got {t}")
 
+    def checked_frame(self, t: SupportsIndex) -> int:
+        """Frame `t` as an int; a TypeError or ValueError if it is no frame of the stack."""
+        frame = checked_integer(t, "frame")
+        self.check_frame(frame)
+        return frame
+
+    def checked_frames(self, frames: Iterable[SupportsIndex]) -> frozenset[int]:
+        """Frames as a set of ints; a TypeError or ValueError for anything else."""
+        return frozenset(map(self.checked_frame, frames))
+
     def removal(self, object_id: int) -> SetMasklet:
-        """The action that takes an object with all its prompts and masks from the tracker."""
+        """Action that removes an object with all its prompts and masks from the tracker."""
         state = self.tracker.snapshot(object_id)
         frames = frozenset(state.records) | frozenset(state.locked)
         prompted = frozenset(state.prompted)
@@ -140,7 +177,7 @@ class DocumentState:
         Returns
         -------
         frozenset of (int, int)
-            ``(t, object_id)`` of accepted masks that are no longer what was accepted.
+            ``(t, object_id)`` of reviewed masks that have changed.
         """
         outdated: set[tuple[int, int]] = set()
         for t in frames:
@@ -159,13 +196,13 @@ class DocumentState:
     def _composed(
         self, t: int, object_ids: Collection[int] | None
     ) -> tuple[tuple[slice, slice], NDArray[Any]]:
-        """Labels of frame `t` where they may have changed: of all of it if many objects have."""
+        """Part of frame `t` that may have changed, and its new labels."""
         if object_ids is not None and len(object_ids) <= FEW_OBJECTS:
             return self.tracker.relabel(t, self.labels[t], object_ids)
         return (slice(None), slice(None)), self.tracker.labels(t)
 
     def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
-        """The actions after which the masks at ``(t, object_id)`` are not accepted any more."""
+        """Actions that make the masks at ``(t, object_id)`` unreviewed."""
         frames_of: dict[int, set[int]] = {}
         for t, object_id in outdated:
             frames_of.setdefault(object_id, set()).add(t)

@@ -1,4 +1,4 @@
-"""Masklets of a document cut, joined and exchanged."""
+"""Track edits: split, swap, divide and merge objects."""
 
 from __future__ import annotations
 
@@ -17,29 +17,45 @@ from napari_sam2.annotation.actions import (
     SetReviewed,
 )
 from napari_sam2.annotation.journal import journaled
-from napari_sam2.annotation.lineage import Lineage
-from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
+from napari_sam2.annotation.objects import AnnotatedObject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.annotation.document import Document
     from napari_sam2.tracking import ObjectState
 
 LEAST_DAUGHTER = 0.2  # of the mother's pixels, in one piece
 
 
-class TrackEdits(Lineage):
-    """Whole stretches of masks that change hands; the model is not asked.
+class TrackEdits:
+    """Moves masks of many frames from one object to another, without the model.
 
-    The first mask of a stretch that changes hands becomes a painted prompt, so that tracking again
-    sets out from it and does not bring the old identities back.
+    The first of the moved masks becomes a painted prompt, so that the model starts from it when the
+    frames are tracked again, and does not restore the old identities.
+
+    Parameters
+    ----------
+    document : Document
+        The shared state.
     """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._state = document.state
 
     @journaled
     def split_object(self, object_id: int, t: int) -> int:
-        """Make another object of what an object is from frame `t` on.
+        """Make a new object of the masks of an object from frame `t` on.
 
-        Daughters of the object become those of the new one.
+        Daughters of the object become daughters of the new object.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        t : int
+            First frame of the new object.
 
         Returns
         -------
@@ -49,18 +65,18 @@ class TrackEdits(Lineage):
         Raises
         ------
         ValueError
-            If there is no such object or frame, or it has masks on one side of the cut only.
+            If there is no such object or frame, or no mask before `t`, or none from `t` on.
         """
-        before = self._known(object_id)
-        t = self._checked_cut(t)
+        before = self._state.known(object_id)
+        t = self._state.checked_frame(t)
         late = self._state_from(object_id, t)
-        early = self._state.state(object_id, range(t))
+        early = self._state.object_state(object_id, range(t))
         if early is None or not self._has_mask(early) or not self._has_mask(late):
             raise ValueError(
                 f"object {object_id} can be split where it has masks before and after; "
                 f"frame {t} is no such place"
             )
-        new_id = self.new_object_id()
+        new_id = self._state.new_object_id()
         moved = self._anchored(object_id, late.renamed(new_id), new_id, first=True)
         kept = early
         if not early.prompted and not early.locked:
@@ -76,21 +92,28 @@ class TrackEdits(Lineage):
             _change(new_id, None, moved),
         ]
         data = {"action": "split object", "object": object_id, "frame": t, "new object": new_id}
-        self._operate(f"split object {object_id} at frame {t}", data, objects, masklets)
+        self._operate(f"split cell {object_id} at frame {t}", data, objects, masklets)
         return new_id
 
     @journaled
     def swap_objects(self, object_id: int, other: int, t: int) -> None:
-        """Exchange two objects from frame `t` on: masks, prompts, locks and daughters.
+        """Exchange masks, prompts, locks and daughters of two objects from frame `t` on.
+
+        Parameters
+        ----------
+        object_id, other : int
+            The objects.
+        t : int
+            First frame on which they are exchanged.
 
         Raises
         ------
         ValueError
-            If there is no such object or frame, both are one, one is born later or divided before,
-            or neither has a mask from there on.
+            If there is no such object or frame, both are the same object, one of them is born later
+            or divided before, or neither has a mask from `t` on.
         """
-        one, two = self._known(object_id), self._known(other)
-        t = self._checked_cut(t)
+        one, two = self._state.known(object_id), self._state.known(other)
+        t = self._state.checked_frame(t)
         if object_id == other:
             raise ValueError(f"object {object_id} cannot be swapped with itself")
         for known in (one, two):
@@ -114,15 +137,22 @@ class TrackEdits(Lineage):
         )
         masklets = [_change(object_id, late_one, to_one), _change(other, late_two, to_two)]
         data = {"action": "swap objects", "object": object_id, "other": other, "frame": t}
-        text = f"swap objects {object_id} and {other} from frame {t}"
+        text = f"swap cells {object_id} and {other} from frame {t}"
         self._operate(text, data, objects, masklets)
 
     @journaled
     def divide_object(self, object_id: int, t: int) -> tuple[int, int]:
         """End an object before frame `t`, where two daughters begin.
 
-        If its mask on `t` has two pieces of some size, each daughter gets one of them. Otherwise
-        the first daughter gets the masks from there on, and the second waits for a click.
+        If its mask on frame `t` has two large pieces, each daughter gets one of them. Otherwise the
+        first daughter gets the masks from frame `t` on, and the second needs a click.
+
+        Parameters
+        ----------
+        object_id : int
+            The mother.
+        t : int
+            First frame of the daughters.
 
         Returns
         -------
@@ -132,15 +162,15 @@ class TrackEdits(Lineage):
         Raises
         ------
         ValueError
-            If there is no such object or frame, it has no mask before, is locked from there on, or
-            is divided already.
+            If there is no such object or frame, or the object has no mask before `t`, is locked
+            from `t` on, or is divided already.
         """
-        mother = self._known(object_id)
-        t = self._checked_cut(t)
-        early, late = self._state.state(object_id, range(t)), self._state_from(object_id, t)
+        mother = self._state.known(object_id)
+        t = self._state.checked_frame(t)
+        early, late = self._state.object_state(object_id, range(t)), self._state_from(object_id, t)
         if early is None or not self._has_mask(early):
             raise ValueError(f"object {object_id} has no mask before frame {t} to divide")
-        if daughters := self._daughters(object_id):
+        if daughters := self._state.daughters(object_id):
             raise ValueError(f"object {object_id} has daughters already: {sorted(daughters)}")
         if late.locked:
             raise ValueError(
@@ -149,26 +179,26 @@ class TrackEdits(Lineage):
         kept = early
         if not early.prompted and not early.locked:
             kept = self._anchored(object_id, early, object_id, first=False)
-        first, second = self.new_object_id(), self.new_object_id() + 1
+        first, second = self._state.new_object_id(), self._state.new_object_id() + 1
         masklets = [_change(object_id, early, kept), _change(object_id, late, late.cleared())]
         masklets += self._daughters_from(object_id, late, t, (first, second))
         objects = {object_id: replace(mother, end=t - 1)}
         objects |= {k: AnnotatedObject(k, parent=object_id, birth=t) for k in (first, second)}
         data = {"action": "divide object", "object": object_id, "frame": t}
         data["daughters"] = [first, second]
-        self._operate(f"divide object {object_id} at frame {t}", data, objects, masklets)
+        self._operate(f"divide cell {object_id} at frame {t}", data, objects, masklets)
         return first, second
 
     def _daughters_from(
         self, object_id: int, late: ObjectState, t: int, daughters: tuple[int, int]
     ) -> list[SetMasklet]:
-        """What two daughters get of the masks of their mother."""
+        """Actions that give two daughters the masks of their mother."""
         pieces = two_pieces(self._state.labels[t] == object_id)
         if pieces is None:
             first = daughters[0]
             moved = self._anchored(object_id, late.renamed(first), first, first=True)
             return [_change(first, None, moved)] if moved.records else []
-        at_birth = self._state.state(object_id, (t,))
+        at_birth = self._state.object_state(object_id, (t,))
         assert at_birth is not None
         return [
             _change(key, None, at_birth.anchored(t, key, piece))
@@ -177,55 +207,52 @@ class TrackEdits(Lineage):
 
     @journaled
     def merge_objects(self, keep: int, other: int) -> None:
-        """Make one object of two, on frames of both the pixels of either.
+        """Make one object of two; on frames with both it gets the pixels of both.
 
-        A daughter can be merged into her mother; the division is then taken back. Otherwise the
-        one that begins earlier must not end by division before the other.
+        A daughter can be merged into her mother, which removes the division. Otherwise the object
+        that begins earlier must not be divided before the other one begins.
 
         Parameters
         ----------
         keep : int
-            The object that stays.
+            The object that gets all masks.
         other : int
-            The object that goes.
+            The object that is removed.
 
         Raises
         ------
         ValueError
-            If there is no such object, both are one, a frame on which both have a mask is locked,
-            or their lives do not fit.
+            If there is no such object, both are the same object, a frame on which both have a mask
+            is locked, or a birth or division forbids masks on some of the frames.
         """
-        kept, gone = self._known(keep), self._known(other)
+        kept, gone = self._state.known(keep), self._state.known(other)
         if keep == other:
             raise ValueError(f"object {keep} cannot be merged with itself")
-        document_state, everything = self._state, range(self.shape[0])
-        mine, theirs = (
-            document_state.state(keep, everything),
-            document_state.state(other, everything),
-        )
-        shared = sorted(self._visible_frames(keep) & self._visible_frames(other))
+        state, everything = self._state, range(self._state.shape[0])
+        mine, theirs = state.object_state(keep, everything), state.object_state(other, everything)
+        shared = sorted(self._state.visible_frames(keep) & self._state.visible_frames(other))
         for key in (keep, other):
-            if locked := document_state.locked_frames(key).intersection(shared):
+            if locked := state.locked_frames(key).intersection(shared):
                 raise ValueError(f"object {key} is locked on frame {min(locked)}: unlock it first")
         objects = self._joined_lives(kept, gone)
         masklets = []
         if theirs is not None:
-            masks = {t: np.isin(document_state.labels[t], (keep, other)) for t in shared}
+            masks = {t: np.isin(state.labels[t], (keep, other)) for t in shared}
             after = theirs.renamed(keep) if mine is None else mine.united(theirs, keep, masks)
-            masklets = [document_state.removal(other), _change(keep, mine, after)]
+            masklets = [state.removal(other), _change(keep, mine, after)]
         data = {"action": "merge objects", "object": keep, "other": other}
-        self._operate(f"merge object {other} into {keep}", data, objects, masklets)
+        self._operate(f"merge cell {other} into cell {keep}", data, objects, masklets)
 
     def _joined_lives(
         self, kept: AnnotatedObject, gone: AnnotatedObject
     ) -> dict[int, AnnotatedObject | None]:
-        """Properties of all that are concerned when two objects become one."""
+        """New properties of all objects that change when two objects become one."""
         keep, other = kept.object_id, gone.object_id
         objects: dict[int, AnnotatedObject | None] = {}
         early, late = sorted((kept, gone), key=lambda known: self._begins(known.object_id))
         if late.parent == early.object_id:
-            for sibling in self._daughters(early.object_id):
-                objects[sibling] = replace(self._known(sibling), parent=None, birth=None)
+            for sibling in self._state.daughters(early.object_id):
+                objects[sibling] = replace(self._state.known(sibling), parent=None, birth=None)
             early, late = replace(early, end=None), replace(late, parent=None, birth=None)
         elif late.parent is not None:
             raise ValueError(
@@ -237,12 +264,12 @@ class TrackEdits(Lineage):
                 f"object {early.object_id} ends by division after frame {early.end}, before "
                 f"object {late.object_id} does"
             )
-        for child in self._daughters(other):
+        for child in self._state.daughters(other):
             if child not in objects:
-                objects[child] = replace(self._known(child), parent=keep)
+                objects[child] = replace(self._state.known(child), parent=keep)
         joined = replace(kept, parent=early.parent, birth=early.birth, end=late.end)
-        span = joined.span(self.shape[0])
-        for t in sorted(self._visible_frames(keep) | self._visible_frames(other)):
+        span = joined.span(self._state.shape[0])
+        for t in sorted(self._state.visible_frames(keep) | self._state.visible_frames(other)):
             if span is not None and t not in span:
                 raise ValueError(
                     f"objects {keep} and {other} do not fit together: one of them has a mask on "
@@ -254,21 +281,18 @@ class TrackEdits(Lineage):
 
     def _begins(self, object_id: int) -> int:
         """Frame on which an object begins; the end of the stack if it has no mask."""
-        frames = self._visible_frames(object_id)
-        return min(frames) if frames else self.shape[0]
+        frames = self._state.visible_frames(object_id)
+        return min(frames) if frames else self._state.shape[0]
 
     def _with_new_mother(self, object_id: int, by: int) -> dict[int, AnnotatedObject]:
-        """Daughters of one object as those of another."""
-        return {k: replace(self._known(k), parent=by) for k in self._daughters(object_id)}
-
-    def _checked_cut(self, t: int) -> int:
-        t = checked_integer(t, "frame")
-        self._state.check_frame(t)
-        return t
+        """Properties of the daughters of an object with another mother."""
+        return {
+            k: replace(self._state.known(k), parent=by) for k in self._state.daughters(object_id)
+        }
 
     def _state_from(self, object_id: int, t: int) -> ObjectState:
-        """All that the tracker has of an object from frame `t` on."""
-        state = self._state.state(object_id, range(t, self.shape[0]))
+        """Prompts, masks and locks of an object from frame `t` on."""
+        state = self._state.object_state(object_id, range(t, self._state.shape[0]))
         if state is None:
             raise ValueError(f"object {object_id} has no mask yet: click it first")
         return state
@@ -279,7 +303,7 @@ class TrackEdits(Lineage):
     def _anchored(
         self, source: int, state: ObjectState, object_id: int, *, first: bool
     ) -> ObjectState:
-        """A stretch of masks of `source`, with its first or last one as if it were painted."""
+        """Masks of `source`, of which the first or last one becomes a painted prompt."""
         labels = self._state.labels
         for t in sorted(state.records, reverse=not first):
             if t in state.prompted or t in state.locked:
@@ -296,7 +320,7 @@ class TrackEdits(Lineage):
         objects: Mapping[int, AnnotatedObject | None],
         masklets: Iterable[SetMasklet],
     ) -> None:
-        """Set the properties of some objects and change masklets, as one step."""
+        """Change properties and masks of some objects as one undo step."""
         known = self._state.objects
         properties = [
             SetObject(key, known.get(key), after)
@@ -310,13 +334,13 @@ class TrackEdits(Lineage):
             if after is None and key in reviewed
         ]
         actions: tuple[Action, ...] = (*withdrawals, *properties, *masklets)
-        self._perform(Operation(text, actions, data), max(objects, default=0))
+        self._document.perform(Operation(text, actions, data), max(objects, default=0))
 
 
 def two_pieces(
     mask: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-    """The two largest pieces of a (Y, X) mask; None unless both are daughters by their size."""
+    """The two largest pieces of a (Y, X) mask; None unless both are large enough for daughters."""
     pieces, count = ndimage.label(mask)
     areas = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     if count < 2:
@@ -329,7 +353,7 @@ def two_pieces(
 
 
 def _change(object_id: int, before: ObjectState | None, after: ObjectState) -> SetMasklet:
-    """Bring an object from one state to another of the same frames."""
+    """Action that replaces prompts and masks of an object on the same frames."""
     if before is None:
         return SetMasklet(object_id, None, after, frozenset(after.records), _prompted(after))
     frames = frozenset(

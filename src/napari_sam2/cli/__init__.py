@@ -1,4 +1,4 @@
-"""The engine from a shell: demo, track, open, models."""
+"""Command line: `napari-sam2` with its commands."""
 
 from napari_sam2.cli.app import main
 

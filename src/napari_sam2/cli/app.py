@@ -1,16 +1,18 @@
-"""Commands and their errors: exit code 0 done, 2 wrong use, 1 failed."""
+"""The program `napari-sam2`: its commands, and exit codes (0 done, 1 failed, 2 wrong use)."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from napari_sam2.cli.demo import demo
-from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.errors import UsageError, no_empty_folders
 from napari_sam2.cli.evaluate import evaluate
 from napari_sam2.cli.export import export
 from napari_sam2.cli.models import models
@@ -22,7 +24,7 @@ from napari_sam2.cli.train import train
 from napari_sam2.cli.window import open_window
 from napari_sam2.version import __version__
 
-_INTERRUPTED = 130  # what the parser makes of Ctrl+C
+_INTERRUPTED = 130  # exit code of the parser after Ctrl+C
 
 app = typer.Typer(
     name="napari-sam2",
@@ -53,9 +55,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Options of every command; `main` looks for --debug itself, wherever it stands."""
 
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What follows the name of the program; of this process by default.
+        Arguments after the name of the program; default: those of this process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
@@ -76,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        code = app(arguments, standalone_mode=False)
+        with _warnings_in_one_line(), no_empty_folders():
+            code = app(arguments, standalone_mode=False)
     except UsageError as error:
         return _complain(str(error), 2)
     except Exception as error:
@@ -86,8 +90,20 @@ def _run(arguments: list[str], debug: bool) -> int:
             traceback.print_exc()
         return _complain(str(error) or type(error).__name__, 1)
     if code == _INTERRUPTED:
-        return _complain("stopped; what was not complete is not written", 1)
+        return _complain("stopped; incomplete files were not written", 1)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show a warning as one line on stderr, without the line of code that it came from."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        _complain(f"warning: {message}", 0)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _complain(message: str, code: int) -> int:

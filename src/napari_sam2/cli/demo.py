@@ -1,4 +1,4 @@
-"""``napari-sam2 demo``: one click on each cell of a drawn movie, and how well that goes."""
+"""``napari-sam2 demo``: track a drawn movie from one click per cell, and score the result."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ _PICTURES = ("contact_sheet.png", "overlay.gif", "overlay.mp4")
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder to write to; made where there is none.")
+        Path,
+        typer.Option("--output", "-o", help="Folder to write to; it is made if it is missing."),
     ] = Path("napari-sam2-demo"),
-    gui: Annotated[bool, typer.Option("--gui", help="Open napari on the movie instead.")] = False,
+    gui: Annotated[bool, typer.Option("--gui", help="Open the movie in napari instead.")] = False,
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
-    seed: Annotated[int, typer.Option(help="Another number draws another movie.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the drawn movie.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Track every cell of a drawn movie after one click each, and compare with the truth."""
+    """Track a drawn movie from one click per cell, and compare with the ground truth."""
     from napari_sam2.io.samples import synthetic_movie
 
     if gui:

@@ -1,9 +1,13 @@
-"""What is the fault of the command line, not of what it was used on."""
+"""Errors in the use of a command, and checks of the files that a command will write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
+
+_made_folders: ContextVar[list[Path]] = ContextVar("made_folders")
 
 
 class UsageError(Exception):
@@ -13,8 +17,8 @@ class UsageError(Exception):
 def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
     """Refuse to write over a folder or without `overwrite` over a file; make missing folders.
 
-    A command calls it as soon as it knows that the rest of its options is right: what it cannot
-    write, it says before the work.
+    A command calls it after the checks of its other options and before its work, so that an error
+    comes at once.
 
     Raises
     ------
@@ -39,8 +43,24 @@ def make_folder(folder: Path) -> None:
     UsageError
         If it cannot be made.
     """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"the folder {folder} cannot be made ({reason})") from error
+    _made_folders.get([]).extend(missing)
+
+
+@contextmanager
+def no_empty_folders() -> Iterator[None]:
+    """Remove, at the end, each folder that `make_folder` made and that is still empty."""
+    made: list[Path] = []
+    token = _made_folders.set(made)
+    try:
+        yield
+    finally:
+        _made_folders.reset(token)
+        for folder in sorted(made, reverse=True):  # a folder comes before those around it
+            with suppress(OSError):
+                folder.rmdir()

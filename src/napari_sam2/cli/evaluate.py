@@ -1,4 +1,4 @@
-"""``napari-sam2 evaluate``: a model on a movie whose truth is known, as in the paper."""
+"""``napari-sam2 evaluate``: score a model on a movie with ground truth, as in the paper."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def evaluate(
         typer.Argument(
             metavar="TRUTH",
             exists=True,
-            help="Right labels: TIFF, folder of images, or folder of the Cell Tracking Challenge.",
+            help="Ground truth: TIFF, folder of images, or folder of the Cell Tracking Challenge.",
         ),
     ],
     protocol: Annotated[
@@ -69,7 +69,7 @@ def evaluate(
     prompt: Annotated[
         PromptKind | None,
         typer.Option(
-            help="What an object is pointed out with, for image and vos (default: 1-click); the "
+            help="First prompt of an object, for image and vos (default: 1-click); the "
             "interactive protocols have 3 clicks a frame."
         ),
     ] = None,
@@ -79,18 +79,18 @@ def evaluate(
     fast: FastOption = False,
     local: LocalOption = False,
     objects: Annotated[
-        int | None, typer.Option(min=1, help="This many objects only, drawn by lot.")
+        int | None, typer.Option(min=1, help="Number of objects, drawn at random; default: all.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="The first frames only.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Number of frames from the first; default: all.")
+    ] = None,
     rounds: Annotated[
-        int, typer.Option(min=1, help="Most frames to click, for offline and online.")
+        int, typer.Option(min=1, help="Largest number of frames to click, for offline and online.")
     ] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Another number draws other objects.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of objects.")] = 0,
     baseline: Annotated[
         bool,
-        typer.Option(
-            "--baseline", help="Let a classical tracker (threshold, overlap) do the same work."
-        ),
+        typer.Option("--baseline", help="Evaluate a classical tracker (threshold, overlap), too."),
     ] = False,
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
@@ -100,7 +100,7 @@ def evaluate(
     plot: PlotOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Measure a model on a movie whose truth is known: the truth plays the person who clicks."""
+    """Evaluate a model on a movie with ground truth, from which the clicks are simulated."""
     kind = _prompt_kind(protocol, prompt)
     check_report_files(json, csv, plot, overwrite)
 

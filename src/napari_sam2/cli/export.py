@@ -1,4 +1,4 @@
-"""``napari-sam2 export``: labels in, the format of another tool out."""
+"""``napari-sam2 export``: write labels in the format of another tool."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from napari_sam2.cli.errors import UsageError, make_folder
 from napari_sam2.cli.options import OverwriteOption, load
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.io.scale import ImageScale
     from napari_sam2.io.tracked import TrackedLabels
 
 
 class Format(StrEnum):
-    """What can be written; the names of `napari_sam2.io.formats.FORMATS`."""
+    """Export formats; the names of `napari_sam2.io.formats.FORMATS`."""
 
     tiff = "tiff"
     ome = "ome"
@@ -42,22 +45,26 @@ def export(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
     format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Default: by the name of the output.")
+        Format | None,
+        typer.Option("--format", "-f", help="Export format; default: from the name of the output."),
     ] = None,
     image: Annotated[
         list[Path] | None,
         typer.Option(
-            "--image", "-i", exists=True, help="Movie to measure or draw on; once per channel."
+            "--image",
+            "-i",
+            exists=True,
+            help="Movie to measure or to draw on; repeat the option for each channel.",
         ),
     ] = None,
     pixel_size: Annotated[
         float | None,
-        typer.Option(help="Side of a pixel; default: that of labels or image."),
+        typer.Option(help="Side of a pixel; default: from the labels or the image."),
     ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the pixel size.")] = "um",
     interval: Annotated[
         float | None,
-        typer.Option(help="Seconds between frames; default: of labels or image."),
+        typer.Option(help="Seconds between frames; default: from the labels or the image."),
     ] = None,
     z_spacing: Annotated[
         float | None,
@@ -69,7 +76,7 @@ def export(
     if output.exists() and not overwrite:
         raise UsageError(f"{output} is there already; add --overwrite to replace it")
     if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
-        raise UsageError(f"{output} is what is read; give another name to write to")
+        raise UsageError(f"{output} is the input; give another name for the output")
 
     from napari_sam2.io.exports import write_export
     from napari_sam2.io.formats import FORMATS, format_of
@@ -83,6 +90,14 @@ def export(
     make_folder(output.parent)
     write_export(output, replace(tracked, scale=scale), chosen)
     typer.echo(f"{output}: {chosen.title}, {tracked.shape[0]} frames")
+
+
+def say_left_out(objects: Mapping[int, AnnotatedObject]) -> None:
+    """Tell the user how many rejected objects of a project are not written, if there are any."""
+    from napari_sam2.io.tracked import left_out_text, rejected_ids
+
+    if rejected := rejected_ids(objects):
+        typer.echo(left_out_text(len(rejected)))
 
 
 def _opened(path: Path, images: list[Path]) -> TrackedLabels:
@@ -113,11 +128,11 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
         saved, manifest, make_tracker(manifest, network, found.data)
     ).annotation
     objects = annotation.objects
+    say_left_out(objects)
     is_single = len(manifest.image.axes.replace("C", "")) == 2
-    tracked = TrackedLabels(
+    tracked = TrackedLabels.of_objects(
         annotation.labels[0] if is_single else annotation.labels,
-        {k: known.parent for k, known in objects.items() if known.parent is not None},
-        {k: known.name for k, known in objects.items() if known.name},
+        objects,
         found.scale,
         {manifest.image.name: found.data},
     )
@@ -147,7 +162,7 @@ def _scale(
     interval: float | None,
     z_spacing: float | None,
 ) -> ImageScale:
-    """What the options say, completed by what the files say."""
+    """Scale of the options, completed by the scale of the files."""
     from napari_sam2.io.scale import ImageScale
 
     size = None if pixel_size is None else (pixel_size, pixel_size)

@@ -1,4 +1,4 @@
-"""``napari-sam2 models``: which checkpoints there are, and getting them."""
+"""``napari-sam2 models``: list, download and verify checkpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _list_by_default(context: typer.Context) -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """List all models, with their licence and whether they are here."""
+    """List all models with their licence, and say which ones are downloaded."""
     from napari_sam2.model.registry import EMBEDDED, REGISTRY, cache_dir, checkpoint_state
 
     rows = [("model", "state", "size", "licence")]
@@ -59,7 +59,7 @@ def download_model(
 @models.command("verify")
 def verify_models(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A name from the list; else all.")
+        str | None, typer.Argument(metavar="NAME", help="A name from the list; default: all.")
     ] = None,
 ) -> None:
     """Compare downloaded checkpoints with their SHA-256."""

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ModelOption = Annotated[
         help="cells (in the package), a name of `napari-sam2 models`, or a checkpoint file.",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+DeviceOption = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, mps.")]
 SizeOption = Annotated[
     int | None,
     typer.Option(
@@ -42,17 +42,19 @@ SizeOption = Annotated[
 ]
 FastOption = Annotated[
     bool,
-    typer.Option("--fast", help="Multiply in bfloat16 on a CPU that can: masks move by little."),
+    typer.Option(
+        "--fast", help="Compute in bfloat16 if the CPU supports it; masks change slightly."
+    ),
 ]
 LocalOption = Annotated[
     bool,
     typer.Option(
         "--local",
-        help="Look for small objects near where they were: much faster for many objects and an "
+        help="Search small objects near their last place: much faster for many objects and an "
         "official model.",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
 def load(

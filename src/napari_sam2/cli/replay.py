@@ -1,4 +1,4 @@
-"""``napari-sam2 replay``: do again what a person did, with the same model or another one."""
+"""``napari-sam2 replay``: repeat the work of a project, with the same model or another one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.export import say_left_out
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -32,10 +33,10 @@ def replay(
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Another model; by default the one that was used."),
+        typer.Option("--model", "-m", help="Another model; default: the model of the project."),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(exists=True, help="Where the image is, if it was moved.")
+        Path | None, typer.Option(exists=True, help="Path of the image, if it was moved.")
     ] = None,
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
@@ -45,7 +46,7 @@ def replay(
         bool,
         typer.Option(
             "--track-changed",
-            help="Then track the objects that were corrected since, or whose tracking was stopped.",
+            help="Then track the objects that were corrected, or whose tracking was stopped.",
         ),
     ] = False,
     overwrite: OverwriteOption = False,
@@ -73,7 +74,8 @@ def replay(
     if track_changed:
         tracked = run.track_changed(annotation)
         typer.echo(f"objects tracked again because they had changed: {tracked}")
-    write_labels(output, annotation.labels, found.scale)
+    say_left_out(annotation.objects)
+    write_labels(output, annotation, found.scale)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "
         f"{done} steps repeated with {network.config.name} on {network.device}"
@@ -88,7 +90,9 @@ def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
 
     settings = manifest.settings.model_dump()
     if not is_same_model(manifest, network):
-        typer.echo("another model than the one that was used: the labels will differ", err=True)
+        typer.echo(
+            "this is another model than that of the project: the labels will differ", err=True
+        )
         settings["windows"] = None
     limits = manifest.image.contrast_limits
     frames = Frames(found.data, contrast_limits=limits, rgb=manifest.image.rgb)

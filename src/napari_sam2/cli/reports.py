@@ -1,4 +1,4 @@
-"""What `evaluate` and `score` have in common: options, progress and files to write."""
+"""Shared parts of `evaluate` and `score`: options, progress bar and files to write."""
 
 from __future__ import annotations
 
@@ -17,28 +17,33 @@ from napari_sam2.version import __version__
 if TYPE_CHECKING:
     from napari_sam2.evaluation.report import Report
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="All figures, .json.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="File for all figures, .json.")]
 CsvOption = Annotated[
-    Path | None, typer.Option("--csv", help="One line per object and frame, .csv.")
+    Path | None, typer.Option("--csv", help="Table with a line per object and frame, .csv.")
 ]
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", help="Curves to draw, .png, .pdf or .svg.")
+    Path | None, typer.Option("--plot", help="File for the plot, .png, .pdf or .svg.")
 ]
 TruthTracksOption = Annotated[
     Path | None,
     typer.Option(
-        exists=True, dir_okay=False, help="Table of the truth: id first last parent, one a line."
+        exists=True,
+        dir_okay=False,
+        help="Track table of the truth, a line per track: id first last parent.",
     ),
 ]
 MarkersOption = Annotated[
-    bool, typer.Option("--markers", help="The truth shows places only: DET and TRA, no shapes.")
+    bool,
+    typer.Option(
+        "--markers", help="The truth holds markers, not shapes: compute DET and TRA only."
+    ),
 ]
 MarginOption = Annotated[
     int,
     typer.Option(
         min=0,
         help="Pixels at the border in which the truth labels nothing (Cell Tracking Challenge: 50 "
-        "for U373, 25 for HeLa and PSC): what lies there, on no true object, does not count.",
+        "for U373, 25 for HeLa and PSC): labels there that touch no true object do not count.",
     ),
 ]
 
@@ -46,7 +51,7 @@ MarginOption = Annotated[
 def check_report_files(
     json: Path | None, csv: Path | None, plot: Path | None, overwrite: bool
 ) -> None:
-    """Refuse files that could not be written in the end.
+    """Refuse report files that could not be written at the end.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def check_report_files(
 
 
 def write_report(report: Report, json: Path | None, csv: Path | None, plot: Path | None) -> None:
-    """Show the table, and write what is wanted."""
+    """Show the table, and write the files that were asked for."""
     from napari_sam2.evaluation.plot import write_plot
     from napari_sam2.evaluation.report import as_text, write_csv, write_json
 
@@ -81,7 +86,7 @@ def write_report(report: Report, json: Path | None, csv: Path | None, plot: Path
 
 @contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how much of how much is done."""
+    """Progress bar: a function that takes the steps done and all steps."""
     from napari_sam2.cli.tracking_run import progress_bar
 
     with progress_bar() as bar:
@@ -90,7 +95,7 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what figures may depend on, as far as it is installed."""
+    """Versions of the installed packages on which figures may depend."""
     found = {"napari-sam2": __version__, "python": platform.python_version()}
     for name in ("numpy", "scipy", "torch", "scikit-image", "py-ctcmetrics", "laptrack"):
         try:

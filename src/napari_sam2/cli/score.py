@@ -1,4 +1,4 @@
-"""``napari-sam2 score``: labels of any tool against the truth."""
+"""``napari-sam2 score``: score the labels of any tool against the ground truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def score(
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", exists=True, help=_KINDS)],
     tracks: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Table of the labels, as for the truth."),
+        typer.Option(
+            exists=True, dir_okay=False, help="Track table of the labels, as for the truth."
+        ),
     ] = None,
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
@@ -39,7 +41,7 @@ def score(
     plot: PlotOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Compare labels with the truth: J and F of each object; DET, SEG and TRA of the movie."""
+    """Score labels by the ground truth: J and F of each object; DET, SEG and TRA of the movie."""
     check_report_files(json, csv, plot, overwrite)
 
     from napari_sam2.evaluation.ground_truth import open_labels

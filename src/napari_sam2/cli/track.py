@@ -1,4 +1,4 @@
-"""``napari-sam2 track``: a movie and prompts in, labels out."""
+"""``napari-sam2 track``: track objects through a movie from prompts, and write labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def track(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
-    direction: Annotated[Direction, typer.Option(help="From the prompts.")] = Direction.both,
+    direction: Annotated[
+        Direction, typer.Option(help="Direction of tracking from the prompts.")
+    ] = Direction.both,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -51,7 +53,7 @@ def track(
     outputs = [path for path in (output, scores) if path is not None]
     for path in outputs:
         if path.resolve() in (movie.resolve(), prompts.resolve()):
-            raise UsageError(f"{path} is what is read; give another name to write to")
+            raise UsageError(f"{path} is an input; give another name for the output")
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation

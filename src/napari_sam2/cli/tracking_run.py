@@ -1,4 +1,4 @@
-"""Tracking with a progress bar, and what there is to say about it afterwards."""
+"""Tracking with a progress bar, and the table of its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``napari-sam2 train``: a recipe and folders of clips in, a network out."""
+"""``napari-sam2 train``: train a network by a recipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.training.checkpoints import TrainingRun
     from napari_sam2.training.recipe import Recipe
 
-RECIPE = "recipe.toml"  # copy in the folder of a run of what it was begun with
+RECIPE = "recipe.toml"  # copy of the recipe in the folder of a run
 
 
 def train(
@@ -39,28 +39,26 @@ def train(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after these, with a checkpoint.")
+        float | None, typer.Option(min=0, help="Stop after so many minutes, with a checkpoint.")
     ] = None,
     device: DeviceOption = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in the folder.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in the folder.")] = False,
 ) -> None:
     """Train a network, or tune one on your own labelled images and movies."""
     folder = output or Path(f"{config.stem}-run")
     if folder.exists() and any(folder.iterdir()) and not resume:
-        raise UsageError(f"{folder} is not empty: add --resume to go on, or name another folder")
+        raise UsageError(f"{folder} is not empty: add --resume to continue, or name another folder")
 
     from napari_sam2.cli.tracking_run import progress_bar
     from napari_sam2.training import loop
     from napari_sam2.training.recipe import read_recipe
     from napari_sam2.training.validation import evaluate, held_out_clips
 
-    recipe = _told(partial(read_recipe, config))
+    recipe = _checked(partial(read_recipe, config))
     clips = held_out_clips(recipe.validation, recipe.training.seed)
     source = recipe.open_data()
     run = _resumed(recipe, folder, device) if resume else _started(recipe, config, folder, device)
-    typer.echo(f"{len(source)} clips to learn from, {len(clips)} to validate on")
+    typer.echo(f"{len(source)} clips for training, {len(clips)} for validation")
     with (
         closing(loop.batches(source, recipe.training, run.step)) as batches,
         _stop_on_interrupt() as interrupted,
@@ -85,8 +83,8 @@ def train(
     _say_what_is_there(run, recipe, folder)
 
 
-def _told(read: partial[Recipe]) -> Recipe:
-    """What is wrong with the recipe is the fault of who wrote it."""
+def _checked(read: partial[Recipe]) -> Recipe:
+    """Read a recipe; errors in it are errors of use."""
     try:
         return read()
     except ValueError as error:
@@ -110,7 +108,7 @@ def _resumed(recipe: Recipe, folder: Path, device: str) -> TrainingRun:
     from napari_sam2.training.recipe import check_same_run, read_recipe
 
     if not (folder / CHECKPOINT).exists():
-        raise UsageError(f"there is no run in {folder} to go on with ({CHECKPOINT} is missing)")
+        raise UsageError(f"there is no run in {folder} to resume ({CHECKPOINT} is missing)")
     if (folder / RECIPE).exists():
         check_same_run(read_recipe(folder / RECIPE), recipe)
     return loop.resume(recipe.training, folder, _device(device))
@@ -127,7 +125,7 @@ def _device(name: str) -> str:
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Event]:
-    """Ctrl+C sets the event, so that the step at hand is finished; a second one breaks off."""
+    """Ctrl+C sets the event, so that the current step is finished; a second one stops at once."""
     interrupted = Event()
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -146,7 +144,7 @@ def _last_checkpoint(folder: Path) -> str:
     from napari_sam2.training.checkpoints import CHECKPOINT
 
     path = folder / CHECKPOINT
-    return f"{path} is as it was saved last" if path.exists() else "nothing had been saved yet"
+    return f"{path} is in its last saved state" if path.exists() else "nothing was saved yet"
 
 
 def _say_what_is_there(run: TrainingRun, recipe: Recipe, folder: Path) -> None:
@@ -154,5 +152,5 @@ def _say_what_is_there(run: TrainingRun, recipe: Recipe, folder: Path) -> None:
 
     steps, name = recipe.training.steps, f"{recipe.training.preset}.safetensors"
     best = f", best of the validations: {folder / BEST}" if (folder / BEST).exists() else ""
-    rest = "" if run.step >= steps else "; --resume goes on"
+    rest = "" if run.step >= steps else "; continue with --resume"
     typer.echo(f"{run.step} of {steps} steps: {folder / name}{best}{rest}")

@@ -1,4 +1,4 @@
-"""``napari-sam2 open``: napari with the widget docked."""
+"""``napari-sam2 open``: open napari with the widget docked."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How good a segmentation is: measures and protocols."""
+"""Evaluation of segmentations: measures and protocols."""

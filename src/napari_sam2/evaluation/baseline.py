@@ -1,6 +1,6 @@
 """A classical tracker to compare with: threshold, watershed, and links by overlap.
 
-It takes the prompts that the network takes and does with them what can be done without learning.
+It takes the prompts that the network takes, and tracks by them without learning.
 Regions are made with scikit-image and linked with laptrack.
 """
 
@@ -47,7 +47,7 @@ Regions = NDArray[np.int32]
 
 @dataclass
 class _Object:
-    """Masks by frame, cropped, and what was prompted."""
+    """Cropped masks and prompts by frame."""
 
     masks: dict[int, tuple[tuple[slice, slice], Mask]] = field(default_factory=dict)
     prompts: dict[int, Prompt] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class _Object:
 class ClassicalTracker:
     """Takes the same prompts as `Tracker`.
 
-    What a cell looks like (bright, dark, or rough on a smooth ground, and how much so) is told from
-    the prompts: it is what gives the best regions there. Regions of each frame come from a
+    The look of a cell (bright, dark, or rough on a smooth ground, and how much so) is taken from
+    the prompts: the one with the best regions there is chosen. Regions of each frame come from a
     threshold and a watershed of the distances inside. An object is the region that overlaps most
     with where it was last; while no region does, it is not there.
 
@@ -230,14 +230,14 @@ LOOKS: tuple[Look, ...] = tuple(
 
 
 def regions_of(signal: Image, threshold: Threshold = threshold_otsu) -> Regions:
-    """Cut what is above a threshold into regions with one centre each.
+    """Cut the area above a threshold into regions with one centre each.
 
     Parameters
     ----------
     signal : (Y, X) float32
         High inside of cells.
     threshold : callable
-        What is high, from the image.
+        Image in which cells are bright.
 
     Returns
     -------
@@ -293,7 +293,7 @@ def linked(previous: Regions, regions: Regions) -> dict[int, int]:
 
 
 def _agreement(prompt: Prompt, regions: Regions) -> float:
-    """How well some regions fit a prompt, 0 to 1."""
+    """Overlap of some regions with a prompt, 0 to 1."""
     if prompt.mask is not None:
         mask = prompt.mask.full()
         touched = np.unique(regions[mask])

@@ -1,4 +1,4 @@
-"""Clicks that a person would make who knows the truth (paper §F.1.2)."""
+"""Simulated clicks: those of a user who knows the ground truth (paper §F.1.2)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def bounding_box(truth: Mask) -> tuple[float, float, float, float]:
 def _deepest(region: Mask) -> tuple[float, tuple[float, float]]:
     """Distance to the outside and place of the deepest pixel; the first of several.
 
-    What is beyond the border of the image is outside.
+    Pixels beyond the border of the image count as outside of the object.
     """
     window = bounding_window(region)
     part = region[window]

@@ -1,7 +1,7 @@
 """Detection, segmentation and tracking measures of the Cell Tracking Challenge.
 
-The measures themselves are those of py-ctcmetrics; here frames become what it counts on, one at a
-time.
+The measures themselves are those of py-ctcmetrics; this module converts frames to its
+input, one at a time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CtcScores:
 
 
 class CtcCounter:
-    """Collects frames; what is kept grows with the number of objects, not of pixels.
+    """Collects frames; its memory grows with the number of objects, not of pixels.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class CtcCounter:
 
 @dataclass(frozen=True)
 class _Found:
-    """Ids on one frame, and who found whom: pairs of `matched_truth` and `matched_labels`."""
+    """Ids on one frame, and matches: pairs of `matched_truth` and `matched_labels`."""
 
     truth_ids: tuple[int, ...]
     label_ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Seconds that a person needs for clicks and looking (paper §F.1.2)."""
+"""Annotation time: seconds that a user needs for clicks and for looking (paper §F.1.2)."""
 
 from __future__ import annotations
 

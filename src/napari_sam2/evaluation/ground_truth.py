@@ -1,4 +1,4 @@
-"""Labels of a movie, read one frame at a time: the truth, or what is compared with it."""
+"""Ground truth of a movie, and labels to compare with it, read one frame at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.overlap import overlap
 from napari_sam2.io.image_folder import read_image
-from napari_sam2.io.movie import ArrayLike, lazy_stack
+from napari_sam2.io.movie import lazy_stack
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.tracks import TableCheck, Track, read_tracks
 
@@ -81,20 +82,20 @@ class LabelledMovie:
         return np.where(np.isin(labels, wanted), labels, labels.dtype.type(0))
 
     def judged(self, t: int, labels: Labels) -> Labels:
-        """What of other labels of a frame counts.
+        """The labels of a result that count on a frame.
 
         Parameters
         ----------
         t : int
             Frame.
         labels : (Y, X) integers
-            What was found.
+            Labels of the result.
 
         Returns
         -------
         (Y, X) integers
             Without the objects that lie within the margin as a whole and on nothing of the truth:
-            the Cell Tracking Challenge does not label cells there, so nobody knows what is right.
+            the Cell Tracking Challenge does not label cells there, so that the truth is unknown.
         """
         if not self.margin:
             return labels
@@ -122,7 +123,7 @@ class LabelledMovie:
         )
 
     def thinned(self, count: int, seed: int = 0) -> LabelledMovie:
-        """Some objects only, drawn by lot; all where there are not so many.
+        """Choose some objects at random, or all if there are fewer.
 
         Raises
         ------
@@ -159,7 +160,7 @@ def label_movie(
     annotated : iterable of int, optional
         Frames that were labelled. Default: those that hold an object.
     tracks : iterable of Track
-        Whose daughter an object is; what else they say is in the labels.
+        Mothers of the objects; their frames are taken from the labels.
     is_markers : bool
     name : str
         For messages.
@@ -211,7 +212,7 @@ def open_labels(
     path : path
         A TIFF file, a folder of images, or a folder of the Cell Tracking Challenge: a result
         (``mask000.tif``, ``res_track.txt``), markers (``man_track000.tif``, ``man_track.txt``),
-        segmented frames (``man_seg000.tif``), or what holds the folders ``TRA`` and ``SEG``.
+        segmented frames (``man_seg000.tif``), or the folder that holds ``TRA`` and ``SEG``.
     tracks : path, optional
         Table of tracks, for the mothers of daughters. Default: the one in the folder, if any.
     is_markers : bool
@@ -226,7 +227,7 @@ def open_labels(
     FileNotFoundError
         If there is nothing at `path`.
     ValueError, TypeError
-        If it holds no labels, with what was found; if an object has pixels on a frame on which
+        If it holds no labels; if an object has pixels on a frame on which
         the table does not have it.
 
     Warns
@@ -323,7 +324,7 @@ def _open_ground_truth(folder: Path, table: Path | None, length: int | None) -> 
 def _named(shapes: Labels, markers: Labels, t: int) -> Labels:
     """Shapes with the ids of the markers that lie in them; a shape without marker keeps none.
 
-    Such a shape gets an id of its own on this frame, far from those of the markers.
+    Such a shape gets a separate id on this frame, far from those of the markers.
     """
     table = overlap(markers, shapes)
     names = {}

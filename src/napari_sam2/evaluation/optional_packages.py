@@ -1,4 +1,4 @@
-"""What is installed only for evaluations."""
+"""Optional packages, which only evaluations need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def needs_extra(what: str) -> Iterator[None]:
-    """Say what to install where an import fails.
+    """Name the packages to install if an import fails.
 
     Raises
     ------

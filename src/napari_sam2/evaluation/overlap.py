@@ -1,4 +1,4 @@
-"""How well masks agree."""
+"""Overlap of masks: shared pixels and intersection over union."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """How much the objects of two labellings of one frame have in common.
+    """Overlap of the objects of two labellings of one frame.
 
     Attributes
     ----------

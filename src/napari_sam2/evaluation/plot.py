@@ -1,4 +1,4 @@
-"""Evaluations as pictures."""
+"""Plots of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of what can be done."""
+"""Names of the evaluation protocols and of the kinds of prompts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ProtocolName(StrEnum):
-    """How an evaluation goes; see `protocols`."""
+    """Evaluation protocol; see `protocols`."""
 
     image = "image"
     vos = "vos"
@@ -15,7 +15,7 @@ class ProtocolName(StrEnum):
 
 
 class PromptKind(StrEnum):
-    """What an object is pointed out with."""
+    """Kind of the first prompt of an object."""
 
     mask = "mask"
     box = "box"
@@ -25,5 +25,5 @@ class PromptKind(StrEnum):
 
     @property
     def clicks(self) -> int:
-        """How many clicks that are; none for boxes and masks."""
+        """Number of clicks; 0 for boxes and masks."""
         return int(self.value[0]) if self.value[0].isdigit() else 0

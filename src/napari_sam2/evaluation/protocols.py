@@ -55,14 +55,14 @@ def image(
     Parameters
     ----------
     model : Sam2 or callable
-        A network, or what makes a tracker for `Frames`.
+        A network, or a function that makes a tracker for `Frames`.
     movie : Frames or array_like
         (T, Y, X) or another stack that `Frames` takes.
     truth : LabelledMovie
     prompt : PromptKind
         Whose figures the scores are; the mean IoU is of 1, 3, 5 clicks and a box in any case.
     on_progress : callable, optional
-        Told how many frames are done, and of how many.
+        Called with the number of frames done and of all frames.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def vos(
     model, movie, truth, on_progress
         As for `image`.
     prompt : PromptKind
-        What each object is pointed out with.
+        Kind of the first prompt of each object.
 
     Returns
     -------
@@ -286,7 +286,7 @@ def online(
     Notes
     -----
     SAM 2 paper, §6.1 and §F.1.2. With one frame more to click, nothing changes up to the frame
-    where the first click is now possible: each round goes on from there.
+    where the first click is now possible: each round continues there.
     """
     _check_rounds(rounds)
     user = SimulatedUser(model, movie, truth)

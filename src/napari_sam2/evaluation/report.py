@@ -1,4 +1,4 @@
-"""Evaluations as JSON, CSV and text."""
+"""Reports of evaluations as JSON, CSV and text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CSV_COLUMNS = ("method", "object", "frame", "J", "F", "J&F", "clicks")
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """An evaluation, what it was made with, and what it is compared with.
+    """An evaluation, its settings, and the evaluation that it is compared with.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Report:
 
     @property
     def methods(self) -> dict[str, Evaluation]:
-        """Evaluations by the name of what was evaluated."""
+        """Evaluations by the name of the model or tool."""
         name = str(self.provenance.get("model", "labels"))
         others = {} if self.baseline is None else {"baseline": self.baseline}
         return {name: self.evaluation, **others}

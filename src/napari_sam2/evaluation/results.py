@@ -1,4 +1,4 @@
-"""What an evaluation finds: figures by object and frame, and their means."""
+"""Results of an evaluation: scores by object and frame, and their means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOWHERE = "on no frame that counts is it in the truth or in the labels"
 
 @dataclass(frozen=True)
 class MaskScore:
-    """How well one object is outlined on one frame.
+    """Scores of one object on one frame.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """How good it is after some frames were annotated.
+    """Mean score after some frames were annotated.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class Evaluation:
     Attributes
     ----------
     protocol, prompt : str
-        What was done; `prompt` is empty where there is no choice.
+        Protocol; `prompt` is empty where the protocol has no choice of prompts.
     object_ids : tuple of int
         Objects of the truth.
     scores : tuple of MaskScore
@@ -179,7 +179,7 @@ class Evaluation:
     pooled: bool = False
 
     def summary(self) -> Figures:
-        """Of the movie: means over objects of the means over their frames."""
+        """Scores of the movie: means over objects of the means over their frames."""
         region, boundary = movie_means(self.scores, pooled=self.pooled)
         return Figures(
             region,
@@ -190,7 +190,7 @@ class Evaluation:
         )
 
     def by_object(self) -> dict[int, Figures]:
-        """Of each object: means over its frames."""
+        """Scores of each object: means over its frames."""
         scores = _grouped(self.scores, lambda score: score.object_id)
         clicks = _summed((object_id, n) for (_, object_id), n in self.clicks.items())
         return {
@@ -204,7 +204,7 @@ class Evaluation:
         }
 
     def by_frame(self) -> dict[int, Figures]:
-        """Of each frame that counts or was computed: means over its objects."""
+        """Scores of each frame that counts or was computed: means over its objects."""
         scores = _grouped(self.scores, lambda score: score.t)
         clicks = _summed((t, n) for (t, _), n in self.clicks.items())
         frames = sorted({*scores, *clicks, *self.stopwatch.steps_of_frame})

@@ -1,4 +1,4 @@
-"""Labels of any tool against the truth."""
+"""Scores of the labels of any tool against the ground truth."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def score(
     labels, truth : LabelledMovie
         Of one length and shape.
     on_progress : callable, optional
-        Told how many frames are done, and of how many.
+        Called with the number of frames done and of all frames.
 
     Returns
     -------

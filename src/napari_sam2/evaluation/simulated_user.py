@@ -1,15 +1,15 @@
-"""A simulated person at work on one movie: clicks where the truth says, and keeps the scores."""
+"""Simulated user of an evaluation: clicks by the ground truth, and collects the scores."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from napari_sam2 import arrays
 from napari_sam2.evaluation.clicks import bounding_box, centre_click, corrective_click
 from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair
 from napari_sam2.evaluation.protocol_names import PromptKind
@@ -17,7 +17,7 @@ from napari_sam2.evaluation.results import MaskScore, Stopwatch
 from napari_sam2.evaluation.vos import boundary_similarity, region_similarity
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import FrameResult, Frames, Tracker
-from napari_sam2.tracking import frames as frames_module
+from napari_sam2.tracking.protocol import ObjectTracker
 
 CACHE_BYTES = 1024**3  # features of a movie that is gone through again and again
 
@@ -25,62 +25,22 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 
 
-class ObjectTracker(Protocol):
-    """What is evaluated: `Tracker`, or anything else that takes the same prompts."""
-
-    def add_points(
-        self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
-    ) -> FrameResult:
-        """Click an object."""
-        ...
-
-    def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
-        """Draw a box round an object."""
-        ...
-
-    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Paint an object."""
-        ...
-
-    def remove_object(self, object_id: int) -> None:
-        """Forget an object."""
-        ...
-
-    def propagate(
-        self,
-        start: int | None,
-        stop: int | None,
-        direction: Literal["forward", "backward", "both"],
-        object_ids: Iterable[int] | None,
-    ) -> Iterator[FrameResult]:
-        """Carry objects to other frames."""
-        ...
-
-    def result(self, t: int, object_id: int) -> FrameResult | None:
-        """The mask of an object on a frame."""
-        ...
-
-    def labels(self, t: int) -> NDArray[np.int32]:
-        """(Y, X) labels of a frame."""
-        ...
-
-
 TrackerMaker = Callable[[Frames], ObjectTracker]
 Model = Sam2 | TrackerMaker
-MovieLike = Frames | frames_module.ArrayLike
+MovieLike = Frames | arrays.ArrayLike
 
 
 class SimulatedUser:
-    """A tracker, the truth, and what was done so far.
+    """A tracker, the ground truth, and the prompts and scores so far.
 
     Parameters
     ----------
     model : Sam2 or callable
-        A network, or what makes a tracker for `Frames`.
+        A network, or a function that makes a tracker for `Frames`.
     movie : Frames or array_like
     truth : LabelledMovie
     prompt : PromptKind, optional
-        What objects will be pointed out with, to know whether the truth can do it.
+        Kind of the first prompts, to check that the ground truth allows it.
 
     Raises
     ------

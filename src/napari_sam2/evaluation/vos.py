@@ -80,7 +80,7 @@ def boundary_similarity(truth: Mask, mask: Mask, tolerance: int | None = None) -
 def boundary(mask: Mask) -> Mask:
     """Pixels that differ from their neighbour below, to the right, or below right.
 
-    The border of the image is no boundary: what is beyond it counts as alike.
+    The border of the image is no boundary: the pixels beyond it count as the same object.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Files in, files out: movies, labels, prompts, tables and pictures."""
+"""Reading and writing of files: movies, labels, prompts, tables and pictures."""

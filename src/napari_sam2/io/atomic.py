@@ -1,4 +1,4 @@
-"""Files and folders appear complete or not at all."""
+"""Atomic writing: files and folders appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Lend a temporary file beside `target` that takes its place at the end.
 
     The temporary file is on the same disk, is written to the disk before it is moved, and is
-    removed when the body raises: whoever looks at `target` sees the old file or the whole new one.
+    removed when the body raises: other programs see the old file or the whole new one.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def atomic_folder(
 ) -> Iterator[Path]:
     """Lend a temporary folder beside `target` that takes its place at the end.
 
-    Whoever looks at `target` sees the old folder or the whole new one, or for a moment none; when
+    Other programs see the old folder or the whole new one, or for a moment none; when
     the body raises, the old one stays. A folder can not be exchanged for another in one step: when
     the program is killed in that moment, the old one is still there as ``.*-old-NAME``.
 

@@ -1,4 +1,4 @@
-"""From the axes of a file to those of a movie: (T, Y, X), or (T, Y, X, C) in colour."""
+"""Map the axes of a file to the axes of a movie: (T, Y, X), or (T, Y, X, C) in colour."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     shape : tuple of int
         Length of each axis.
     source : str
-        What is read, for messages.
+        Name of the file or array, for messages.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def resolve_axes(axes: str, shape: tuple[int, ...], source: str) -> MovieAxes:
     if "C" in found:
         raise ValueError(
             f"{source} has {found['C']} channels; save the one to track "
-            "as a movie (T, Y, X) of its own"
+            "as a separate movie (T, Y, X)"
         )
     stacking = [axis for axis in found if axis not in "YX"]
     if len(stacking) > 1:

@@ -35,10 +35,10 @@ _LARGEST_ID = np.iinfo(np.uint16).max
 def write_ctc(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
     """Write labels as a result of the Cell Tracking Challenge.
 
-    Ids stay as they are, but for what the rules of the challenge do not allow: an object that was
-    away for some frames, or goes on after a division, is a new track from then on, the daughter of
-    the old one; when an id is above 65535, all tracks are numbered anew from 1. A link to a mother
-    that was not there before its daughter is left out.
+    Ids stay as they are, unless the rules of the challenge do not allow it: an object that was
+    away for some frames, or still exists after its division, is a new track from then on, the
+    daughter of the old one; when an id is above 65535, all tracks are numbered from 1. A link to a
+    mother without a mask before its daughter is left out.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def write_ctc(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
     if not tracks:
         raise ValueError("there is no object to write: all labels are 0")
     if max(track.object_id for track in tracks) > _LARGEST_ID:
-        tracks, numbers = _numbered_anew(tracks)
+        tracks, numbers = _renumbered(tracks)
         names = {place: numbers[name] for place, name in names.items()}
     digits = max(3, len(str(tracked.shape[0] - 1)))
     with atomic_folder(folder, is_result) as temporary:
@@ -156,7 +156,7 @@ def is_result(folder: Path) -> bool:
     return bool(images) and names - images <= set(_TABLES)
 
 
-def _numbered_anew(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], dict[int, int]]:
+def _renumbered(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], dict[int, int]]:
     ordered = sorted(tracks, key=lambda track: (track.first, track.object_id))
     if len(ordered) > _LARGEST_ID:
         raise ValueError(
@@ -165,8 +165,8 @@ def _numbered_anew(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], dict[int
         )
     numbers = {track.object_id: number for number, track in enumerate(ordered, start=1)}
     numbers[0] = 0
-    anew = (Track(numbers[k.object_id], k.first, k.last, numbers[k.parent]) for k in ordered)
-    return tuple(anew), numbers
+    renumbered = (Track(numbers[k.object_id], k.first, k.last, numbers[k.parent]) for k in ordered)
+    return tuple(renumbered), numbers
 
 
 def _renamed(frame: NDArray[Any], t: int, names: dict[tuple[int, int], int]) -> NDArray[np.uint16]:

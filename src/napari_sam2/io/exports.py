@@ -71,7 +71,7 @@ _WRITERS: dict[str, Callable[[Path, TrackedLabels], None]] = {
 
 
 def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
-    """Open labels of any kind that we write, and those of others.
+    """Open labels in any format that we write, or that other programs write.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
     FileNotFoundError
         If there is nothing at `path`.
     ValueError, TypeError
-        If it holds no labels; the message says what was found.
+        If it holds no labels; the message names the content that was found.
     """
     place = Path(path)
     if not place.exists():

@@ -1,4 +1,4 @@
-"""The scale of an array that another program read from a file and that tells less than the file."""
+"""Scale of an array that another program read from a file without all of the metadata."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FRAME_AXES: tuple[tuple[str, FrameAxis | None], ...] = (
 
 @dataclass(frozen=True)
 class ScaleSource:
-    """An array in memory: what is known of its scale, and the file that may know the rest.
+    """Known scale of an array in memory, and the file that may hold the rest of the scale.
 
     Parameters
     ----------
     known : ImageScale
-        What the owner of the array says; it counts before what the file says.
+        Scale that the owner of the array gives; it has priority over that of the file.
     shape : tuple of int
         Length of its axes without colours, (Y, X) or (frames, Y, X).
     path : path, optional
@@ -61,7 +61,7 @@ def file_scale(
         another size, nothing is known; where none of its axes has that many frames, no interval or
         spacing.
     frame_axis : {"t", "z"}, optional
-        What the frames are stacked along; None lets the file decide.
+        Axis along which frames are stacked; None: the axis of the file.
     """
     place = Path(path)
     try:

@@ -1,4 +1,4 @@
-"""Names of the formats that results can be written in; loads nothing that writes them."""
+"""Names and suffixes of the export formats; this module imports no writer."""
 
 from __future__ import annotations
 

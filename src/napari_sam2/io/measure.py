@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Step:
-    """Where an object was on the last frame on which it was."""
+    """Position of an object on the last frame on which it had a mask."""
 
     t: int
     y: float
@@ -110,7 +110,7 @@ def column_names(tracked: TrackedLabels) -> list[str]:
 
 
 def write_measurements(path: str | os.PathLike[str], tracked: TrackedLabels) -> None:
-    """Write `measure` as CSV with a header; what is not known is left blank.
+    """Write the rows of `measure` as CSV with a header; unknown values are left blank.
 
     Raises
     ------

@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.scale import ImageScale
 
 if TYPE_CHECKING:
     import dask.array as da
-
-
-class ArrayLike(Protocol):
-    """What is asked of a lazily read array: numpy, memory map, dask and zarr have it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-
-    @property
-    def dtype(self) -> Any:
-        """Type of a pixel."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """One frame, read now or when it is turned into a numpy array."""
-
-    def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
-        """The whole array in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +65,7 @@ def lazy_stack(
     shape : (T, Y, X) or (T, Y, X, C)
     dtype : dtype
     """
-    import dask.array as da  # heavy, and of no use to who has only arrays in memory
+    import dask.array as da  # slow to import, and not needed for arrays in memory
 
     def read_block(block_id: tuple[int, ...]) -> NDArray[Any]:
         return read_frame(block_id[0])[np.newaxis]

@@ -1,4 +1,4 @@
-"""Open a movie, whatever kind of file or folder it is."""
+"""Open a movie from any supported file or folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movi
     FileNotFoundError
         If there is nothing at `path`.
     ValueError
-        If it is nothing that can be read, is truncated, or has other axes, with what was found.
+        If its format is not supported, it is truncated, or it has other axes, which are named.
     """
     file = Path(path)
     if not file.exists():

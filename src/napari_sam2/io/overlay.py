@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.movie import ArrayLike
 from napari_sam2.io.video import is_complete_video
 
 _GOLDEN_RATIO = (
@@ -29,7 +29,7 @@ _SAMPLED_FRAMES = 8
 
 @dataclass(frozen=True)
 class OverlayStyle:
-    """How overlays are drawn.
+    """Style of overlays.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _write_mp4(path: Path, frames: Iterator[NDArray[np.uint8]], rate: float) -> 
     with writer:
         for frame in frames:
             writer.append_data(_even(frame))
-    if not is_complete_video(path):  # imageio passes over what ffmpeg complains of
+    if not is_complete_video(path):  # imageio ignores the errors of ffmpeg
         raise OSError(errno.ENOSPC, "the film could not be written to its end: is the disk full?")
 
 

@@ -90,7 +90,7 @@ def labels_as_prompts(
     shape : (T, Y, X)
         Shape of the movie.
     source : str
-        What the labels are, for messages.
+        Name of the labels, for messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Masks as run lengths, in the way of the COCO data set."""
+"""Run-length encoding of masks, in the format of the COCO data set."""
 
 from __future__ import annotations
 

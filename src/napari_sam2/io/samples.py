@@ -1,4 +1,4 @@
-"""Movies to try things on: one drawn with its exact truth, one of real cells."""
+"""Sample movies: a drawn one with its exact ground truth, and one of real cells."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ Step = tuple[object, object]  # a size and the name of its unit, as a file or a 
 class ImageScale:
     """Axes and sizes of a stack of images, (T, Y, X) or (Z, Y, X), or of a single image (Y, X).
 
-    What is not known is None.
+    Unknown values are None.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class ImageScale:
     z_spacing : float, optional
         Distance from one slice to the next, in `unit`; only a Z stack has one.
     frame_axis : {"t", "z"}, optional
-        What the first axis of a stack is, time or depth; an interval makes it time and a spacing
+        Meaning of the first axis of a stack, time or depth; an interval makes it time and a spacing
         depth. An unknown axis is written as time.
 
     Raises
@@ -135,7 +135,7 @@ class ImageScale:
         return "ZYX" if self.is_depth else "TYX"
 
     def completed_by(self, other: ImageScale) -> ImageScale:
-        """Fill in what is not known from another scale of the same image.
+        """Fill in unknown values from another scale of the same image.
 
         A pixel size without a unit gets the unit of `other` where the numbers are the same.
         """
@@ -164,7 +164,7 @@ def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> I
     steps : mapping of str to (number, unit)
         By the lower-case letter of the axis: "t", "z", "y", "x". Others are passed over.
     frame_axis : {"t", "z"}, optional
-        What the first axis of the stack is; its other step is passed over.
+        Meaning of the first axis of the stack; the step of the other one is ignored.
     """
     steps = {axis: steps.get(axis, (None, None)) for axis in "tzyx"}
     lengths = ("x", "z") if frame_axis == "z" else ("x",)
@@ -178,14 +178,14 @@ def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> I
 
 
 def seconds(duration: object, unit: object) -> float | None:
-    """A duration in seconds; None for what is no positive number in a unit of time."""
+    """Convert a duration to seconds; None if it is no positive number in a unit of time."""
     number = positive(duration)
     factor = _SECONDS.get(unit.strip().lower()) if isinstance(unit, str) else None
     return None if number is None or factor is None else number * factor
 
 
 def positive(value: object) -> float | None:
-    """What a file holds as a positive, finite number; None where it is anything else."""
+    """Convert a value of a file to a positive, finite number; None if it is anything else."""
     try:
         number = float(value)  # type: ignore[arg-type]  # anything may be in a file
     except (TypeError, ValueError):
@@ -208,7 +208,7 @@ def length_unit(name: str) -> str:
 
 
 def known_length_unit(name: object) -> str | None:
-    """As `length_unit`, with None for what a foreign file may hold instead of a unit."""
+    """As `length_unit`; None if a file of another program holds no unit."""
     return _UNITS.get(name.strip().lower()) if isinstance(name, str) else None
 
 

@@ -24,7 +24,7 @@ def write_trackmate(path: str | os.PathLike[str], tracked: TrackedLabels) -> Non
     unit of the image and times in seconds, where they are known, else in pixels and frames. The
     slices of a Z stack differ in ``POSITION_Z`` and lie all on frame 0. The
     importer links the spots of a track from frame to frame; it has no divisions, so a mother and
-    her daughters are tracks of their own.
+    her daughters are separate tracks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where every object is on every frame, and from which place it came: tracks as a graph."""
+"""Tracks as a graph: a spot for each object and frame, linked to the spot before."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Spots:
     parent : (N,) int64
         Row of the same object on the frame before, or of its mother; -1 for none.
     tracklet : (N,) int64
-        Track without branches: as `track_id`, but an object that was away goes on as the same.
+        Track without branches: as `track_id`, but an object that was away keeps its track.
     """
 
     t: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Tables as CSV."""
+"""Tables of scores as CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_sam2.io.atomic import atomic_path
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """What is known of one object on one frame.
+    """Area and scores of one object on one frame.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class ScoreRow:
     area_px : int
         Number of pixels in the labels.
     predicted_iou : float or None
-        What the model expects its mask to score, 0 to 1; None where the model did not see the
+        Overlap that the model predicts for its mask, 0 to 1; None where the model did not see the
         object.
     occlusion_score : float or None
         Logit that the object is visible; below 0 the mask is empty.

@@ -12,8 +12,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff_metadata import (
     imagej_metadata,
@@ -37,7 +38,7 @@ FileFormat = Literal["imagej", "ome"]
 
 @singledispatch
 def labels_of(labels: Any) -> tuple[ArrayLike, ImageScale | None]:
-    """An array of labels and its scale, by the type of what holds them.
+    """Array of labels and its scale, taken from an array or an `Annotation`.
 
     Arrays know no scale. `napari_sam2.io.project.saving` registers `Annotation`, so that writing an
     array does not load the network.
@@ -62,7 +63,7 @@ def write_labels(
         File to write; an existing one is replaced when the new one is complete.
     labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
         Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr. An `Annotation`
-        stands for its labels.
+        stands for its labels without those of rejected objects.
     scale : ImageScale or Movie, optional
         Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
         movie of an `Annotation` that was opened from a file.
@@ -155,9 +156,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
 
 
 def is_own_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a TIFF file was written by `write_labels`; False for whatever is not a readable
-    TIFF.
-    """
+    """Whether a TIFF file was written by `write_labels`; False if it is no readable TIFF."""
     try:
         with opened_tiff(path) as tif:
             return own_axes(tif) is not None

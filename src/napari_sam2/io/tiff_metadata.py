@@ -1,4 +1,4 @@
-"""What TIFF files of ImageJ, OME and ours tell about scale and axes."""
+"""Metadata of TIFF files (ImageJ, OME and ours): scale and axes."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def ome_metadata(axes: str, scale: ImageScale) -> dict[str, Any]:
 
 
 def read_scale(tif: tifffile.TiffFile, frame_axis: FrameAxis | None) -> ImageScale:
-    """Scale of an open TIFF file; what it does not tell, or tells wrongly, is None.
+    """Scale of an open TIFF file; missing or invalid values are None.
 
     Parameters
     ----------
     tif : TiffFile
         The file.
     frame_axis : {"t", "z"}, optional
-        What its images are stacked along.
+        Axis along which its images are stacked.
     """
     return scale_of_steps(read_steps(tif), frame_axis)
 

@@ -14,17 +14,18 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.axes import MovieAxes, resolve_axes
-from napari_sam2.io.movie import ArrayLike, lazy_stack
+from napari_sam2.io.movie import lazy_stack
 
-# what tifffile says when the chain of pages leads out of the file
+# message of tifffile if the chain of pages leads out of the file
 _CUT_CHAIN = ("invalid page offset", "invalid offset to page", "corrupted tag list of page")
 PageReader = Callable[[int], NDArray[Any]]
 
 
 @contextmanager
 def opened_tiff(path: str | os.PathLike[str]) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF file; what is wrong with it is told as a ValueError.
+    """Open a TIFF file; errors of its format are raised as ValueError.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def _page_reader(series: tifffile.TiffPageSeries, movie: MovieAxes, source: str)
                 page_file.open()
             try:
                 image = page.asarray()
-            except Exception as error:  # each compression fails in a way of its own
+            except Exception as error:  # each codec raises other exceptions
                 raise ValueError(
                     f"frame {t} of {source} cannot be read, the file is damaged: {error}"
                 ) from error
@@ -139,7 +140,7 @@ def _in_plane(image: NDArray[Any], plane: tuple[int, ...], source: str) -> NDArr
 
 
 class _Complaints(logging.Handler):
-    """Keeps what tifffile has to say about a file instead of printing it."""
+    """Collects the log messages of tifffile about a file."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -1,18 +1,21 @@
-"""Labels of a movie with what is known of their objects: what exports write."""
+"""Labels of a movie with names, mothers and scale: the input of all exports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tracks import Lineage, lineage
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation import AnnotatedObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,39 @@ class TrackedLabels:
                     "they must have the same frames"
                 )
 
+    @classmethod
+    def of_objects(
+        cls,
+        labels: ArrayLike,
+        objects: Mapping[int, AnnotatedObject],
+        scale: ImageScale | None = None,
+        channels: Mapping[str, ArrayLike] | None = None,
+    ) -> TrackedLabels:
+        """Labels of an annotation, with the mothers and names of its objects.
+
+        Rejected objects are left out.
+        """
+        parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
+        names = {k: known.name for k, known in objects.items() if known.name}
+        tracked = cls(labels, parents, names, scale or ImageScale(), channels or {})
+        return tracked.without(rejected_ids(objects))
+
+    def without(self, object_ids: Collection[int]) -> TrackedLabels:
+        """The same labels without some objects; daughters of these have no mother.
+
+        Parameters
+        ----------
+        object_ids : collection of int
+            Objects whose pixels become background when a frame is read.
+        """
+        if not object_ids:
+            return self
+        left_out = frozenset(object_ids)
+        parents = {k: p for k, p in self.parents.items() if left_out.isdisjoint((k, p))}
+        names = {k: name for k, name in self.names.items() if k not in left_out}
+        labels = _LabelsWithout(self.labels, np.array(sorted(left_out)))
+        return replace(self, labels=labels, parents=parents, names=names)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X)."""
@@ -83,7 +119,7 @@ class TrackedLabels:
         return (self.frame(t) for t in range(self.shape[0]))
 
     def images(self, t: int) -> dict[str, NDArray[Any]]:
-        """(Y, X) grey image of every channel on a frame; colours are channels of their own."""
+        """(Y, X) grey image of every channel on a frame; each colour is a channel."""
         found: dict[str, NDArray[Any]] = {}
         for name, images in self.channels.items():
             image = np.asarray(images[t] if len(self.labels.shape) == 3 else images)
@@ -119,3 +155,37 @@ def compact_labels(frame: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
     has_background = bool(ids[0] == 0)
     compact = labels.reshape(frame.shape).astype(np.int32) + (not has_background)
     return ids[int(has_background) :].tolist(), compact
+
+
+def rejected_ids(objects: Mapping[int, AnnotatedObject]) -> list[int]:
+    """Objects that a person rejected; exports leave them out."""
+    return [object_id for object_id, known in objects.items() if known.is_rejected]
+
+
+def left_out_text(count: int) -> str:
+    """Sentence for the user: "1 rejected cell was left out", "2 rejected cells were left out"."""
+    return f"{count} rejected cell{' was' if count == 1 else 's were'} left out"
+
+
+@dataclass(frozen=True, eq=False)
+class _LabelsWithout:
+    """Labels in which some ids are replaced by background whenever a frame is read."""
+
+    labels: ArrayLike
+    left_out: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.labels.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.labels.dtype
+
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
+        found = np.array(self.labels[key])
+        found[np.isin(found, self.left_out)] = 0
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[...], dtype)

@@ -1,4 +1,4 @@
-"""Which object is when, and whose daughter it is."""
+"""Tracks: first frame, last frame and mother of each object."""
 
 from __future__ import annotations
 

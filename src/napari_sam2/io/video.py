@@ -1,6 +1,4 @@
-"""Videos decoded in blocks of frames, so that stepping through them does not decode each frame
-anew.
-"""
+"""Videos, decoded in blocks of frames, so that a step to the next frame is fast."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], st
 def _array_of_multiscales(
     group: zarr.Group, image: Mapping[str, Any], source: str
 ) -> tuple[zarr.Array[Any], str, Steps]:
-    """Full resolution of an OME-Zarr image, with what it says about axes and their steps."""
+    """Full resolution of an OME-Zarr image, with its axes and their steps."""
     try:
         dataset = image["datasets"][0]
         array = group[dataset["path"]]

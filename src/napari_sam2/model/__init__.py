@@ -1,4 +1,4 @@
-"""The network of SAM 2: presets, weights, and the parts put together."""
+"""The SAM 2 network: presets, weights and the modules of the network."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Square parts of maps, one for each object ("memory_reach" of a model)."""
+"""Square crops of feature maps, one for each object (`memory_reach` of a model)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Blocks:
-    """The square part of a frame's maps in which each of B objects is looked for.
+    """Square crops of a frame's feature maps: one search area for each of B objects.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Blocks:
         return torch.stack([x[:, r, c] for x, r, c in zip(maps, rows, columns, strict=True)])
 
     def paste(self, parts: Tensor, fill: float) -> Tensor:
-        """(B, C, k side, k side) -> (B, C, k size, k size) with `fill` round about."""
+        """(B, C, k side, k side) -> (B, C, k size, k size) with `fill` around them."""
         scale = parts.shape[-1] // self.side
         full = parts.new_full((*parts.shape[:2], scale * self.size, scale * self.size), fill)
         for x, part, rows, columns in zip(full, parts, *self._slices(scale), strict=True):

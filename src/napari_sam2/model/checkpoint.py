@@ -1,4 +1,4 @@
-"""Weights in, network out: official `.pt` files and our own safetensors."""
+"""Load a network from a checkpoint: official `.pt` files and our own safetensors."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ def load_model(
     memory_reach: MemoryReach = "whole",
     compiled: bool = False,
 ) -> Sam2:
-    """A network ready for inference.
+    """Load a network for inference.
 
     Parameters
     ----------
     name : str or Path
         `cells`, the name of an official checkpoint that has been downloaded (`sam2.1_tiny`, ...),
-        or the path of a `.pt` or `.safetensors` file, whose size is told from its weights.
+        or the path of a `.pt` or `.safetensors` file, whose architecture is found
+        from its weights.
     device : str or torch.device
         `auto` takes CUDA, then MPS, then the CPU.
     precision : str
         `exact`, or `fast` for bfloat16 products on a CPU that has them.
     image_size : int, optional
-        Side of the input in pixels where it is not what the network was made for (1024 for the
-        official ones): 512 is several times faster and sees half the detail. Position tables are
-        interpolated.
+        Side of the input in pixels, if it is not the one that the network was trained for (1024 for
+        the official ones): 512 is several times faster and sees half the detail. Position tables
+        are interpolated.
     memory_reach : str
         `whole`, or `local` for memory attention and masks that are restricted to the neighbourhood
         of small objects.
@@ -110,12 +111,12 @@ def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
 
 
 def read_state(path: Path) -> StateDict:
-    """Weights of a checkpoint file; code inside pickles is never run.
+    """Read the weights of a checkpoint file; code inside pickles is never run.
 
     Parameters
     ----------
     path : Path
-        `.safetensors`, or what `torch.save` wrote: the state dict itself or under `model`.
+        `.safetensors`, or a file of `torch.save`: the state dict itself or under `model`.
 
     Returns
     -------
@@ -159,14 +160,14 @@ def _is_compressed(path: Path) -> bool:
         with ZipFile(path) as archive:
             parts = archive.infolist()
     except (BadZipFile, OSError, ValueError, NotImplementedError):
-        return False  # PyTorch tells what is wrong with it
+        return False  # PyTorch raises an error that names the reason
     return any(part.compress_type != ZIP_STORED for part in parts) or (
         sum(part.file_size for part in parts) > path.stat().st_size
     )
 
 
 def recognise(state: StateDict) -> Sam2Config:
-    """Tell the configuration from the weights alone.
+    """Find the configuration that fits the weights.
 
     Parameters
     ----------

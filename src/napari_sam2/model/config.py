@@ -1,4 +1,4 @@
-"""Sizes of the network as data: the four official ones and our own `cells`.
+"""Configurations of the network: the four official sizes and our own `cells`.
 
 SAM 2 paper, §4 and §D.1; the numbers of the official sizes are those of the released checkpoints.
 """
@@ -52,7 +52,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class Sam2Config:
-    """Everything that distinguishes one SAM 2 from another.
+    """Configuration of a SAM 2 network.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Sam2Config:
         The single mask is kept even where it is unstable; official networks then fall back to the
         best guess.
     windows : str
-        How a frame is shown unless told otherwise: `whole`, or `auto` for a square about each
+        How a frame is shown by default: `whole`, or `auto` for a square about each
         object that suits its size (ours only; official networks see 1024 pixels).
     precision : str
         `exact`: float32 on a CPU. `fast`: bfloat16 products on a CPU that has them, which moves
@@ -216,7 +216,7 @@ def image_sizes(config: Sam2Config) -> tuple[int, ...]:
     -------
     tuple of int
         That of its preset first, then half of it; alone for a network that sees objects through
-        windows of its own, which are as large as it was trained for.
+        windows, which have the size that it was trained for.
     """
     size = PRESETS.get(config.name, config).image_size
     return (size, size // 2) if config.windows == "whole" else (size,)

@@ -18,7 +18,7 @@ STABILITY_THRESHOLD = 0.98
 
 @dataclass(frozen=True)
 class Candidates:
-    """What the decoder says of one frame, before a mask is chosen.
+    """Output of the decoder for one frame: all candidate masks with their scores.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Candidates:
 
 
 class MaskDecoder(nn.Module):
-    """Masks of objects from image embeddings and prompt codes.
+    """Decode masks of objects from image embeddings and prompt codes.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class MaskDecoder(nn.Module):
 
 @dataclass(frozen=True)
 class Choice:
-    """The mask kept of each object.
+    """The chosen mask of each object.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class Choice:
 
 
 def choose_guess(candidates: Candidates) -> Choice:
-    """Of the three guesses the one with the highest predicted IoU (at most one click)."""
+    """Choose the guess with the highest predicted IoU of three (for at most one click)."""
     best = candidates.predicted_iou[:, 1:].argmax(dim=1) + 1
     rows = torch.arange(best.shape[0], device=best.device)
     return Choice(
@@ -159,7 +159,7 @@ def choose_guess(candidates: Candidates) -> Choice:
 
 
 def keep_single(candidates: Candidates) -> Choice:
-    """The single mask as it is."""
+    """Choose the single mask without a check of its stability."""
     return Choice(
         masks=candidates.masks[:, :1],
         predicted_iou=candidates.predicted_iou[:, 0],
@@ -168,7 +168,7 @@ def keep_single(candidates: Candidates) -> Choice:
 
 
 def choose_single(candidates: Candidates) -> Choice:
-    """The single mask, or the best guess where the single mask is unstable.
+    """Choose the single mask, or the best guess where the single mask is unstable.
 
     Stability compares the areas above and below the threshold by a small margin. The pointer's
     token stays the single mask's, as in the official code.

@@ -71,7 +71,7 @@ class RotaryAttention(Attention):
 
 @dataclass(frozen=True)
 class Past:
-    """What objects look back at.
+    """Keys and values of the memories of B objects.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Past:
     num_unplaced: int
 
     def of(self, objects: slice) -> Past:
-        """That of some of the objects."""
+        """The keys and values of some of the objects."""
         table = self.table if self.table.ndim == 2 else self.table[objects]
         return replace(self, memory=self.memory[objects], code=self.code[objects], table=table)
 

@@ -25,7 +25,7 @@ class Neck(nn.Module):
     """Brings all levels to one width and adds coarse features to finer ones.
 
     In the paper stride 32 is added to stride 16 alone, since strides 4 and 8 only skip into the
-    mask decoder; a smaller `top_down_stride` goes on from there, bilinearly.
+    mask decoder; a smaller `top_down_stride` continues from there, bilinearly.
     """
 
     def __init__(self, channels: tuple[int, ...], width: int, top_down_stride: int) -> None:

@@ -1,4 +1,4 @@
-"""Matrix products, by the quickest kernel that gives the same numbers.
+"""Matrix products with the fastest kernel that gives the same numbers.
 
 While the network learns, and on a GPU, these are PyTorch's own. A CPU that only predicts gains by
 oneDNN, which is quicker than the default library on many processors and applies the activation
@@ -24,7 +24,7 @@ def _is_predicting_on_cpu(x: Tensor) -> bool:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "none") -> Tensor:
-    """A linear layer and what comes after it.
+    """Apply a linear layer and the function that follows it.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _attend_rows(query: Tensor, blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Of some queries; `blocks` are keys (k, C) and values (D, k)."""
+    """Attention of some queries; `blocks` are keys (k, C) and values (D, k)."""
     highest = query.new_full((query.shape[0], 1), -torch.inf, dtype=torch.float32)
     sums = total = torch.zeros((), dtype=torch.float32)
     for keys, values in blocks:

@@ -14,7 +14,7 @@ NEGATIVE, POSITIVE, BOX_START, BOX_END = 0, 1, 2, 3
 
 
 class PromptEncoder(nn.Module):
-    """Sparse and dense codes of what a person gave.
+    """Encode the prompts of a user as sparse tokens and a dense map.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def draw_prompts(
     stride : int
         Pixels of the network's input in one pixel of the picture.
     fades : bool
-        Whether what is raised fades outward (see `fade`).
+        Whether raised areas fade outward (see `fade`).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where checkpoints come from: the embedded file and the eight official ones.
+"""Registry of checkpoints: the embedded file and the eight official downloads.
 
 Official checkpoints are published under Apache-2.0 by the authors of the paper. A download is
 checked against its SHA-256 before it is used. What an interrupted download has fetched is kept as
@@ -207,7 +207,8 @@ def verify(name: str) -> bool:
 def download(name: str, progress: Progress | None = None) -> Path:
     """Fetch an official checkpoint into the cache; nothing happens if it is there already.
 
-    A download that was interrupted continues where it ended, if the server can do that.
+    A download that was interrupted continues where it ended, if the server can do that. While
+    another program downloads the same checkpoint, this one waits for it and takes its file.
 
     Parameters
     ----------
@@ -224,29 +225,32 @@ def download(name: str, progress: Progress | None = None) -> Path:
     Raises
     ------
     ValueError
-        If the name is unknown or what came has another hash; the file is then gone.
+        If the name is unknown or the download has another hash; the file is then removed.
     ConnectionError
         If the source cannot be reached or breaks off; the message says whether the next download
         continues there.
     OSError
         If the cache folder cannot be written.
     """
-    import pooch  # who downloads nothing needs neither of them
+    import pooch  # imported here: loading a model needs neither of these packages
     import requests
+    from filelock import FileLock
 
     info = _info(name)
-    downloader = _ResumingDownloader(cache_dir() / f"{info.filename}.part", progress)
+    part = cache_dir() / f"{info.filename}.part"
+    downloader = _ResumingDownloader(part, progress)
     try:
-        path = pooch.retrieve(
-            url=info.url,
-            known_hash=f"sha256:{info.sha256}",
-            fname=info.filename,
-            path=cache_dir(),
-            downloader=downloader,
-        )
+        with FileLock(cache_dir() / f"{info.filename}.lock"):
+            path = pooch.retrieve(
+                url=info.url,
+                known_hash=f"sha256:{info.sha256}",
+                fname=info.filename,
+                path=cache_dir(),
+                downloader=downloader,
+            )
     except (requests.RequestException, ConnectionError) as error:
         raise ConnectionError(
-            f"could not download {name} ({type(error).__name__}). {downloader.what_is_kept()}"
+            f"could not download {name} ({type(error).__name__}). {downloader.kept_text()}"
             f"Check the connection, or fetch {info.url} by other means and put it into "
             f"{cache_dir()}"
         ) from error
@@ -254,7 +258,7 @@ def download(name: str, progress: Progress | None = None) -> Path:
 
 
 class _ResumingDownloader:
-    """Fetches a file over HTTP for pooch, and continues what an earlier download began.
+    """Fetches a file over HTTP for pooch, and continues an interrupted download.
 
     Parameters
     ----------
@@ -287,7 +291,7 @@ class _ResumingDownloader:
         os.replace(self._part, output_file)
 
     def _receive(self, response: Response, size: int) -> None:
-        """Write what comes to the end of the part, or over it where all of the file comes."""
+        """Append the response to the partial file, or replace it if the whole file is sent."""
         begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         start = size if begins and int(begins[1]) == size else 0
         can_resume = begins is not None or response.headers.get("Accept-Ranges") == "bytes"
@@ -304,8 +308,8 @@ class _ResumingDownloader:
                 self._part.unlink(missing_ok=True)
             raise
 
-    def what_is_kept(self) -> str:
-        """Sentence on what the next download begins with; empty where nothing had come."""
+    def kept_text(self) -> str:
+        """Sentence that says where the next download begins; empty if nothing was received."""
         if self._part.is_file():
             megabytes = self._part.stat().st_size / 1e6
             return f"{megabytes:.1f} MB have come and are kept: the next download continues there. "

@@ -1,4 +1,4 @@
-"""The parts of SAM 2 put together: encode a frame, attend to memory, decode, memorize.
+"""SAM 2: encode a frame, attend to memories, decode masks, encode memories.
 
 Each method is a pure function of tensors and of the weights; which memories a frame sees is decided
 elsewhere (`napari_sam2.tracking`). SAM 2 paper, §4 and §D.1.
@@ -90,7 +90,7 @@ class Sam2(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.no_mem_embed.device
 
     def preprocess(self, image: Tensor) -> Tensor:
@@ -324,7 +324,7 @@ class Sam2(nn.Module):
         return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
 
     def makes_guesses(self, prompts: PromptTensors) -> bool:
-        """Whether the best of three guesses is taken: few clicks; a box counts as two."""
+        """Whether the best of three guesses is used: only for few clicks; a box counts as two."""
         return self.config.min_guess_points <= prompts.points.shape[1] <= 1
 
     def _choose(self, found: Candidates, prompts: PromptTensors) -> Choice:
@@ -348,7 +348,7 @@ class Sam2(nn.Module):
         return torch.where(is_visible, pointer, self.no_obj_ptr.to(pointer.dtype))
 
     def import_mask(self, features: FrameFeatures, mask: Tensor) -> Decoded:
-        """Take a mask that a person gave as the object's mask.
+        """Use a mask given by a user as the mask of the object.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What goes into the network of SAM 2 and comes out of it, as tensors with names."""
+"""Named tensors: inputs and outputs of the SAM 2 network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """What the image encoder says of a frame: once for all objects, or for each of B objects.
+    """Output of the image encoder for a frame: one for all objects, or one for each of B objects.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class FrameFeatures:
 
     @classmethod
     def stack(cls, features: Sequence[FrameFeatures]) -> FrameFeatures:
-        """Features of B objects that do not see the same, as one batch in this order."""
+        """Stack the features of B objects with different windows to a batch, in this order."""
         return cls(
             stride16=torch.cat([single.stride16 for single in features]),
             stride8=torch.cat([single.stride8 for single in features]),
@@ -35,7 +35,7 @@ class FrameFeatures:
         )
 
     def unstack(self) -> list[FrameFeatures]:
-        """The features of each by itself, none keeping the others in memory."""
+        """Split a batch into the features of each object; they share no memory."""
         if len(self.stride16) == 1:
             return [self]
         maps = (self.stride16, self.stride8, self.stride4)
@@ -43,7 +43,7 @@ class FrameFeatures:
         return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
 
     def to(self, device: torch.device) -> FrameFeatures:
-        """The same on a device; these themselves if they are there."""
+        """Copy the features to a device; returns these features if they are there already."""
         if self.stride16.device == device:
             return self
         return FrameFeatures(

@@ -74,7 +74,10 @@ class SamPanel(QWidget):
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
         self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
-            {"Control-Z": self.controller.undo, "Control-Shift-Z": self.controller.redo},
+            {
+                "Control-Z": self.controller.review.undo,
+                "Control-Shift-Z": self.controller.review.redo,
+            },
             takes_all=True,
         )
         self._help_key = QShortcut(QKeySequence("?"), self)
@@ -86,7 +89,7 @@ class SamPanel(QWidget):
         self._shapes_warming.finished.connect(self.controller.add_shapes)
         self._is_cold = not is_warm()
         if self._is_cold:
-            self.controller.put_off_shapes()
+            self.controller.images.put_off_shapes()
             self._render_soon()
             QTimer.singleShot(0, self._points_warming.start)  # once the window shows the widget
         else:
@@ -127,8 +130,8 @@ class SamPanel(QWidget):
         self.import_box.asked.connect(self.label_import.import_labels)
         self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
-        self.document.undo_asked.connect(controller.undo)
-        self.document.redo_asked.connect(controller.redo)
+        self.document.undo_asked.connect(controller.review.undo)
+        self.document.redo_asked.connect(controller.review.redo)
         self.document.export_asked.connect(self._export)
         self.status.action_asked.connect(self._act)
         self.status.help_asked.connect(self.show_keys)
@@ -149,7 +152,7 @@ class SamPanel(QWidget):
             "T": controller.toggle_sign,
             "N": controller.next_object,
             "Shift-K": controller.tracking.segment_frame,
-            "Shift-C": controller.clear_frame,
+            "Shift-C": controller.canvas.clear_frame,
             **self.review.key_actions(),
         }
 
@@ -162,9 +165,9 @@ class SamPanel(QWidget):
                 self._was_docked = True
             elif self._was_docked and not self.controller.is_closed:
                 self.review.show_lanes(False)
-                prompt_layers = self.controller.prompt_layers()
+                prompt_layers = self.controller.images.prompt_layers()
                 self.shut_down()
-                self.controller.remove(prompt_layers)
+                self.controller.images.remove(prompt_layers)
         return bool(super().event(event))
 
     def closeEvent(self, event: QEvent) -> None:
@@ -201,11 +204,11 @@ class SamPanel(QWidget):
 
     def _first_image(self) -> Image | None:
         images = self._images()
-        active = self.controller.layer_list.selection.active
+        active = self.controller.view.layers.selection.active
         return active if active in images else next(iter(images), None)
 
     def _images(self) -> list[Image]:
-        return [layer for layer in self.controller.layer_list if isinstance(layer, Image)]
+        return [layer for layer in self.controller.view.layers if isinstance(layer, Image)]
 
     def _on_layers(self, event: Any) -> None:
         layer = event.value
@@ -247,7 +250,7 @@ class SamPanel(QWidget):
 
     def _take_saved(self, layer: Image) -> None:
         """Work on the image of a project that was opened."""
-        if layer in self.controller.layer_list and not self.controller.is_closed:
+        if layer in self.controller.view.layers and not self.controller.is_closed:
             self.controller.choose_image(layer)
 
     def _watch(self, image: Image) -> None:
@@ -294,7 +297,7 @@ class SamPanel(QWidget):
         self._render_soon()
 
     def _agrees_to_recompute(self) -> bool:
-        if not self.controller.has_prompts:
+        if not self.controller.images.has_prompts:
             return True
         answer = QMessageBox.question(
             self,
@@ -310,9 +313,11 @@ class SamPanel(QWidget):
             return
         source = image_state.image.source.path
         folder = Path(source).parent if source else Path.home()
-        path = ask_path(self, str(folder / f"{image_state.image.name}{EXPORT_SUFFIX}"))
+        proposal = str(folder / f"{image_state.image.name}{EXPORT_SUFFIX}")
+        rejected = sum(known.is_rejected for known in image_state.objects.values())
+        path = ask_path(self, proposal, rejected)
         if path is not None:
-            self.controller.export(path)
+            self.controller.exporting.start(path)
 
     def _act(self) -> None:
         """Do what the button below the tip offers."""
@@ -321,7 +326,7 @@ class SamPanel(QWidget):
             Action.RESTORE_LAYERS: controller.restore_layers,
             Action.USE_CONTRAST: controller.use_contrast,
             Action.SHOW_IMAGE: controller.show_image,
-            Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.frame),
+            Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
         }
         action = next_step(self._situation()).action
@@ -372,7 +377,7 @@ class SamPanel(QWidget):
         self.track.show_run(image_state.progress, step.track)
         self.document.show_history(image_state.undo_text, image_state.redo_text)
         can_export = bool(image_state.objects) and image_state.layers.labels is not None
-        self.document.show_export(can_export, controller.exporting is not None)
+        self.document.show_export(can_export, controller.exporting.is_on)
 
     def _render_model(self) -> None:
         models = self.controller.models
@@ -390,7 +395,7 @@ class SamPanel(QWidget):
         self._keys.bind(owners)
         self._history_keys.bind(owners)
         if self.controller.tracking.is_on:
-            self._escape.bind([self.viewer, *self.controller.layer_list])  # whichever is selected
+            self._escape.bind([self.viewer, *self.controller.view.layers])  # whichever is selected
         else:
             self._escape.release()
 
@@ -414,10 +419,10 @@ class SamPanel(QWidget):
             **common,
             is_open=image_state.is_open,
             missing_layers=tuple(image_state.layers.missing()),
-            outside=controller.outside_told,
+            outside=controller.view.outside_told,
             hidden_image=image_state.image.name if controller.is_image_hidden else None,
             is_stack=image_state.image.ndim == 3,
-            tool=image_state.layers.tool(controller.layer_list.selection.active),
+            tool=image_state.layers.tool(controller.view.layers.selection.active),
             is_sign_exclude=image_state.sign == EXCLUDE,
             object_id=image_state.current_object,
             has_objects=image_state.has_prompts(),

@@ -1,9 +1,9 @@
-"""Labels of a frame from masks that may overlap: whose pixel is it?
+"""Composition: labels of a frame from masks that may overlap.
 
-The network tracks each object by itself, so two of them may come to lie on one cell. Where they do,
-what a person said counts for more than what was tracked, and what was said nearby for more than
-what was said long ago: a cell that is pointed out as a new object is that object from there on, and
-no longer the one that had drifted onto it.
+The network tracks each object by itself, so the masks of two objects may cover the same cell. There
+a prompted mask wins over a tracked one, and of two tracked masks the one whose prompt is nearer in
+time. So a cell that is prompted as a new object stays that object on the following frames, although
+another object had drifted onto it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ UNKNOWN_DISTANCE = 2**31  # of masks that were stored before it was noted
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One mask of a frame, and how strong its claim to its pixels is.
+    """One mask of a frame with its priority.
 
     Attributes
     ----------
     object_id : int
-        Whose mask it is.
+        The object of the mask.
     rank : int
         Higher ranks win.
     region : Region

@@ -1,4 +1,4 @@
-"""Features that memory has no room for, on the disk until the program ends."""
+"""Disk cache: features that memory has no room for, until the program ends."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
-    """Where features are put unless told otherwise: the user's cache folder."""
+    """Default folder of the features: the user's cache folder."""
     return Path(platformdirs.user_cache_dir("napari-sam2", appauthor=False)) / "features"
 
 
 def remove_stale(parent: Path) -> None:
-    """Remove what programs left that did not end well; folders in use are locked by their owners.
+    """Remove files that crashed programs left; folders in use are locked by their owners.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Features of frames, computed once and kept within a byte budget."""
+"""Feature cache: features of frames, computed once and kept within a byte budget."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import ArrayLike
+
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
@@ -18,7 +20,7 @@ RETRY_WAITS_S = (0.1, 0.2, 0.4)  # before a drive that does not answer is asked 
 
 
 class DamagedFrame(ValueError):
-    """A frame that is there but cannot be decoded; asking again does not help."""
+    """A frame is there but cannot be decoded; reading it again does not help."""
 
 
 class FrameOutOfReach(OSError):
@@ -33,22 +35,6 @@ class FrameOutOfReach(OSError):
     def __init__(self, t: int, reason: str) -> None:
         super().__init__(reason)
         self.t = t
-
-
-class ArrayLike(Protocol):
-    """What a stack must offer: numpy, memory maps, dask and zarr all do."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        ...
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the pixels."""
-        ...
-
-    def __getitem__(self, key: Any) -> Any: ...
 
 
 class OpenedMovie(Protocol):
@@ -192,7 +178,7 @@ class Frames:
             pixels = np.asarray(self._data[...] if self._is_single else self._data[t])
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # each library has errors of its own for damaged data
+        except Exception as error:  # each library raises other errors for damaged data
             raise DamagedFrame(f"frame {t} cannot be read: {error}") from error
         if pixels.shape[:2] != self.shape[1:]:
             raise DamagedFrame(

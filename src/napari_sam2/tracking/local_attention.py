@@ -1,9 +1,9 @@
-"""Local memory: small objects look at what is about them only ("memory_reach" of a model).
+"""Local attention: small objects attend to their neighbourhood only ("memory_reach" of a model).
 
-An object of 5 % of the view fills 12 of the 4096 cells of a map, and what is far from it hardly
-changes its mask. So an object that was there a frame ago is looked for in a block about that place,
-by blocks of its memories about the places where it was then. Cells keep their positions in the
-whole map. An object that was lost is looked for everywhere.
+An object of 5 % of the view fills 12 of the 4096 cells of a map, and cells far from it hardly
+change its mask. So an object that was visible on the frame before is searched in a block around
+that place, with blocks of its memories around the places where it was then. Cells keep their
+positions in the whole map. A lost object is searched everywhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SMALLEST = 16  # cells along an edge of a block: with less about it an object is
 def block_side(
     records: Mapping[int, MaskRecord], frames: Sequence[int], t: int, window: Window, size: int
 ) -> int:
-    """How much of a frame, and of its memories, an object needs.
+    """Side of the block of a frame, and of its memories, that an object attends to.
 
     Parameters
     ----------

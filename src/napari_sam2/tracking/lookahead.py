@@ -1,12 +1,11 @@
-"""The next frame is read, and encoded where that helps, while the current one is computed."""
+"""Look-ahead: the next frame is read, and encoded where that helps, during the current one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Thread
 
 import numpy as np
 import torch
@@ -20,14 +19,14 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Glimpse:
-    """What was done for a frame before it was its turn.
+    """The image and the features of a frame that were made ahead.
 
     Attributes
     ----------
     image : ndarray
         (Y, X, 3) float32 as `Frames.read` gives it.
     features : dict of Window to FrameFeatures
-        Of the windows that were likely to be needed.
+        Of the windows that were likely to be needed; empty if features were not made ahead.
     """
 
     image: Image
@@ -35,10 +34,10 @@ class Glimpse:
 
 
 def helps_to_encode(device: torch.device) -> bool:
-    """Whether encoding ahead takes nothing from the frame at hand.
+    """Whether encoding ahead does not slow the current frame down.
 
-    A GPU waits for its orders much of the time; a CPU must have as many cores again as PyTorch
-    uses, and one more for whoever looks on.
+    A GPU waits for its orders much of the time. A CPU must have twice as many cores as PyTorch
+    uses, and one more for the window.
     """
     if device.type != "cpu":
         return device.type == "cuda"
@@ -52,7 +51,7 @@ def _cores() -> int:
 
 
 class Lookahead:
-    """One frame at a time, in a thread that ends with it.
+    """Prepares one frame at a time in a thread, which ends when this object is gone.
 
     Parameters
     ----------
@@ -73,27 +72,28 @@ class Lookahead:
         self._read = read
         self._encode = encode
         self._device = device
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lookahead")
         self._expected: tuple[int, Future[Glimpse]] | None = None
 
     def expect(self, t: int, windows: Sequence[Window]) -> None:
-        """Begin with a frame, unless that is on its way; what was not taken is given up.
+        """Begin to prepare a frame, unless it is under way; a frame that was not taken is dropped.
 
         Parameters
         ----------
         t : int
             The frame.
         windows : sequence of Window
-            Those whose features are likely to be needed, and not at hand yet.
+            Those whose features are likely to be needed, and not in the cache yet.
         """
         if not windows or (self._expected is not None and self._expected[0] == t):
             return
+        if self._expected is not None:
+            self._expected[1].cancel()
         encoded = windows if helps_to_encode(self._device) else ()
-        future: Future[Glimpse] = Future()
-        self._expected = (t, future)
-        Thread(target=self._look, args=(t, encoded, future), name="lookahead").start()
+        self._expected = (t, self._thread.submit(self._look, t, encoded))
 
     def take(self, t: int) -> Glimpse | None:
-        """What there is of a frame, once it is done; None if it was not expected.
+        """The prepared frame, as soon as it is ready; None if it was not expected.
 
         Raises
         ------
@@ -105,16 +105,10 @@ class Lookahead:
         future, self._expected = self._expected[1], None
         return future.result()
 
-    def _look(self, t: int, windows: Sequence[Window], future: Future[Glimpse]) -> None:
+    def _look(self, t: int, windows: Sequence[Window]) -> Glimpse:
+        image = self._read(t)
         try:
-            image = self._read(t)
-        except Exception as error:  # it is told to whoever takes the frame
-            future.set_exception(error)
-            return
-        features: dict[Window, FrameFeatures] = {}
-        try:
-            if windows:
-                features.update(zip(windows, self._encode(image, windows), strict=True))
-        except RuntimeError:  # no memory for more than one thing at a time: it is done in its turn
-            features.clear()
-        future.set_result(Glimpse(image, features))
+            features = self._encode(image, windows) if windows else []
+        except RuntimeError:  # no memory for two frames at a time: it is encoded when it is needed
+            return Glimpse(image, {})
+        return Glimpse(image, dict(zip(windows, features, strict=True)))

@@ -1,4 +1,4 @@
-"""Everything that a tracker holds of one object."""
+"""Masklet: the masks, prompts and locks of one object."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Masklet:
     prompted : dict of int to PromptedFrame
         The prompts.
     locked : dict of int to MaskRecord or None
-        What a locked frame goes back to when it is unlocked; None where there is no mask.
+        The mask that a locked frame gets back when it is unlocked; None where there is none.
     """
 
     records: dict[int, MaskRecord] = field(default_factory=dict)
@@ -35,17 +35,17 @@ class Masklet:
     locked: dict[int, MaskRecord | None] = field(default_factory=dict)
 
     def anchors(self) -> set[int]:
-        """Frames from which a pass sets out: those prompted, and those locked with a mask."""
+        """Frames from which a pass starts: prompted frames, and frames locked with a mask."""
         return self.prompted.keys() | (self.locked.keys() & self.records.keys())
 
     def nearest_anchor(self, t: int) -> int:
-        """The anchor that is fewest frames away; of two, the earlier one."""
+        """The nearest anchor; of two, the earlier one."""
         return min(self.anchors(), key=lambda anchor: (abs(anchor - t), anchor))
 
     def basis(self) -> int:
-        """Digest of what tracked masks go back to: all prompts, and the frames locked with a mask.
+        """Digest of what tracked masks depend on: all prompts, and the frames locked with a mask.
 
-        A mask that was tracked while it was another one is older than the prompts.
+        A mask that was tracked with another digest is older than the prompts.
         """
         found = blake2b(repr(sorted(self.locked.keys() & self.records.keys())).encode())
         for t in sorted(self.prompted):
@@ -58,7 +58,7 @@ class Masklet:
         return {t for t, record in self.records.items() if record.basis == basis}
 
     def is_fixed(self, t: int) -> bool:
-        """Whether the model leaves a frame alone."""
+        """Whether a frame is prompted or locked, so that no propagation writes it."""
         return t in self.prompted or t in self.locked
 
     def lock(self, t: int, seen: NDArray[np.bool_] | None = None) -> None:
@@ -81,11 +81,11 @@ class Masklet:
         return self.locked.get(t) or self.records[t]
 
     def unlock(self, t: int) -> None:
-        """Bring a locked frame back to what it was."""
+        """Bring a locked frame back to its mask before the lock."""
         put(self.records, t, self.locked.pop(t))
 
     def snapshot(self, frames: Iterable[int] | None) -> ObjectState:
-        """What is there on some frames, or on all."""
+        """The state on some frames, or on all."""
         if frames is None:
             return ObjectState(None, dict(self.records), dict(self.prompted), dict(self.locked))
         chosen = frozenset(frames)

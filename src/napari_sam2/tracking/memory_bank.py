@@ -1,4 +1,4 @@
-"""Which memories condition a frame (paper §4 "Memory bank")."""
+"""Memory bank: the memories that condition a frame (paper §4 "Memory bank")."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recall:
 
 
 def nearest_prompted(frames: list[int], t: int, limit: int) -> list[int]:
-    """The prompted frames that take part: the nearest before, the nearest after, then the rest.
+    """Prompted frames that take part: the nearest before, the nearest after, then the rest.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def recall(
     max_prompted : int
         M: prompted frames that take part, future ones included.
     max_pointers : int
-        Frames that hand in an object pointer.
+        Most frames whose object pointers take part.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def recall(
 
 
 class MemoryCache:
-    """Encoded memories, rebuilt from the mask and the frame's features when they are gone.
+    """Cache of encoded memories; the network runner computes missing ones again.
 
     A memory is found again only for the very record that it was made from, in the same window.
 
@@ -146,7 +146,7 @@ class MemoryCache:
         return found[1]
 
     def put(self, record: MaskRecord, window: Window, memory: Tensor) -> None:
-        """Keep a memory; the least recently used ones go when the budget is spent."""
+        """Keep a memory; the least recently used ones are dropped when the budget is exceeded."""
         key = (id(record), window)
         self._forget(key)
         self._kept[key] = (record, memory)

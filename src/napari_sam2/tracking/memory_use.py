@@ -1,4 +1,4 @@
-"""Memory of this process that nothing needs any more."""
+"""Release of freed memory to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks that another tracker of the same image has made, with another network or contrast."""
+"""Model change: masks of a tracker with another network or contrast are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_sam2.tracking.windows import WindowGrid
 
 
 class Translator:
-    """Turns what another tracker holds of an object into what this one would.
+    """Converts the state of an object from another tracker for this one.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ class Translator:
     def masklet(
         self, state: ObjectState, kept: Collection[int]
     ) -> tuple[Masklet, tuple[Prompt, ...]]:
-        """All that is taken over as it is, and the prompts that are to be computed anew.
+        """Masks and prompts that are kept as they are, and prompts to compute again.
 
         Parameters
         ----------
         state : ObjectState
-            All that the other tracker holds of an object.
+            The state of an object in the other tracker.
         kept : collection of int
-            Frames whose masks stay to the pixel, beside those locked or painted.
+            Frames whose masks stay to the pixel, like locked and painted masks.
         """
         exact = {*kept, *state.locked}
         again = {t: e.prompt for t, e in state.prompted.items() if t not in exact and _asks(e)}
@@ -64,7 +64,7 @@ class Translator:
         return PromptedFrame(entry.prompt, before, rounds)
 
     def _record(self, record: MaskRecord, *, is_exact: bool = False) -> MaskRecord:
-        """The record without what only the other network understands; the same at every call."""
+        """The record for this tracker; the same object for the same record."""
         found = self._known.get((record, is_exact))
         if found is None:
             found = self._known[record, is_exact] = self._translated(record, is_exact)
@@ -92,5 +92,5 @@ class Translator:
 
 
 def _asks(entry: PromptedFrame) -> bool:
-    """Whether there is anything in a prompt that the network has to be asked about."""
+    """Whether the network has to compute the mask of a prompt."""
     return bool(entry.prompt.round_numbers())

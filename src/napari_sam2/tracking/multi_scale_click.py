@@ -1,4 +1,4 @@
-"""The first click on something of unknown size, seen from near and from far."""
+"""Multi-scale click: the first click on an object, whose size is unknown, in several windows."""
 
 from __future__ import annotations
 

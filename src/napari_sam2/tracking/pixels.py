@@ -1,4 +1,4 @@
-"""Masks of single pixels, kept as the box around them: a cell is small against its frame."""
+"""Pixel masks, stored as the crop around them: a cell is small against its frame."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class PixelMask:
         return self.full()[key]
 
     def full(self) -> NDArray[np.bool_]:
-        """The whole (Y, X) mask, an array of its own."""
+        """The whole (Y, X) mask as a new array."""
         return np.asarray(self)
 
     def any(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which objects a propagation carries to which frames, and in what order."""
+"""Plan of a propagation: which objects are tracked on which frames, in what order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step:
     direction : str
         ``"forward"`` or ``"backward"``.
     object_ids : tuple of int
-        Objects whose pass comes by.
+        Objects that are tracked on the frame.
     """
 
     t: int
@@ -49,7 +49,7 @@ def plan_steps(
     direction : str
         `forward` from the first anchor, `backward` from the last one, or `both` from the first one.
     masklets : mapping of int to Masklet
-        The objects to carry; those without an anchor stay behind.
+        The objects to track; objects without an anchor are left out.
     spans : mapping of int to range
         Frames on which an object may have a mask, where they are limited.
     until_locked : bool
@@ -60,7 +60,7 @@ def plan_steps(
     Returns
     -------
     list of Step
-        Without frames that no object passes.
+        Frames on which no object is tracked are left out.
     """
     origins = {k: anchors for k, m in masklets.items() if (anchors := m.anchors())}
     steps: list[Step] = []

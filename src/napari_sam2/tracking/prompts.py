@@ -1,4 +1,4 @@
-"""What a person gives: points, a box or a painted mask, for one object on one frame."""
+"""Prompts: points, a box or a painted mask, for one object on one frame."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _no_rounds() -> NDArray[np.int32]:
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """All that a person gave for one object on one frame.
+    """Points, box and mask that a person gave for one object on one frame.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Prompt:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was given."""
+        """Whether there is neither a point, nor a box, nor a mask."""
         return not len(self.points) and self.box is None and self.mask is None
 
     @cached_property
@@ -119,7 +119,7 @@ class Prompt:
         new_points, new_labels = check_points(points, labels)
         first = int(self.rounds[-1]) + 1 if len(self.rounds) else 0
         if self.box is not None and not len(self.rounds):
-            first = 1  # the box was a round of its own
+            first = 1  # the box was a round by itself
         rounds = np.full(len(new_points), first, np.int32)
         return replace(
             self,
@@ -250,7 +250,7 @@ def check_box(box: Sequence[float]) -> Box:
 
 
 def check_mask(mask: ArrayLike | PixelMask) -> PixelMask:
-    """The mask, a copy of its own.
+    """The mask as a new `PixelMask`.
 
     Raises
     ------

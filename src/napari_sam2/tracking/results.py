@@ -1,4 +1,4 @@
-"""What a tracker hands out."""
+"""Results of a tracker: masks of a frame, and states of an object."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FrameResult:
     occlusion_score : ndarray
         (B,) float32 logits; below 0 the object is not visible and its mask empty.
     problem : str or None
-        Why the frame was passed over, if it cannot be read.
+        Why the frame was skipped, if it cannot be read.
     """
 
     t: int
@@ -43,12 +43,12 @@ class FrameResult:
 
 @dataclass(frozen=True, eq=False)
 class PromptedFrame:
-    """A prompt with the masks that it led to.
+    """A prompt with the masks that were made from it.
 
     Attributes
     ----------
     prompt : Prompt
-        What was given.
+        The prompt.
     before : MaskRecord or None
         The mask that was there before any prompt.
     rounds : tuple of (int, MaskRecord)
@@ -62,18 +62,18 @@ class PromptedFrame:
 
 @dataclass(frozen=True, eq=False)
 class ObjectState:
-    """Everything of an object, or of some of its frames; shares the arrays of the tracker.
+    """Masks, prompts and locks of an object, on all or some frames; shares the tracker's arrays.
 
     Attributes
     ----------
     frames : frozenset of int or None
-        The frames it speaks of; None is all.
+        The frames that it covers; None is all.
     records : mapping of int to MaskRecord
         Masks by frame.
     prompted : mapping of int to PromptedFrame
         Prompts by frame.
     locked : mapping of int to MaskRecord or None
-        What locked frames go back to when they are unlocked.
+        The mask that a locked frame gets back when it is unlocked; None where there is none.
     """
 
     frames: frozenset[int] | None = None
@@ -89,11 +89,11 @@ class ObjectState:
         )
 
     def cleared(self) -> ObjectState:
-        """Nothing, on the same frames."""
+        """An empty state of the same frames."""
         return replace(self, records={}, prompted={}, locked={})
 
     def renamed(self, object_id: int) -> ObjectState:
-        """The same of another object."""
+        """The same state for another object id."""
         prompted = {
             t: replace(entry, prompt=replace(entry.prompt, object_id=object_id))
             for t, entry in self.prompted.items()
@@ -101,7 +101,7 @@ class ObjectState:
         return replace(self, prompted=prompted)
 
     def anchored(self, t: int, object_id: int, mask: NDArray[np.bool_]) -> ObjectState:
-        """With the mask of one frame as a person would have painted it; runs no model.
+        """The state with the mask of one frame as if a person had painted it; runs no model.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class ObjectState:
         )
 
     def seen_as(self, masks: Mapping[int, NDArray[np.bool_]]) -> ObjectState:
-        """With other pixels on some frames, which have a mask; what made them stays.
+        """The state with other pixels on some frames that have a mask; prompts stay the same.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class ObjectState:
     def united(
         self, other: ObjectState, object_id: int, masks: Mapping[int, NDArray[np.bool_]]
     ) -> ObjectState:
-        """The masks of both, and on frames of both the pixels of either.
+        """The union of two states: where both have a mask, the pixels of either.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class ObjectState:
         return state
 
     def taking(self, t: int, other: ObjectState) -> ObjectState:
-        """With one frame as another state has it."""
+        """The state with one frame taken from another state."""
         parts = []
         for mine, theirs in (
             (self.records, other.records),

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from napari_sam2.tracking.frames import Frames
-from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.passes import Passes
-from napari_sam2.tracking.results import ObjectState
-from napari_sam2.tracking.windows import Window
+from napari_sam2.model import Sam2
+from napari_sam2.tracking.disk_cache import DiskCache
+from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.frames import Frames, Stack, as_frames
+from napari_sam2.tracking.label_composer import LabelComposer
+from napari_sam2.tracking.mask_store import MaskStore
+from napari_sam2.tracking.masks import Renderer
+from napari_sam2.tracking.network_runner import NetworkRunner
+from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.plan import Sweep
+from napari_sam2.tracking.prompter import Prompter
+from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.propagation import Propagation
+from napari_sam2.tracking.propagator import Propagator
+from napari_sam2.tracking.results import FrameResult, ObjectState
+from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 
-class Tracker(Passes):
-    """The whole engine for one stack: prompts in, masklets out.
+class Tracker:
+    """Tracks objects through one stack: prompts in, masks of every frame out.
 
     Every object is independent: it may be added, corrected or removed at any moment. Objects are
     computed as one batch all the same. A prompted frame always conditions the others and keeps its
     mask (§4 "Memory bank"; corrections included, as in the training of §D.2).
+
+    The work is done by four parts: a mask store, a prompter, a propagator and a label composer.
 
     Parameters
     ----------
@@ -37,15 +52,14 @@ class Tracker(Passes):
     disk_bytes : int
         Budget of the features kept on the disk when memory has no room for them; 0 keeps none.
     cache_folder : Path, optional
-        Where they are put until the tracker is gone. Default: the user's cache folder.
+        Folder of these files, which are deleted with the tracker. Default: the user's cache folder.
     memory_bytes : int
-        Budget of encoded memories kept, in bytes; those that are gone are made again.
+        Budget of encoded memories, in bytes; memories that were dropped are computed again.
     object_batch : int
         Most objects in one run of the network.
     windows : str, optional
         `whole`: the network always sees the whole frame. `auto`: it sees a square about each object
-        that suits its size, small objects enlarged up to twice. Default: what the model was
-        made for.
+        that suits its size, small objects enlarged up to twice. Default: the choice of the model.
     area_guard : bool
         An object whose mask suddenly covers several times its usual area counts as lost on that
         frame, and nothing is written.
@@ -61,6 +75,352 @@ class Tracker(Passes):
     -----
     Not thread safe: one thread uses it.
     """
+
+    def __init__(
+        self,
+        model: Sam2,
+        frames: Stack,
+        *,
+        max_prompted_frames: int = 8,
+        clean: bool = True,
+        cache_bytes: int = 2 * 1024**3,
+        disk_bytes: int = 8 * 1024**3,
+        cache_folder: Path | None = None,
+        memory_bytes: int = 512 * 1024**2,
+        object_batch: int = 16,
+        windows: WindowMode | None = None,
+        area_guard: bool = True,
+    ) -> None:
+        if max_prompted_frames < 1 or object_batch < 1:
+            raise ValueError("max_prompted_frames and object_batch must be at least 1")
+        self._frames = as_frames(frames)
+        self._windows: WindowMode = windows or model.config.windows
+        length, *size = self._frames.shape
+        image_shape = (size[0], size[1])
+        grid = WindowGrid(image_shape, model.config.image_size, self._windows)
+        disk = DiskCache(disk_bytes, cache_folder)
+        self._runner = NetworkRunner(
+            model,
+            FrameEncoder(model, self._frames, cache_bytes, disk),
+            grid,
+            length=length,
+            memory_bytes=memory_bytes,
+            object_batch=object_batch,
+            max_prompted_frames=max_prompted_frames,
+        )
+        renderer = Renderer(model.config.low_res_size, image_shape, clean=clean)
+        self._store = MaskStore(length, renderer)
+        self._composer = LabelComposer(self._store)
+        self._prompter = Prompter(self._store, self._runner)
+        self._propagator = Propagator(self._store, self._runner, area_guard=area_guard)
+
+    # -- what is there -------------------------------------------------------------------------
+
+    @property
+    def model(self) -> Sam2:
+        """The network."""
+        return self._runner.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keywords of this tracker that its masks depend on."""
+        return {
+            "max_prompted_frames": self._runner.max_prompted_frames,
+            "clean": self._store.renderer.clean,
+            "windows": self._windows,
+            "area_guard": self._propagator.area_guard,
+        }
+
+    @property
+    def frames(self) -> Frames:
+        """The stack."""
+        return self._frames
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X)."""
+        return self._frames.shape
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """All objects, in the order in which they were added."""
+        return tuple(self._store.masklets)
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        """The prompt of an object on a frame, if there is one."""
+        return self._store.prompt(t, object_id)
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All prompts, by object and then by frame."""
+        return self._store.prompts()
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        """The stored mask of an object on a frame, if there is one."""
+        return self._store.result(t, object_id)
+
+    def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
+        """Predicted IoU and occlusion score of a stored mask, without drawing it."""
+        return self._store.scores(t, object_id)
+
+    def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(S / 4, S / 4) logits of the stored mask; far from the mask they are one number."""
+        return self._store.low_res_logits(t, object_id)
+
+    def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:
+        """Labels of a frame, composed from the stored masks of all objects.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        winners : collection of int
+            Objects that win wherever masks overlap, like objects that are locked on the frame. Then
+            come masks painted on the frame, then clicked ones, then tracked masks of the object
+            that is prompted on the nearest frame, then the highest logit. A tracked mask that
+            loses more than half of its pixels to stronger masks is left out.
+
+        Returns
+        -------
+        ndarray
+            (Y, X) int32, 0 is background.
+        """
+        return self._composer.labels(t, winners)
+
+    def relabel(
+        self, t: int, labels: NDArray[np.integer], object_ids: Collection[int]
+    ) -> tuple[tuple[slice, slice], NDArray[np.int32]]:
+        """Labels of that part of a frame in which a change of some objects can be seen.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        labels : ndarray
+            (Y, X) labels of the frame before the change.
+        object_ids : collection of int
+            The objects whose masks changed; they may have been removed.
+
+        Returns
+        -------
+        tuple of slice
+            Rows and columns of the part.
+        ndarray
+            (h, w) int32, the same as `labels` returns there.
+        """
+        return self._composer.relabel(t, labels, object_ids)
+
+    # -- prompts -------------------------------------------------------------------------------
+
+    def add_points(
+        self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
+    ) -> FrameResult:
+        """Click an object; an unknown one is added.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            1 or larger.
+        points : array_like
+            (P, 2) (y, x) in pixels.
+        labels : array_like
+            (P,) 1 includes, 0 excludes.
+
+        Returns
+        -------
+        FrameResult
+            Of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            If a point is outside the image, the frame outside the stack, or shapes do not fit; if
+            all points exclude, and nothing on any frame shows the object yet.
+        """
+        return self._prompter.add_points(t, object_id, points, labels)
+
+    def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
+        """Draw a box (y0, x0, y1, x1) round an object; otherwise as `add_points`."""
+        return self._prompter.add_box(t, object_id, box)
+
+    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
+        """Give the (Y, X) mask of an object itself; otherwise as `add_points`.
+
+        The mask takes the place of clicks and boxes on the frame. An empty one says that the object
+        is not visible there, which needs an object that is prompted elsewhere.
+        """
+        return self._prompter.add_mask(t, object_id, mask)
+
+    def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
+        """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
+
+        The network sees a mask only when another frame needs it, so this takes next to no time.
+        Unknown objects are added.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        masks : mapping of int to array_like
+            (Y, X) masks, none of them empty, by object.
+
+        Raises
+        ------
+        ValueError
+            As `add_mask`, or if a mask is empty; nothing is imported then.
+        """
+        self._prompter.import_masks(t, masks)
+
+    def carry_over(
+        self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()
+    ) -> None:
+        """Add an object with the state that another tracker of the same image holds of it.
+
+        Masks stay until they are tracked again. Painted, locked and `kept` masks stay to the pixel.
+        Clicks and boxes on other frames are computed again.
+
+        Parameters
+        ----------
+        object_id : int
+            The object, unknown to this tracker.
+        state : ObjectState
+            From `snapshot` of the other tracker, which may have another network or contrast.
+        kept : collection of int
+            Frames whose masks a person has accepted.
+
+        Raises
+        ------
+        ValueError
+            If a prompt does not fit this stack, or the object is there already; the tracker is
+            unchanged then.
+        """
+        self._prompter.carry_over(object_id, state, kept)
+
+    def set_prompt(self, prompt: Prompt) -> FrameResult | None:
+        """Replace the prompt of an object on a frame.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            An empty one clears the frame.
+
+        Returns
+        -------
+        FrameResult or None
+            None if the frame has no mask afterwards.
+
+        Raises
+        ------
+        ValueError
+            As `add_points`.
+        """
+        return self._prompter.set_prompt(prompt)
+
+    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
+        """Remove all prompts of an object on a frame.
+
+        Returns
+        -------
+        FrameResult or None
+            The mask that was there before any prompt, if there was one.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        return self._prompter.clear(t, object_id)
+
+    def remove_object(self, object_id: int) -> None:
+        """Remove an object; the others stay as they are. A ValueError if it is unknown."""
+        self._store.remove(object_id)
+
+    # -- propagation ---------------------------------------------------------------------------
+
+    def propagate(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "both",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+        only_changed: bool = False,
+    ) -> Iterator[FrameResult]:
+        """Carry masklets to other frames, one frame at a time.
+
+        Each frame is tracked when its result is taken, so the results must be iterated over; a
+        propagation that is dropped before its first result warns.
+
+        Each object goes outward from its own prompts: forward from its first one, backward from
+        its last one; `both` goes forward from the first one and then backward from there. Prompted
+        and locked frames keep their masks and are handed out as they are; a locked mask conditions
+        other frames, and starts a pass, like a prompted one. The generator may be closed at any
+        moment; the results so far are kept, and a later call with `start` (or `stop`) continues
+        from there. Prompts given meanwhile take part from the next frame on.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Only frames ``start <= t < stop`` are written. Default: the whole stack.
+        direction : str
+            `forward`, `backward` or `both` (the default, as in the window and in a shell).
+        object_ids : iterable of int, optional
+            Default: all.
+        until_locked : bool
+            Each object stops before the first locked frame that it meets on its way.
+        only_changed : bool
+            Leave out frames that were tracked since prompts and locks of the object last changed:
+            so corrections are carried, and a run that was stopped continues where it was.
+
+        Yields
+        ------
+        FrameResult
+            Of all objects that are tracked on the frame. A damaged frame is skipped: its result
+            has a `problem`, and only the masks that are prompted or locked there.
+
+        Raises
+        ------
+        ValueError
+            If the range or the direction is wrong, or an object unknown (at once, before the first
+            frame).
+
+        Warns
+        -----
+        RuntimeWarning
+            If it is dropped before the first result, and was not closed.
+        """
+        steps = self._propagator.plan(
+            start,
+            stop,
+            direction,
+            object_ids,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
+        return Propagation(self._propagator.run(steps))
+
+    def total_steps(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        direction: Sweep = "both",
+        object_ids: Iterable[int] | None = None,
+        *,
+        until_locked: bool = False,
+        only_changed: bool = False,
+    ) -> int:
+        """How many frames `propagate` with these arguments will hand out at most."""
+        steps = self._propagator.plan(
+            start,
+            stop,
+            direction,
+            object_ids,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
+        return len(steps)
 
     # -- limits --------------------------------------------------------------------------------
 
@@ -82,69 +442,52 @@ class Tracker(Passes):
         frames : iterable of int
             Frames, also those without a mask.
         labels : callable, optional
-            Gives the (Y, X) labels of a frame where they are at hand; composed anew by default.
+            Returns the (Y, X) labels of a frame; composed from the masks by default.
 
         Raises
         ------
         ValueError
             If the object or a frame is unknown.
         """
-        masklet = self._masklet(object_id)
-        chosen = sorted(set(frames) - masklet.locked.keys())
-        for t in chosen:
-            self._check_frame(t)
-        self._embedding = None
-        for t in chosen:
-            record = masklet.records.get(t)
-            region = None if record is None else self._region(record)
-            seen = None
-            if region is not None:
-                has_pixel = (labels or self.labels)(t)[region.window] == object_id
-                if not np.array_equal(has_pixel, region.mask):
-                    seen = np.zeros(self._renderer.shape, bool)
-                    seen[region.window] = has_pixel
-            masklet.lock(t, seen)
+        self._store.lock(object_id, frames, labels or self.labels)
 
     def unlock(self, object_id: int, frames: Iterable[int]) -> None:
-        """Let an object go on some frames, which are then as they were before the lock.
+        """Bring locked frames of an object back to what they were before the lock.
 
         Raises
         ------
         ValueError
             If the object is unknown.
         """
-        masklet = self._masklet(object_id)
-        self._embedding = None
-        for t in masklet.locked.keys() & set(frames):
-            masklet.unlock(t)
+        self._store.unlock(object_id, frames)
 
     def locked_frames(self, object_id: int) -> frozenset[int]:
         """Frames on which an object is locked."""
-        return frozenset(self._masklet(object_id).locked)
+        return self._store.locked_frames(object_id)
 
     def set_span(self, object_id: int, span: range | None) -> None:
-        """Limit the frames that a propagation may write of an object, which may be unknown yet.
+        """Limit the frames of an object that a propagation may write.
 
         Parameters
         ----------
         object_id : int
-            The object.
+            The object, which may be unknown yet.
         span : range or None
             The frames; None is no limit.
         """
-        put(self._spans, object_id, span)
+        self._store.set_span(object_id, span)
 
     # -- undo ----------------------------------------------------------------------------------
 
     def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
-        """Everything of an object, or of some of its frames, to be restored later.
+        """The state of an object, or of some of its frames, to be restored later.
 
         Raises
         ------
         ValueError
             If the object is unknown.
         """
-        return self._masklet(object_id).snapshot(frames)
+        return self._store.snapshot(object_id, frames)
 
     def restore(self, object_id: int, state: ObjectState | None) -> None:
         """Bring an object back to a snapshot, without running the model.
@@ -152,25 +495,21 @@ class Tracker(Passes):
         Parameters
         ----------
         object_id : int
-            May be unknown: it is made again.
+            An unknown one is added.
         state : ObjectState or None
             None removes the object, if it is there.
         """
-        self._embedding = None
-        if state is None:
-            self._masklets.pop(object_id, None)
-        else:
-            self._masklets.setdefault(object_id, Masklet()).restore(state)
+        self._store.restore(object_id, state)
 
     # -- caches --------------------------------------------------------------------------------
 
     def encode(self, t: int) -> None:
         """Compute the features of a frame ahead of a click."""
-        self._check_frame(t)
-        self._runner.features.load(self._views(t))
+        self._store.check_frame(t)
+        self._runner.encoder.features.load(self._views(t))
 
     def input_of(self, t: int, object_id: int, frames: Frames | None = None) -> NDArray[np.float32]:
-        """What the network gets of a frame.
+        """The network's input for an object on a frame.
 
         Parameters
         ----------
@@ -186,18 +525,18 @@ class Tracker(Passes):
         ndarray
             (S, S, 3) float32 in 0..1, S the side of the network's input.
         """
-        self._check_frame(t)
-        masklet = self._masklets.get(object_id)
+        self._store.check_frame(t)
+        masklet = self._store.masklets.get(object_id)
         record = masklet.records.get(t) if masklet else None
         window = record.window if record else self._runner.grid.whole
-        return self._runner.input_of((frames or self._frames).read(t), window)
+        return self._runner.encoder.input_of((frames or self._frames).read(t), window)
 
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are at hand."""
-        return all(view in self._runner.features for view in self._views(t))
+        return all(view in self._runner.encoder.features for view in self._views(t))
 
     def _views(self, t: int) -> list[tuple[int, Window]]:
-        """What a click on a frame is likely to look at: objects that are there, and all of it."""
-        records = [m.records[t] for m in self._masklets.values() if t in m.records]
+        """What a click on a frame is likely to need: windows of objects there, and the frame."""
+        records = [m.records[t] for m in self._store.masklets.values() if t in m.records]
         windows = {record.window: None for record in records}
         return [(t, window) for window in (*windows, self._runner.grid.whole)]

@@ -57,7 +57,7 @@ class Window:
         )
 
     def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The window cut out of a (Y, X, ...) image; past the border its last pixels go on."""
+        """The window cut out of a (Y, X, ...) image; outside, the border is repeated."""
         rows = np.clip(np.arange(self.y0, self.y0 + self.height), 0, image.shape[0] - 1)
         columns = np.clip(np.arange(self.x0, self.x0 + self.width), 0, image.shape[1] - 1)
         if self._lies_inside(image.shape):

@@ -1,1 +1,1 @@
-"""Training: synthetic microscopy, real stills as movies, and the loop."""
+"""Training: synthetic microscopy, pseudo-videos of real images, and the training loop."""

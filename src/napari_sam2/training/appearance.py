@@ -1,4 +1,4 @@
-"""Random appearance: images drawn from label maps, far beyond what looks natural.
+"""Random appearance: images drawn from label maps, with a wider range than natural ones.
 
 A network that learns from drawn clips learns what drawn clips look like. Here shapes and motion
 stay those of the labels, and everything that a microscope decides (levels, texture, profile, rim,
@@ -25,7 +25,7 @@ _TEXTURE_SIDE = 512  # pixels of a tile of texture, which repeats beyond
 
 @dataclass(frozen=True)
 class _Geometry:
-    """Where each pixel of one frame lies in its object.
+    """Position of each pixel of a frame in its object.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class _Background:
 
 @dataclass(frozen=True)
 class _Style:
-    """How the objects of a clip look; arrays have an entry for each object, the background first.
+    """Appearance of the objects of a clip; arrays have an entry per object, the background first.
 
     Attributes
     ----------

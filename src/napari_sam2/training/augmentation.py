@@ -1,9 +1,9 @@
-"""What leads a tracker astray: objects that go away, and haze that looks like one.
+"""Augmentations: disappearing objects, drift out of the field, out-of-focus haze.
 
 Most clips show their objects from the first frame to the last. A tracker that has learnt from such
-clips alone goes on where a cell has left the field, with a piece of background or with a neighbour.
-So some objects are taken out of a clip, for good or for a while, some clips drift until an object
-has gone over the border, and some hold blobs out of focus, which no label knows.
+clips alone continues on a piece of background or on a neighbour when a cell has left the field. So
+some objects are taken out of a clip, for good or for a while, some clips drift until an object has
+gone over the border, and some hold blobs out of focus, which have no label.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Labels = NDArray[np.uint16]
 
 OFFSETS = 48  # places tried for a piece of background
 MOST_FOREIGN = 0.03  # share of a patch that may be cell
-HALO = 0.12  # of the diameter: what surrounds a cell goes with it
+HALO = 0.12  # of the diameter: this margin moves with the cell
 HAZE_RADII = (8.0, 60.0)  # pixels
 FEATHER = 1.5  # pixels over which a patch passes into the image
 
@@ -74,8 +74,8 @@ def drift_away(
 ) -> tuple[Images, Labels]:
     """A clip that drifts until an object has crossed the nearest border, wholly or nearly.
 
-    Past the border its last pixels go on, as they do in a window that reaches past the image; the
-    border may lie inside what was given.
+    Past the border its last pixels are repeated, as in a window that reaches past the image; the
+    border may lie inside the given images.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def drift_away(
 
 
 def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images:
-    """Blobs out of focus, with the soft texture of what lies above or below the plane.
+    """Blobs out of focus, with the soft texture of cells above or below the focal plane.
 
     Parameters
     ----------

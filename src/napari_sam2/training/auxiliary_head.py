@@ -1,4 +1,4 @@
-"""A helper of training: the encoder alone tells cells, their borders and their middles.
+"""Auxiliary head: predicts cells, their borders and centres from the encoder alone.
 
 Prompts reach the encoder's features only through the decoder, which learns slowly from scratch. All
 cells of an image supervise the features directly through 1 x 1 convolutions, which are thrown away
@@ -61,7 +61,7 @@ def _loss(found: Tensor, target: Tensor) -> Tensor:
 
 
 def auxiliary_target(labels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """What the encoder should tell of an image.
+    """Target of the auxiliary head for an image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Batches of a training run: each a pure function of the seed and the step."""
+"""Batches of a training run: each is a pure function of the seed and the step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EMPTY_DRAWS = 200  # clips without an object, one after the other, that are too 
 
 
 class ClipSource(Protocol):
-    """What batches are drawn from."""
+    """Source of the clips of batches."""
 
     def draw(self, rng: np.random.Generator, frames: int) -> LabelledClip:
         """A random clip of so many frames."""
@@ -36,7 +36,7 @@ class ClipSource(Protocol):
 def batches(
     source: ClipSource, config: TrainingConfig, first: int = 0, ahead: int = 6
 ) -> Generator[tuple[Batch, Script], None, None]:
-    """Batches from a step on, without end, prepared ahead in a thread of their own."""
+    """Endless batches from a step on, prepared ahead in a separate thread."""
     steps = itertools.count(first)
     with ThreadPoolExecutor(1) as pool:
         queue = deque(pool.submit(make_batch, source, config, next(steps)) for _ in range(ahead))
@@ -113,7 +113,7 @@ def make_harder(
 
 
 def draw_script(stage: Stage, labelled: NDArray[np.bool_], rng: np.random.Generator) -> Script:
-    """What is prompted: mask 0.5, click 0.25, box 0.25 on clips; click or box on images.
+    """Draw the kind of prompt: mask 0.5, click 0.25, box 0.25 on clips; click or box on images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The state of a training run: how it begins, is kept, and goes on."""
+"""State of a training run: start, save and resume."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHECKPOINT, BEST = "run.pt", "best.safetensors"
 
 @dataclass
 class TrainingRun:
-    """Everything that changes while training.
+    """Everything that changes during training.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def averaged(run: TrainingRun) -> Sam2:
 
 
 def save(run: TrainingRun, config: TrainingConfig, folder: Path) -> None:
-    """Write what a later `resume` needs, and the averaged weights as fp16 safetensors."""
+    """Write the state for `resume`, and the averaged weights as fp16 safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         "model": run.model.state_dict(),
@@ -126,7 +126,7 @@ def export(run: TrainingRun, path: Path) -> None:
     """Averaged weights in half precision, as `load_model` takes them."""
     half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
     notes = {"preset": run.model.config.name, "step": str(run.step)}
-    with atomic_path(path) as temporary:  # not save_file: only its owner may read what that writes
+    with atomic_path(path) as temporary:  # save_file would make a file for its owner alone
         temporary.write_bytes(as_safetensors(half, notes))
 
 

@@ -1,4 +1,4 @@
-"""Simulated prompts: what a person would give, made from the truth (paper §D.2)."""
+"""Simulated prompts of a user, made from the ground truth (paper §D.2)."""
 
 from __future__ import annotations
 

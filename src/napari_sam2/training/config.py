@@ -1,4 +1,4 @@
-"""What a training run does, as data."""
+"""Configuration of a training run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where training clips come from: shards and folders of TIFF files, mixed and augmented."""
+"""Training data: clips of shards and of folders of TIFF files, mixed and augmented."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class ClipDataset:
         ``labels/*.tif`` of the same names, each a still (Y, X) or a movie (T, Y, X), in colour or
         not, or ``raw.tif`` and ``labels.tif``, which are stacks of unrelated stills.
     shape : (int, int)
-        Size (Y, X) of what `draw` returns. Of a clip of another size a part is taken and brought
-        to it, so that a random object is 12 to 120 pixels across.
+        Size (Y, X) of the clips that `draw` returns. Of a clip of another size a part is taken
+        and resized, so that a random object is 12 to 120 pixels across.
 
     Raises
     ------
@@ -352,7 +352,7 @@ def _choose_times(
     """Frame numbers, the first one of a labelled frame; to and fro if the clip is too short.
 
     Some clips skip every other frame or two of three: cells then jump by more than their size, as
-    they do where somebody took few pictures.
+    they do at a low frame rate.
     """
     length = len(labelled)
     step = min(int(rng.choice(STEPS, p=STEP_CHANCES)), max(length - 1, 1))

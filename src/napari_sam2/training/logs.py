@@ -1,4 +1,4 @@
-"""What a run writes down: CSV tables of its figures, and their curves."""
+"""Logs of a training run: CSV tables of its figures, and their curves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def append_figures(
 
 
 def forget_later(path: Path, step: int) -> None:
-    """Remove lines after a step, which a run that goes on from there writes again."""
+    """Remove the lines after a step; a run that is resumed there writes them again."""
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:

@@ -63,7 +63,7 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
     batch : Batch
         On the device of the model.
     script : Script
-        What is prompted.
+        Prompts of the batch.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[int, int], None] = lambda step, steps: None,
 ) -> None:
-    """Train until all steps are done, the time is up, or someone wants to stop.
+    """Train until all steps are done, the time is up, or `should_stop` says so.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def train(
     should_stop : callable
         Asked before each step.
     on_step : callable
-        Told after each step how many are done, and of how many.
+        Called after each step with the number of steps done and of all steps.
     """
     deadline = time.monotonic() + minutes * 60
     keeper = _Keeper(run, config, folder, save_every_s, log_every, report)
@@ -231,7 +231,7 @@ def train(
         on_step(run.step, config.steps)
 
     if validate is not None and run.step == 0 and not is_over():
-        keeper.judge(validate(averaged(run)))  # what training has to be better than
+        keeper.judge(validate(averaged(run)))  # the score to beat
     while run.step < config.steps:
         until = min((run.step // validate_every + 1) * validate_every, config.steps)
         keeper.restart_clock()
@@ -287,7 +287,7 @@ class _Keeper:
         draw_curve(self.folder)
 
     def close(self) -> None:
-        """At the end: what is not written yet."""
+        """Write the figures and the state that are not written yet."""
         if self.figures:
             self._write(LOG, self.figures)
         self._save()

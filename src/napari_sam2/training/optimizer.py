@@ -1,4 +1,4 @@
-"""AdamW with a learning rate of its own for each layer of the image encoder (paper §D.2.1)."""
+"""AdamW with one learning rate per layer of the image encoder (paper §D.2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Movies made of real stills: a crop that drifts, bends, and whose cells move on their own."""
+"""Pseudo-videos of real images: a crop that drifts and bends, and whose cells move."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Still:
     Attributes
     ----------
     name : str
-        Told in the shard folder as the source of a clip.
+        Name of the source of a clip in the shard folder.
     image, labels : Path
         TIFF files.
     page : int or None

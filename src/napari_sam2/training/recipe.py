@@ -1,4 +1,4 @@
-"""Training runs as TOML files: read, and refused in words where they make no sense."""
+"""Recipes: training runs as TOML files, which are checked when they are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TEXT: TypeAdapter[str | None] = TypeAdapter(str | None)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training run starts from and goes through.
+    """Data, start weights and configuration of a training run.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ def read_recipe(path: Path) -> Recipe:
     Raises
     ------
     ValueError
-        If the file is no TOML, or has an unknown key, a wrong type or a value out of range; all of
-        them are told.
+        If the file is no TOML, or has an unknown key, a wrong type or a value out of range; the
+        message names all of them.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def check_same_run(begun: Recipe, now: Recipe) -> None:
-    """Refuse to go on with a run under settings that would make it another one.
+    """Refuse to resume a run with settings that would change it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One interaction simulated on a batch: prompts, tracking, corrections, losses (paper §D.2.2)."""
+"""Rollout: an interaction simulated on a batch, with its losses (paper §D.2.2)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Script:
-    """What the simulated person does.
+    """Prompts and corrections of the simulated user.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Outcome:
     losses : list of Terms
         One for each decoder pass on a frame on which an object is labelled.
     ious : dict of str to list of float
-        Mean IoU of the visible objects, by what the mask was made from.
+        Mean IoU of the visible objects, by the kind of input of the mask.
     features : FrameFeatures or None
         Of all frames of the batch, for the auxiliary loss.
     """
@@ -120,7 +120,7 @@ def rollout(
     batch : Batch
         Clips and truths.
     script : Script
-        What is prompted.
+        Prompts of the batch.
     weights : LossWeights
         Decide which guess is supervised.
     generator : torch.Generator
@@ -170,7 +170,7 @@ class _Player:
         return FrameFeatures(f.stride16[rows], f.stride8[rows], f.stride4[rows])
 
     def prompt(self, t: int, first: FirstPrompt, clicks: int) -> None:
-        """The first frame of the objects."""
+        """Prompt the objects on their first frame."""
         features, target = self.frame(t), self.batch.targets[:, t]
         if first == "mask":
             decoded = self.model.import_mask(features, target[:, None])
@@ -195,7 +195,7 @@ class _Player:
         self.refine(t, features, image, prompts, clicks - 1, "corrected")
 
     def track(self, t: int) -> None:
-        """A frame without a prompt."""
+        """Track the objects on a frame without a prompt."""
         features = self.frame(t)
         image = self.attend(t, features)
         choice = self.decode(t, image, features, self.tracking_prompt(), "track")
@@ -327,7 +327,7 @@ class _Player:
         kind[t] = (memory, pointer)
 
     def attend(self, t: int, features: FrameFeatures) -> Tensor:
-        """Condition a frame on what came before it."""
+        """Condition the features of a frame on the memories of earlier frames."""
         config = self.model.config
         near = [k for k in sorted(self.bank.recent) if t - k < config.num_memories]
         maps = [self.bank.prompted[k][0] for k in self.bank.prompted]

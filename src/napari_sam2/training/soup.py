@@ -28,7 +28,7 @@ class Soup:
     ingredients : tuple of str
         Names of the networks in the mean, in the order in which they were added.
     score : float
-        What the scoring function said of the mean.
+        Score of the mean.
     """
 
     weights: StateDict

@@ -1,4 +1,4 @@
-"""Evaluation while training: the real tracker on clips that are kept out of it."""
+"""Validation during training: the tracker on clips that are not trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRACKED = (PromptKind.mask, PromptKind.box, PromptKind.one_click)
 
 @dataclass(frozen=True)
 class ValidationPlan:
-    """What a network is measured on, and how often.
+    """Clips and interval of the validation.
 
     Attributes
     ----------

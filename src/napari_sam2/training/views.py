@@ -1,4 +1,4 @@
-"""Parts of large movies in which a cell has a size that the network can learn from."""
+"""Crops of large movies in which cells have a size that suits the network."""
 
 from __future__ import annotations
 

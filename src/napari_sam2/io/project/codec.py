@@ -1,4 +1,4 @@
-"""Values as bytes and back: JSON for what is small, plain arrays, each mask record once.
+"""Encode and decode the values of a project: JSON for small values, arrays, mask records.
 
 What is read is checked against the type annotations of the dataclasses, so that a new field needs
 nothing here, and a new kind of action only its tag in `tags`. Nothing of it is ever executed.
@@ -118,7 +118,7 @@ def unpack(data: bytes, hint: Any, pool: RecordPool) -> Any:
     data : bytes
         From `pack`.
     hint : type
-        What is expected.
+        Expected type.
     pool : RecordPool
         Gets the records that were written with the value.
 
@@ -166,7 +166,7 @@ def _decompress(data: bytes) -> bytes:
 
 
 class _Writer:
-    """Turns values into what JSON can hold; arrays and new records are gathered."""
+    """Encodes values as JSON; arrays and new mask records are collected beside it."""
 
     def __init__(self, pool: RecordPool, written: set[int]) -> None:
         self.arrays: list[NDArray[Any]] = []

@@ -1,4 +1,4 @@
-"""What can be wrong with a project."""
+"""Errors of projects."""
 
 
 class ProjectError(ValueError):

@@ -43,7 +43,7 @@ def write_stored(folder: Path, name: str, data: bytes) -> dict[str, str]:
 
 
 def read_stored(folder: Path, entry: StoredFile, hint: Any, pool: RecordPool) -> Any:
-    """What a file holds.
+    """Content of a file.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def last_generation(folder: Path) -> int:
 
 
 def remove_generation(folder: Path, generation: int) -> None:
-    """Remove what a save that failed has left."""
+    """Remove the files that a failed save has left."""
     for pattern in ("properties", "journal", "history", f"{MASKS}/*"):
         for path in folder.glob(f"{pattern}-{generation}.*"):
             with suppress(OSError):
@@ -105,7 +105,7 @@ def remove_generation(folder: Path, generation: int) -> None:
 
 
 def set_aside(folder: Path, name: str) -> None:
-    """Keep a file under another name, in a folder that nobody reads."""
+    """Move a file to a folder that the program does not read."""
     path = inside(folder, name)
     if path.exists():
         aside = folder / DISCARDED

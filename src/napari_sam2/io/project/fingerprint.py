@@ -1,4 +1,4 @@
-"""By what an image and a model are known again."""
+"""Fingerprints by which an image and a model are recognised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 import torch
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.model import Sam2
 
 _ROWS = 64  # of each frame that is looked at

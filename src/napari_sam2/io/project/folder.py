@@ -1,4 +1,4 @@
-"""``NAME.sam2``: a project that is worked on."""
+"""An open project: the folder ``NAME.sam2`` and its annotation."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ProjectFolder:
     annotation : Annotation
         The document that is kept.
     subject : Subject
-        What it is about.
+        Image and model of the annotation.
     unsaved_since : float or None
         When the first change was made that is not saved, in seconds since 1970.
     on_problem : callable or None
@@ -126,11 +126,11 @@ class ProjectFolder:
         annotation : Annotation
             The document.
         subject : Subject
-            What it is about.
+            Image and model of the annotation.
         deeds : sequence of Deed
-            What was done so far.
+            Deeds so far.
         news : sequence of Entry
-            What the journal told of the very first change of the annotation, which has just been
+            Journal entries of the first change of the annotation, which has just been
             made: then nothing counts as saved yet.
 
         Raises
@@ -138,7 +138,7 @@ class ProjectFolder:
         ProjectError
             If something else is there, or another program works on it.
         OSError
-            If it cannot be written; what was there stays.
+            If it cannot be written; an existing folder stays.
         """
         is_new = make_room(path)
         lock = None
@@ -174,7 +174,7 @@ class ProjectFolder:
         make_tracker : callable
             Makes the empty tracker; see `napari_sam2.io.project.reading.make_tracker`.
         discard : bool
-            Leave out what was done since it was saved; that is moved aside.
+            Leave out the deeds since it was saved; they are moved aside.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class ProjectFolder:
         self._journal = JournalFile(inside(self.path, manifest.journal))
         self.annotation.follow_journal(self.keep)
 
-    # Keeping what happens
+    # Journal
 
     @property
     def deeds(self) -> tuple[Deed, ...]:
@@ -223,7 +223,7 @@ class ProjectFolder:
         return (*self._past, *self._deeds)
 
     def keep(self, entries: Sequence[Entry]) -> None:
-        """Write what the journal tells; the listener of the annotation."""
+        """Write journal entries; the listener of the annotation."""
         assert self._journal is not None
         try:
             batch = Batch(time.time(), self._slimmer.slim(entries))
@@ -257,7 +257,7 @@ class ProjectFolder:
         Raises
         ------
         OSError
-            If it cannot be written; the state that was saved before stays, and the journal goes on.
+            If it cannot be written; the state saved before stays, and the journal continues.
         """
         states = kept_states(self.annotation)
         known = Properties(
@@ -316,7 +316,7 @@ class ProjectFolder:
         return chunks
 
     def _write_history(self, generation: int) -> tuple[str, int]:
-        """Write what was done since; returns the name of the file and how much of it counts."""
+        """Write the deeds since the last save; returns the file's name and valid length."""
         name, end = self._history_file or (f"history-{generation}.log", None)
         file = JournalFile(inside(self.path, name), end)
         try:
@@ -362,7 +362,7 @@ class ProjectFolder:
     # Ending
 
     def close(self) -> None:
-        """Let the folder go; what is not saved is in its journal for the next time."""
+        """Release the folder; unsaved changes stay in its journal for the next time."""
         self.annotation.follow_journal(None)
         self._syncer.close()
         if self._journal is not None:
@@ -371,7 +371,7 @@ class ProjectFolder:
         self._lock.release()
 
     def leave(self) -> None:
-        """Release the folder as it was saved last; changes since then are moved aside."""
+        """Release the folder in its saved state; later changes are moved aside."""
         self.close()
         set_aside(self.path, read_manifest(self.path).journal)
 

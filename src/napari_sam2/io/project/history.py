@@ -1,4 +1,4 @@
-"""What a person did, in the order in which it was done, and doing it again."""
+"""History of a project: the deeds of a user in their order, and their replay."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 class History:
-    """Makes deeds of what a journal tells.
+    """Converts journal entries to deeds.
 
-    Calls are deeds as they are. Of a propagation each frame is a deed of its own, with the objects
+    Calls are deeds as they are. Of a propagation each frame is a separate deed, with the objects
     that the model wrote there: so it can be repeated however it was interrupted.
     """
 
@@ -26,7 +26,7 @@ class History:
         self._is_tracking = False
 
     def deeds(self, batch: Batch) -> Iterator[Deed]:
-        """What of a batch a replay has to repeat."""
+        """The deeds of a batch that a replay has to repeat."""
         is_call = any(isinstance(entry, Called) for entry in batch.entries)
         for entry in batch.entries:
             if isinstance(entry, Called):
@@ -35,9 +35,9 @@ class History:
                 self._is_tracking = False
                 yield Deed(batch.time, END, {})
             elif not is_call:  # within a call, the call itself repeats it
-                yield from self._told(batch.time, entry)
+                yield from self._deeds_of(batch.time, entry)
 
-    def _told(self, time: float, entry: Entry) -> Iterator[Deed]:
+    def _deeds_of(self, time: float, entry: Entry) -> Iterator[Deed]:
         if isinstance(entry, Began):
             self._is_tracking = True
             yield Deed(time, BEGIN, {})
@@ -63,15 +63,15 @@ def _direction(state: ObjectState | None, t: int) -> str | None:
 
 
 def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
-    """Do everything again on an empty annotation, whatever model drives it.
+    """Repeat deeds on an empty annotation, with any model.
 
-    What makes no sense with the masks of another model, such as the division of a cell that it does
-    not see, is left out with a line in the log.
+    Deeds that do not fit the masks of another model, such as the division of a cell that it does
+    not see, are left out with a line in the log.
 
     Parameters
     ----------
     deeds : sequence of Deed
-        What to do.
+        Deeds to repeat.
     annotation : Annotation
         Of the same image.
 
@@ -110,7 +110,7 @@ def _do(deed: Deed, annotation: Annotation) -> None:
         if call is None:
             annotation.fold(deed.arguments["count"], deed.arguments["text"])
         else:
-            call.method(annotation, **deed.arguments)
+            annotation.call(Called(deed.name, deed.arguments))
     except (ValueError, TypeError, LookupError) as error:
         logger.warning("left out of the replay: %s (%s)", deed.name, error)
 

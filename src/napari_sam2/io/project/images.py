@@ -1,4 +1,4 @@
-"""The image of a project: where it is now, and whether it is the one."""
+"""Find the image of a project, and check that it is the same image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_sam2.io.scale import ImageScale
 
 
 class ImageMovedError(ProjectError):
-    """The image of a project is not where it was: somebody has to say where it is."""
+    """The image of a project was moved: the user has to give its new path."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class FoundImage:
     path : Path
         Where it is.
     scale : ImageScale
-        What the annotation knows of it, and what only its file tells.
+        Scale that the project holds, completed by the scale of the file.
     """
 
     data: Any

@@ -1,4 +1,4 @@
-"""A file that only grows: each piece has its length and checksum, so that a torn end shows."""
+"""Append-only journal file: each piece has its length and checksum, which reveal a torn end."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _HEAD = struct.Struct("<II")  # length of the piece, checksum of length and piec
 
 @dataclass(frozen=True)
 class JournalContent:
-    """What is in a journal file.
+    """Content of a journal file.
 
     Attributes
     ----------
     pieces : tuple of bytes
-        Those that are complete, in their order.
+        Complete pieces, in their order.
     good_bytes : int
         Where the last complete piece ends.
     torn_bytes : int
-        What follows it: the beginning of a piece that never got complete, or damage.
+        Bytes after the last complete piece: an incomplete piece, or damage.
     """
 
     pieces: tuple[bytes, ...]
@@ -83,9 +83,9 @@ class JournalFile:
     Parameters
     ----------
     path : Path
-        Made if it is not there; what is torn at its end is cut off.
+        Made if it is missing; an incomplete piece at its end is cut off.
     end : int, optional
-        Where it ends in truth; what follows is cut off too.
+        Length that counts; the bytes after it are cut off, too.
 
     Raises
     ------
@@ -137,14 +137,14 @@ class JournalFile:
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Close the file; what the disk did not take is tried once more."""
+        """Close the file; pieces that could not be written are tried once more."""
         with suppress(OSError):
             self._write()
             self.sync()
         os.close(self._file)
 
     def _write(self) -> None:
-        """Write what waits; what gets only half onto the disk is taken back."""
+        """Write the waiting pieces; one that was written in part is removed."""
         waiting = memoryview(bytes(self._unwritten))
         written = 0
         try:

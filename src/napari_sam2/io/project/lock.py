@@ -1,4 +1,4 @@
-"""One program at a time works on a project."""
+"""Lock of a project: one program at a time works on it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ProjectLock:
                 f"{folder.name} is open in {owner(folder)}; close it there first"
             ) from None
         mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": now().isoformat()}
-        with suppress(OSError):  # who holds the lock is told as well as may be
+        with suppress(OSError):  # the name of the owner is not essential
             (folder / OWNER).write_text(json.dumps(mine), encoding="utf-8")
 
     def release(self) -> None:
@@ -66,14 +66,16 @@ def is_locked(folder: Path) -> bool:
 
 
 def owner(folder: Path) -> str:
-    """Who works on a project, in words."""
+    """Describe the program that works on a project."""
     try:
-        told = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        place = "this window" if _is_here(told) else f"process {told['pid']} on {told['host']}"
-        return f"{place}, since {told['since'][:16].replace('T', ' ')}"
+        holder = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        place = (
+            "this window" if _is_here(holder) else f"process {holder['pid']} on {holder['host']}"
+        )
+        return f"{place}, since {holder['since'][:16].replace('T', ' ')}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another window or program"
 
 
-def _is_here(told: dict[str, object]) -> bool:
-    return told["pid"] == os.getpid() and told["host"] == socket.gethostname()
+def _is_here(holder: dict[str, object]) -> bool:
+    return holder["pid"] == os.getpid() and holder["host"] == socket.gethostname()

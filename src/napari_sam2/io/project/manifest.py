@@ -1,4 +1,4 @@
-"""``session.json``: what a project is about, and which files belong to it."""
+"""``session.json``, the manifest: image, model and settings of a project, and its files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
-    """Base of what is in the file: nothing else may be there, and nothing changes it."""
+    """Base of the models in the manifest: immutable, and unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -131,7 +131,7 @@ class ModelInfo(Part):
     Attributes
     ----------
     name : str
-        What it is loaded by.
+        Name or path from which the model is loaded.
     fingerprint : str
         From `model_fingerprint`.
     image_size : int or None
@@ -148,7 +148,7 @@ class ModelInfo(Part):
 
 
 class Settings(Part):
-    """How the tracker was set up; `windows` None leaves them to the model.
+    """Settings of the tracker; `windows` None: the default of the model.
 
     The fields are named as in files, today also as the keywords of the tracker: these may change.
     """
@@ -167,7 +167,7 @@ class Manifest(Part):
     schema_version : int
         Version of the format.
     program : str
-        What wrote it.
+        Program and version that wrote it.
     created, saved : datetime
         When, with their time zone.
     generation : int
@@ -175,13 +175,13 @@ class Manifest(Part):
     next_number : int
         Number of the next mask record.
     image, model, settings
-        What the annotation is about.
+        Image and model of the annotation.
     properties : StoredFile
-        What objects are beside their masks.
+        Properties of the objects beside their masks.
     chunks : tuple of Chunk
         Prompts and masks, by ranges of frames.
     history : str
-        File with what was done up to here.
+        File with the deeds up to this save.
     history_bytes : int
         How much of that file belongs to it.
     """
@@ -202,7 +202,7 @@ class Manifest(Part):
 
     @property
     def journal(self) -> str:
-        """Name of the file with what was done since."""
+        """Name of the file with the deeds since the last save."""
         return f"journal-{self.generation}.log"
 
     @property
@@ -225,7 +225,7 @@ def read_manifest(folder: Path) -> Manifest:
     FileNotFoundError
         If there is none.
     ProjectError
-        If it is damaged or from a newer version; the message says what is wrong where.
+        If it is damaged or from a newer version; the message names the field.
     """
     path = folder / MANIFEST
     if not path.is_file():

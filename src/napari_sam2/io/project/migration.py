@@ -1,4 +1,4 @@
-"""From older versions of ``session.json`` to the one of today, a version at a time."""
+"""Migrate older versions of ``session.json`` to the current one, one version at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def migrated(content: Content, folder: Path) -> Content:
     Parameters
     ----------
     content : dict
-        What is in the file.
+        Content of the file.
     folder : Path
         The project, for messages and for files that older versions kept elsewhere.
 

@@ -1,4 +1,4 @@
-"""What the files of a project hold, piece by piece."""
+"""Parts of a project as they are stored in its files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_sam2.tracking import ObjectState
 
 @dataclass(frozen=True, eq=False)
 class Properties:
-    """What is known of the objects beside their prompts and masks.
+    """Properties of the objects beside their prompts and masks.
 
     Attributes
     ----------
     tracked : tuple of int
         Objects of the tracker, in its order.
     actions : tuple of Action
-        What gives an empty document the properties of this one.
+        Actions that give an empty document the properties of this one.
     largest_id : int
         Largest object id that there ever was.
     """

@@ -1,4 +1,4 @@
-"""From the files of a project to a document that goes on where it ended."""
+"""Read a project: restore the document from its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.recovery import Recovery
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project.codec import RecordPool, unpack
 from napari_sam2.io.project.errors import ProjectError
@@ -31,17 +32,17 @@ class Loaded:
     Attributes
     ----------
     annotation : Annotation
-        The document, with what was done since it was saved.
+        The document, with the deeds since it was saved.
     manifest : Manifest
         As it was saved.
     pool : RecordPool
         Mask records by number.
     states : mapping of str to mapping of int to ObjectState
-        What each file of masks holds.
+        Content of each file of masks.
     deeds : tuple of Deed
-        What was done, until it was saved.
+        Deeds up to the last save.
     new_deeds : tuple of Deed
-        What was done since.
+        Deeds since the last save.
     history : History
         Where the reader of the journal stands.
     unsaved_since : float or None
@@ -66,7 +67,7 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tr
     manifest : Manifest
         Of the project.
     model : Sam2
-        The network to go on with.
+        The network to continue with.
     data : array-like or Movie
         The image.
 
@@ -119,7 +120,7 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
     tracker : Tracker
         From `make_tracker`, still empty.
     unsaved : bool
-        Whether to do again what was done since it was saved.
+        Whether to repeat the deeds since it was saved.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
 
 
 def read_deeds(folder: Path, manifest: Manifest) -> tuple[Deed, ...]:
-    """All that was done to a project, with what is not saved yet.
+    """All deeds of a project, unsaved ones included.
 
     Raises
     ------
@@ -183,7 +184,7 @@ _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 def _assemble(
     tracker: Tracker, known: Properties, parts: Iterable[Mapping[int, ObjectState]]
 ) -> Annotation:
-    """The document as it was saved; its labels are composed anew."""
+    """Restore the saved document; its labels are composed from the masks."""
     length = tracker.shape[0]
     for object_id in known.tracked:
         tracker.restore(object_id, ObjectState())

@@ -1,4 +1,4 @@
-"""What is done with an `Annotation` and files from Python: save, load, and write its labels.
+"""Files of an `Annotation` in Python: save and load a project, and write the labels.
 
 Importing this module registers paths with `save_project` and `open_project`, those of movies with
 `as_frames`, and annotations with `labels_of`. The public name ``napari_sam2.Annotation`` does so.
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import cast
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.document import open_project, save_project
+from napari_sam2.annotation.project import open_project, save_project
 from napari_sam2.annotation.recovery import tracker_of
-from napari_sam2.io.movie import ArrayLike, Movie
+from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
@@ -31,6 +32,7 @@ from napari_sam2.io.project.tags import BEGIN, END, TRACK
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.sources import Tracker
 from napari_sam2.io.tiff import labels_of
+from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.tracking import Frames
 from napari_sam2.tracking.frames import Stack
@@ -72,11 +74,11 @@ def _subject(annotation: Annotation) -> Subject:
     if isinstance(frames, MovieFrames):
         movie = frames.movie
         origin = ImageOrigin(movie.name or "image", movie.path, movie.scale, has_contrast)
-    return subject_of(tracker, cast("ArrayLike", frames.data), origin, tracker.model.config.name)
+    return subject_of(tracker, frames.data, origin, tracker.model.config.name)
 
 
 def _past(annotation: Annotation) -> Iterator[Deed]:
-    """What a replay does in place of the steps before the first save, which were not recorded.
+    """Deeds that replace the steps before the first save, which were not recorded.
 
     It takes over the objects and computes their prompts, then tracks each frame that was tracked.
     """
@@ -125,11 +127,12 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
         movie = replace(found.movie, data=found.data)
     if isinstance(movie, Movie):
         return make_tracker(manifest, model, movie)
-    pixels = movie.data if isinstance(movie, Frames) else movie
-    return make_tracker(manifest, model, cast("ArrayLike", pixels))
+    pixels = movie.data if isinstance(movie, Frames) else cast("ArrayLike", movie)
+    return make_tracker(manifest, model, pixels)
 
 
 @labels_of.register(Annotation)
 def _labels(annotation: Annotation) -> tuple[ArrayLike, ImageScale | None]:
     frames = tracker_of(annotation).frames
-    return annotation.labels, frames.movie.scale if isinstance(frames, MovieFrames) else None
+    scale = frames.movie.scale if isinstance(frames, MovieFrames) else None
+    return TrackedLabels.of_objects(annotation.labels, annotation.objects).labels, scale

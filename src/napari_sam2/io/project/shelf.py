@@ -1,4 +1,4 @@
-"""Where annotations are kept that nobody has saved, and which were opened last."""
+"""Folder of unsaved projects, and list of recently opened ones."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Unsaved:
 
 
 def data_folder() -> Path:
-    """Folder of the user for what is kept between two starts; ``NAPARI_SAM2_DATA`` moves it."""
+    """Data folder of the user; the variable ``NAPARI_SAM2_DATA`` names another one."""
     chosen = os.environ.get("NAPARI_SAM2_DATA")
     return Path(chosen or platformdirs.user_data_dir("napari-sam2", appauthor=False))
 
 
 def is_unsaved(folder: Path) -> bool:
-    """Whether a folder is one of those that nobody has saved."""
+    """Whether a folder is an unsaved project."""
     return folder.parent == data_folder() / _UNSAVED
 
 
@@ -92,17 +92,17 @@ def find_unsaved() -> tuple[Unsaved, ...]:
 def _look(folder: Path) -> Unsaved | None:
     try:
         manifest = read_manifest(folder)
-        told = (folder / manifest.journal).stat()
-        if told.st_size <= len(TITLE) or is_locked(folder):
+        status = (folder / manifest.journal).stat()
+        if status.st_size <= len(TITLE) or is_locked(folder):
             return None
     except (OSError, ProjectError) as error:
         logger.info("%s is passed over: %s", folder, error)
         return None
-    return Unsaved(folder, manifest.image.name, manifest.image.path, told.st_mtime)
+    return Unsaved(folder, manifest.image.name, manifest.image.path, status.st_mtime)
 
 
 def discard(folder: Path) -> None:
-    """Move what was not saved aside, where nobody offers it any more.
+    """Move unsaved work aside, so that it is not offered again.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a journal on disk leaves out, because whoever reads it knows it already."""
+"""Omit from the journal on disk the values that it holds already."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from napari_sam2.annotation.journal_entries import (
 
 
 class Slimmer:
-    """Keeps count of what a reader of the journal has.
+    """Remembers the values that the journal holds already.
 
-    The group of a propagation is what its frames have written, and a group that was undone is one
-    that was recorded before, unless that was before the journal began.
+    The group of a propagation repeats what its frames have written, and a group that was undone
+    was recorded before, unless that was before the journal began.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Slimmer:
         self._is_tracking = False
 
     def slim(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """The entries without what the reader has."""
+        """The entries without the values that the journal holds already."""
         return tuple(map(self._slim, entries))
 
     def _slim(self, entry: Entry) -> Entry:

@@ -1,4 +1,4 @@
-"""What an annotation is about: an image and a model."""
+"""Subject of an annotation: its image and its model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam2.io.movie import ArrayLike
+from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.project.fingerprint import image_fingerprint, model_fingerprint
 from napari_sam2.io.project.manifest import ImageInfo, ModelInfo
 from napari_sam2.io.scale import ImageScale
@@ -25,7 +25,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class ImageOrigin:
-    """What is known of an image beside its pixels.
+    """Properties of an image beside its pixels.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ImageOrigin:
     scale : ImageScale
         Its axes and sizes.
     has_user_contrast : bool
-        Whether a person set what the model sees as black and white.
+        Whether a user set the limits that the model sees as black and white.
     """
 
     name: str
@@ -55,9 +55,9 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
     data : array-like
         The image that it was made with; three frames are read.
     origin : ImageOrigin
-        What is known of the image.
+        Properties of the image.
     model_name : str
-        What the model was loaded by.
+        Name or path from which the model was loaded.
     """
     scale = origin.scale
     image = ImageInfo(

@@ -1,4 +1,4 @@
-"""Waiting for the disk, in a thread of its own."""
+"""Flush files to the disk in a separate thread."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Syncer:
         self._wake.set()
 
     def close(self) -> None:
-        """End the thread after what was asked for."""
+        """End the thread after all requested flushes."""
         self._is_closing = True
         self._wake.set()
         if self._thread is not None:

@@ -1,4 +1,4 @@
-"""The names by which files of a project know our classes, their fields and our calls.
+"""Tags in the files of a project: stable names of classes, fields and calls.
 
 A file never holds the name of a class, a field or a method, but the tag that stands here. Tags
 stay as they are for ever, because users have files with them. So after a rename, change what stands
@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.actions import (
     Group,
     Operation,
@@ -28,6 +27,7 @@ from napari_sam2.annotation.actions import (
     SetPrompt,
     SetReviewed,
 )
+from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal_entries import (
     Advanced,
     Began,
@@ -41,8 +41,14 @@ from napari_sam2.annotation.journal_entries import (
     Request,
     Undone,
 )
-from napari_sam2.annotation.model_change import Work
+from napari_sam2.annotation.label_import import LabelImport
+from napari_sam2.annotation.lineage import Lineage
+from napari_sam2.annotation.model_change import ModelChange, Work
+from napari_sam2.annotation.object_list import ObjectList
 from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.prompting import Prompting
+from napari_sam2.annotation.review import Review
+from napari_sam2.annotation.track_edits import TrackEdits
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
 from napari_sam2.tracking import ObjectState, Prompt
 from napari_sam2.tracking.masks import MaskRecord
@@ -63,7 +69,7 @@ class Kind:
     Attributes
     ----------
     tag : str
-        What files call it.
+        Tag in files.
     cls : type
         The dataclass.
     fields : mapping of str to str
@@ -77,12 +83,12 @@ class Kind:
 
 @dataclass(frozen=True)
 class Call:
-    """A method of the annotation whose calls files hold, to be repeated by a replay.
+    """A method of a part of the annotation whose calls files hold, to be repeated by a replay.
 
     Attributes
     ----------
     tag : str
-        What files call it.
+        Tag in files.
     method : callable
         The method.
     parameters : mapping of str to str
@@ -115,12 +121,12 @@ KINDS: Final = (
     Kind("Redone", Redone),
     Kind("TookOver", ModelChanged),
     Kind("Undone", Undone),
-    # what a file holds as a whole
+    # content of whole files
     Kind("Batch", Batch),
     Kind("Deed", Deed),
     Kind("Masks", Masks),
     Kind("Properties", Properties),
-    # what the others are made of
+    # parts of the others
     Kind("AnnotatedObject", AnnotatedObject),
     Kind("MaskRecord", MaskRecord),
     Kind("ObjectState", ObjectState),
@@ -133,31 +139,32 @@ KINDS: Final = (
 )
 
 CALLS: Final = (
-    Call("accept", Annotation.accept),
-    Call("add_box", Annotation.add_box),
-    Call("add_mask", Annotation.add_mask),
-    Call("add_object", Annotation.add_object),
-    Call("add_points", Annotation.add_points),
-    Call("adopt_labels", Annotation.import_labels),
-    Call("adopt_masks", Annotation.import_masks),
-    Call("clear_masks", Annotation.clear_masks),
-    Call("clear_prompts", Annotation.clear_prompts),
-    Call("divide_object", Annotation.divide_object),
-    Call("lock", Annotation.lock),
-    Call("merge_objects", Annotation.merge_objects),
-    Call("redo", Annotation.redo),
-    Call("remove_object", Annotation.remove_object),
-    Call("remove_point", Annotation.remove_point),
-    Call("rename_object", Annotation.rename_object),
-    Call("set_parent", Annotation.set_parent),
-    Call("set_prompt", Annotation.set_prompt),
-    Call("set_status", Annotation.set_status),
-    Call("split_object", Annotation.split_object),
-    Call("swap_objects", Annotation.swap_objects),
-    Call("take_over", Annotation.carry_over),
-    Call("unaccept", Annotation.unaccept),
-    Call("undo", Annotation.undo),
-    Call("unlock", Annotation.unlock),
+    Call("accept", Review.accept),
+    Call("add_box", Prompting.add_box),
+    Call("add_mask", Prompting.add_mask),
+    Call("add_object", ObjectList.add_object),
+    Call("add_points", Prompting.add_points),
+    Call("adopt_labels", LabelImport.import_labels),
+    Call("adopt_masks", LabelImport.import_masks),
+    Call("clear_masks", Review.clear_masks),
+    Call("clear_prompts", Prompting.clear_prompts),
+    Call("divide_object", TrackEdits.divide_object),
+    Call("lock", Review.lock),
+    Call("merge_objects", TrackEdits.merge_objects),
+    Call("redo", History.redo),
+    Call("remove_box", Prompting.remove_box),
+    Call("remove_object", ObjectList.remove_object),
+    Call("remove_point", Prompting.remove_point),
+    Call("rename_object", ObjectList.rename_object),
+    Call("set_parent", Lineage.set_parent),
+    Call("set_prompt", Prompting.set_prompt),
+    Call("set_status", ObjectList.set_status),
+    Call("split_object", TrackEdits.split_object),
+    Call("swap_objects", TrackEdits.swap_objects),
+    Call("take_over", ModelChange.carry_over),
+    Call("unaccept", Review.unaccept),
+    Call("undo", History.undo),
+    Call("unlock", Review.unlock),
 )
 
 # deeds of the history that are no calls
@@ -203,7 +210,7 @@ def kind_of(value: Any) -> Kind:
 def to_file(line: Line) -> Line:
     """A call or a deed with the names that files have for its method and its parameters.
 
-    A call that only a newer program knows stays as it was read.
+    A call that only a newer program knows is kept unchanged.
     """
     call = calls_by_method.get(line.name)
     if call is None:

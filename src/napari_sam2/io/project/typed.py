@@ -1,4 +1,4 @@
-"""JSON back to values, by the type annotations of our dataclasses."""
+"""Decode JSON to values, by the type annotations of our dataclasses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TypedReader:
     Parameters
     ----------
     arrays : sequence of ndarray
-        What ``{"array": 3}`` stands for.
+        Arrays to which values such as ``{"array": 3}`` refer.
     record : callable
         From the number of a mask record to the record.
     """
@@ -157,7 +157,7 @@ class TypedReader:
         return np.asarray(self._checked(array, fits, hint))
 
     def _anything(self, tree: Any) -> Any:
-        """What says itself what it is: lists become tuples."""
+        """Decode a value whose type is in its tag; lists become tuples."""
         if isinstance(tree, list):
             return tuple(self._anything(item) for item in tree)
         if not isinstance(tree, dict):

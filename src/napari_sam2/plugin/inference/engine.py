@@ -17,36 +17,12 @@ from napari_sam2.plugin.startup.preload import preload_torch, uncollected
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_sam2.annotation import Annotation
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
-    from napari_sam2.tracking import Frames
+    from napari_sam2.tracking.protocol import EncodingTracker
 
     Progress = Callable[[int, int], None]
-
-
-class Lookahead(Protocol):
-    """What is used of a tracker beside the annotation that drives it."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(T, Y, X) of the stack."""
-
-    @property
-    def frames(self) -> Frames:
-        """The stack."""
-
-    def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
-        """(S, S, 3) in 0..1: a frame as the network gets it to segment an object."""
-
-    def encode(self, t: int) -> None:
-        """Make the features of a frame ahead of a click."""
-
-    def features_cached(self, t: int) -> bool:
-        """Whether the features of a frame are there already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +42,7 @@ class LoadedModel:
 class OpenedImage:
     """An image made ready: the document, the tracker that it drives, and what keeps it on disk."""
 
-    tracker: Lookahead
+    tracker: EncodingTracker
     annotation: Annotation
     autosave: Autosave | None = None
 

@@ -1,8 +1,8 @@
-"""What the network gets of a frame, for the user to look at."""
+"""Preview of the network's input for the current frame."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -11,23 +11,10 @@ from napari_sam2.plugin.protocol.input_preview import SIDE, InputShown, ShowInpu
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_sam2.tracking import Frames
+    from napari_sam2.tracking.protocol import EncodingTracker
 
 
-class InputSource(Protocol):
-    """What is used of a tracker."""
-
-    @property
-    def frames(self) -> Frames:
-        """The stack."""
-
-    def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
-        """(S, S, 3) in 0..1, as the network gets it to segment an object."""
-
-
-def look(command: ShowInput, tracker: InputSource, source: ImageSource) -> InputShown:
+def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> InputShown:
     """Make the thumbnail, in the inference thread; `source` is how the document was opened."""
     from napari_sam2.tracking import Frames  # loads torch, which the window does not wait for
 

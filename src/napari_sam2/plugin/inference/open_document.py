@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
-from napari_sam2.plugin.inference.review_commands import review
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
-    ClearPrompts,
+    Edit,
     Failed,
     FrameChanged,
     HistoryChanged,
@@ -36,19 +36,15 @@ from napari_sam2.plugin.protocol.messages import (
     Outline,
     PaintLabels,
     PromptShown,
-    Redo,
-    RemoveObject,
     RemovePoints,
     Report,
-    SetBox,
     SetOutline,
     Track,
     TrackAdvanced,
     TrackEnded,
     TrackStarted,
-    Undo,
 )
-from napari_sam2.plugin.protocol.review_messages import Restructure, ReviewCommand
+from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful, PlaceFound
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
 
@@ -190,6 +186,13 @@ class OpenDocument:
         raise TypeError(f"a document does not know the command {type(command).__name__}")
 
     @perform.register
+    def _(self, command: Edit) -> None:
+        if ends_tracking(command):
+            self.cancel()
+        for place in make_calls(command, self.annotation):
+            self._tell(place)
+
+    @perform.register
     def _(self, command: AddPoint) -> None:
         t, object_id = command.t, command.object_id
         if command.sign == EXCLUDE and not self._is_visible(t, object_id):
@@ -219,14 +222,6 @@ class OpenDocument:
         self.annotation.set_prompt(replace(prompt, points=points))
 
     @perform.register
-    def _(self, command: SetBox) -> None:
-        if command.box is not None:
-            self.annotation.add_box(command.t, command.object_id, command.box)
-            return
-        prompt = self._existing_prompt(command.t, command.object_id)
-        self.annotation.set_prompt(replace(prompt, box=None))
-
-    @perform.register
     def _(self, command: SetOutline) -> None:
         if command.outline is None:
             prompt = self._existing_prompt(command.t, command.object_id)
@@ -235,11 +230,6 @@ class OpenDocument:
         mask = rasterise(command.outline, self.annotation.shape[1:])
         self.outlines[_digest(mask)] = command.outline
         self.annotation.add_mask(command.t, command.object_id, mask)
-
-    @perform.register
-    def _(self, command: ClearPrompts) -> None:
-        if self.annotation.prompt(command.t, command.object_id) is not None:
-            self.annotation.clear_prompts(command.t, command.object_id)
 
     @perform.register
     def _(self, command: PaintLabels) -> None:
@@ -290,26 +280,12 @@ class OpenDocument:
             self._tell(seen)
 
     @perform.register
-    def _(self, command: RemoveObject) -> None:
-        self.cancel()
-        self.annotation.remove_object(command.object_id)
-
-    @perform.register
-    def _(self, command: ReviewCommand) -> None:
-        if isinstance(command, Restructure):
-            self.cancel()
-        for report in review(command, self.annotation):
-            self._tell(report)
-
-    @perform.register
-    def _(self, command: Undo) -> None:
-        self.cancel()
-        self.annotation.undo()
-
-    @perform.register
-    def _(self, command: Redo) -> None:
-        self.cancel()
-        self.annotation.redo()
+    def _(self, command: FindDoubtful) -> None:
+        found = self.annotation.next_doubtful(command.after, command.is_backward)
+        if found is None:
+            self._tell(NothingDoubtful(self.image))
+        else:
+            self._tell(PlaceFound(self.image, *found))
 
     @perform.register
     def _(self, command: SaveDocument) -> None:

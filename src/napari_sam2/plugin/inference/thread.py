@@ -84,6 +84,7 @@ class InferenceThread(threading.Thread):
         self._ahead: deque[LookAt] = deque()
         self._loaded_as: LoadModel | None = None
         self._is_local = False
+        self._perform_by_type = self._tasks()
 
     # Called in any thread
 
@@ -171,31 +172,40 @@ class InferenceThread(threading.Thread):
         else:
             self._report(Answered(command, changes))
 
+    def _tasks(self) -> dict[type[Command], Callable[[Any], tuple[Report, ...]]]:
+        """What to do for each command that is not about one open image alone."""
+        return {
+            LookAt: self._look_at,
+            Cancel: self._cancel_runs,
+            ListEngine: self._list_engine,
+            LoadModel: self._load_model,
+            SetMemoryReach: self._set_memory_reach,
+            OpenImage: self._open_image,
+            CloseImage: self._close_image,
+            ListSaved: lambda command: (saved_list(command),),
+            DiscardUnsaved: lambda command: (saved_list(command),),
+            FindOpenImage: lambda command: (find_open_image(command),),
+        }
+
     def _perform(self, command: Command) -> tuple[Report, ...]:
-        if isinstance(command, LookAt):
-            self._look_at(command)
-        elif isinstance(command, Cancel):
-            self._cancel()
-        elif isinstance(command, ListEngine):
-            return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)
-        elif isinstance(command, LoadModel):
-            return self._load_model(command)
-        elif isinstance(command, SetMemoryReach):
-            self._set_memory_reach(command)
-        elif isinstance(command, OpenImage):
-            return self._open_image(command)
-        elif isinstance(command, CloseImage):
-            if (document := self._documents.pop(command.image, None)) is not None:
-                document.close()
-        elif isinstance(command, ListSaved | DiscardUnsaved):
-            return (saved_list(command),)
-        elif isinstance(command, FindOpenImage):
-            return (find_open_image(command),)
-        elif isinstance(command, ImageCommand):
-            document = self._document(command)
-            with document.collecting() as changes:
-                document.perform(command)
-            return tuple(changes)
+        return self._perform_by_type.get(type(command), self._perform_on_document)(command)
+
+    def _perform_on_document(self, command: ImageCommand) -> tuple[Report, ...]:
+        document = self._document(command)
+        with document.collecting() as changes:
+            document.perform(command)
+        return tuple(changes)
+
+    def _list_engine(self, command: ListEngine) -> tuple[Report, ...]:
+        return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)
+
+    def _cancel_runs(self, command: Cancel) -> tuple[Report, ...]:
+        self._cancel()
+        return ()
+
+    def _close_image(self, command: CloseImage) -> tuple[Report, ...]:
+        if (document := self._documents.pop(command.image, None)) is not None:
+            document.close()
         return ()
 
     def _truth(self, command: Command) -> tuple[Report, ...]:
@@ -233,10 +243,11 @@ class InferenceThread(threading.Thread):
         report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
         return (report, *states)
 
-    def _set_memory_reach(self, command: SetMemoryReach) -> None:
+    def _set_memory_reach(self, command: SetMemoryReach) -> tuple[Report, ...]:
         self._is_local = command.is_local
         if self._model is not None:
             self._engine.set_memory_reach(self._model, command.is_local)
+        return ()
 
     def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
         """The same work on another model or contrast: clicks are computed anew, the rest stays."""
@@ -322,9 +333,10 @@ class InferenceThread(threading.Thread):
         except Exception as error:  # nobody asked for it, and the next change tells it again
             _log("a timeline could not be made", error)
 
-    def _look_at(self, command: LookAt) -> None:
+    def _look_at(self, command: LookAt) -> tuple[Report, ...]:
         self._ahead.clear()
         self._ahead.extend(LookAt(command.image, command.t + step) for step in NEIGHBOURS)
+        return ()
 
     def _encode_ahead(self, wish: LookAt) -> None:
         document = self._documents.get(wish.image)

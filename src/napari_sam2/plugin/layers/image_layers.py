@@ -20,7 +20,8 @@ from napari_sam2.plugin.layers.colours import (
 from napari_sam2.plugin.layers.point_prompts import PointPrompts
 from napari_sam2.plugin.layers.shape_prompts import ShapePrompts
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH, image_path, stack_shape
-from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, Stroke
+from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS, REJECTED
+from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, PromptEdit, Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
+    from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.plugin.protocol.messages import PromptShown
 
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -44,7 +46,7 @@ CLICK_RADIUS = 7.0  # of a point on the screen
 class Listener(Protocol):
     """Who hears what the user does on the layers."""
 
-    def on_edit(self, edit: Edit) -> None:
+    def on_edit(self, edit: Edit | PromptEdit) -> None:
         """A prompt was added, moved or removed."""
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
@@ -98,6 +100,7 @@ class ImageLayers:
         self._palette_length = 0  # while some are hidden
         self._is_colouring = False
         self._colour_cache: dict[int, Colour] = {}
+        self._object_metadata: dict[str, Any] = {}
         self.labels: Labels | None = None
         self.brush: BrushPrompts | None = None
         self._is_behind = False  # what the brush covers is not drawn anew
@@ -272,12 +275,13 @@ class ImageLayers:
 
     def _make_labels(self, data: NDArray[Any]) -> Labels:
         path = image_path(self.image)
+        image_metadata = {} if path is None else {IMAGE_PATH: path}  # it knows the scale
         layer = Labels(
             data,
             name=f"SAM 2 labels{self._suffix}",
             opacity=0.5,
             colormap=self._shown_colours(),
-            metadata={} if path is None else {IMAGE_PATH: path},  # it knows the scale
+            metadata=image_metadata | self._object_metadata,
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)
@@ -322,6 +326,16 @@ class ImageLayers:
         self.labels_data = data
         if self.labels is not None:
             self.labels.data = data
+
+    def describe_objects(self, objects: Mapping[int, AnnotatedObject]) -> None:
+        """Keep mothers, names and rejected objects where our writers find them."""
+        self._object_metadata = {
+            PARENTS: {k: known.parent for k, known in objects.items() if known.parent is not None},
+            NAMES: {k: known.name for k, known in objects.items() if known.name},
+            REJECTED: [k for k, known in objects.items() if known.is_rejected],
+        }
+        if self.labels is not None:
+            self.labels.metadata.update(self._object_metadata)
 
     def hide(self, hidden: Collection[int], object_ids: Collection[int]) -> None:
         """Leave some of the objects out of the picture; the labels themselves stay as they are."""

@@ -16,21 +16,20 @@ from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     INCLUDE,
     AddPoint,
-    Edit,
     MovePoints,
+    PromptEdit,
     RemovePoints,
 )
 
 if TYPE_CHECKING:
     from napari.layers import Points
 
+    from napari_sam2.plugin.protocol.messages import Place
     from napari_sam2.tracking import Prompt
 
 SIGN_NAMES = {INCLUDE: "include", EXCLUDE: "exclude"}
 SIGN_VALUES = {name: value for value, name in SIGN_NAMES.items()}
 RIGHT_BUTTON = 2
-
-Place = tuple[int, int]  # (t, object_id)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class PointPrompts:
         image: int,
         hit_radius: Callable[[], float],
         colour_of: Callable[[int], Colour],
-        on_edit: Callable[[Edit], None],
+        on_edit: Callable[[PromptEdit], None],
         on_pick: Callable[[int, float, float], None],
         on_select: Callable[[int], None],
     ) -> None:
@@ -274,7 +273,7 @@ class PointPrompts:
             self._is_writing = before
 
 
-def point_edits(image: int, old: Sequence[PointRow], new: Sequence[PointRow]) -> list[Edit]:
+def point_edits(image: int, old: Sequence[PointRow], new: Sequence[PointRow]) -> list[PromptEdit]:
     """What a user did to turn the old points into the new ones."""
     if len(old) == len(new):
         changed = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
@@ -287,14 +286,14 @@ def point_edits(image: int, old: Sequence[PointRow], new: Sequence[PointRow]) ->
     ]
 
 
-def _moves(image: int, changed: Iterable[tuple[PointRow, PointRow]]) -> list[Edit]:
+def _moves(image: int, changed: Iterable[tuple[PointRow, PointRow]]) -> list[PromptEdit]:
     by_place: defaultdict[Place, list[Any]] = defaultdict(list)
     for was, now in changed:
         by_place[was.place].append((was.position, now.position))
     return [MovePoints(image, *place, tuple(moves)) for place, moves in by_place.items()]
 
 
-def _removals(image: int, gone: Iterable[PointRow]) -> list[Edit]:
+def _removals(image: int, gone: Iterable[PointRow]) -> list[PromptEdit]:
     by_place: defaultdict[Place, list[Any]] = defaultdict(list)
     for row in gone:
         by_place[row.place].append(row.position)

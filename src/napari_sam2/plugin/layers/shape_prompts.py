@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.layers.colours import GREEN, Colour, object_colours, sign_colours
-from napari_sam2.plugin.protocol.messages import Edit, Outline, SetBox, SetOutline
+from napari_sam2.plugin.protocol.messages import Edit, Outline, PromptEdit, SetOutline
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -59,7 +60,7 @@ class ShapePrompts:
         layer: Shapes,
         image: int,
         colour_of: Callable[[int], Colour],
-        on_edit: Callable[[Edit], None],
+        on_edit: Callable[[Edit | PromptEdit], None],
         on_refusal: Callable[[str], None],
     ) -> None:
         self.layer = layer
@@ -162,7 +163,9 @@ class ShapePrompts:
             self._is_writing = before
 
 
-def shape_edits(image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]) -> list[Edit]:
+def shape_edits(
+    image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]
+) -> list[Edit | PromptEdit]:
     """What a user did to turn the old shapes into the new ones."""
     gone = (Counter(old) - Counter(new)).elements()
     come = [row for row in (Counter(new) - Counter(old)).elements() if row.box or row.outline]
@@ -175,13 +178,16 @@ def shape_edits(image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]) ->
     ]
 
 
-def _removal(image: int, row: ShapeRow) -> Edit:
-    return SetBox(image, *row.place, None) if row.box else SetOutline(image, *row.place, None)
-
-
-def _addition(image: int, row: ShapeRow) -> Edit:
+def _removal(image: int, row: ShapeRow) -> Edit | PromptEdit:
     if row.box is not None:
-        return SetBox(image, *row.place, row.box)
+        return Edit(image, (Called("remove_box", {"t": row.t, "object_id": row.object_id}),))
+    return SetOutline(image, *row.place, None)
+
+
+def _addition(image: int, row: ShapeRow) -> Edit | PromptEdit:
+    if row.box is not None:
+        arguments = {"t": row.t, "object_id": row.object_id, "box": row.box}
+        return Edit(image, (Called("add_box", arguments),))
     return SetOutline(image, *row.place, row.outline)
 
 

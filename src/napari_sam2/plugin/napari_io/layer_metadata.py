@@ -1,11 +1,3 @@
-"""Keys in the metadata of a labels layer."""
+"""Keys in the metadata of a labels layer: mothers, names, and ids of rejected objects."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-
-PARENTS, NAMES = "parents", "names"  # keys in the metadata of a labels layer
+PARENTS, NAMES, REJECTED = "parents", "names", "rejected"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
+
 from napari_sam2.plugin.layers.source_image import scale_source_of_state
-from napari_sam2.plugin.napari_io.layer_data import LayerData
-from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS
+from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS, REJECTED
 
 if TYPE_CHECKING:
+    from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.tracked import TrackedLabels
     from napari_sam2.plugin.napari_io.layer_data import LayerData
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as TIFF with the scale and units of the layer.
+
+    Objects that the metadata of the layer calls rejected are left out.
 
     Parameters
     ----------
@@ -37,7 +42,8 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from napari_sam2.io.tiff import write_labels
 
-    write_labels(path, data, scale_source_of_state(data, meta).read())
+    tracked = _tracked(data, meta, scale_source_of_state(data, meta).read(), {})
+    write_labels(path, tracked.labels, tracked.scale)
     return [path]
 
 
@@ -49,8 +55,8 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
     path : str
         File or folder to write.
     layers : list of (data, state, type)
-        A labels layer, and images to measure or draw on; mothers and names are taken from the
-        metadata of the labels.
+        A labels layer, and images to measure or draw on; mothers, names and rejected objects are
+        taken from the metadata of the labels.
 
     Returns
     -------
@@ -65,7 +71,6 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
         If it cannot be written; an old one is left as it was.
     """
     from napari_sam2.io.exports import write_export
-    from napari_sam2.io.tracked import TrackedLabels
 
     data, state, _ = next(layer for layer in layers if layer[2] == "labels")
     images = [
@@ -74,10 +79,21 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
         if kind == "image"
     ]
     channels = {state["name"]: image for image, state in images}
-    metadata = state.get("metadata", {})
     scale = scale_source_of_state(data, state).read()
     for image, image_state in images:
         scale = scale.completed_by(scale_source_of_state(image, image_state).read())
-    parents, names = metadata.get(PARENTS, {}), metadata.get(NAMES, {})
-    write_export(path, TrackedLabels(data, parents, names, scale, channels))
+    write_export(path, _tracked(data, state, scale, channels))
     return [path]
+
+
+def _tracked(
+    data: Any, state: dict[str, Any], scale: ImageScale, channels: dict[str, Any]
+) -> TrackedLabels:
+    """The labels of a layer without its rejected objects; the user is told how many there are."""
+    from napari_sam2.io.tracked import TrackedLabels, left_out_text
+
+    metadata = state.get("metadata", {})
+    parents, names = metadata.get(PARENTS, {}), metadata.get(NAMES, {})
+    if rejected := metadata.get(REJECTED):
+        show_info(left_out_text(len(rejected)))
+    return TrackedLabels(data, parents, names, scale, channels).without(rejected or ())

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.plugin.protocol.sources import ImageSource, LabelSource
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
 Position = tuple[float, float]
+Place = tuple[int, int]  # (t, object_id) of a prompt
 INCLUDE, EXCLUDE = 1, 0
 
 
@@ -121,14 +123,41 @@ class CloseImage(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class Edit(ImageCommand):
-    """A change of what a person gave for one object on one frame."""
+    """Call methods of the annotation, one after the other, as the journal keeps them.
+
+    Parameters
+    ----------
+    calls : tuple of Called
+        Methods that change the annotation, by name, and their arguments.
+    text : str
+        Name of the undo step that all of them are together; empty if each of them is one.
+    """
+
+    calls: tuple[Called, ...]
+    text: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Frame and object of the prompt that the first call changes."""
+        arguments = self.calls[0].arguments
+        return arguments["t"], arguments["object_id"]
+
+
+@dataclass(frozen=True, eq=False)
+class PromptEdit(ImageCommand):
+    """A change of the prompt of one object on one frame that no single call can express."""
 
     t: int
     object_id: int
 
+    @property
+    def place(self) -> Place:
+        """Frame and object of the prompt."""
+        return self.t, self.object_id
+
 
 @dataclass(frozen=True, eq=False)
-class AddPoint(Edit):
+class AddPoint(PromptEdit):
     """A click; `sign` is `INCLUDE` or `EXCLUDE`."""
 
     position: Position
@@ -136,36 +165,24 @@ class AddPoint(Edit):
 
 
 @dataclass(frozen=True, eq=False)
-class RemovePoints(Edit):
+class RemovePoints(PromptEdit):
     """Take points away, named by where they are."""
 
     positions: tuple[Position, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class MovePoints(Edit):
+class MovePoints(PromptEdit):
     """Put points elsewhere on their frame: pairs of old and new position."""
 
     moves: tuple[tuple[Position, Position], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class SetBox(Edit):
-    """Give a box (y0, x0, y1, x1), or take it away with None."""
-
-    box: tuple[float, float, float, float] | None
-
-
-@dataclass(frozen=True, eq=False)
-class SetOutline(Edit):
+class SetOutline(PromptEdit):
     """Give a mask by its outline, or take it away with None."""
 
     outline: Outline | None
-
-
-@dataclass(frozen=True, eq=False)
-class ClearPrompts(Edit):
-    """Take away everything that was given for the object on the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,23 +229,6 @@ class ImportLabels(ImageCommand):
     source: LabelSource
     t: int | None
     label: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class RemoveObject(ImageCommand):
-    """Delete an object with its prompts and masks."""
-
-    object_id: int
-
-
-@dataclass(frozen=True, eq=False)
-class Undo(ImageCommand):
-    """Take back the last change of the document."""
-
-
-@dataclass(frozen=True, eq=False)
-class Redo(ImageCommand):
-    """Do again what was taken back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -426,8 +426,9 @@ class DownloadEnded(Report):
 
 
 @dataclass(frozen=True, eq=False)
-class ExportEnded(ImageReport):
-    """Labels were written to a file, or why they were not."""
+class ExportEnded(Report):
+    """Labels were written to a file without rejected objects, or why they were not."""
 
     path: Path
     error: str | None = None
+    left_out: int = 0

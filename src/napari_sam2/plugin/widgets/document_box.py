@@ -58,10 +58,14 @@ class DocumentBox(QWidget):
         self.export.setText("Exporting…" if is_exporting else "Export…")
 
 
-def ask_path(parent: QWidget, proposal: str) -> Path | None:
-    """Let the user choose a format and name the file to write; asks before one is overwritten."""
+def ask_path(parent: QWidget, proposal: str, rejected: int = 0) -> Path | None:
+    """Let the user choose a format and name the file to write; asks before one is overwritten.
+
+    The title of the dialog says how many rejected objects will not be written.
+    """
+    title = f"Export without {rejected} rejected cell{'' if rejected == 1 else 's'}"
     filters = {_filter_text(choice): choice for choice in FORMATS.values()}
-    dialog = QFileDialog(parent, "Export", proposal, ";;".join(filters))
+    dialog = QFileDialog(parent, title if rejected else "Export", proposal, ";;".join(filters))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setDefaultSuffix(EXPORT_SUFFIX.removeprefix("."))
 

@@ -37,11 +37,11 @@ class LabelImport:
 
     def layers(self) -> list[Labels]:
         """Labels layers that do not show a document of ours."""
-        layers = self._controller.layer_list
+        layers = self._controller.view.layers
         return [
             layer
             for layer in layers
-            if isinstance(layer, Labels) and not self._controller.owns(layer)
+            if isinstance(layer, Labels) and not self._controller.images.owns(layer)
         ]
 
     def refresh(self) -> None:
@@ -83,19 +83,19 @@ class LabelImport:
         try:
             source = label_source(layer, image_state.image)
         except ValueError as error:
-            controller.on_refusal(str(error))
+            controller.canvas.on_refusal(str(error))
             return
         if all_frames and source.frames is None and image_state.frames > 1:
-            controller.on_refusal(
+            controller.canvas.on_refusal(
                 f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
             )
             return
         if all_frames and image_state.frames > 1:
-            controller.ask(ImportLabels(image_state.number, source, None, label))
+            controller.canvas.ask(ImportLabels(image_state.number, source, None, label))
             return
-        shown, t = controller.acting_place()
+        shown, t = controller.view.acting_place()
         if shown is not None:
-            controller.ask(ImportLabels(shown.number, source, t, label))
+            controller.canvas.ask(ImportLabels(shown.number, source, t, label))
 
     def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
         is_right = event.button == RIGHT_BUTTON

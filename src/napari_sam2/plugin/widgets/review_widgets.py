@@ -126,7 +126,7 @@ class ReviewWidgets(QObject):
             self._rows = [_row(image_state, object_id) for object_id in image_state.objects]
         self.table.show_objects(self._rows, image_state.current_object)
         self.box.show_progress(*image_state.review_progress)
-        t = self.controller.frame
+        t = self.controller.view.frame
         self.box.show_place(
             can_accept=image_state.can_accept(t),
             is_accepted=image_state.is_accepted(t),

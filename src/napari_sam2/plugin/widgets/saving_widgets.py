@@ -100,7 +100,7 @@ class SavingWidgets:
         work = self._controller.saving.offered
         if work is None:
             return
-        images = [layer for layer in self._controller.layer_list if isinstance(layer, Image)]
+        images = [layer for layer in self._controller.view.layers if isinstance(layer, Image)]
         sources = [image_source(image) for image in images]
 
         def go_on(index: int | None) -> None:
@@ -111,7 +111,7 @@ class SavingWidgets:
     def _go_on(self, work: Unsaved, image: Image | None) -> None:
         """Go on with work on its image, or on its file where no open image is the one."""
         controller = self._controller
-        is_open = image is not None and image in controller.layer_list
+        is_open = image is not None and image in controller.view.layers
         if image is not None and is_open and controller.take_up(image, work.path):
             controller.show_image()
         elif work.image_path is not None and Path(work.image_path).exists():

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.inference.thread import InferenceThread
-from napari_sam2.plugin.layers.image_layers import ImageLayers
 from napari_sam2.plugin.layers.source_image import (
     PROJECT,
     image_source,
-    images_like,
     is_hidden,
     stack_shape,
 )
@@ -23,45 +21,33 @@ from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     INCLUDE,
-    AddPoint,
     Answered,
-    ClearPrompts,
-    CloseImage,
-    DownloadEnded,
-    Edit,
-    ExportEnded,
     Failed,
     ImageReport,
-    ImportLabels,
     LookAt,
     ModelLoaded,
     OpenImage,
-    PaintLabels,
-    Redo,
-    RemoveObject,
     Report,
-    SetBox,
-    SetOutline,
-    Stroke,
     Track,
     TrackEnded,
-    Undo,
 )
-from napari_sam2.plugin.protocol.review_messages import NothingDoubtful, PlaceFound
-from napari_sam2.plugin.protocol.saving_messages import OpenImageFound, SavedListed, SavingChanged
+from napari_sam2.plugin.protocol.review_messages import PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
-from napari_sam2.plugin.window.export import start_export
-from napari_sam2.plugin.window.image_state import ImageState
+from napari_sam2.plugin.window.canvas_edits import CanvasEdits
+from napari_sam2.plugin.window.export import Exporting
+from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
 from napari_sam2.plugin.window.model_choice import Models
+from napari_sam2.plugin.window.open_images import OpenImages
+from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
-from napari_sam2.plugin.window.tracking import RunReport, Tracking
+from napari_sam2.plugin.window.tracking import Tracking
+from napari_sam2.plugin.window.view import View
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Layer
 
     from napari_sam2.plugin.inference.engine import EngineFactory
 
@@ -91,28 +77,38 @@ class Controller(QObject):
         self._mailbox = Mailbox(self)
         self._thread = InferenceThread(engine, self._mailbox.post)
         self.models = Models(engine, self._thread.send, self._mailbox.post)
-        self.review = ReviewActions(
-            lambda: (self.image_state, self.frame), self.acting_place, self._thread.send
-        )
         self._image_states: dict[int, ImageState] = {}
+        self.view = View(viewer, lambda: self.image_state)
+        self.canvas = CanvasEdits(
+            self.view, self._image_states, self._thread.send, self.changed.emit
+        )
+        self.images = OpenImages(
+            self.view,
+            self._image_states,
+            self.canvas,
+            self._thread.send,
+            self._on_step,
+            self._on_other_size,
+        )
+        self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.tracking = Tracking(
-            lambda: (self.image_state, self.frame),
-            self.acting_place,
+            self.view.place,
+            self.view.acting_place,
             self._image_states.values,
             self._thread.send,
             self,
         )
-        self._last_number = 0
         self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
         self.image: Image | None = None  # the chosen one
         self.image_state: ImageState | None = None  # of the chosen image
         self.problem: str | None = None  # why the chosen image has no state
-        self._puts_off_shapes = False
-        self.exporting: Path | None = None
+        self.exporting = Exporting(self.view, self._mailbox.post, self.changed.emit)
         self.saving = Saving(lambda: self.image_state, self._thread.send)
         self.is_closed = False
+        self._reports = ReportTable()
 
         open_log()
+        self._fill_table()
         self._connect()
 
     def _connect(self) -> None:
@@ -122,6 +118,21 @@ class Controller(QObject):
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
+
+    def _fill_table(self) -> None:
+        table = self._reports
+        table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
+        for part in (self.models, self.saving, self.tracking, self.review, self.exporting):
+            table.add(part.handlers)
+        table.add(
+            {
+                Failed: lambda report: show_error(report.error, report.details),
+                ModelLoaded: self._take_model,
+                OpenImage: self._take_opened,
+                Track: self._take_refused_run,
+                PlaceFound: self._take_place,
+            }
+        )
 
     def start(self) -> None:
         """Start the thread and load the first model of the engine."""
@@ -145,25 +156,9 @@ class Controller(QObject):
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
-        for image_state in self._image_states.values():
-            self._let_go(image_state)
-        self._image_states.clear()
+        self.images.close_all()
         self.image_state = None
         close_log()
-
-    def prompt_layers(self) -> list[Layer]:
-        """The layers that mean nothing without the widget; labels with objects are kept."""
-        return [
-            layer
-            for image_state in self._image_states.values()
-            for layer in image_state.layers.to_remove(keep_labels=bool(image_state.objects))
-        ]
-
-    def remove(self, layers: list[Layer]) -> None:
-        """Take layers out of the viewer."""
-        for layer in layers:
-            if layer in self.layer_list:
-                self.layer_list.remove(layer)
 
     @property
     def is_thread_alive(self) -> bool:
@@ -181,8 +176,8 @@ class Controller(QObject):
             except ValueError as error:
                 self.problem = str(error)
             else:
-                self.image_state = self._image_state_of(image) or self._new_image_state(image)
-                if not self.image_state.layers.owns(self._active_layer()):
+                self.image_state = self.images.state_of(image) or self.images.add(image)
+                if not self.image_state.layers.owns(self.view.active_layer):
                     self.activate_clicks()
         self._look_timer.start()
         self.changed.emit()
@@ -193,7 +188,7 @@ class Controller(QObject):
             self.choose_image(image)
         if self.image is None:
             return
-        layers = self.layer_list
+        layers = self.view.layers
         own = [self.image, *(self.image_state.layers if self.image_state is not None else ())]
         for layer in own:
             layer.visible = True
@@ -204,11 +199,11 @@ class Controller(QObject):
     @property
     def is_image_hidden(self) -> bool:
         """Whether the user does not see the chosen image."""
-        return self.image is not None and is_hidden(self.image, self.layer_list)
+        return self.image is not None and is_hidden(self.image, self.view.layers)
 
     def take_up(self, image: Image, folder: Path) -> bool:
         """Go on with saved work on an open image; returns False if there is other work on it."""
-        image_state = self._image_state_of(image)
+        image_state = self.images.state_of(image)
         if image_state is not None and (image_state.objects or image_state.is_waiting):
             return False
         image.metadata[PROJECT] = str(folder)
@@ -217,90 +212,33 @@ class Controller(QObject):
             self.reopen(image_state)
         return True
 
-    def _image_state_of(self, image: Image) -> ImageState | None:
-        mine = (
-            image_state for image_state in self._image_states.values() if image_state.image is image
-        )
-        return next(mine, None)
-
-    def _new_image_state(self, image: Image) -> ImageState:
-        self._last_number += 1
-        others = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
-        suffix = f" · {image.name}" if len(others) > 1 else ""
-        layers = ImageLayers(image, self._last_number, suffix, self._screen_pixel, self)
-        layers.puts_off_shapes = self._puts_off_shapes
-        image_state = ImageState(self._last_number, image, layers)
-        image.events.contrast_limits.connect(self._on_contrast)
-        image.events.data.connect(self._on_data)
-        self._image_states[image_state.number] = image_state
-        self.restore_layers(image_state)
-        self._open(image_state)  # waits for the model in the inference thread, as clicks do
-        return image_state
-
-    def _open(self, image_state: ImageState) -> None:
-        image_state.problem = None
-        self._thread.send(OpenImage(image_state.number, image_state.renew_source()))
-
     def reopen(self, image_state: ImageState) -> None:
         """Open the document of an image anew, with the project that it names."""
-        self._open(image_state)
+        self.images.open(image_state)
         self.changed.emit()
-
-    def put_off_shapes(self) -> None:
-        """Work without Shapes layers until `add_shapes`."""
-        self._puts_off_shapes = True
 
     def add_shapes(self) -> None:
-        """Add the Shapes layers that were put off; what is selected stays so."""
-        self._puts_off_shapes = False
-        selection = self.layer_list.selection
-        active, selected = selection.active, set(selection)
-        for image_state in self._image_states.values():
-            image_state.layers.puts_off_shapes = False
-            image_state.layers.add_shapes(self.layer_list)
-            image_state.show(None)
-        selection.active = active
-        selection.update(selected)
+        """Add the Shapes layers that were put off."""
+        self.images.add_shapes()
         self.changed.emit()
 
-    def restore_layers(self, image_state: ImageState | None = None) -> None:
-        """Add those layers of an image that are not there."""
-        image_state = image_state or self.image_state
-        if image_state is not None:
-            image_state.layers.add_missing(self.layer_list)
-            image_state.layers.activate(self.layer_list)
-            image_state.choose(image_state.current_object, image_state.sign)
-            image_state.show(None)
+    def restore_layers(self) -> None:
+        """Add those layers of the chosen image that are not there."""
+        if self.image_state is not None:
+            self.images.restore_layers(self.image_state)
             self.changed.emit()
 
     def activate_clicks(self) -> None:
         """Let the next click on the canvas be a prompt."""
         if self.image_state is not None:
-            self.image_state.layers.activate(self.layer_list)
+            self.image_state.layers.activate(self.view.layers)
             self.changed.emit()
 
     def use_contrast(self) -> None:
         """Let the model see the contrast of now; prompts are computed again."""
         if self.image_state is not None:
-            self._open(self.image_state)
+            self.images.open(self.image_state)
             self.changed.emit()
-
-    @property
-    def layer_list(self) -> Any:
-        """The layer list itself: the proxy that a plugin gets would hand out proxies of layers."""
-        layers = self.viewer.layers
-        return getattr(layers, "__wrapped__", layers)
-
-    def owns(self, layer: Any) -> bool:
-        """Whether a layer shows prompts or labels of ours."""
-        return any(image_state.layers.owns(layer) for image_state in self._image_states.values())
-
-    def _active_layer(self) -> Any:
-        return self.layer_list.selection.active
-
-    def _screen_pixel(self) -> float:
-        scene = getattr(self.viewer, "scene", self.viewer)  # the camera moved there with napari 0.9
-        return 1.0 / float(scene.camera.zoom)
 
     # What happens in the viewer
 
@@ -308,24 +246,17 @@ class Controller(QObject):
         layer = event.value
         for image_state in list(self._image_states.values()):
             if image_state.image is layer:
-                self._close_image_state(image_state)
+                self._close_image(image_state)
             elif image_state.layers.forget(layer):
                 self.changed.emit()
         if layer is self.image:
             self.choose_image(None)
 
-    def _close_image_state(self, image_state: ImageState) -> None:
-        self._thread.send(CloseImage(image_state.number))
+    def _close_image(self, image_state: ImageState) -> None:
+        self.images.close(image_state)
         self.saving.ask()  # what was not saved is offered at once
-        del self._image_states[image_state.number]
-        self._let_go(image_state)
         if image_state.progress is not None:
             self.tracking.clear()
-
-    def _let_go(self, image_state: ImageState) -> None:
-        image_state.image.events.contrast_limits.disconnect(self._on_contrast)
-        image_state.image.events.data.disconnect(self._on_data)
-        image_state.layers.detach()
 
     def _on_active_layer(self, event: Any) -> None:
         for image_state in self._image_states.values():
@@ -334,22 +265,12 @@ class Controller(QObject):
                 return
         self.changed.emit()
 
-    def _on_contrast(self, event: Any) -> None:
-        self._look_timer.start()
-        self.changed.emit()
+    def _on_other_size(self, image_state: ImageState) -> None:
+        self._close_image(image_state)
+        self.choose_image(image_state.image)
 
-    def _on_data(self, event: Any) -> None:
-        """The layer got other data: prompts are computed again if it still has the same size."""
-        image_state = self._image_state_of(event.source)
-        if image_state is None or image_state.is_up_to_date():
-            return
-        if image_state.still_fits():
-            self._open(image_state)
-        else:
-            self._close_image_state(image_state)
-            self.choose_image(event.source)
-
-    def _on_step(self, event: Any) -> None:
+    def _on_step(self, event: Any = None) -> None:
+        """The viewer shows another frame, or an image has another contrast."""
         self._look_timer.start()
         self.changed.emit()
 
@@ -358,33 +279,12 @@ class Controller(QObject):
         if image_state is None or not image_state.is_open:
             return
         if image_state.contrast_differs() and not image_state.has_prompts():
-            self._open(image_state)
+            self.images.open(image_state)
         source = image_source(image_state.image)
         self._thread.send(
-            ShowInput(image_state.number, self.frame, image_state.current_object, source)
+            ShowInput(image_state.number, self.view.frame, image_state.current_object, source)
         )
-        self._thread.send(LookAt(image_state.number, self.frame))
-
-    @property
-    def frame(self) -> int:
-        """The frame of the chosen image that the viewer shows."""
-        return 0 if self.image_state is None else self.image_state.frame(self.viewer.dims.point)
-
-    @property
-    def outside_told(self) -> str | None:
-        """Why the chosen image has no frame where the viewer is; None if it has one."""
-        point = self.viewer.dims.point
-        return None if self.image_state is None else self.image_state.outside_told(point)
-
-    def acting_place(self) -> tuple[ImageState | None, int]:
-        """Session and frame for what changes the shown frame; no state outside of the movie.
-
-        Outside, the user is told why nothing happens.
-        """
-        if (why := self.outside_told) is not None:
-            show_warning(why)
-            return None, 0
-        return self.image_state, self.frame
+        self._thread.send(LookAt(image_state.number, self.view.frame))
 
     def go_to(self, t: int, object_id: int = 0) -> None:
         """Show a frame of the chosen image, and choose an object; 0 keeps the current one."""
@@ -393,10 +293,7 @@ class Controller(QObject):
             return
         if object_id:
             self.choose_object(object_id)
-        if image_state.image.ndim == 3:
-            axis = self.viewer.dims.ndim - 3
-            place = image_state.image.data_to_world((t, 0, 0))[0]
-            self.viewer.dims.set_point(axis, place)
+        self.view.go_to(image_state, t)
 
     # Objects and clicks
 
@@ -430,102 +327,13 @@ class Controller(QObject):
         if self.image_state is not None:
             self.choose_sign(EXCLUDE if self.image_state.sign == INCLUDE else INCLUDE)
 
-    def clear_frame(self) -> None:
-        """Take away what was given for the current object on the frame that is shown."""
-        image_state, t = self.acting_place()
-        if image_state is not None:
-            self.on_edit(ClearPrompts(image_state.number, t, image_state.current_object))
-
     def remove_object(self) -> None:
         """Delete the current object; another one becomes current."""
         image_state = self.image_state
         if image_state is not None and image_state.current_object in image_state.objects:
-            self._thread.send(RemoveObject(image_state.number, image_state.current_object))
+            self.review.remove([image_state.current_object])
             others = [other for other in image_state.objects if other != image_state.current_object]
             self.choose_object(others[-1] if others else image_state.next_object())
-
-    def undo(self) -> None:
-        """Take back the last change."""
-        if self.image_state is not None:
-            self._thread.send(Undo(self.image_state.number))
-
-    def redo(self) -> None:
-        """Do again what was taken back."""
-        if self.image_state is not None:
-            self._thread.send(Redo(self.image_state.number))
-
-    def on_edit(self, edit: Edit) -> None:
-        """What the user did on the layers, or by a key; the layers show it already."""
-        image_state = self._image_states[edit.image]
-        if (reason := self._reason_against(image_state, edit)) is not None:
-            show_warning(reason)
-            QTimer.singleShot(0, lambda: image_state.show(None))
-            return
-        image_state.sent(edit)
-        self._thread.send(edit)
-        self.changed.emit()
-
-    def _reason_against(self, image_state: ImageState, edit: Edit) -> str | None:
-        """Why an edit cannot be made on the shown frame; None if it can."""
-        if not isinstance(edit, AddPoint | SetBox | SetOutline):
-            return None
-        if not self._shows_one(image_state):
-            return "frames are clicked one by one: go back to the 2D view of (y, x)"
-        if (outside := image_state.outside_told(self.viewer.dims.point)) is not None:
-            return outside
-        is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
-        if is_exclude and not image_state.has_outline(edit.object_id):
-            how = "press T, then click" if image_state.sign == EXCLUDE else "left-click"
-            return (
-                f"There is nothing to exclude yet: object {edit.object_id} has no outline. "
-                f"First {how} the cell."
-            )
-        return None
-
-    def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
-        """The user painted or erased on the Labels layer."""
-        self.ask(PaintLabels(number, strokes))
-
-    def ask(self, command: ImportLabels | PaintLabels) -> None:
-        """Have something done that changes more than one prompt."""
-        self._image_states[command.image].asked()
-        self._thread.send(command)
-        self.changed.emit()
-
-    def on_pick(self, number: int, object_id: int) -> None:
-        """The user picked an object by its mask."""
-        self._image_states[number].choose(object_id, self._image_states[number].sign)
-        self.changed.emit()
-
-    def on_refusal(self, reason: str) -> None:
-        """The user drew something that cannot be a prompt."""
-        show_warning(reason)
-
-    def on_mode(self, event: Any = None) -> None:
-        """The user took another tool of a layer."""
-        self.changed.emit()
-
-    @property
-    def has_prompts(self) -> bool:
-        """Whether anything was given on any image."""
-        return any(image_state.has_prompts() for image_state in self._image_states.values())
-
-    # Export
-
-    def export(self, path: Path) -> None:
-        """Write the labels of the chosen image in the format of the name, in the background."""
-        image_state = self.image_state
-        if image_state is not None and image_state.labels is not None and self.exporting is None:
-            self.exporting = path
-            start_export(
-                image_state.number,
-                images_like(image_state.image, self.layer_list),
-                image_state.labels,
-                image_state.objects,
-                path,
-                self._mailbox.post,
-            )
-            self.changed.emit()
 
     # Reports
 
@@ -537,85 +345,51 @@ class Controller(QObject):
         if (t := self.tracking.followed(reports)) is not None:
             self.go_to(t)
         for image_state in self._image_states.values():
-            image_state.show(self._shown_frame(image_state))
+            image_state.show(self.view.shown_frame(image_state))
         self.changed.emit()
 
-    def _shown_frame(self, image_state: ImageState) -> int | None:
-        """The frame that is on the screen; None where it is more than one."""
-        return image_state.frame(self.viewer.dims.point) if self._shows_one(image_state) else None
-
-    def _shows_one(self, image_state: ImageState) -> bool:
-        """Whether the viewer shows one whole frame of an image."""
-        dims = self.viewer.dims
-        frame_axis = dims.ndim - image_state.image.ndim if image_state.image.ndim == 3 else -1
-        return dims.ndisplay == 2 and frame_axis not in dims.displayed
-
     def _take(self, report: Report) -> None:
-        self.models.take(report)
         if isinstance(report, Answered):
             self._take_answer(report)
-        elif isinstance(report, ModelLoaded):
-            for image_state in self._image_states.values():
-                if image_state.problem is not None:
-                    self._open(image_state)
-        elif isinstance(report, Failed):
-            show_error(report.error, report.details)
-        elif isinstance(report, DownloadEnded):
-            if report.error is not None:
-                show_error(report.error)
-        elif isinstance(report, SavedListed | OpenImageFound):
-            self.saving.take(report)
-        elif isinstance(report, ExportEnded):
-            self._take_export(report)
-        elif isinstance(report, ImageReport) and report.image in self._image_states:
-            self._take_image_report(self._image_states[report.image], report)
+        elif not isinstance(report, ImageReport) or report.image in self._image_states:
+            self._reports.take(report)
 
     def _take_answer(self, answer: Answered) -> None:
-        command = answer.command
-        if isinstance(command, Edit) and command.image in self._image_states:
-            self._image_states[command.image].answered(command)
-        elif (
-            isinstance(command, ImportLabels | PaintLabels) and command.image in self._image_states
-        ):
-            self._image_states[command.image].ask_answered(command)
+        for image_state in self._image_states.values():
+            image_state.answered(answer.command)
         for change in answer.changes:
             self._take(change)
-        if isinstance(command, OpenImage) and command.image in self._image_states:
-            self._take_opened(self._image_states[command.image], answer.error)
+        self._reports.take(answer)
         if answer.notice is not None:
             show_info(answer.notice)
         if answer.error is not None:
-            if isinstance(command, Track):
-                self._take(TrackEnded(command.image, 0, 0, "failed"))
             show_error(answer.error, answer.details)
 
-    def _take_opened(self, image_state: ImageState, error: str | None) -> None:
-        if error is not None and not image_state.is_open:
-            image_state.problem = error
-        active = self._active_layer()
-        image_state.layers.add_labels(self.layer_list)
-        self.layer_list.selection.active = active  # napari selects what is added
+    def _take_model(self, report: ModelLoaded) -> None:
+        for image_state in self._image_states.values():
+            if image_state.problem is not None:
+                self.images.open(image_state)
+
+    def _take_opened(self, answer: Answered) -> None:
+        assert isinstance(answer.command, OpenImage)
+        image_state = self._image_states.get(answer.command.image)
+        if image_state is None:
+            return
+        if answer.error is not None and not image_state.is_open:
+            image_state.problem = answer.error
+        active = self.view.active_layer
+        image_state.layers.add_labels(self.view.layers)
+        self.view.layers.selection.active = active  # napari selects what is added
         self._look_timer.start()
 
-    def _take_export(self, report: ExportEnded) -> None:
-        self.exporting = None
-        if report.error is not None:
-            show_error(f"the result was not written to {report.path}: {report.error}")
-        else:
-            show_info(f"{report.path.name} written to {report.path.parent}")
+    def _take_refused_run(self, answer: Answered) -> None:
+        assert isinstance(answer.command, Track)
+        if answer.error is not None:
+            self._take(TrackEnded(answer.command.image, 0, 0, "failed"))
 
-    def _take_image_report(self, image_state: ImageState, report: ImageReport) -> None:
-        problem = report.state.problem if isinstance(report, SavingChanged) else None
-        if problem not in (None, image_state.saving.problem):
-            show_warning(problem)
-        image_state.take(report)
-        if isinstance(report, PlaceFound):
-            if image_state is self.image_state:
-                self.go_to(report.t, report.object_id)
-        elif isinstance(report, NothingDoubtful):
-            show_info("no doubtful frame is left to review")
-        elif isinstance(report, RunReport):
-            self.tracking.take(report)
+    def _take_place(self, report: PlaceFound) -> None:
+        if self.image_state is not None and report.image == self.image_state.number:
+            self.go_to(report.t, report.object_id)
 
 
 def _is_change(answer: Answered) -> bool:

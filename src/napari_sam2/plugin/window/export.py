@@ -7,18 +7,64 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.layers.source_image import data_of, scale_source
+from napari.utils.notifications import show_info
+
+from napari_sam2.io.tracked import left_out_text
+from napari_sam2.plugin.layers.source_image import data_of, images_like, scale_source
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
+from napari_sam2.plugin.startup.error_notifications import show_error
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.plugin.window.reports import Handlers
+    from napari_sam2.plugin.window.view import View
+
+
+class Exporting:
+    """Writes the labels of the chosen image, one file at a time.
+
+    Parameters
+    ----------
+    view : View
+        Gives the chosen image and the layers beside it.
+    post : callable
+        Takes reports to the window, from any thread.
+    on_change : callable
+        Called when there is something else to show.
+    """
+
+    def __init__(
+        self, view: View, post: Callable[[Report], None], on_change: Callable[[], None]
+    ) -> None:
+        self._view = view
+        self._post = post
+        self._on_change = on_change
+        self.is_on = False
+        self.handlers: Handlers = {ExportEnded: self._end}
+
+    def start(self, path: Path) -> None:
+        """Write the labels in the format of the name, in the background."""
+        image_state, _ = self._view.place()
+        if image_state is None or image_state.labels is None or self.is_on:
+            return
+        self.is_on = True
+        images = images_like(image_state.image, self._view.layers)
+        start_export(images, image_state.labels, image_state.objects, path, self._post)
+        self._on_change()
+
+    def _end(self, report: ExportEnded) -> None:
+        self.is_on = False
+        if report.error is not None:
+            show_error(f"the result was not written to {report.path}: {report.error}")
+        else:
+            rest = f"; {left_out_text(report.left_out)}" if report.left_out else ""
+            show_info(f"{report.path.name} written to {report.path.parent}{rest}")
 
 
 def start_export(
-    number: int,
     images: list[Image],
     labels: NDArray[Any],
     objects: Mapping[int, AnnotatedObject],
@@ -29,14 +75,12 @@ def start_export(
 
     Parameters
     ----------
-    number : int
-        Names the image in the report.
     images : list of Image
         The image, whose layer or file gives axes and scale, and others of the same shape; all are
         measured.
     labels : (T, Y, X) or (Y, X) array of integers
     objects : mapping of int to AnnotatedObject
-        Give names and mothers.
+        Give names and mothers; rejected objects are not written.
     path : Path
         File or folder to write, in the format that its name stands for; an existing one is replaced
         when the new one is complete.
@@ -45,20 +89,18 @@ def start_export(
     """
     scale = scale_source(images[0])
     channels = {image.name: data_of(image) for image in images}
-    parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
-    names = {k: known.name for k, known in objects.items() if known.name}
 
     def export() -> None:
         from napari_sam2.io.exports import write_export
-        from napari_sam2.io.tracked import TrackedLabels
+        from napari_sam2.io.tracked import TrackedLabels, rejected_ids
 
         try:
-            tracked = TrackedLabels(labels.copy(), parents, names, scale.read(), channels)
+            tracked = TrackedLabels.of_objects(labels.copy(), objects, scale.read(), channels)
             write_export(path, tracked)
         except Exception as error:  # the border of the thread
-            post(ExportEnded(number, path, str(error) or type(error).__name__))
+            post(ExportEnded(path, str(error) or type(error).__name__))
         else:
-            post(ExportEnded(number, path))
+            post(ExportEnded(path, left_out=len(rejected_ids(objects))))
 
     # not a daemon: the file gets complete even if the window is closed meanwhile
     threading.Thread(target=export, name="napari-sam2 export").start()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_sam2.plugin.layers.source_image import (
     data_of,
@@ -17,14 +16,13 @@ from napari_sam2.plugin.layers.source_image import (
 from napari_sam2.plugin.protocol.input_preview import InputShown
 from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
-    Edit,
+    Command,
     FrameChanged,
     HistoryChanged,
     ImageOpened,
     ImageReport,
     ImportAdvanced,
     ImportEnded,
-    ImportLabels,
     LabelsReady,
     ObjectsChanged,
     PaintLabels,
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.quality import Timeline
     from napari_sam2.plugin.layers.image_layers import ImageLayers
-    from napari_sam2.plugin.layers.point_prompts import Place
+    from napari_sam2.plugin.protocol.messages import Place
 
 
 @dataclass
@@ -150,13 +148,13 @@ class ImageState:
         self.saving = SavingState()
         self.unsaved_work: Path | None = None  # on this image, from before it was opened
         self._next_id = 1
-        self._pending: Counter[Place] = Counter()  # edits without an answer yet
+        # commands without an answer yet, and the only prompt that they change, if it is one
+        self._waiting: dict[Command, Place | None] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
         self.seen: InputShown | None = None  # what the network gets of the frame that is shown
-        self._asked = 0  # strokes of the brush and the like without an answer yet
         self._changed_frames: set[int] = set()
 
     @property
@@ -177,18 +175,23 @@ class ImageState:
     @property
     def is_waiting(self) -> bool:
         """Whether an edit has no answer yet."""
-        return bool(self._pending or self._asked)
+        return bool(self._waiting)
+
+    @property
+    def _held(self) -> set[Place]:
+        """Prompts that the layers show as the user left them, until the answer comes."""
+        return {place for place in self._waiting.values() if place is not None}
 
     @property
     def object_ids(self) -> list[int]:
         """Objects to choose from: those of the document, and the one the next click makes."""
-        asked_for = {object_id for _, object_id in self._pending}
+        asked_for = {object_id for _, object_id in self._held}
         return sorted({*self.objects, *asked_for, self.current_object})
 
     def has_prompts(self, object_id: int | None = None) -> bool:
         """Whether anything was given, at all or for one object."""
-        places = {*self.prompts, *self._pending}
-        is_painted = object_id is None and self._asked > 0
+        places = {*self.prompts, *self._held}
+        is_painted = object_id is None and None in self._waiting.values()
         return is_painted or any(object_id in (None, other) for _, other in places)
 
     def has_outline(self, object_id: int) -> bool:
@@ -254,23 +257,15 @@ class ImageState:
 
     # Edits on their way
 
-    def sent(self, edit: Edit) -> None:
-        """Keep what the user did on the layers until its answer comes."""
-        self._pending[edit.t, edit.object_id] += 1
+    def sent(self, command: Command, place: Place | None = None) -> None:
+        """Note a command that changes prompts: the only one at `place`, or any of them."""
+        self._waiting[command] = place
 
-    def answered(self, edit: Edit) -> None:
-        """The answer to an edit has come."""
-        self._pending[edit.t, edit.object_id] -= 1
-        self._pending += Counter()  # drops places with nothing pending
-        self.is_tracked = False
-
-    def asked(self) -> None:
-        """Something that changes more than one prompt is on its way."""
-        self._asked += 1
-
-    def ask_answered(self, command: ImportLabels | PaintLabels) -> None:
-        """It was done, or refused."""
-        self._asked -= 1
+    def answered(self, command: Command) -> None:
+        """Note that a command was carried out or refused."""
+        if command not in self._waiting:
+            return
+        del self._waiting[command]
         self.is_tracked = False
         if isinstance(command, PaintLabels):  # the layer shows what the document says of it
             self._changed_frames.update(stroke.t for stroke in command.strokes)
@@ -279,57 +274,64 @@ class ImageState:
 
     def take(self, report: ImageReport) -> None:
         """Note what was reported; `show` puts it on the layers."""
-        if isinstance(report, ImageOpened):
-            self.is_open = True
-            self.prompts.clear()
-            self.timelines.clear()
-            self.summaries.clear()
-            self.revision += 1
-        elif isinstance(report, LabelsReady):
-            self.layers.show_labels(report.labels)
-        elif isinstance(report, FrameChanged):
-            self._changed_frames.add(report.t)
-        elif isinstance(report, SavingChanged):
-            self.saving = report.state
-        elif isinstance(report, UnsavedWorkFound):
-            self.unsaved_work = report.path
-        elif isinstance(report, InputShown):
-            self.seen = report
-        elif isinstance(report, PromptShown):
-            self._take_prompt(report)
-        elif isinstance(report, ObjectsChanged):
-            self._take_objects(report)
-        elif isinstance(report, TimelineChanged):
-            self.timelines[report.object_id] = report.timeline
-            self.summaries[report.object_id] = summarise(report.timeline)
-            self.revision += 1
-        elif isinstance(report, HistoryChanged):
-            self.undo_text, self.redo_text = report.undo_text, report.redo_text
-        else:
-            self._take_run(report)
+        HANDLERS[type(report)](self, report)
+
+    def _take_opened(self, report: ImageOpened) -> None:
+        self.is_open = True
+        self.prompts.clear()
+        self.timelines.clear()
+        self.summaries.clear()
+        self.revision += 1
+
+    def _take_labels(self, report: LabelsReady) -> None:
+        self.layers.show_labels(report.labels)
+
+    def _take_frame(self, report: FrameChanged) -> None:
+        self._changed_frames.add(report.t)
+
+    def _take_saving(self, report: SavingChanged) -> None:
+        self.saving = report.state
+
+    def _take_unsaved(self, report: UnsavedWorkFound) -> None:
+        self.unsaved_work = report.path
+
+    def _take_input(self, report: InputShown) -> None:
+        self.seen = report
+
+    def _take_history(self, report: HistoryChanged) -> None:
+        self.undo_text, self.redo_text = report.undo_text, report.redo_text
+
+    def _take_timeline(self, report: TimelineChanged) -> None:
+        self.timelines[report.object_id] = report.timeline
+        self.summaries[report.object_id] = summarise(report.timeline)
+        self.revision += 1
 
     def _take_objects(self, report: ObjectsChanged) -> None:
         self.objects, self._next_id = report.objects, report.next_id
+        self.layers.describe_objects(report.objects)
         for object_id in self.timelines.keys() - self.objects.keys():
             del self.timelines[object_id], self.summaries[object_id]
         self.hidden &= self.objects.keys()
         self.revision += 1
 
-    def _take_run(self, report: ImageReport) -> None:
-        if isinstance(report, TrackStarted):
-            self.progress = RunProgress(report.total)
-        elif isinstance(report, TrackAdvanced) and self.progress is not None:
+    def _begin_tracking(self, report: TrackStarted) -> None:
+        self.progress = RunProgress(report.total)
+
+    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+        if self.progress is not None:
             self.progress.done = report.done
-        elif isinstance(report, ImportAdvanced):
-            if not self.is_importing:
-                self.progress = RunProgress(report.total, "import")
-            if self.progress is not None:
-                self.progress.done = report.done
-        elif isinstance(report, ImportEnded):
-            self.progress = None
-        elif isinstance(report, TrackEnded):
-            self.progress = None
-            self.is_tracked = report.done > 0
+
+    def _end_tracking(self, report: TrackEnded) -> None:
+        self.progress = None
+        self.is_tracked = report.done > 0
+
+    def _advance_import(self, report: ImportAdvanced) -> None:
+        if not self.is_importing:
+            self.progress = RunProgress(report.total, "import")
+        self._advance(report)
+
+    def _end_import(self, report: ImportEnded) -> None:
+        self.progress = None
 
     def _take_prompt(self, report: PromptShown) -> None:
         place = (report.t, report.object_id)
@@ -340,7 +342,7 @@ class ImageState:
 
     def show(self, shown_frame: int | None) -> None:
         """Bring the layers in line with what was reported; all frames are shown if None."""
-        self.layers.show_prompts(self.prompts, set(self._pending))
+        self.layers.show_prompts(self.prompts, self._held)
         self.layers.hide(self.hidden, self.object_ids)
         if self._changed_frames and (shown_frame is None or shown_frame in self._changed_frames):
             self.layers.refresh()
@@ -366,3 +368,22 @@ class ImageState:
         """Describe the image anew, with its contrast of now."""
         self.source = image_source(self.image)
         return self.source
+
+
+HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] = {
+    ImageOpened: ImageState._take_opened,
+    LabelsReady: ImageState._take_labels,
+    FrameChanged: ImageState._take_frame,
+    PromptShown: ImageState._take_prompt,
+    ObjectsChanged: ImageState._take_objects,
+    HistoryChanged: ImageState._take_history,
+    TimelineChanged: ImageState._take_timeline,
+    InputShown: ImageState._take_input,
+    SavingChanged: ImageState._take_saving,
+    UnsavedWorkFound: ImageState._take_unsaved,
+    TrackStarted: ImageState._begin_tracking,
+    TrackAdvanced: ImageState._advance,
+    TrackEnded: ImageState._end_tracking,
+    ImportAdvanced: ImageState._advance_import,
+    ImportEnded: ImageState._end_import,
+}

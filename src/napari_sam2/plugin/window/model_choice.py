@@ -21,9 +21,11 @@ from napari_sam2.plugin.protocol.messages import (
     Report,
     SetMemoryReach,
 )
+from napari_sam2.plugin.startup.error_notifications import show_error
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.inference.engine import EngineFactory
+    from napari_sam2.plugin.window.reports import Handlers
 
 REPORT_INTERVAL_S = 0.1  # of a download
 
@@ -62,6 +64,15 @@ class Models:
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
         self._loads = 0  # asked for and not answered
+        self.handlers: Handlers = {
+            EngineListed: self._take_list,
+            ListEngine: self._take_listed,
+            ModelLoaded: self._take_model,
+            LoadModel: self._take_loaded,
+            OpenImage: self._take_opened,
+            DownloadAdvanced: self._take_progress,
+            DownloadEnded: self._take_download,
+        }
 
     @property
     def is_loading(self) -> bool:
@@ -175,29 +186,30 @@ class Models:
 
     # Reports
 
-    def take(self, report: Report) -> None:
-        """Note what was reported of models; other reports are ignored."""
-        if isinstance(report, EngineListed):
-            self.choices, self.devices = report.models, report.devices
-            if self.wanted is None and self.choices:
-                self.choose(self.choices[0].name)
-        elif isinstance(report, ModelLoaded):
-            self.loaded = report
-            self._file_sizes[report.name] = report.image_sizes
-        elif isinstance(report, DownloadAdvanced):
-            self.download = report
-        elif isinstance(report, DownloadEnded):
-            self._take_download(report)
-        elif isinstance(report, Answered) and isinstance(report.command, ListEngine):
-            self._is_listed = True
-        elif isinstance(report, Answered) and isinstance(report.command, LoadModel):
-            self._loads -= 1
-            if report.error is not None and self.missing is None:
-                self._go_back_to(self.loaded)
-        elif isinstance(report, Answered) and isinstance(report.command, OpenImage):
-            for change in report.changes:
-                if isinstance(change, ModelLoaded):  # a project asked for it
-                    self._go_back_to(change)
+    def _take_list(self, report: EngineListed) -> None:
+        self.choices, self.devices = report.models, report.devices
+        if self.wanted is None and self.choices:
+            self.choose(self.choices[0].name)
+
+    def _take_listed(self, answer: Answered) -> None:
+        self._is_listed = True
+
+    def _take_model(self, report: ModelLoaded) -> None:
+        self.loaded = report
+        self._file_sizes[report.name] = report.image_sizes
+
+    def _take_loaded(self, answer: Answered) -> None:
+        self._loads -= 1
+        if answer.error is not None and self.missing is None:
+            self._go_back_to(self.loaded)
+
+    def _take_opened(self, answer: Answered) -> None:
+        for change in answer.changes:
+            if isinstance(change, ModelLoaded):  # a project asked for it
+                self._go_back_to(change)
+
+    def _take_progress(self, report: DownloadAdvanced) -> None:
+        self.download = report
 
     def _go_back_to(self, loaded: ModelLoaded | None) -> None:
         """Let the menus tell what is loaded, unless another model is on its way."""
@@ -210,6 +222,8 @@ class Models:
 
     def _take_download(self, report: DownloadEnded) -> None:
         self.download = None
+        if report.error is not None:
+            show_error(report.error)
         self.ask()
         if report.error is None and self.wanted == report.name:
             self._load(report.name)

@@ -1,31 +1,25 @@
-"""What the user can do in a review: each is one command to the inference thread."""
+"""Edits that the user makes with buttons, keys and menus, as calls of the annotation's methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.protocol.review_messages import (
-    AcceptFrames,
-    ClearMasks,
-    DivideObject,
-    FindDoubtful,
-    LockFrames,
-    MergeObjects,
-    RemoveObjects,
-    RenameObject,
-    SetStatus,
-    SplitObject,
-    SwapObjects,
-)
+from napari.utils.notifications import show_info
+
+from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.annotation.objects import Status
+from napari_sam2.plugin.protocol.messages import Edit
+from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.reports import Handlers
 
 
 class ReviewActions:
-    """Turns wishes about the current object and the shown frame into commands.
+    """Edits of the chosen image, the current object and the shown frame.
 
     Parameters
     ----------
@@ -46,6 +40,44 @@ class ReviewActions:
         self._place = place
         self._acting_place = acting_place
         self._send = send
+        self.handlers: Handlers = {
+            NothingDoubtful: lambda report: show_info("no doubtful frame is left to review")
+        }
+
+    def edit(self, name: str, /, **arguments: Any) -> None:
+        """Call a method of the chosen image's annotation.
+
+        Parameters
+        ----------
+        name : str
+            A method that changes an annotation, such as ``"rename_object"``.
+        **arguments
+            Its arguments by name.
+        """
+        image_state, _ = self._place()
+        if image_state is not None:
+            self._send(Edit(image_state.number, (Called(name, arguments),)))
+
+    def edit_here(self, name: str, /, **arguments: Any) -> None:
+        """Call a method as `edit` does, with the shown frame as its argument `t`."""
+        image_state, t = self._acting_place()
+        if image_state is not None:
+            self.edit(name, **arguments, t=t)
+
+    def edit_together(self, text: str, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Call a method once with each row of arguments; all calls are one undo step `text`."""
+        image_state, _ = self._place()
+        if image_state is not None:
+            calls = tuple(Called(name, arguments) for arguments in rows)
+            self._send(Edit(image_state.number, calls, text))
+
+    def undo(self) -> None:
+        """Take back the last change."""
+        self.edit("undo")
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.edit("redo")
 
     # The shown frame
 
@@ -58,7 +90,7 @@ class ReviewActions:
             self._send(FindDoubtful(image_state.number, here, is_backward))
 
     def toggle_accepted(self) -> None:
-        """The current object is right on the shown frame; or that is taken back."""
+        """Accept the current object on the shown frame, or take that back."""
         image_state, t = self._acting_place()
         if image_state is not None and image_state.can_accept(t):
             is_accepted = image_state.is_accepted(t)
@@ -71,57 +103,56 @@ class ReviewActions:
             self.lock(image_state.current_object, range(t, t + 1), not image_state.is_locked(t))
 
     def divide(self) -> None:
-        """The current object ends before the shown frame, two daughters begin on it."""
-        image_state, t = self._acting_place()
+        """End the current object before the shown frame, where two daughters begin."""
+        image_state, _ = self._place()
         if image_state is not None and image_state.current_object in image_state.objects:
-            self._send(DivideObject(image_state.number, image_state.current_object, t))
+            self.edit_here("divide_object", object_id=image_state.current_object)
+
+    def split(self, object_id: int) -> None:
+        """Make another object of what an object is from the shown frame on."""
+        self.edit_here("split_object", object_id=object_id)
+
+    def swap(self, object_id: int, other: int) -> None:
+        """Exchange two objects from the shown frame on."""
+        self.edit_here("swap_objects", object_id=object_id, other=other)
 
     # Frames of an object
 
     def accept(self, object_id: int, frames: range, is_accepted: bool = True) -> None:
-        """Say that an object is right on frames."""
-        self._about(lambda number: AcceptFrames(number, object_id, frames, is_accepted))
+        """Accept an object on some frames, or take that back."""
+        self.edit("accept" if is_accepted else "unaccept", object_id=object_id, frames=frames)
 
     def lock(self, object_id: int, frames: range, is_locked: bool) -> None:
-        """Lock or unlock frames."""
-        self._about(lambda number: LockFrames(number, object_id, frames, is_locked))
+        """Lock or unlock an object on some frames."""
+        self.edit("lock" if is_locked else "unlock", object_id=object_id, frames=frames)
 
     def clear(self, object_id: int, frames: range) -> None:
-        """Delete masks and prompts on frames."""
-        self._about(lambda number: ClearMasks(number, object_id, frames))
+        """Delete masks and prompts of an object on some frames."""
+        self.edit("clear_masks", object_id=object_id, frames=frames)
 
     # Objects
 
     def rename(self, object_id: int, name: str) -> None:
         """Give an object another name."""
-        self._about(lambda number: RenameObject(number, object_id, name))
+        self.edit("rename_object", object_id=object_id, name=name)
 
     def set_status(self, object_ids: Sequence[int], status: str) -> None:
-        """Say how far the review of objects has come."""
-        self._about(lambda number: SetStatus(number, tuple(object_ids), status))
+        """Set how far the review of some objects has come."""
+        rows = [{"object_id": key, "status": Status(status)} for key in object_ids]
+        self.edit_together(f"set {_objects(object_ids)} to {status}", "set_status", rows)
 
     def remove(self, object_ids: Sequence[int]) -> None:
-        """Delete objects."""
-        self._about(lambda number: RemoveObjects(number, tuple(object_ids)))
+        """Delete some objects."""
+        rows = [{"object_id": key} for key in object_ids]
+        self.edit_together(f"remove {_objects(object_ids)}", "remove_object", rows)
 
     def merge(self, object_ids: Sequence[int]) -> None:
-        """Make objects one; the first keeps its number."""
-        kept, *others = object_ids
-        self._about(lambda number: MergeObjects(number, kept, tuple(others)))
+        """Make one object of several; the first keeps its number."""
+        keep, *others = object_ids
+        rows = [{"keep": keep, "other": other} for other in others]
+        self.edit_together(f"merge {_objects(object_ids)}", "merge_objects", rows)
 
-    def split(self, object_id: int) -> None:
-        """A new object from the shown frame on."""
-        image_state, t = self._acting_place()
-        if image_state is not None:
-            self._send(SplitObject(image_state.number, object_id, t))
 
-    def swap(self, one: int, other: int) -> None:
-        """Exchange two objects from the shown frame on."""
-        image_state, t = self._acting_place()
-        if image_state is not None:
-            self._send(SwapObjects(image_state.number, one, other, t))
-
-    def _about(self, command: Callable[[int], Command]) -> None:
-        image_state, _ = self._place()
-        if image_state is not None:
-            self._send(command(image_state.number))
+def _objects(object_ids: Sequence[int]) -> str:
+    noun = "object" if len(object_ids) == 1 else "objects"
+    return f"{noun} {', '.join(map(str, object_ids))}"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_warning
+
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
     FindOpenImage,
@@ -13,6 +15,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
     OpenImageFound,
     SavedListed,
     SaveDocument,
+    SavingChanged,
     SavingState,
 )
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.reports import Handlers
 
 
 class Saving:
@@ -42,6 +46,12 @@ class Saving:
         self.unsaved: tuple[Unsaved, ...] = ()
         self.recent: tuple[Path, ...] = ()
         self._searches: dict[Path, Callable[[int | None], None]] = {}
+        self._problems: dict[int, str | None] = {}  # of each image, as the user knows it
+        self.handlers: Handlers = {
+            SavedListed: self._take_list,
+            OpenImageFound: self._take_found,
+            SavingChanged: self._warn,
+        }
 
     @property
     def offered(self) -> Unsaved | None:
@@ -84,9 +94,16 @@ class Saving:
         self._searches[work.path] = then
         self._send(FindOpenImage(work.path, tuple(sources)))
 
-    def take(self, report: SavedListed | OpenImageFound) -> None:
-        """Note what was listed or found."""
-        if isinstance(report, SavedListed):
-            self.unsaved, self.recent = report.unsaved, report.recent
-        elif (then := self._searches.pop(report.path, None)) is not None:
+    def _take_list(self, report: SavedListed) -> None:
+        self.unsaved, self.recent = report.unsaved, report.recent
+
+    def _take_found(self, report: OpenImageFound) -> None:
+        if (then := self._searches.pop(report.path, None)) is not None:
             then(report.index)
+
+    def _warn(self, report: SavingChanged) -> None:
+        """Say once why changes are not kept for the case of a crash."""
+        before = self._problems.get(report.image)
+        problem = self._problems[report.image] = report.state.problem
+        if problem is not None and problem != before:
+            show_warning(problem)

@@ -24,8 +24,7 @@ from napari_sam2.plugin.window.image_state import RunProgress
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
-
-RunReport = TrackStarted | TrackAdvanced | TrackEnded | ImportAdvanced | ImportEnded
+    from napari_sam2.plugin.window.reports import Handlers
 
 
 class Tracking(QObject):
@@ -69,6 +68,13 @@ class Tracking(QObject):
         self._image_states = image_states
         self._send = send
         self._activity = ActivityBar()
+        self.handlers: Handlers = {
+            TrackStarted: self._begin,
+            TrackAdvanced: self._advance,
+            TrackEnded: self._end,
+            ImportAdvanced: self._advance_import,
+            ImportEnded: lambda report: self.clear(),
+        }
         self.follows = False  # whether the viewer shows the frame that is being computed
 
     @property
@@ -128,20 +134,23 @@ class Tracking(QObject):
         frames = [step.t for step in steps if step.image == image_state.number]
         return frames[-1] if frames else None
 
-    def take(self, report: RunReport) -> None:
-        """Show in the activity dock what was reported."""
-        if isinstance(report, TrackStarted):
-            self._activity.begin(report.total, "tracking")
-        elif isinstance(report, ImportAdvanced) and not report.done:
-            self._activity.begin(report.total, "importing labels")
-        elif isinstance(report, TrackAdvanced | ImportAdvanced):
-            self._activity.advance(report.done)
-            if self._activity.is_cancelled:
-                self.cancel()
+    def _begin(self, report: TrackStarted) -> None:
+        self._activity.begin(report.total, "tracking")
+
+    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+        self._activity.advance(report.done)
+        if self._activity.is_cancelled:
+            self.cancel()
+
+    def _advance_import(self, report: ImportAdvanced) -> None:
+        if report.done:
+            self._advance(report)
         else:
-            self.clear()
-        if isinstance(report, TrackEnded):
-            self.ended.emit()
+            self._activity.begin(report.total, "importing labels")
+
+    def _end(self, report: TrackEnded) -> None:
+        self.clear()
+        self.ended.emit()
 
     def clear(self) -> None:
         """Take the bar away."""

@@ -1,4 +1,4 @@
-"""What is drawn for each kind of microscopy: ranges as data, no code."""
+"""Kinds of synthetic cells and microscopy: ranges of their parameters."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class CellKind:
     optics : str
         How matter becomes light: ``"phase"``, ``"fluorescence"``, ``"dic"`` or ``"brightfield"``.
     content : str
-        What fills a cell, a key of ``render.CONTENTS``.
+        Texture of a cell, a key of ``render.CONTENTS``.
     diameter : (float, float)
         Diameter of the disc of equal area, in pixels, drawn log-uniformly for a clip.
     size_spread : (float, float)

@@ -18,7 +18,7 @@ _DEBRIS_CHANCE = 0.15
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A short movie and what is truly in it.
+    """A short movie and its ground truth.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def generate_clip(
     Phase contrast follows Zernike: with phase p and a ring that transmits the amplitude r, the
     light is ``r**2 + 2 * (1 - cos(p) - r * sin(p))``, so thin matter is dark and thick matter
     bright; the halo is a share of the blurred phase taken away. A bud of yeast is a new object
-    without a parent, since its mother goes on.
+    without a parent, since its mother continues.
     """
     _check_arguments(kind, shape, frames, seed)
     cell_kind = CELL_KINDS[kind]
@@ -103,7 +103,7 @@ def _render_story(
 
 
 def _float_debris(matter: FloatArray, labels: NDArray[np.uint16], rng: np.random.Generator) -> None:
-    """A clump that swims across and hides what is under it, in place."""
+    """Draw, in place, a clump of debris that moves across the image and hides cells."""
     frames, height, width = matter.shape
     size = rng.uniform(4, 16)
     place = rng.uniform(0, 1, 2) * (height, width)

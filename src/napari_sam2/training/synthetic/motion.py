@@ -1,4 +1,4 @@
-"""Where cells are and what they look like, frame by frame: walk, growth, contact, division."""
+"""Motion of synthetic cells: position and shape by frame, growth, contact, division."""
 
 from dataclasses import dataclass, field, replace
 
@@ -48,7 +48,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What all cells of a clip share, drawn once.
+    """Parameters that all cells of a clip share, drawn once.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Story:
 
 
 def draw_behaviour(kind: CellKind, shape: tuple[int, int], rng: np.random.Generator) -> Behaviour:
-    """What the cells of one clip share.
+    """Draw the parameters that the cells of a clip share.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def simulate(
     kind : CellKind
         Ranges to draw from.
     behaviour : Behaviour
-        What the cells share.
+        Parameters that the cells share.
     shape : (int, int)
         Size of the image (Y, X). Cells also live outside of it and may come in.
     frames : int
@@ -220,7 +220,7 @@ class _World:
         self._bring_one_in(size)
 
     def _bring_one_in(self, size: NDArray[np.float64]) -> None:
-        """No clip is empty: move all so that a random cell is well inside the image."""
+        """Move all cells so that a random one is inside the image: no clip is empty."""
         chosen = self.cells[self.rng.integers(len(self.cells))].position
         goal = self._low + size * self.rng.uniform(0.35, 0.65, 2)
         for cell in self.cells:

@@ -1,4 +1,4 @@
-"""From matter to light, as the microscope and its camera give it."""
+"""Optics: the image that the microscope and its camera make of a specimen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ def draw_background(
     optics : str
         A key of `OPTICS`.
     strength : float
-        Of the cells; faint cells lie on a clean background, else nobody would see them.
+        Of the cells; faint cells lie on a clean background, else they could not be seen.
     stage : (T, 2) float64
         Position of the stage, (y, x) pixels.
     shape : (int, int)

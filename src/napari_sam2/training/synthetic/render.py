@@ -1,4 +1,4 @@
-"""From poses to maps of matter: each cell is drawn inside its bounding box only."""
+"""Render poses as maps of density: each cell is drawn inside its bounding box only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LOOKS = 8
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """How cells of one clip are filled, drawn once.
+    """Textures of the cells of one clip, drawn once.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class View:
 
 
 def draw_style(kind: CellKind, diameter: float, rng: np.random.Generator) -> Style:
-    """How the cells of a clip are filled.
+    """Draw the textures of the cells of a clip.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def render_frame(
     poses : list of Pose
         Cells of the frame, in any order.
     kind : CellKind
-        What fills them.
+        Textures of the cells.
     style : Style
         How they are filled.
     shape : (int, int)

@@ -1,4 +1,4 @@
-"""Outlines of cells: a radius per angle, stretched, bent, and forgotten slowly."""
+"""Outlines of cells: a radius per angle, stretched and bent, which change slowly."""
 
 from dataclasses import dataclass, replace
 

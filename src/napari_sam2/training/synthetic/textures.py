@@ -1,4 +1,4 @@
-"""What is inside cells and between them: noise, nuclei, granules, specks."""
+"""Textures inside cells and between them: noise, nuclei, granules, specks."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Prompts of a tracker and the masks that they lead to (paper §3, interactive refinement)."""
+"""Prompter: prompts of a person, and the masks that the network makes of them (paper §3)."""
 
 from __future__ import annotations
 
@@ -9,200 +9,114 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.masks import (
-    MaskRecord,
-    draw_record,
-)
+from napari_sam2.tracking.masks import MaskRecord, draw_record
+from napari_sam2.tracking.memory_bank import Recall
 from napari_sam2.tracking.model_change import Translator
 from napari_sam2.tracking.multi_scale_click import most_convincing
+from napari_sam2.tracking.network_runner import NetworkRunner
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
-from napari_sam2.tracking.stored import Stored
 from napari_sam2.tracking.windows import Window, join_extents
 
+EmbeddingKey = tuple[int, Window, Recall, tuple[MaskRecord, ...]]
 
-class Prompted(Stored):
-    """A tracker that is told what a person gives."""
+
+class Prompter:
+    """Turns prompts into masks of the prompted frames; `Tracker` documents the methods.
+
+    Parameters
+    ----------
+    store : MaskStore
+        Where prompts and masks are put.
+    runner : NetworkRunner
+        Runs the network.
+    """
+
+    def __init__(self, store: MaskStore, runner: NetworkRunner) -> None:
+        self._store = store
+        self._runner = runner
+        self._embedding: tuple[EmbeddingKey, Tensor] | None = None
 
     def add_points(
         self, t: int, object_id: int, points: ArrayLike, labels: ArrayLike
     ) -> FrameResult:
-        """Click an object; an unknown one is made.
-
-        Parameters
-        ----------
-        t : int
-            Frame.
-        object_id : int
-            1 or larger.
-        points : array_like
-            (P, 2) (y, x) in pixels.
-        labels : array_like
-            (P,) 1 includes, 0 excludes.
-
-        Returns
-        -------
-        FrameResult
-            Of this object on this frame.
-
-        Raises
-        ------
-        ValueError
-            If a point is outside the image, the frame outside the stack, or shapes do not fit; if
-            all points exclude, and nothing on any frame shows the object yet.
-        """
+        """Add clicks on an object."""
         prompt = self._prompt_or_new(t, object_id).with_points(points, labels)
         return self._add(self._checked_to_show(prompt))
 
     def add_box(self, t: int, object_id: int, box: Sequence[float]) -> FrameResult:
-        """Draw a box (y0, x0, y1, x1) round an object; otherwise as `add_points`."""
+        """Set the box of an object."""
         return self._add(self._prompt_or_new(t, object_id).with_box(box))
 
     def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
-        """Give the (Y, X) mask of an object itself; otherwise as `add_points`.
-
-        The mask takes the place of clicks and boxes on the frame. An empty one says that the object
-        is not visible there, which needs an object that is prompted elsewhere.
-        """
+        """Set the painted mask of an object."""
         return self._add(self._prompt_or_new(t, object_id).with_mask(mask))
 
+    def set_prompt(self, prompt: Prompt) -> FrameResult | None:
+        """Replace the prompt of an object on a frame."""
+        if prompt.is_empty:
+            return self.clear(prompt.t, prompt.object_id)
+        return self._add(self._checked_to_show(check_prompt(prompt)))
+
+    def clear(self, t: int, object_id: int) -> FrameResult | None:
+        """Remove the prompt of an object on a frame, and bring the mask before it back."""
+        masklet = self._store.masklet(object_id)
+        self._store.check_frame(t)
+        entry = masklet.prompted.pop(t, None)
+        if entry is not None:
+            put(masklet.records, t, entry.before)
+        return self._store.result(t, object_id)
+
     def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
-        """Give the (Y, X) masks of many objects on a frame, as `add_mask` does for one.
-
-        The network sees a mask only when another frame needs it, so this takes next to no time.
-        Unknown objects are made.
-
-        Parameters
-        ----------
-        t : int
-            Frame.
-        masks : mapping of int to array_like
-            (Y, X) masks, none of them empty, by object.
-
-        Raises
-        ------
-        ValueError
-            As `add_mask`, or if a mask is empty; nothing is imported then.
-        """
+        """Set the painted masks of many objects without running the network."""
         prompts = [Prompt(check_integer(t, "frame"), k).with_mask(m) for k, m in masks.items()]
         for prompt in prompts:
-            check_inside(prompt, self.shape)
+            check_inside(prompt, self._store.shape)
             if prompt.mask is None or not prompt.mask.any():
                 raise ValueError(f"the mask of object {prompt.object_id} is empty")
-        self._embedding = None
         for prompt in prompts:
             assert prompt.mask is not None
-            masklet = self._masklets.setdefault(prompt.object_id, Masklet())
+            masklet = self._store.masklets.setdefault(prompt.object_id, Masklet())
             entry, before = masklet.prompted.get(t), masklet.records.get(t)
             near = before or masklet.records.get(t - 1)
             window = self._runner.grid.choose(prompt.mask.extent, near.window if near else None)
-            record = draw_record(prompt.mask, window, self._renderer.size)
+            record = draw_record(prompt.mask, window, self._store.renderer.size)
             before = entry.before if entry else before
             masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
             masklet.records[t] = record
 
-    def carry_over(
-        self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()
-    ) -> None:
-        """Give an unknown object what another tracker of the same image holds of it.
-
-        Masks stay until they are tracked again, those that are painted, locked or `kept` to the
-        pixel. Clicks and boxes on other frames are computed anew.
-
-        Parameters
-        ----------
-        object_id : int
-            The object.
-        state : ObjectState
-            From `snapshot` of the other tracker, which may have another network or contrast.
-        kept : collection of int
-            Frames whose masks somebody has found right.
-
-        Raises
-        ------
-        ValueError
-            If a prompt does not fit this stack, or the object is there already; nothing is taken
-            over then.
-        """
-        if object_id in self._masklets:
+    def carry_over(self, object_id: int, state: ObjectState, kept: Collection[int]) -> None:
+        """Add an object with the state that a tracker with another network holds of it."""
+        if object_id in self._store.masklets:
             raise ValueError(f"object {object_id} is there already")
         for entry in state.prompted.values():
-            check_inside(entry.prompt, self.shape)
-        masklet, prompts = Translator(self._renderer, self._runner.grid).masklet(state, kept)
-        self._masklets[object_id] = masklet
+            check_inside(entry.prompt, self._store.shape)
+        translator = Translator(self._store.renderer, self._runner.grid)
+        masklet, prompts = translator.masklet(state, kept)
+        self._store.masklets[object_id] = masklet
         try:
             for prompt in prompts:
                 self._add(prompt)
         except BaseException:
-            self.remove_object(object_id)
+            self._store.remove(object_id)
             raise
 
-    def set_prompt(self, prompt: Prompt) -> FrameResult | None:
-        """Replace what was given for an object on a frame.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            An empty one clears the frame.
-
-        Returns
-        -------
-        FrameResult or None
-            None if the frame has no mask afterwards.
-
-        Raises
-        ------
-        ValueError
-            As `add_points`.
-        """
-        if prompt.is_empty:
-            return self.clear_prompts(prompt.t, prompt.object_id)
-        return self._add(self._checked_to_show(check_prompt(prompt)))
-
-    def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
-        """Take back all prompts of an object on a frame.
-
-        Returns
-        -------
-        FrameResult or None
-            The mask that was there before any prompt, if there was one.
-
-        Raises
-        ------
-        ValueError
-            If the object is unknown.
-        """
-        masklet = self._masklet(object_id)
-        self._check_frame(t)
-        entry = masklet.prompted.pop(t, None)
-        if entry is not None:
-            put(masklet.records, t, entry.before)
-            self._embedding = None
-        return self.result(t, object_id)
-
-    def remove_object(self, object_id: int) -> None:
-        """Forget an object; the others stay as they are.
-
-        Raises
-        ------
-        ValueError
-            If the object is unknown.
-        """
-        self._masklet(object_id)
-        del self._masklets[object_id]
+    def forget_embedding(self) -> None:
+        """Drop the kept embedding; it is computed again when it is needed."""
         self._embedding = None
 
     def _prompt_or_new(self, t: int, object_id: int) -> Prompt:
         t, object_id = check_integer(t, "frame"), check_integer(object_id, "object id")
-        return self.prompt(t, object_id) or Prompt(t, object_id)
+        return self._store.prompt(t, object_id) or Prompt(t, object_id)
 
     def _checked_to_show(self, prompt: Prompt) -> Prompt:
-        """The prompt; a ValueError if it only excludes, and the object is nowhere yet."""
+        """The prompt; a ValueError if it only excludes, and the object has no mask anywhere."""
         if not len(prompt.points) or prompt.shows_object(int(prompt.rounds[-1])):
             return prompt
-        masklet = self._masklets.get(prompt.object_id)
+        masklet = self._store.masklets.get(prompt.object_id)
         if masklet is not None and any(record.is_visible for record in masklet.records.values()):
             return prompt
         raise ValueError(
@@ -211,8 +125,9 @@ class Prompted(Stored):
         )
 
     def _add(self, prompt: Prompt) -> FrameResult:
-        check_inside(prompt, self.shape)
-        masklet = self._masklets.get(prompt.object_id) or Masklet()
+        """Store a prompt with the mask that it leads to."""
+        check_inside(prompt, self._store.shape)
+        masklet = self._store.masklets.get(prompt.object_id) or Masklet()
         others = masklet.prompted.keys() - {prompt.t}
         if prompt.mask is not None and not prompt.mask.any() and not others:
             raise ValueError(
@@ -220,16 +135,14 @@ class Prompted(Stored):
                 "prompt it on another frame first"
             )
         entry = self._prompted_frame(prompt, masklet)
-        if self._embedding is not None and self._embedding[0][:2] != (prompt.object_id, prompt.t):
-            self._embedding = None
-        self._masklets[prompt.object_id] = masklet
+        self._store.masklets[prompt.object_id] = masklet
         masklet.prompted[prompt.t] = entry
         record = entry.rounds[-1][1]
         masklet.records[prompt.t] = record
-        return self._result(prompt.t, [(prompt.object_id, record)])
+        return self._store.draw(prompt.t, [(prompt.object_id, record)])
 
     def _prompted_frame(self, prompt: Prompt, masklet: Masklet) -> PromptedFrame:
-        """Play the rounds of a prompt, from where it agrees with the one before."""
+        """Play the rounds of a prompt that the prompt before it does not share."""
         old = masklet.prompted.get(prompt.t)
         before = old.before if old else masklet.records.get(prompt.t)
         rounds = list(_rounds_in_common(old, prompt)) if old else []
@@ -251,10 +164,10 @@ class Prompted(Stored):
         before: MaskRecord | None,
         masklet: Masklet,
     ) -> MaskRecord:
-        """Mask after one round, in a window that suits what is known of the object.
+        """The mask after one round, in a window that suits the size of the object.
 
-        Where only clicks tell of it nobody knows its size: it is looked at from near and from far,
-        and the most convincing mask is done again in a window that suits it.
+        After the first click the size is unknown: the network is run on windows of several sizes,
+        and the most convincing mask is computed again in a window that suits it.
         """
         grid, given = self._runner.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
@@ -265,7 +178,7 @@ class Prompted(Stored):
             self._decode(prompt, number, previous, before, masklet, window)
             for window in grid.looks(given)
         ]
-        record = most_convincing(looks, [self._renderer.region(look) for look in looks])
+        record = most_convincing(looks, [self._store.renderer.region(look) for look in looks])
         window = grid.choose(join_extents(record.extent, given), record.window)
         if window == record.window:
             return record
@@ -288,15 +201,18 @@ class Prompted(Stored):
     ) -> Tensor:
         """Embedding of a prompted frame: conditioned on memory if the object was tracked there.
 
-        The last one is kept, for further clicks on the same frame.
+        The last one is kept for further clicks, and found again only for the very masks that it
+        was made from.
         """
         others = masklet.prompted.keys() - {prompt.t}
         if before is None or before.direction is None or not others:
             return self._runner.unconditioned(prompt.t, window)
-        key = (prompt.object_id, prompt.t, window)
+        job = self._runner.job(prompt.t, masklet.records, before.direction)
+        sources = (*job.recall.frames, *job.recall.pointer_frames)
+        key = (prompt.t, window, job.recall, tuple(job.records[k] for k in sources))
         if self._embedding is None or self._embedding[0] != key:
-            job = replace(self._job(prompt.t, masklet, before.direction), window=window)
-            self._embedding = (key, self._runner.condition(prompt.t, [job]))
+            conditioned = self._runner.condition(prompt.t, [replace(job, window=window)])
+            self._embedding = (key, conditioned)
         return self._embedding[1]
 
 

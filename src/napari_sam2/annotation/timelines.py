@@ -1,0 +1,114 @@
+"""Timelines: the state and the quality of each object on each frame, and which to look at next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.annotation.quality import Timeline, find_doubts, grade
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.document import Document
+    from napari_sam2.annotation.state import DocumentState
+
+
+class Timelines:
+    """Computes timelines, and keeps each until its object changes.
+
+    Parameters
+    ----------
+    document : Document
+        The shared state.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._state = document.state
+        self._timelines: dict[int, Timeline] = {}
+
+    def timeline(self, object_id: int) -> Timeline:
+        """State and quality of an object on each frame.
+
+        The result is kept until the object changes; do not change its arrays.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object.
+        """
+        self._state.known(object_id)
+        state = self._state
+        stale = state.stale | state.measures.update(state.labels)
+        state.stale.clear()
+        for changed in stale:
+            self._timelines.pop(changed, None)
+        found = self._timelines.get(object_id)
+        if found is None:
+            found = self._timelines[object_id] = make_timeline(state, object_id)
+        return found
+
+    def next_doubtful(
+        self, after: tuple[int, int] | None = None, backward: bool = False
+    ) -> tuple[int, int] | None:
+        """Find the next mask to look at: doubtful and not reviewed, the worst first.
+
+        Parameters
+        ----------
+        after : (t, object_id), optional
+            Continue after this mask, which may be reviewed. Without it, or if it is not doubtful
+            any more, begin with the worst mask.
+        backward : bool
+            Begin with the least doubtful mask, and end with the worst one.
+
+        Returns
+        -------
+        (t, object_id) or None
+            None if no mask is left in this direction.
+
+        Raises
+        ------
+        ValueError
+            If frame `t` is not in the stack.
+        """
+        if after is not None:
+            self._state.check_frame(after[0])
+        order: list[tuple[float, int, int]] = []
+        here: tuple[float, int, int] | None = None
+        for object_id in sorted(self._state.objects):
+            timeline = self.timeline(object_id)
+            severity = timeline.severity
+            if after is not None and object_id == after[1]:
+                here = (-float(severity[after[0]]), *after)
+            for t in np.flatnonzero((severity > 0) & ~timeline.is_reviewed).tolist():
+                order.append((-float(severity[t]), t, object_id))
+        order.sort(reverse=backward)
+        if here is None or here[0] == 0:
+            return order[0][1:] if order else None
+        for place in order:
+            if place > here if not backward else place < here:
+                return place[1:]
+        return None
+
+
+def make_timeline(state: DocumentState, object_id: int) -> Timeline:
+    """Compute the timeline of an object from masks, scores and measures."""
+    length = len(state.labels)
+    trace = state.measures.trace(object_id)
+    is_prompted, is_locked, is_reviewed, has_record = np.zeros((4, length), bool)
+    predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
+    found = state.object_state(object_id)
+    if found is not None:
+        is_prompted[list(found.prompted)] = True
+        is_locked[list(state.locked_frames(object_id))] = True
+        for t in found.records:
+            scores = state.tracker.scores(t, object_id)
+            assert scores is not None
+            has_record[t] = True
+            predicted_iou[t], occlusion_score[t] = scores
+    is_reviewed[list(state.reviewed.get(object_id, ()))] = True
+    has_mask = trace.area > 0
+    is_fixed = is_prompted | is_locked
+    is_lost = has_record & ~has_mask & ~is_fixed
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost)
+    quality = grade(trace, predicted_iou, is_fixed, doubts)
+    return Timeline(has_mask, is_prompted, is_locked, is_reviewed, is_lost, quality, doubts)

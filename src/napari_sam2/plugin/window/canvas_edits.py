@@ -1,0 +1,120 @@
+"""Clicks, shapes and strokes on the layers, checked and sent as commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QTimer
+
+from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.plugin.protocol.messages import (
+    EXCLUDE,
+    AddPoint,
+    Edit,
+    ImportLabels,
+    PaintLabels,
+    PromptEdit,
+    SetOutline,
+    Stroke,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.plugin.protocol.messages import Command
+    from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.view import View
+
+
+class CanvasEdits:
+    """Listens to the layers of all images.
+
+    Parameters
+    ----------
+    view : View
+        Knows which frame is shown.
+    image_states : mapping of int to ImageState
+        The images by number.
+    send : callable
+        Takes commands to the inference thread.
+    on_change : callable
+        Called when there is something else to show.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        image_states: Mapping[int, ImageState],
+        send: Callable[[Command], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._view = view
+        self._image_states = image_states
+        self._send = send
+        self._on_change = on_change
+
+    def on_edit(self, edit: Edit | PromptEdit) -> None:
+        """Send what the user did on the layers, or by a key; the layers show it already."""
+        image_state = self._image_states[edit.image]
+        if (reason := self._reason_against(image_state, edit)) is not None:
+            show_warning(reason)
+            QTimer.singleShot(0, lambda: image_state.show(None))
+            return
+        image_state.sent(edit, edit.place)
+        self._send(edit)
+        self._on_change()
+
+    def _reason_against(self, image_state: ImageState, edit: Edit | PromptEdit) -> str | None:
+        """Why an edit cannot be made on the shown frame; None if it can."""
+        if not _is_drawn(edit):
+            return None
+        if not self._view.shows_one(image_state):
+            return "frames are clicked one by one: go back to the 2D view of (y, x)"
+        if (outside := self._view.outside_of(image_state)) is not None:
+            return outside
+        is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
+        _, object_id = edit.place
+        if is_exclude and not image_state.has_outline(object_id):
+            how = "press T, then click" if image_state.sign == EXCLUDE else "left-click"
+            return (
+                f"There is nothing to exclude yet: object {object_id} has no outline. "
+                f"First {how} the cell."
+            )
+        return None
+
+    def clear_frame(self) -> None:
+        """Remove every prompt of the current object from the frame that is shown."""
+        image_state, t = self._view.acting_place()
+        if image_state is not None and image_state.has_outline(image_state.current_object):
+            arguments = {"t": t, "object_id": image_state.current_object}
+            self.on_edit(Edit(image_state.number, (Called("clear_prompts", arguments),)))
+
+    def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
+        """Send what the user painted or erased on the Labels layer."""
+        self.ask(PaintLabels(number, strokes))
+
+    def ask(self, command: ImportLabels | PaintLabels) -> None:
+        """Send a command that changes more than one prompt."""
+        self._image_states[command.image].sent(command)
+        self._send(command)
+        self._on_change()
+
+    def on_pick(self, number: int, object_id: int) -> None:
+        """Choose the object that the user picked by its mask."""
+        self._image_states[number].choose(object_id, self._image_states[number].sign)
+        self._on_change()
+
+    def on_refusal(self, reason: str) -> None:
+        """Say why something that the user drew cannot be a prompt."""
+        show_warning(reason)
+
+    def on_mode(self, event: Any = None) -> None:
+        """Show that the user took another tool of a layer."""
+        self._on_change()
+
+
+def _is_drawn(edit: Edit | PromptEdit) -> bool:
+    """Whether an edit comes from a click or a shape on the canvas."""
+    if isinstance(edit, Edit):
+        return edit.calls[0].name == "add_box"
+    return isinstance(edit, AddPoint | SetOutline)

@@ -1,0 +1,94 @@
+"""The frame and the layers that the viewer shows of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_warning
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam2.plugin.window.image_state import ImageState
+
+
+class View:
+    """Where the viewer is, in frames of the images.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    chosen : callable
+        Gives the state of the chosen image; None if none is chosen.
+    """
+
+    def __init__(self, viewer: napari.Viewer, chosen: Callable[[], ImageState | None]) -> None:
+        self._viewer = viewer
+        self._chosen = chosen
+
+    @property
+    def layers(self) -> Any:
+        """The layer list itself: the proxy that a plugin gets would hand out proxies of layers."""
+        layers = self._viewer.layers
+        return getattr(layers, "__wrapped__", layers)
+
+    @property
+    def active_layer(self) -> Any:
+        """The selected layer."""
+        return self.layers.selection.active
+
+    def screen_pixel(self) -> float:
+        """Size of a pixel of the screen, in world units."""
+        # the camera moved there with napari 0.9
+        scene = getattr(self._viewer, "scene", self._viewer)
+        return 1.0 / float(scene.camera.zoom)
+
+    @property
+    def frame(self) -> int:
+        """The frame of the chosen image that the viewer shows."""
+        image_state = self._chosen()
+        return 0 if image_state is None else image_state.frame(self._viewer.dims.point)
+
+    @property
+    def outside_told(self) -> str | None:
+        """Why the chosen image has no frame where the viewer is; None if it has one."""
+        image_state = self._chosen()
+        return None if image_state is None else self.outside_of(image_state)
+
+    def outside_of(self, image_state: ImageState) -> str | None:
+        """Why an image has no frame where the viewer is; None if it has one."""
+        return image_state.outside_told(self._viewer.dims.point)
+
+    def place(self) -> tuple[ImageState | None, int]:
+        """State of the chosen image, None if none is chosen, and the frame that is shown."""
+        return self._chosen(), self.frame
+
+    def acting_place(self) -> tuple[ImageState | None, int]:
+        """The same for what changes the shown frame; no state outside of the movie.
+
+        Outside, the user is told why nothing happens.
+        """
+        if (why := self.outside_told) is not None:
+            show_warning(why)
+            return None, 0
+        return self.place()
+
+    def go_to(self, image_state: ImageState, t: int) -> None:
+        """Show a frame of an image."""
+        if image_state.image.ndim == 3:
+            axis = self._viewer.dims.ndim - 3
+            place = image_state.image.data_to_world((t, 0, 0))[0]
+            self._viewer.dims.set_point(axis, place)
+
+    def shown_frame(self, image_state: ImageState) -> int | None:
+        """The frame of an image that is on the screen; None where it is more than one."""
+        is_one = self.shows_one(image_state)
+        return image_state.frame(self._viewer.dims.point) if is_one else None
+
+    def shows_one(self, image_state: ImageState) -> bool:
+        """Whether the viewer shows one whole frame of an image."""
+        dims = self._viewer.dims
+        frame_axis = dims.ndim - image_state.image.ndim if image_state.image.ndim == 3 else -1
+        return dims.ndisplay == 2 and frame_axis not in dims.displayed

@@ -1,0 +1,100 @@
+"""Frame encoder: features of the frames of one stack, seen through windows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_sam2.model import FrameFeatures, Sam2
+from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
+from napari_sam2.tracking.device import inference
+from napari_sam2.tracking.disk_cache import DiskCache
+from napari_sam2.tracking.features import FeatureCache, View
+from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.lookahead import Glimpse, Lookahead
+from napari_sam2.tracking.windows import Window
+
+ENCODE_BATCH = 8  # views of a frame in one run of the image encoder
+
+
+class FrameEncoder:
+    """Runs the image encoder on windows of frames, and keeps the features in a cache.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    frames : Frames
+        The stack.
+    cache_bytes : int
+        Budget of features in memory.
+    disk : DiskCache, optional
+        Takes features that the budget has no room for.
+    """
+
+    def __init__(
+        self, model: Sam2, frames: Frames, cache_bytes: int, disk: DiskCache | None = None
+    ) -> None:
+        self._model = model
+        self._frames = frames
+        self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
+        self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
+
+    def load(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
+        """Features of a frame: one for all objects where they share the window, or one for each."""
+        found = self.features.load((t, window) for window in windows)
+        if len(found) == 1:
+            return found[t, windows[0]]
+        return FrameFeatures.stack([found[t, window] for window in windows])
+
+    def expect(self, t: int, windows: Iterable[Window]) -> None:
+        """Begin to read a frame that will be tracked next, likely through these windows."""
+        missing = [w for w in dict.fromkeys(windows) if (t, w) not in self.features]
+        self._lookahead.expect(t, missing)
+
+    def input_of(self, image: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+        """(S, S, 3) float32 in 0..1: the network's input for a window of a (Y, X, 3) image."""
+        crop = torch.from_numpy(np.ascontiguousarray(window.crop(image)))
+        seen = self._model.preprocess(crop.permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        mean, deviation = (np.array(part, np.float32) for part in (PIXEL_MEAN, PIXEL_STD))
+        pixels: NDArray[np.float32] = np.clip(seen * deviation + mean, 0, 1)
+        return pixels
+
+    def _encode(self, views: Sequence[View]) -> list[FrameFeatures]:
+        """Features of views; each frame is read once, unless that was done ahead."""
+        frames: dict[int, list[Window]] = defaultdict(list)
+        for t, window in views:
+            frames[t].append(window)
+        found: dict[View, FrameFeatures] = {}
+        for t, windows in frames.items():
+            seen = self._lookahead.take(t) or Glimpse(self._frames.read(t), {})
+            left = [window for window in windows if window not in seen.features]
+            features = dict(zip(left, self._encode_image(seen.image, left), strict=True))
+            found.update({(t, w): (features | seen.features)[w] for w in windows})
+        return [found[view] for view in views]
+
+    def _encode_image(
+        self, image: NDArray[np.float32], windows: Sequence[Window]
+    ) -> list[FrameFeatures]:
+        """Features of a frame in some windows, a few at a time."""
+        found: list[FrameFeatures] = []
+        for start in range(0, len(windows), ENCODE_BATCH):
+            found += self._encode_windows(image, windows[start : start + ENCODE_BATCH])
+        return found
+
+    def _encode_windows(
+        self, image: NDArray[np.float32], windows: Sequence[Window]
+    ) -> list[FrameFeatures]:
+        seen = image if self._frames.is_rgb else image[..., :1]  # three equal channels are one
+        crops = [np.array(window.crop(seen), order="C") for window in windows]
+        device = self._model.device
+        with inference(self._model):
+            inputs = [
+                self._model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(device))
+                for crop in crops
+            ]
+            return self._model.encode_frame(torch.cat(inputs)).unstack()

@@ -1,0 +1,178 @@
+"""Mask store: the masks, prompts and locks of all objects of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.tracking.masklet import Masklet, put
+from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
+from napari_sam2.tracking.prompts import Prompt, check_integer
+from napari_sam2.tracking.results import FrameResult, ObjectState
+
+DRAWN_BYTES = 64 * 1024**2  # budget of masks drawn at full size; labels are composed after results
+
+
+class MaskStore:
+    """Holds every mask that was made or given; it never runs the network.
+
+    Parameters
+    ----------
+    length : int
+        Frames of the stack.
+    renderer : Renderer
+        Draws masks at the size of the image.
+
+    Attributes
+    ----------
+    masklets : dict of int to Masklet
+        The objects, in the order in which they were added.
+    spans : dict of int to range
+        Frames on which an object may have a mask, where they are limited.
+    """
+
+    def __init__(self, length: int, renderer: Renderer) -> None:
+        self.length = length
+        self.renderer = renderer
+        self.masklets: dict[int, Masklet] = {}
+        self.spans: dict[int, range] = {}
+        self._drawn: dict[MaskRecord, Region] = {}
+        self._drawn_bytes = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X)."""
+        return (self.length, *self.renderer.shape)
+
+    def masklet(self, object_id: int) -> Masklet:
+        """The masklet of an object; a ValueError if the object is unknown."""
+        masklet = self.masklets.get(object_id)
+        if masklet is None:
+            known = ", ".join(map(str, self.masklets)) or "none"
+            raise ValueError(f"unknown object {object_id}: the objects are {known}")
+        return masklet
+
+    def check_frame(self, t: int) -> None:
+        """Raise a ValueError if a frame is outside the stack."""
+        if not 0 <= check_integer(t, "frame") < self.length:
+            raise ValueError(f"frame {t} is outside the stack of {self.length} frames")
+
+    def remove(self, object_id: int) -> None:
+        """Remove an object; a ValueError if it is unknown."""
+        self.masklet(object_id)
+        del self.masklets[object_id]
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def prompt(self, t: int, object_id: int) -> Prompt | None:
+        """The prompt of an object on a frame."""
+        masklet = self.masklets.get(object_id)
+        entry = masklet.prompted.get(t) if masklet else None
+        return entry.prompt if entry else None
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All prompts, by object and then by frame."""
+        return tuple(
+            masklet.prompted[t].prompt
+            for masklet in self.masklets.values()
+            for t in sorted(masklet.prompted)
+        )
+
+    def record(self, t: int, object_id: int) -> MaskRecord | None:
+        """The stored mask of an object on a frame; a ValueError if the object is unknown."""
+        return self.masklet(object_id).records.get(t)
+
+    def result(self, t: int, object_id: int) -> FrameResult | None:
+        """The stored mask of an object on a frame, drawn at full size."""
+        record = self.record(t, object_id)
+        return None if record is None else self.draw(t, [(object_id, record)])
+
+    def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
+        """Predicted IoU and occlusion score of a stored mask."""
+        record = self.record(t, object_id)
+        return None if record is None else (record.predicted_iou, record.occlusion_score)
+
+    def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(S / 4, S / 4) logits of a stored mask."""
+        record = self.record(t, object_id)
+        return None if record is None else record.logits()
+
+    def draw(self, t: int, found: Sequence[tuple[int, MaskRecord]]) -> FrameResult:
+        """Masks of some objects on one frame, drawn at full size."""
+        masks = np.zeros((len(found), *self.renderer.shape), bool)
+        for mask, (_, record) in zip(masks, found, strict=True):
+            region = self.region(record)
+            mask[region.window] = region.mask
+        return FrameResult(
+            t=t,
+            object_ids=tuple(object_id for object_id, _ in found),
+            masks=masks,
+            predicted_iou=np.array([record.predicted_iou for _, record in found], np.float32),
+            occlusion_score=np.array([record.occlusion_score for _, record in found], np.float32),
+        )
+
+    def region(self, record: MaskRecord) -> Region:
+        """The drawn mask of a record; the last few are kept, since labels follow results."""
+        region = self._drawn.get(record)
+        if region is None:
+            region = self.renderer.region(record)
+            self._drawn[record] = region
+            self._drawn_bytes += region.nbytes
+            while self._drawn_bytes > DRAWN_BYTES and len(self._drawn) > 1:
+                self._drawn_bytes -= self._drawn.pop(next(iter(self._drawn))).nbytes
+        return region
+
+    def forget_drawn(self) -> None:
+        """Drop the drawn masks; they are drawn again when they are needed."""
+        self._drawn.clear()
+        self._drawn_bytes = 0
+
+    # -- locks and limits ----------------------------------------------------------------------
+
+    def lock(
+        self, object_id: int, frames: Iterable[int], labels: Callable[[int], NDArray[np.integer]]
+    ) -> None:
+        """Fix an object on some frames, with the pixels that it has in the labels there."""
+        masklet = self.masklet(object_id)
+        chosen = sorted(set(frames) - masklet.locked.keys())
+        for t in chosen:
+            self.check_frame(t)
+        for t in chosen:
+            record = masklet.records.get(t)
+            region = None if record is None else self.region(record)
+            seen = None
+            if region is not None:
+                has_pixel = labels(t)[region.window] == object_id
+                if not np.array_equal(has_pixel, region.mask):
+                    seen = np.zeros(self.renderer.shape, bool)
+                    seen[region.window] = has_pixel
+            masklet.lock(t, seen)
+
+    def unlock(self, object_id: int, frames: Iterable[int]) -> None:
+        """Bring locked frames of an object back to what they were before the lock."""
+        masklet = self.masklet(object_id)
+        for t in masklet.locked.keys() & set(frames):
+            masklet.unlock(t)
+
+    def locked_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object is locked."""
+        return frozenset(self.masklet(object_id).locked)
+
+    def set_span(self, object_id: int, span: range | None) -> None:
+        """Limit the frames on which an object may have a mask; None removes the limit."""
+        put(self.spans, object_id, span)
+
+    # -- snapshots -----------------------------------------------------------------------------
+
+    def snapshot(self, object_id: int, frames: Iterable[int] | None = None) -> ObjectState:
+        """The state of an object on some frames, or on all."""
+        return self.masklet(object_id).snapshot(frames)
+
+    def restore(self, object_id: int, state: ObjectState | None) -> None:
+        """Bring an object back to a snapshot; None removes it, if it is there."""
+        if state is None:
+            self.masklets.pop(object_id, None)
+        else:
+            self.masklets.setdefault(object_id, Masklet()).restore(state)

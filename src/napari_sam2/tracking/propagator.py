@@ -1,0 +1,130 @@
+"""Propagator: carries masklets from frame to frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from itertools import zip_longest
+from typing import get_args
+
+from napari_sam2.tracking.area_guard import as_lost, spills_over
+from napari_sam2.tracking.frames import DamagedFrame
+from napari_sam2.tracking.mask_store import MaskStore
+from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.memory_use import release_freed_memory
+from napari_sam2.tracking.network_runner import Job, NetworkRunner
+from napari_sam2.tracking.plan import Step, Sweep, plan_steps
+from napari_sam2.tracking.results import FrameResult
+
+TIDY_EVERY_S = 1.0  # releasing memory takes some milliseconds
+
+
+class Propagator:
+    """Plans which object is tracked on which frame, and tracks frame by frame.
+
+    Parameters
+    ----------
+    store : MaskStore
+        Where masks are put.
+    runner : NetworkRunner
+        Runs the network.
+    area_guard : bool
+        Whether a mask that suddenly spills over counts as lost.
+    """
+
+    def __init__(self, store: MaskStore, runner: NetworkRunner, *, area_guard: bool) -> None:
+        self._store = store
+        self._runner = runner
+        self.area_guard = area_guard
+
+    def plan(
+        self,
+        start: int | None,
+        stop: int | None,
+        direction: Sweep,
+        object_ids: Iterable[int] | None,
+        *,
+        until_locked: bool,
+        only_changed: bool,
+    ) -> list[Step]:
+        """The steps of a propagation; see `Tracker.propagate` for the arguments and errors."""
+        length = self._store.length
+        start, stop = 0 if start is None else start, length if stop is None else stop
+        if not 0 <= start < stop <= length:
+            raise ValueError(f"frames {start} to {stop} are no range within the stack of {length}")
+        if direction not in get_args(Sweep):
+            raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+        ids = tuple(self._store.masklets) if object_ids is None else object_ids
+        masklets = {object_id: self._store.masklet(object_id) for object_id in ids}
+        return plan_steps(
+            range(start, stop),
+            direction,
+            masklets,
+            self._store.spans,
+            until_locked=until_locked,
+            only_changed=only_changed,
+        )
+
+    def run(self, steps: list[Step]) -> Generator[FrameResult, None, None]:
+        """Make the steps one by one; objects that are gone by then are left out."""
+        tidied = time.monotonic()
+        for step, after in zip_longest(steps, steps[1:]):
+            if time.monotonic() - tidied >= TIDY_EVERY_S:
+                release_freed_memory()
+                tidied = time.monotonic()
+            active = [k for k in step.object_ids if self._is_active(k, step.t)]
+            if active:
+                try:
+                    result = self._advance(step, active, after)
+                except DamagedFrame as error:
+                    result = self._damaged(step.t, active, str(error))
+                yield result
+
+    def _damaged(self, t: int, object_ids: list[int], problem: str) -> FrameResult:
+        """The result of a frame that cannot be read: masks that are prompted or locked there."""
+        masklets = self._store.masklets
+        fixed = [k for k in object_ids if masklets[k].is_fixed(t)]
+        found = [(k, masklets[k].records[t]) for k in fixed]
+        return replace(self._store.draw(t, found), problem=problem)
+
+    def _is_active(self, object_id: int, t: int) -> bool:
+        """Whether an object still takes part in a propagation that comes to frame `t`."""
+        masklet, span = self._store.masklets.get(object_id), self._store.spans.get(object_id)
+        if masklet is None or not masklet.anchors() or (span is not None and t not in span):
+            return False
+        return t in masklet.records or not masklet.is_fixed(t)
+
+    def _advance(self, step: Step, object_ids: list[int], after: Step | None) -> FrameResult:
+        """Track all objects on one frame that are neither prompted nor locked there."""
+        t, masklets = step.t, self._store.masklets
+        moving = [k for k in object_ids if not masklets[k].is_fixed(t)]
+        if moving:
+            self._track(step, moving, after)
+        return self._store.draw(t, [(k, masklets[k].records[t]) for k in object_ids])
+
+    def _track(self, step: Step, object_ids: list[int], after: Step | None) -> None:
+        """Compute and store the masks of some objects on one frame."""
+        t, direction = step.t, step.direction
+        masklets = [self._store.masklets[k] for k in object_ids]
+        jobs = [self._runner.job(t, masklet.records, direction) for masklet in masklets]
+        self._runner.encoder.features.load((t, job.window) for job in jobs)
+        if after is not None:
+            self._runner.encoder.expect(after.t, [job.window for job in jobs])
+        records = self._runner.track(t, jobs, direction)
+        if self.area_guard:
+            records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
+        records = [
+            replace(record, anchor=masklet.nearest_anchor(t), basis=masklet.basis())
+            for record, masklet in zip(records, masklets, strict=True)
+        ]
+        self._runner.memorize(t, records)
+        for masklet, record in zip(masklets, records, strict=True):
+            masklet.records[t] = record
+
+    def _guarded(self, record: MaskRecord, job: Job) -> MaskRecord:
+        """The record, or the record of a lost object if its mask spills over."""
+        if not spills_over(record, job.records, job.recall):
+            return record
+        pointer = self._runner.model.no_obj_ptr.detach().float().cpu().numpy()[0]
+        return as_lost(record, pointer)
