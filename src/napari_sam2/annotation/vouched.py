@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.annotation.document import Annotation
+from napari_sam2.annotation.annotation import Annotation
 from napari_sam2.annotation.objects import Status
 
 
