@@ -60,7 +60,7 @@ def test_a_run_pauses_where_the_drive_went_and_goes_on_from_there(drive: Drive) 
     drive.click(0)
     drive.gone = {3, 4, 5}
     advice = drive.track("forward")
-    assert "press Track to go on" in advice
+    assert "press Track to continue" in advice
     assert [r.reason for r in drive.told if isinstance(r, TrackEnded)] == ["paused"]
     assert drive.labelled == [0, 1, 2]
     drive.gone.clear()

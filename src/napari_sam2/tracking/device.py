@@ -79,7 +79,7 @@ class Batches:
             log.warning("short of memory: features are kept off the device from now on")
         else:
             raise MemoryError(
-                f"{self._device} has too little memory for one object at a time: use a "
+                f"{self._device} has too little memory for even one mask: use a "
                 f"smaller model or input, or another device ({problem.splitlines()[0]})"
             )
         if self._device.type == "cuda":
