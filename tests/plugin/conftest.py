@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from napari_sam2.plugin.panel import SamPanel
 from napari_sam2.plugin.startup.warming import warm_shapes
 
 from . import hands, world
+
+WINDOW = "napari_sam2.plugin.window."
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,7 +156,9 @@ def notifications(monkeypatch) -> Notifications:
     def tell(message: str, details: str | None = None) -> None:
         told.messages.append(message)
 
-    for name in ("show_error", "show_warning", "show_info"):
-        monkeypatch.setattr(f"napari_sam2.plugin.window.controller.{name}", tell)
+    window = [module for name, module in sys.modules.items() if name.startswith(WINDOW)]
+    for module in window:
+        for name in {"show_error", "show_warning", "show_info"} & vars(module).keys():
+            monkeypatch.setattr(module, name, tell)
     monkeypatch.setattr("napari_sam2.plugin.widgets.saving_widgets.show_error", tell)
     return told

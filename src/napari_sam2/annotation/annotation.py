@@ -119,7 +119,7 @@ class Annotation:
             raise TypeError("expected Annotation(tracker) or Annotation(model, movie)")
         self._document = Document(driven, undo_bytes=undo_bytes)
         self._parts: dict[type, Any] = {part: part(self._document) for part in PARTS}
-        self._project: Project | None = None
+        self._project: Project[Annotation] | None = None
         self.events = self._document.events
 
     def _part(self, part: type[Part]) -> Part:
@@ -188,8 +188,8 @@ class Annotation:
     add_points = _delegate(Prompting, Prompting.add_points)
     add_box = _delegate(Prompting, Prompting.add_box)
     add_mask = _delegate(Prompting, Prompting.add_mask)
-    set_prompt = _delegate(Prompting, Prompting.set_prompt)
     remove_box = _delegate(Prompting, Prompting.remove_box)
+    set_prompt = _delegate(Prompting, Prompting.set_prompt)
     remove_point = _delegate(Prompting, Prompting.remove_point)
     clear_prompts = _delegate(Prompting, Prompting.clear_prompts)
     repair_labels = _delegate(Prompting, Prompting.repair_labels)
@@ -304,7 +304,7 @@ class Annotation:
             If the project is damaged, in use elsewhere, or was made with other images or another
             model; the message says which.
         """
-        project = open_project(path, model, movie)
+        project: Project[Annotation] = open_project(path, model, movie)
         project.annotation._project = project
         return project.annotation
 

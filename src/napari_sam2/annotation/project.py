@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation.annotation import Annotation
     from napari_sam2.model import Sam2
     from napari_sam2.tracking.frames import Stack
 
 
-class Project(Protocol):
+Held = TypeVar("Held")
+Held_co = TypeVar("Held_co", covariant=True)
+
+
+class Project(Protocol[Held_co]):
     """A folder that holds an annotation; the floor `io` makes and opens it."""
 
     @property
@@ -22,7 +25,7 @@ class Project(Protocol):
         ...
 
     @property
-    def annotation(self) -> Annotation:
+    def annotation(self) -> Held_co:
         """The annotation in the folder."""
         ...
 
@@ -37,8 +40,8 @@ class Project(Protocol):
 
 @singledispatch
 def save_project(
-    path: Any, annotation: Annotation, before: Project | None, *, overwrite: bool
-) -> Project:
+    path: Any, annotation: Held, before: Project[Held] | None, *, overwrite: bool
+) -> Project[Held]:
     """Save an annotation in a folder, by the type of `path`.
 
     `napari_sam2.io.project.saving` registers paths, so that this floor does not depend on files.
@@ -63,7 +66,7 @@ def save_project(
 
 
 @singledispatch
-def open_project(path: Any, model: Sam2 | None, movie: Stack | None) -> Project:
+def open_project(path: Any, model: Sam2 | None, movie: Stack | None) -> Project[Any]:
     """Open a project, by the type of `path`; registered like `save_project`.
 
     Parameters

@@ -18,6 +18,7 @@ from napari_sam2.cli.export import export
 from napari_sam2.cli.models import models
 from napari_sam2.cli.replay import replay
 from napari_sam2.cli.score import score
+from napari_sam2.cli.teach import teach
 from napari_sam2.cli.track import track
 from napari_sam2.cli.train import train
 from napari_sam2.cli.window import open_window
@@ -39,6 +40,7 @@ app.command()(replay)
 app.command()(evaluate)
 app.command()(score)
 app.command()(export)
+app.command()(teach)
 app.command()(train)
 app.command("open")(open_window)
 app.add_typer(models, name="models")

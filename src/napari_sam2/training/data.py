@@ -1,6 +1,8 @@
 """Training data: clips of shards and of folders of TIFF files, mixed and augmented."""
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from .shards import Shard, read_shards, write_synthetic_shards
 from .views import choose_view, resize_images, resize_labels
 
 __all__ = [
+    "ArrayClip",
     "ClipDataset",
     "LabelledClip",
     "augment",
@@ -78,13 +81,34 @@ class ClipDataset:
         weights = np.array(list(folders.values()), float)
         if not len(weights) or weights.min() <= 0:
             raise ValueError(f"every folder needs a positive weight; got {dict(folders)}")
+        self._fill([(weight, _open_folder(Path(folder))) for folder, weight in folders.items()])
         self.shape = shape
+
+    @classmethod
+    def from_arrays(
+        cls, groups: Sequence[tuple[float, Sequence[ArrayClip]]], shape: tuple[int, int]
+    ) -> ClipDataset:
+        """Clips that are in memory.
+
+        Parameters
+        ----------
+        groups : sequence of (float, sequence of ArrayClip)
+            Weight and clips of each group; clips of one group come equally often.
+        shape : (int, int)
+            Size (Y, X) of what `draw` returns.
+        """
+        dataset = cls.__new__(cls)
+        dataset._fill(groups)
+        dataset.shape = shape
+        return dataset
+
+    def _fill(self, groups: Sequence[tuple[float, Sequence[_Item]]]) -> None:
         self._items: list[_Item] = []
         self._groups: list[range] = []
-        for folder in folders:
-            items = _open_folder(Path(folder))
+        for _, items in groups:
             self._groups.append(range(len(self._items), len(self._items) + len(items)))
             self._items += items
+        weights = np.array([weight for weight, _ in groups], float)
         self._chances = weights / weights.sum()
 
     def __len__(self) -> int:
@@ -215,6 +239,34 @@ class _Item(Protocol):
     def labelled_frames(self) -> NDArray[np.bool_]:
         """(T,) whether each frame was labelled."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayClip:
+    """A movie or a still with its labels, in memory.
+
+    Attributes
+    ----------
+    images : ndarray
+        (T, Y, X) or (T, Y, X, 3) uint8; T is 1 for a still.
+    labels : ndarray
+        (T, Y, X) integers, 0 for background. Frames without any label are not labelled.
+    """
+
+    images: Images
+    labels: NDArray[np.integer]
+
+    def open(self) -> tuple[NDArray, NDArray]:
+        """Images and labels."""
+        return self.images, self.labels
+
+    def to_bytes(self, images: NDArray) -> Images:
+        """The images themselves, which are in 8 bits already."""
+        return np.asarray(images)
+
+    def labelled_frames(self) -> NDArray[np.bool_]:
+        """(T,) whether each frame was labelled."""
+        return np.asarray(self.labels.any((1, 2)))
 
 
 @dataclass(frozen=True)

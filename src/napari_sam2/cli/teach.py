@@ -1,0 +1,188 @@
+"""``napari-sam2 teach``: labelled movies or projects in, a model that knows their cells out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
+
+if TYPE_CHECKING:
+    from napari_sam2.training.examples import Example
+    from napari_sam2.training.teach import Taught, TeachingProgress
+
+NO_GAIN = 3  # exit code
+MOST_FRAMES = 200  # of a movie, spread evenly over those that are labelled
+PROJECT_SUFFIX = ".sam2"
+
+
+def teach(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MOVIE_OR_PROJECT...",
+            exists=True,
+            help="Movies with --labels for each, or projects (.sam2), or both.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model to write, .safetensors.")],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option("--labels", "-l", exists=True, help="Labels of each movie, in their order."),
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(help="Learn from these frames of each movie only, as 0-9 or 0,5,12-20."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time for everything.")] = 3.0,
+    model: ModelOption = "cells",
+    device: DeviceOption = "auto",
+    encoder: Annotated[
+        bool | None,
+        typer.Option(
+            "--encoder/--no-encoder",
+            help="Whether the image encoder learns too (default: for the built-in model only).",
+        ),
+    ] = None,
+    keep_anyway: Annotated[
+        bool, typer.Option("--keep-anyway", help="Write the model also if it is not better.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Teach a model your cells, from masks that you vouch for.
+
+    Of a project, the masks that you clicked, painted, imported, locked or reviewed are learnt.
+    Some masks are kept aside, and the model is written only if it became better on those; the
+    exit code is 3 if it did not.
+    """
+    if output.suffix.lower() != ".safetensors":
+        raise UsageError(f"models are written as .safetensors; got {output.name}")
+    check_outputs([output], overwrite)
+    chosen = None if frames is None else parse_frames(frames)
+    network = load(model, device)
+
+    from napari_sam2.training import teach as lessons
+
+    examples = _examples(sources, labels or [], chosen)
+    with _lesson_bar(minutes * 60) as on_progress:
+        try:
+            taught = lessons.teach(
+                network, examples, minutes * 60, on_progress, learn_encoder=encoder
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    typer.echo(_verdict(taught))
+    if taught.is_better or keep_anyway:
+        lessons.write_model(taught, output, base=model)
+        typer.echo(f"{output}: use it with --model {output}")
+    if not taught.is_better:
+        raise typer.Exit(NO_GAIN)
+
+
+def parse_frames(text: str) -> list[int]:
+    """Frames of a list such as ``0-9`` or ``0,5,12-20``, both ends included.
+
+    Raises
+    ------
+    UsageError
+        If it is no such list.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise UsageError(f"--frames is a list such as 0-9 or 0,5,12-20; got {text!r}")
+        found.update(range(int(first), int(last or first) + 1))
+    return sorted(found)
+
+
+def _examples(sources: list[Path], labels: list[Path], chosen: list[int] | None) -> list[Example]:
+    movies = [path for path in sources if path.suffix != PROJECT_SUFFIX]
+    if len(movies) != len(labels):
+        raise UsageError(
+            f"{len(movies)} movies and {len(labels)} times --labels: each movie needs its labels"
+        )
+    pairs = zip(movies, labels, strict=True)
+    examples = [_of_movie(movie, path, chosen) for movie, path in pairs]
+    projects = [path for path in sources if path.suffix == PROJECT_SUFFIX]
+    return examples + [_of_project(path, chosen) for path in projects]
+
+
+def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:
+    """Frames that are labelled, and no others, are read."""
+    from napari_sam2.evaluation.ground_truth import open_labels
+    from napari_sam2.io.movies import open_movie
+    from napari_sam2.training.examples import Example
+
+    images, truth = open_movie(movie), open_labels(labels)
+    if tuple(images.shape) != truth.shape:
+        raise UsageError(
+            f"{movie.name} is {images.shape} and {labels.name} {truth.shape}, both (T, Y, X): "
+            "they must be of the same size"
+        )
+    labelled = [t for t, ids in enumerate(truth.ids_by_frame) if ids]
+    wanted = _spread(labelled if chosen is None else [t for t in labelled if t in chosen])
+    if not wanted:
+        raise UsageError(f"no cell is labelled on the chosen frames of {labels.name}")
+    stack = np.stack([np.asarray(images.data[t]) for t in wanted])
+    return Example(stack, np.stack([truth.frame(t) for t in wanted]), movie.name)
+
+
+def _of_project(path: Path, chosen: list[int] | None) -> Example:
+    from napari_sam2.annotation.vouched import vouched_labels
+    from napari_sam2.io.project.images import find_image
+    from napari_sam2.io.project.manifest import read_manifest
+    from napari_sam2.io.project.reading import load as read_project
+    from napari_sam2.io.project.reading import make_tracker
+    from napari_sam2.training.examples import Example
+
+    manifest = read_manifest(path)
+    found = find_image(path, manifest, None)
+    network = load(manifest.model.name, "cpu", manifest.model.image_size)
+    annotation = read_project(
+        path, manifest, make_tracker(manifest, network, found.data)
+    ).annotation
+    vouched = vouched_labels(annotation)
+    wanted = _spread([t for t in vouched if chosen is None or t in chosen])
+    if not wanted:
+        raise UsageError(
+            f"{path.name} holds no mask to learn from: click, paint, lock or review some cells"
+        )
+    stack = np.stack([np.asarray(found.data[t]) for t in wanted])
+    return Example(stack, np.stack([vouched[t] for t in wanted]), path.name)
+
+
+def _spread(frames: list[int]) -> list[int]:
+    """At most so many frames, spread evenly."""
+    step = -(-len(frames) // MOST_FRAMES) or 1
+    return frames[::step]
+
+
+@contextmanager
+def _lesson_bar(budget_s: float) -> Iterator[Callable[[TeachingProgress], None]]:
+    from napari_sam2.cli.tracking_run import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task("teaching", total=round(budget_s), rate="")
+
+        def show(progress: TeachingProgress) -> None:
+            best = max(value for _, value in progress.curve)
+            rate = f"IoU {progress.curve[0][1]:.3f} -> {best:.3f}"
+            bar.update(task, completed=min(round(progress.seconds), round(budget_s)), rate=rate)
+
+        yield show
+
+
+def _verdict(taught: Taught) -> str:
+    verdict = "better" if taught.is_better else "no gain: keep the old model"
+    return (
+        f"{taught.learnt_masks} masks learnt in {taught.seconds:.0f} s; mean IoU of "
+        f"{taught.judged_masks} masks that were kept aside: {taught.before:.3f} before, "
+        f"{taught.after:.3f} after ({verdict})"
+    )

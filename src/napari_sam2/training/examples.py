@@ -1,0 +1,205 @@
+"""Examples to teach a model from: images, and masks that a person vouches for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
+from napari_sam2.training.data import ArrayClip, ClipDataset
+
+FEWEST_MASKS = 5
+KEPT_ASIDE = 0.2  # share of cells that a model is judged on
+EVERY = 5  # one of so many labelled frames is kept aside
+MOST_JUDGED = 16  # masks that a model is judged on
+STILL_SHARE = 0.5  # of draws are single frames, moved as pseudo-videos; the others are real frames
+
+Labels = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An image or a movie, and masks on some of its frames.
+
+    Attributes
+    ----------
+    image : ndarray
+        (Y, X), (T, Y, X), or the same with 3 colours last; any integer or float type.
+    labels : ndarray
+        (Y, X) or (T, Y, X) integers, one id for each cell, 0 elsewhere. A frame without labels
+        counts as not labelled.
+    name : str
+        How messages call it.
+
+    Raises
+    ------
+    ValueError
+        If image and labels differ in size.
+    """
+
+    image: NDArray
+    labels: Labels
+    name: str = "the example"
+
+    def __post_init__(self) -> None:
+        if self.image.shape[: self.labels.ndim] != self.labels.shape or self.labels.ndim > 3:
+            raise ValueError(
+                f"image {self.image.shape} and labels {self.labels.shape} of {self.name} differ: "
+                "expected (Y, X) or (T, Y, X) of the same size, and colours last"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedFrame:
+    """A frame with the masks that were kept aside.
+
+    Attributes
+    ----------
+    image : ndarray
+        (1, Y, X) or (1, Y, X, 3) uint8.
+    truth : LabelledMovie
+        Masks of one frame.
+    """
+
+    image: NDArray[np.uint8]
+    truth: LabelledMovie
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a model is taught with, and what it is judged on.
+
+    Attributes
+    ----------
+    clips : ClipDataset
+        To learn from; holds no mask that was kept aside.
+    judged : tuple of JudgedFrame
+        Masks that were kept aside, by frame.
+    learnt_masks, judged_masks : int
+        How many masks there are of both kinds.
+    """
+
+    clips: ClipDataset
+    judged: tuple[JudgedFrame, ...]
+    learnt_masks: int
+    judged_masks: int
+
+
+def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson:
+    """Split examples into masks to learn from and masks to judge by.
+
+    One cell of five is kept aside with all its masks. Where a movie has at least five labelled
+    frames, the last of every five is kept aside too, and the model is judged on kept-aside cells
+    on kept-aside frames: other cells and other frames than it has learnt from. With fewer than
+    five cells only frames are kept aside.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        Images with masks.
+    side : int
+        Size of the input of the network in pixels.
+    seed : int
+        Another number keeps other cells aside.
+
+    Returns
+    -------
+    Lesson
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than five masks.
+    """
+    movies = [(_to_bytes(e.image, e.labels.ndim), _stack(e.labels)) for e in examples]
+    count = sum(len(np.unique(frame[frame > 0])) for _, labels in movies for frame in labels)
+    if count < FEWEST_MASKS:
+        raise ValueError(f"a model is taught from {FEWEST_MASKS} masks or more; there are {count}")
+    aside = _cells_kept_aside([labels for _, labels in movies], np.random.default_rng(seed))
+    parts = [
+        (images, *_split(labels, kept))
+        for (images, labels), kept in zip(movies, aside, strict=True)
+    ]
+    groups = [group for images, learnt, _ in parts for group in _groups(images, learnt)]
+    judged = _thinned([frame for images, _, kept in parts for frame in _judged(images, kept)])
+    learnt = sum(_count(learnt) for _, learnt, _ in parts)
+    kept_count = sum(len(frame.truth.ids_by_frame[0]) for frame in judged)
+    return Lesson(ClipDataset.from_arrays(groups, (side, side)), tuple(judged), learnt, kept_count)
+
+
+def _stack(labels: Labels) -> Labels:
+    return labels[None] if labels.ndim == 2 else labels
+
+
+def _to_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:
+    """(T, Y, X[, 3]) in 8 bits, by percentiles of the whole stack as for a tracker."""
+    images = image[None] if label_axes == 2 else image
+    if images.dtype == np.uint8:
+        return np.asarray(images)
+    low, high = np.nanpercentile(images.astype(np.float32), (0.1, 99.9))
+    scaled = (np.nan_to_num(images.astype(np.float32)) - low) * (255 / max(high - low, 1e-6))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+def _cells_kept_aside(stacks: Sequence[Labels], rng: np.random.Generator) -> list[Labels]:
+    """For each movie the ids that are kept aside; none at all where there are too few cells."""
+    cells = [(i, k) for i, labels in enumerate(stacks) for k in np.unique(labels[labels > 0])]
+    count = round(len(cells) * KEPT_ASIDE) if len(cells) >= FEWEST_MASKS else 0
+    chosen = [cells[place] for place in rng.permutation(len(cells))[:count]]
+    return [np.array([k for i, k in chosen if i == n], int) for n in range(len(stacks))]
+
+
+def _split(labels: Labels, aside: Labels) -> tuple[Labels, Labels]:
+    """Labels of a movie to learn from, and labels to judge by.
+
+    Without cells that are kept aside, the model is judged on all cells on frames kept aside.
+    """
+    frames = np.flatnonzero(labels.any((1, 2)))
+    later = frames[EVERY - 1 :: EVERY]
+    if not len(aside) and 1 < len(frames) < EVERY:
+        later = frames[-1:]
+    is_aside = np.isin(labels, aside) if len(aside) else labels > 0
+    learnt = np.where(is_aside, 0, labels) if len(aside) else labels.copy()
+    kept = np.where(is_aside, labels, 0)
+    if kept[later].any():
+        learnt[later] = 0
+        kept[np.setdiff1d(np.arange(len(kept)), later)] = 0
+    elif not len(aside):
+        kept[:] = 0
+    return learnt, kept
+
+
+def _count(labels: Labels) -> int:
+    return sum(len(np.unique(frame[frame > 0])) for frame in labels)
+
+
+def _groups(images: NDArray[np.uint8], labels: Labels) -> list[tuple[float, list[ArrayClip]]]:
+    """Single frames, and the movie where at least two frames are labelled."""
+    frames = np.flatnonzero(labels.any((1, 2)))
+    weight = float(_count(labels)) ** 0.5
+    stills = [ArrayClip(images[t : t + 1], labels[t : t + 1]) for t in frames]
+    if not stills:
+        return []
+    if len(stills) == 1:
+        return [(weight, stills)]
+    movie = ArrayClip(images, labels)
+    return [(weight * STILL_SHARE, stills), (weight * (1 - STILL_SHARE), [movie])]
+
+
+def _judged(images: NDArray[np.uint8], kept: Labels) -> list[JudgedFrame]:
+    frames = np.flatnonzero(kept.any((1, 2)))
+    return [JudgedFrame(images[t : t + 1], label_movie(kept[t : t + 1])) for t in frames]
+
+
+def _thinned(frames: list[JudgedFrame]) -> list[JudgedFrame]:
+    """Frames spread evenly that hold no more masks than are judged."""
+    masks = sum(len(frame.truth.ids_by_frame[0]) for frame in frames)
+    if masks <= MOST_JUDGED:
+        return frames
+    step = -(-masks // MOST_JUDGED)
+    chosen = frames[::step] or frames[:1]
+    each = max(MOST_JUDGED // len(chosen), 1)
+    return [JudgedFrame(frame.image, frame.truth.thinned(each)) for frame in chosen]

@@ -1,0 +1,275 @@
+"""Teach a model the cells of a person: minutes of training on the masks that they made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from napari_sam2.evaluation import protocols
+from napari_sam2.evaluation.vos import mean_of_defined
+from napari_sam2.io.atomic import atomic_path
+from napari_sam2.model.checkpoint import StateDict, build_model
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training import loop
+from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
+from napari_sam2.training.examples import Example, JudgedFrame, Lesson, make_lesson
+from napari_sam2.training.soup import average_weights
+
+SHARES = (0.5, 0.75, 1.0)
+"""Shares of the taught weights in the mean with the base weights, the most careful one first."""
+
+JUDGED_BY = ("1-click", "3-click", "box")
+LEAST_GAIN = 0.005  # in mean IoU; less is no gain
+FEWEST_STEPS, MOST_STEPS = 10, 300
+TIMED_STEPS = 3  # after which the steps of the whole lesson are known
+LEARNING_RATE = 1e-4
+JUDGEMENTS = 3  # while teaching, for the curve
+
+
+@dataclass(frozen=True)
+class TeachingProgress:
+    """How far a lesson is.
+
+    Attributes
+    ----------
+    step, steps : int
+        Steps done and steps in all; the latter is known after a few steps and 0 before.
+    seconds, budget_s : float
+        Time since the lesson began, and the time that it may take.
+    curve : tuple of (int, float)
+        Step and mean IoU of the kept-aside masks, so far.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    budget_s: float
+    curve: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What came of a lesson.
+
+    Attributes
+    ----------
+    model : Sam2
+        The best mean of base and taught weights; see `is_better` before you use it.
+    before, after : float
+        Mean IoU of the masks that were kept aside, with the base model and with that mean.
+    share : float
+        Share of the taught weights in the mean.
+    curve : tuple of (int, float)
+        Step and mean IoU of the kept-aside masks with the plain mean of both weights.
+    learnt_masks, judged_masks : int
+        Masks that were learnt from, and masks that were kept aside.
+    seconds : float
+        What it took.
+    """
+
+    model: Sam2
+    before: float
+    after: float
+    share: float
+    curve: tuple[tuple[int, float], ...]
+    learnt_masks: int
+    judged_masks: int
+    seconds: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the taught model is better on the kept-aside masks."""
+        return self.after - self.before >= LEAST_GAIN
+
+
+def teach(
+    model: Sam2,
+    examples: Sequence[Example],
+    budget_s: float = 180.0,
+    on_progress: Callable[[TeachingProgress], None] | None = None,
+    *,
+    learn_encoder: bool | None = None,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Taught:
+    """Tune a model to some masks, and mix it with what it was.
+
+    The model itself is left as it is. Some masks are kept aside; the share of the tuned weights in
+    the mean with the old ones is the one that does best on them.
+
+    Parameters
+    ----------
+    model : Sam2
+        What to start from. Teach the same base model again with more examples rather than a taught
+        model: so it does not drift.
+    examples : sequence of Example
+        Images with masks. Only what a person vouches for should be among them.
+    budget_s : float
+        Time for everything, in seconds; the number of steps follows from the speed of the first
+        ones.
+    on_progress : callable, optional
+        Is called after each step.
+    learn_encoder : bool, optional
+        Whether the image encoder learns too. Default: that of `cells` does, those of the official
+        models do not.
+    seed : int
+        Source of chance.
+    should_stop : callable
+        Is asked before each step; a lesson that is stopped gives the best that was learnt.
+
+    Returns
+    -------
+    Taught
+
+    Raises
+    ------
+    ValueError
+        If there are too few masks, or the budget is not positive.
+    NotFiniteError
+        If a loss is not finite.
+
+    Notes
+    -----
+    SAM 2 paper, §5: annotate, train, annotate faster. The mean of base and tuned weights is from
+    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
+    """
+    if budget_s <= 0:
+        raise ValueError(f"budget_s must be positive; got {budget_s}")
+    begin = time.monotonic()
+    lesson = make_lesson(examples, model.config.image_size, seed)
+    base = {name: value.clone() for name, value in model.state_dict().items()}
+    before = judge(model, lesson.judged)
+    judging_s = time.monotonic() - begin
+    if learn_encoder is None:
+        learn_encoder = model.config.name == "cells"
+    pupil = _Pupil(model, lesson, learn_encoder=learn_encoder, seed=seed)
+    left_s = budget_s - judging_s * (1 + JUDGEMENTS + len(SHARES))
+    curve = pupil.learn(begin, left_s, budget_s, before, on_progress, should_stop)
+    mixes = {share: pupil.mixed_with(base, share) for share in SHARES}
+    found = {share: judge(pupil.network(mixes[share]), lesson.judged) for share in SHARES}
+    best = max(found, key=lambda share: (found[share], -share))
+    return Taught(
+        pupil.network(mixes[best]),
+        before,
+        found[best],
+        best,
+        curve,
+        lesson.learnt_masks,
+        lesson.judged_masks,
+        time.monotonic() - begin,
+    )
+
+
+def judge(model: Sam2, frames: Sequence[JudgedFrame]) -> float:
+    """Mean IoU of masks that were kept aside, after one click, three clicks, and a box."""
+    values = []
+    for frame in frames:
+        found = protocols.image(model, frame.image, frame.truth).mean_iou
+        masks = len(frame.truth.ids_by_frame[0])
+        values += [found[kind] for kind in JUDGED_BY] * masks
+    return mean_of_defined(values)
+
+
+class _Pupil:
+    """A copy of a model while it learns."""
+
+    def __init__(self, model: Sam2, lesson: Lesson, *, learn_encoder: bool, seed: int) -> None:
+        self._base, self._lesson = model, lesson
+        self._device = str(model.device)
+        stage = Stage(
+            steps=MOST_STEPS,
+            images_share=0.4,
+            images=4,
+            objects=5,
+            clips=2,
+            clip_objects=3,
+            frames=5,
+            image_clicks=3,
+            clip_clicks=2,
+            learning_rate=LEARNING_RATE,
+            freeze_encoder=not learn_encoder,
+        )
+        self._config = TrainingConfig(
+            preset=model.config.name,
+            stages=(stage,),
+            losses=LossWeights(dense=0.0),
+            warmup=20,
+            cooldown=0.5,
+            seed=seed,
+        )
+        self._run = loop.start(self._config, self._device, model.config, model.state_dict())
+
+    def learn(
+        self,
+        begin: float,
+        left_s: float,
+        budget_s: float,
+        before: float,
+        on_progress: Callable[[TeachingProgress], None] | None,
+        should_stop: Callable[[], bool],
+    ) -> tuple[tuple[int, float], ...]:
+        """Take steps until the time is up; returns the curve."""
+        curve, steps = [(0, before)], 0
+        base = self._base.state_dict()
+        started = time.monotonic()
+        with closing(loop.batches(self._lesson.clips, self._config, ahead=2)) as batches:
+            while self._run.step < (steps or TIMED_STEPS) and not should_stop():
+                batch, script = next(batches)
+                loop.train_step(self._run, self._config, batch.to(self._run.model.device), script)
+                if self._run.step == TIMED_STEPS:
+                    each_s = (time.monotonic() - started) / TIMED_STEPS
+                    steps = int(np.clip(left_s / each_s, FEWEST_STEPS, MOST_STEPS))
+                    self._plan(steps)
+                if steps and self._run.step % max(steps // (JUDGEMENTS + 1), 1) == 0:
+                    mixed = self.network(self.mixed_with(base, SHARES[0]))
+                    curve.append((self._run.step, judge(mixed, self._lesson.judged)))
+                if on_progress is not None:
+                    seconds = time.monotonic() - begin
+                    on_progress(
+                        TeachingProgress(self._run.step, steps, seconds, budget_s, tuple(curve))
+                    )
+        return tuple(curve)
+
+    def _plan(self, steps: int) -> None:
+        stage = replace(self._config.stages[0], steps=steps)
+        self._config = replace(self._config, stages=(stage,), warmup=min(20, steps // 3))
+
+    def mixed_with(self, base: StateDict, share: float) -> StateDict:
+        """The mean of the averaged weights and those of the base model."""
+        return average_weights([self._run.average, base], [share, 1 - share])
+
+    def network(self, weights: StateDict) -> Sam2:
+        """A network ready for inference."""
+        return build_model(self._base.config, weights).to(self._base.device)
+
+
+def write_model(taught: Taught, path: Path, base: str) -> None:
+    """Write the weights of a taught model, complete or not at all.
+
+    Parameters
+    ----------
+    taught : Taught
+        What came of a lesson.
+    path : Path
+        A ``.safetensors`` file, which `load_model` takes; an old one is replaced.
+    base : str
+        Name of the model that was taught.
+    """
+    weights = {k: v.half().contiguous().cpu() for k, v in taught.model.state_dict().items()}
+    about = {
+        "preset": taught.model.config.name,
+        "base": base,
+        "before": f"{taught.before:.4f}",
+        "after": f"{taught.after:.4f}",
+        "share": f"{taught.share}",
+        "learnt_masks": str(taught.learnt_masks),
+        "judged_masks": str(taught.judged_masks),
+    }
+    with atomic_path(path) as temporary:
+        save_file(weights, temporary, metadata=about)

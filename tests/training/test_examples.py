@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from napari_sam2.training.examples import Example, make_lesson
+
+
+def grid(cells: int, frames: int = 1) -> np.ndarray:
+    """Square cells of 10 x 10 pixels in a row, the same on every frame."""
+    labels = np.zeros((frames, 40, 16 * cells + 8), np.uint16)
+    for k in range(cells):
+        labels[:, 15:25, 8 + 16 * k : 18 + 16 * k] = k + 1
+    return labels
+
+
+def example(labels: np.ndarray) -> Example:
+    return Example((labels > 0).astype(np.float32) * 100, labels)
+
+
+def kept_ids(lesson) -> set[int]:
+    return {k for frame in lesson.judged for k in frame.truth.ids_by_frame[0]}
+
+
+def learnt_ids(lesson) -> set[int]:
+    clips = (lesson.clips[i][1] for i in range(len(lesson.clips)))
+    return {int(k) for labels in clips for k in np.unique(labels) if k}
+
+
+def test_one_cell_of_five_is_kept_aside() -> None:
+    lesson = make_lesson([example(grid(10))], side=64)
+    assert (lesson.learnt_masks, lesson.judged_masks) == (8, 2)
+
+
+def test_a_cell_that_is_kept_aside_is_not_learnt() -> None:
+    lesson = make_lesson([example(grid(10, frames=12))], side=64)
+    assert kept_ids(lesson).isdisjoint(learnt_ids(lesson))
+
+
+def test_frames_that_are_kept_aside_are_not_learnt() -> None:
+    labels = grid(10, frames=5)
+    labels[4, 30:38, 2:12] = 99  # a cell that is on the kept-aside frame only
+    for seed in range(5):
+        assert 99 not in learnt_ids(make_lesson([example(labels)], side=64, seed=seed))
+
+
+def test_with_few_cells_the_last_frame_is_kept_aside() -> None:
+    lesson = make_lesson([example(grid(2, frames=3))], side=64)
+    assert (lesson.learnt_masks, lesson.judged_masks) == (4, 2)
+
+
+def test_cells_of_all_examples_count_together() -> None:
+    lesson = make_lesson([example(grid(1)) for _ in range(10)], side=64)
+    assert (lesson.learnt_masks, lesson.judged_masks) == (8, 2)
+
+
+def test_frames_without_labels_are_neither_learnt_nor_judged() -> None:
+    labels = grid(5, frames=6)
+    labels[1:] = 0
+    lesson = make_lesson([example(labels)], side=64)
+    assert (lesson.learnt_masks, lesson.judged_masks) == (4, 1)
+
+
+def test_many_masks_are_judged_by_a_few() -> None:
+    assert make_lesson([example(grid(50, frames=20))], side=64).judged_masks <= 16
+
+
+def test_too_few_masks_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 masks or more; there are 4"):
+        make_lesson([example(grid(4))], side=64)
+
+
+def test_empty_labels_are_refused() -> None:
+    with pytest.raises(ValueError, match="there are 0"):
+        make_lesson([example(np.zeros((2, 16, 16), np.uint8))], side=64)
+
+
+def test_image_and_labels_of_other_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ"):
+        Example(np.zeros((3, 20, 20)), np.zeros((3, 20, 21), np.uint8))

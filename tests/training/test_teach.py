@@ -1,0 +1,103 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.model import load_model
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training import teach as module
+from napari_sam2.training.examples import Example
+from napari_sam2.training.teach import Taught, TeachingProgress, judge, teach, write_model
+
+
+@pytest.fixture(scope="module")
+def model() -> Sam2:
+    return load_model("cells", "cpu")
+
+
+@pytest.fixture
+def example() -> Example:
+    """Six dim discs on noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:160, :240]
+    labels = np.zeros((160, 240), np.uint16)
+    for k in range(6):
+        centre = 40 + 80 * (k // 3), 40 + 80 * (k % 3)
+        labels[(y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 20**2] = k + 1
+    return Example(0.5 * (labels > 0) + 0.1 * rng.standard_normal(labels.shape), labels)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST_STEPS", 4)
+
+
+def weights_of(network: Sam2) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def test_the_given_model_is_left_as_it_is(model: Sam2, example: Example) -> None:
+    before = weights_of(model)
+    teach(model, [example], budget_s=1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_progress_comes_after_each_step(model: Sam2, example: Example) -> None:
+    told: list[TeachingProgress] = []
+    taught = teach(model, [example], budget_s=1, on_progress=told.append)
+    assert [progress.step for progress in told] == list(range(1, 5))
+    assert told[-1].curve == taught.curve
+    assert taught.curve[0] == (0, taught.before)
+
+
+def test_the_taught_model_reaches_what_is_said_of_it(model: Sam2, example: Example) -> None:
+    taught = teach(model, [example], budget_s=1)
+    lesson = module.make_lesson([example], model.config.image_size)
+    assert judge(taught.model, lesson.judged) == pytest.approx(taught.after)
+    assert taught.share in module.SHARES
+
+
+@pytest.mark.parametrize(("after", "is_better"), [(0.49, False), (0.502, False), (0.51, True)])
+def test_only_a_clear_gain_is_better(model: Sam2, after: float, is_better: bool) -> None:
+    assert Taught(model, 0.5, after, 0.5, (), 8, 2, 1.0).is_better == is_better
+
+
+def test_a_written_model_is_a_checkpoint(model: Sam2, tmp_path: Path) -> None:
+    write_model(Taught(model, 0.5, 0.6, 0.5, (), 8, 2, 1.0), tmp_path / "mine.safetensors", "cells")
+    again = load_model(tmp_path / "mine.safetensors", "cpu")
+    assert again.config.name == "cells"
+    name, value = next(iter(model.state_dict().items()))
+    assert torch.allclose(again.state_dict()[name], value, atol=1e-3)
+
+
+def test_a_stopped_lesson_ends_before_the_next_step(model: Sam2, example: Example) -> None:
+    told: list[TeachingProgress] = []
+    teach(model, [example], 600, told.append, should_stop=lambda: len(told) == 2)
+    assert len(told) == 2
+
+
+def test_encoder_can_be_left_alone(model: Sam2, example: Example) -> None:
+    pupil = module._Pupil(
+        model,
+        module.make_lesson([example], model.config.image_size),
+        learn_encoder=False,
+        seed=0,
+    )
+    pupil.learn(0.0, 1.0, 1.0, 0.0, None, lambda: False)
+    learnt = pupil._run.model.state_dict()
+    changed = {name for name, value in model.state_dict().items() if (value != learnt[name]).any()}
+    assert changed
+    assert not any(name.startswith("image_encoder.") for name in changed)
+
+
+def test_a_lesson_without_time_is_refused(model: Sam2, example: Example) -> None:
+    with pytest.raises(ValueError, match="budget_s must be positive"):
+        teach(model, [example], budget_s=0)
+
+
+def test_too_few_masks_are_refused(model: Sam2, example: Example) -> None:
+    with pytest.raises(ValueError, match="5 masks or more"):
+        teach(model, [replace(example, labels=np.where(example.labels < 4, example.labels, 0))])
