@@ -161,7 +161,7 @@ def test_a_stroke_on_a_locked_frame_is_refused_in_words(desk, notifications):
     take_brush(desk, "erase")
     hands.drag(desk.viewer, desk.labels, (0, 20, 10), (0, 20, 22))
     desk.settle()
-    assert "locked on frame 0" in notifications.only()
+    assert "cell 1 is locked on frame 0" in notifications.only()
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
 
 
