@@ -19,7 +19,7 @@ from napari_sam2.plugin.widgets.form import SPACING, button
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
 from napari_sam2.plugin.window.timelines import sequence_text
 
-HINT = "Click: go to a frame.  Drag along a lane: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
+HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
 
 
 class LanesBox(QWidget):
