@@ -151,7 +151,7 @@ def test_a_value_taken_up_on_the_layer_is_the_current_object(desk):
     hands.drag(desk.viewer, desk.labels, (0, 5, 40), (0, 5, 50))
     desk.settle()
     assert list(desk.image_state.objects) == [4]
-    assert "Paint or erase to correct object 4" in desk.panel.status.text.text()
+    assert "Paint or erase to correct cell 4" in desk.panel.status.text.text()
 
 
 def test_a_stroke_on_a_locked_frame_is_refused_in_words(desk, notifications):
@@ -161,7 +161,7 @@ def test_a_stroke_on_a_locked_frame_is_refused_in_words(desk, notifications):
     take_brush(desk, "erase")
     hands.drag(desk.viewer, desk.labels, (0, 20, 10), (0, 20, 22))
     desk.settle()
-    assert "locked on frame 0" in notifications.only()
+    assert "cell 1 is locked on frame 0" in notifications.only()
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
 
 

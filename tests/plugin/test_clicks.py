@@ -153,7 +153,7 @@ def test_an_exclude_click_on_no_outline_vanishes_and_says_what_to_do(
     desk.settle()
     how = "press T, then click" if is_toggled else "left-click"
     assert notifications.only() == (
-        f"There is nothing to exclude yet: object 1 has no outline. First {how} the cell."
+        f"There is nothing to exclude yet: cell 1 has no outline. First {how} the cell."
     )
     assert len(desk.points.data) == 0
     assert not desk.image_state.objects

@@ -41,7 +41,7 @@ def test_pixels_that_the_contrast_cuts_off_are_counted():
     ("below", "above", "text"),
     [
         (0.01, 0.0, "What the model sees of this frame."),
-        (0.02, 0.0, "cuts off the darkest 2% of"),
+        (0.02, 0.0, "cuts off the darkest 2% of the pixels"),
         (0.02, 0.5, "the darkest 2% and the brightest 50% of"),
     ],
 )

@@ -253,8 +253,8 @@ def test_only_visible_lanes_get_a_picture(view):
 
 
 def test_tool_tip_says_what_a_frame_is(view):
-    assert view.tip_at(QPointF(place(view, 3, 1))) == "object 2, frame 3: quality 0.90, locked"
-    assert view.tip_at(QPointF(place(view, 6, 1))) == "object 2, frame 6: lost"
+    assert view.tip_at(QPointF(place(view, 3, 1))) == "cell 2, frame 3: quality 0.90, locked"
+    assert view.tip_at(QPointF(place(view, 6, 1))) == "cell 2, frame 6: lost"
 
 
 @pytest.mark.parametrize(("zoom", "step"), [(24, 5), (60, 1), (1, 100), (0.4, 200)])
@@ -266,7 +266,7 @@ def test_buttons_wait_for_a_selection(box):
     assert box.text.text() == HINT
     assert not box.clear.isEnabled()
     drag(box.view, 2, 5, 1)
-    assert box.text.text() == "Object 2, frames 2–5"
+    assert box.text.text() == "Cell 2, frames 2–5"
     assert box.clear.isEnabled()
 
 

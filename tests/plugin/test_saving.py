@@ -154,7 +154,7 @@ def test_work_is_not_restored_onto_another_image(open_desk, notifications) -> No
     other.qtbot.waitUntil(other.panel.saving.offer.isVisible, timeout=10000)
     other.panel.saving.offer.restore.click()
     other.qtbot.waitUntil(lambda: bool(notifications.messages))
-    assert notifications.only() == "open the image “drawn” first, then restore: it has no file"
+    assert notifications.only() == "The image “drawn” was not found. Open it, then press Restore."
     assert find_unsaved()
 
 

@@ -124,7 +124,7 @@ def test_merge_gives_all_pixels_to_the_current_object(tracked, by):
     before = tracked.labels.data.copy()
     select(tracked, 2, 1)
     operate(tracked, "Merge", by)
-    done(tracked, "merge objects 2, 1")
+    done(tracked, "merge cells 2, 1")
     assert list(tracked.image_state.objects) == [2]
     assert np.array_equal(tracked.labels.data == 2, before > 0)
     undone(tracked, before)

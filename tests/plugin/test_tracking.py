@@ -216,7 +216,7 @@ def test_memory_at_the_end_is_forecast_from_its_growth():
     sizes = iter([1_000_000_000, 1_200_000_000])
     progress = RunProgress(total=10, memory=lambda: next(sizes))
     progress.done = 4
-    assert progress.memory_text == "1.2 GB, about 1.5 GB at the end"
+    assert progress.memory_text == "Memory: 1.2 GB, about 1.5 GB at the end"
 
 
 def test_activity_dock_follows_the_run(gated, gate):

@@ -78,7 +78,7 @@ def test_user_story(open_desk, notifications, monkeypatch, tmp_path, make_story)
     desk.qtbot.waitUntil(desk.panel.document.export.isEnabled)
     desk.panel.document.export.click()
     desk.qtbot.waitUntil(lambda: len(notifications.messages) == 1)
-    assert notifications.only() == f"cells.sam2.tif written to {tmp_path}"
+    assert notifications.only() == f"Exported cells.sam2.tif to {tmp_path}"
     labels, scale = read_labels(path)
     assert np.array_equal(labels, desk.labels.data)
     assert scale.pixel_size == pytest.approx((0.65, 0.65))

@@ -157,6 +157,6 @@ def test_user_story_corrections(open_desk, notifications, monkeypatch, tmp_path)
     desk.panel.document.export.click()
     desk.qtbot.waitUntil(lambda: len(notifications.messages) == 1)
     assert np.array_equal(read_labels(path)[0], after)
-    assert notifications.only() == f"cells.sam2.tif written to {tmp_path}"
+    assert notifications.only() == f"Exported cells.sam2.tif to {tmp_path}"
     pictures.take()
     pictures.save(Path(os.environ.get("NAPARI_SAM2_PICTURES", tmp_path)) / "story.png")

@@ -1,4 +1,4 @@
-"""The dock widget: puts the small widgets together."""
+"""The dock widget "SAM 2": the panel that puts the smaller widgets together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 RENDER_INTERVAL_MS = 15
-LOOKS = ("name", "visible", "opacity", "blending")  # of an image
+LOOKS = ("name", "visible", "opacity", "blending")  # events of an Image layer that are shown
 
 
 class SamPanel(QWidget):
@@ -49,7 +49,7 @@ class SamPanel(QWidget):
     napari_viewer : napari.Viewer
         The viewer to work in.
     engine : EngineFactory, optional
-        What to compute with; our SAM 2 by default.
+        Loads and runs the models; the shipped SAM 2 engine by default.
     """
 
     def __init__(self, napari_viewer: napari.Viewer, engine: EngineFactory | None = None) -> None:
@@ -70,10 +70,10 @@ class SamPanel(QWidget):
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
-        self._escape = KeyBindings(  # only while there is something to cancel
+        self._escape = KeyBindings(  # bound only while a run can be cancelled
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
-        self._history_keys = KeyBindings(  # a stroke is undone with all that it changed
+        self._history_keys = KeyBindings(  # ours replace napari's undo of a single stroke
             {
                 "Control-Z": self.controller.review.undo,
                 "Control-Shift-Z": self.controller.review.redo,
@@ -159,7 +159,7 @@ class SamPanel(QWidget):
     # Closing
 
     def event(self, event: QEvent) -> bool:
-        """Notice when the dock is closed: napari takes the widget out without closing it."""
+        """Shut down when the dock is closed: napari removes the widget without closing it."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
@@ -171,12 +171,12 @@ class SamPanel(QWidget):
         return bool(super().event(event))
 
     def closeEvent(self, event: QEvent) -> None:
-        """End the thread with the window."""
+        """Stop the inference thread when the window is closed."""
         self.shut_down()
         super().closeEvent(event)
 
     def shut_down(self) -> None:
-        """End the thread, give the keys back and leave the layers as ordinary ones."""
+        """Stop the inference thread, release the keys and detach from the layers."""
         if self.controller.is_closed:
             return
         self._render_timer.stop()
@@ -199,7 +199,7 @@ class SamPanel(QWidget):
     # Actions
 
     def show_keys(self) -> None:
-        """Open the page with all keys and clicks."""
+        """Open the list of all keys and clicks."""
         CheatSheet(self).show()
 
     def _first_image(self) -> Image | None:
@@ -227,20 +227,20 @@ class SamPanel(QWidget):
 
     @property
     def _is_warming(self) -> bool:
-        """Whether no image can be worked on yet."""
+        """Whether the prompt layers cannot be created yet."""
         return self._is_cold and not self._points_warming.is_over
 
     def _let_click(self) -> None:
-        """Add the layer for clicks; once the window has drawn it, the model comes in.
+        """Add the clicks layer, and load the model once the window has drawn that layer.
 
-        Both need Python's lock for nearly all that they do: one after the other they are as quick,
-        and the user clicks at once.
+        Both steps hold Python's global lock most of the time. One after the other they take no
+        longer than together, and the user can click earlier.
         """
         self._take_image()
         QTimer.singleShot(RENDER_INTERVAL_MS, self.controller.start)
 
     def _warm_shapes_in_time(self) -> None:
-        """Prepare the layer for shapes when the model is there, or will not come."""
+        """Prepare the Shapes layer once the model is loaded, or has failed to load."""
         image_state = self.controller.image_state
         is_opening = (
             image_state is not None and not image_state.is_open and image_state.problem is None
@@ -249,12 +249,12 @@ class SamPanel(QWidget):
             self._shapes_warming.start()
 
     def _take_saved(self, layer: Image) -> None:
-        """Work on the image of a project that was opened."""
+        """Choose the image of a project that was opened."""
         if layer in self.controller.view.layers and not self.controller.is_closed:
             self.controller.choose_image(layer)
 
     def _watch(self, image: Image) -> None:
-        """Show the state again when the image is renamed, hidden or made transparent."""
+        """Render again when the image is renamed, hidden or made transparent."""
         for name in LOOKS:
             getattr(image.events, name).connect(self._on_look)
 
@@ -302,8 +302,8 @@ class SamPanel(QWidget):
         answer = QMessageBox.question(
             self,
             "SAM 2",
-            "Every click is computed again; what was painted, locked or tracked stays until it is "
-            "tracked again. Go on?",
+            "The model will outline every clicked cell again. Painted and locked masks are kept; "
+            "tracked masks are kept until you track again. Continue?",
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
@@ -320,7 +320,7 @@ class SamPanel(QWidget):
             self.controller.exporting.start(path)
 
     def _act(self) -> None:
-        """Do what the button below the tip offers."""
+        """Carry out the action that the button below the tip offers."""
         controller = self.controller
         deeds = {
             Action.RESTORE_LAYERS: controller.restore_layers,
@@ -337,16 +337,16 @@ class SamPanel(QWidget):
 
     @property
     def is_behind(self) -> bool:
-        """Whether something has changed that is not shown yet."""
+        """Whether a change is not rendered yet."""
         return bool(self._render_timer.isActive())
 
     def _render_soon(self) -> None:
-        """Show the state once for all changes of a moment, however closely others follow."""
+        """Schedule one rendering for all changes that follow each other closely."""
         if not self._render_timer.isActive() and not self.controller.is_closed:
             self._render_timer.start()
 
     def _render(self) -> None:
-        """Show the state of the controller."""
+        """Show the state of the controller in all widgets."""
         controller, image_state = self.controller, self.controller.image_state
         self._warm_shapes_in_time()
         self._bind_keys()
@@ -395,7 +395,9 @@ class SamPanel(QWidget):
         self._keys.bind(owners)
         self._history_keys.bind(owners)
         if self.controller.tracking.is_on:
-            self._escape.bind([self.viewer, *self.controller.view.layers])  # whichever is selected
+            self._escape.bind(
+                [self.viewer, *self.controller.view.layers]
+            )  # the selected layer gets the key first
         else:
             self._escape.release()
 

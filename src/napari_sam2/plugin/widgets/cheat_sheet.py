@@ -1,4 +1,4 @@
-"""All keys and gestures on one page."""
+"""The dialog that lists all keys and clicks."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     "Prompts": (
-        ("Click", "this belongs to the cell; the first click makes it"),
-        ("Right-click, Alt+click", "this does not"),
-        ("Click on a point of the cell", "removes it; points of other cells stay"),
-        ("Ctrl+click on a mask", "picks its cell"),
-        ("T", "include or exclude with the left button"),
-        ("N", "the next click makes another cell"),
-        ("Shift+C", "clear the cell's prompts on this frame"),
+        ("Click", "includes this area in the cell; the first click makes the cell"),
+        ("Right-click, Alt+click", "excludes this area from the cell"),
+        ("Click on a point of the cell", "removes the point; points of other cells stay"),
+        ("Ctrl+click on a mask", "selects its cell"),
+        ("T", "switches the left button between include and exclude"),
+        ("N", "the next click makes a new cell"),
+        ("Shift+C", "clears the prompts of the cell on this frame"),
     ),
-    "Painting on the labels": (
-        ("Paint, erase, fill, polygon", "each stroke corrects the cell and is kept"),
-        ("Another label", "takes up that cell, or begins a new one"),
+    "Painting on the labels layer": (
+        ("Paint, erase, fill, polygon", "each stroke corrects the cell; tracking keeps it"),
+        ("Choose a label that exists", "selects that cell for the brush"),
+        ("Choose a new label", "makes a new cell"),
     ),
     "Tracking": (
-        ("K", "track, or cancel"),
-        ("Esc", "cancel; what is done stays"),
-        ("Shift+K", "outline the cell on this frame only, from its other frames"),
+        ("K", "starts tracking; while tracking, cancels it"),
+        ("Esc", "cancels tracking; frames that are done stay"),
+        ("Shift+K", "outlines the cell on this frame only, from its other frames"),
     ),
     "Review": (
-        ("]", "next doubtful frame"),
-        ("[", "the one before"),
-        ("C", "accept the cell on this frame"),
-        ("L", "lock the cell on this frame"),
-        ("D", "the cell divides on this frame"),
+        ("]", "goes to the next doubtful frame, the worst first"),
+        ("[", "goes back to the doubtful frame before"),
+        ("C", "marks the cell as reviewed on this frame; again: takes it back"),
+        ("L", "locks the cell on this frame; again: unlocks it"),
+        ("D", "divides the cell: two daughters start on this frame"),
     ),
     "Always": (
-        ("Ctrl+Z", "undo, whatever it was"),
-        ("Ctrl+Shift+Z", "redo"),
-        ("?", "this page"),
+        ("Ctrl+Z", "undoes the last change, on any layer"),
+        ("Ctrl+Shift+Z", "redoes it"),
+        ("?", "opens this list"),
     ),
 }
 
 
 class CheatSheet(QDialog):
-    """A window with the keys, closed by Esc."""
+    """A dialog with all keys and clicks; Esc closes it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

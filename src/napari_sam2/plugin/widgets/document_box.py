@@ -1,4 +1,4 @@
-"""Undo, redo and export."""
+"""The buttons for undo, redo and export."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 from napari_sam2.io.formats import FORMATS, ExportFormat, stem_of
 from napari_sam2.plugin.widgets.form import SPACING, button
 
-EXPORT_SUFFIX = ".sam2.tif"  # our reader takes files of this name, with their scale
+EXPORT_SUFFIX = ".sam2.tif"  # napari opens these files with our reader, which restores the scale
 
 
 class DocumentBox(QWidget):
-    """Buttons for the document as a whole.
+    """Buttons for undo, redo and export of the whole annotation.
 
     Signals
     -------
@@ -32,7 +32,7 @@ class DocumentBox(QWidget):
         self.redo = button("Redo")
         self.export = button(
             "Export…",
-            "Write labels, tracks, measurements or a film for other tools: the name decides",
+            "Write labels, tracks, measurements or a film; the file name decides the format",
         )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -44,7 +44,7 @@ class DocumentBox(QWidget):
         self.export.clicked.connect(self.export_asked)
 
     def show_history(self, undo_text: str | None, redo_text: str | None) -> None:
-        """Say what would be taken back and done again."""
+        """Show in the tooltips which changes undo and redo would affect."""
         self.undo.setEnabled(undo_text is not None)
         self.redo.setEnabled(redo_text is not None)
         self.undo.setToolTip(f"Undo: {undo_text} (Ctrl+Z)" if undo_text else "Nothing to undo")
@@ -53,13 +53,13 @@ class DocumentBox(QWidget):
         )
 
     def show_export(self, can_export: bool, is_exporting: bool) -> None:
-        """Whether labels can be written, or are being written."""
+        """Enable the export button, or show that an export is running."""
         self.export.setEnabled(can_export and not is_exporting)
         self.export.setText("Exporting…" if is_exporting else "Export…")
 
 
 def ask_path(parent: QWidget, proposal: str, rejected: int = 0) -> Path | None:
-    """Let the user choose a format and name the file to write; asks before one is overwritten.
+    """Ask for the format and the name of the file to write; confirm before one is overwritten.
 
     The title of the dialog says how many rejected objects will not be written.
     """

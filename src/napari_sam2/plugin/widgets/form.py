@@ -1,4 +1,4 @@
-"""Rows of a label and a field that line up across the parts of the widget."""
+"""Form rows, buttons and menus that look the same and line up in all parts of the panel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
 )
 
 LONGEST_LABEL = "Click (T)"
-SPACING = 4  # pixels between what belongs together
+SPACING = 4  # pixels between widgets of one part
 
 
 def form(parent: QWidget) -> QFormLayout:
-    """A form without margins."""
+    """Make a form layout without margins."""
     layout = QFormLayout(parent)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setVerticalSpacing(SPACING)
@@ -29,22 +29,22 @@ def form(parent: QWidget) -> QFormLayout:
 
 
 class _Label(QLabel):
-    """As wide as the longest one, in whatever font the theme gives it."""
+    """A label as wide as `LONGEST_LABEL` in the font of the theme."""
 
     def sizeHint(self) -> QSize:
-        """Its own height."""
+        """Give its own height and the width of the longest label."""
         hint, own = super().sizeHint(), self.fontMetrics().horizontalAdvance
         hint.setWidth(hint.width() + own(LONGEST_LABEL) - own(self.text()))
         return hint
 
 
 def label(text: str = "") -> QLabel:
-    """A label as wide as the longest one."""
+    """Make a label as wide as the longest one, so that the fields line up."""
     return _Label(text)
 
 
 def menu(tool_tip: str) -> QComboBox:
-    """A menu that takes the width there is, however long its entries are."""
+    """Make a menu that fills the available width, however long its entries are."""
     widget = QComboBox()
     widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     widget.setMinimumContentsLength(6)
@@ -54,7 +54,7 @@ def menu(tool_tip: str) -> QComboBox:
 
 
 def button(text: str, tool_tip: str = "") -> QPushButton:
-    """A button that leaves the keyboard to the viewer when it is clicked."""
+    """Make a button that does not take the keyboard focus from the viewer when clicked."""
     widget = QPushButton(text)
     widget.setToolTip(tool_tip)
     widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -62,26 +62,26 @@ def button(text: str, tool_tip: str = "") -> QPushButton:
 
 
 class _Content(QWidget):
-    """What is scrolled: its parts are pressed together before that."""
+    """Content of the scroll area; it shrinks to its least height before it is scrolled."""
 
     def heightForWidth(self, width: int) -> int:
-        """The least height."""
+        """Give the least height of the layout."""
         layout = self.layout()
         return -1 if layout is None else int(layout.minimumHeightForWidth(width))
 
 
 class _Area(QScrollArea):
-    """Scrolls up and down only, so it is never narrower than what it scrolls."""
+    """A scroll area that scrolls vertically only and is never narrower than its content."""
 
     def minimumSizeHint(self) -> QSize:
-        """As wide as its content and the bar."""
+        """Give the width of the content plus the scroll bar."""
         content, bar = self.widget(), self.verticalScrollBar()
         width = content.minimumSizeHint().width() + bar.sizeHint().width()
         return QSize(width, super().minimumSizeHint().height())
 
 
 def scrolled(parent: QWidget) -> QWidget:
-    """A widget that fills another one, and is scrolled where a low screen has no room for it."""
+    """Fill a widget with a scroll area, and return the content widget for the layout."""
     area = _Area()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -96,7 +96,7 @@ def scrolled(parent: QWidget) -> QWidget:
 
 
 def row(*widgets: QWidget) -> QWidget:
-    """Widgets side by side."""
+    """Put widgets side by side."""
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Which image layer to work on."""
+"""The menu that chooses the Image layer to work on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ImagePicker(QWidget):
-    """Lists image layers by name, and keeps them by reference.
+    """A menu of Image layers by name; it keeps references to the layers.
 
     Signals
     -------

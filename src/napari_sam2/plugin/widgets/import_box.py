@@ -1,4 +1,4 @@
-"""Which labels of another tool to import, on one frame or on all."""
+"""The form row that imports labels of another tool, on one frame or on all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ImportBox(QWidget):
-    """Lists the Labels layers of others; not shown while there is none.
+    """A menu of Labels layers made by other tools; hidden while there is none.
 
     Signals
     -------
@@ -30,10 +30,10 @@ class ImportBox(QWidget):
         super().__init__(parent)
         self._layers: list[Labels] = []
         self.menu = menu(
-            "Labels made by another tool; right-click one on the image to import it alone"
+            "Labels of another tool. Right-click a label on the image to import only that one"
         )
-        self.frame = button("Import frame", "Every label on the shown frame becomes an object")
-        self.movie = button("Import all", "Every label becomes an object, on all its frames")
+        self.frame = button("Import frame", "Every label on the shown frame becomes a cell")
+        self.movie = button("Import all", "Every label becomes a cell, on all its frames")
         layout = form(self)
         layout.addRow(label("Labels"), self.menu)
         layout.addRow(label(), row(self.frame, self.movie))
@@ -42,7 +42,7 @@ class ImportBox(QWidget):
         self.movie.clicked.connect(lambda: self._ask(all_frames=True))
 
     def show_layers(self, layers: Sequence[Labels], is_stack: bool) -> None:
-        """List the layers by name; they are kept by reference."""
+        """List the layers by name, and keep references to them."""
         names = [str(layer.name) for layer in layers]
         shown = [self.menu.itemText(i) for i in range(self.menu.count())]
         if self._layers != list(layers) or shown != names:

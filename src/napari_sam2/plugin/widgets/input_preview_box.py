@@ -1,4 +1,4 @@
-"""What the network gets of the frame that is shown."""
+"""Preview of the network's input for the shown frame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from napari_sam2.plugin.widgets.form import SPACING
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.input_preview import InputShown
 
-SIDE = 64  # points on the screen
-NOTED_SHARE = 0.01  # of the pixels
+SIDE = 64  # of the thumbnail, in logical pixels of the screen
+NOTED_SHARE = 0.01  # share of clipped pixels above which the user is warned
 
 
 class InputPreviewBox(QWidget):
-    """A thumbnail, and a note where the contrast cuts much off."""
+    """A thumbnail of the network's input, with a warning when the contrast clips pixels."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,7 +28,9 @@ class InputPreviewBox(QWidget):
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setToolTip("The square that the network gets: contrast, channel and window")
+        self.setToolTip(
+            "Preview of the model's input, with your contrast and channel, for the current cell"
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * SPACING)
@@ -38,7 +40,7 @@ class InputPreviewBox(QWidget):
         self.show_input(None)
 
     def show_input(self, seen: InputShown | None) -> None:
-        """Show what was made of a frame; nothing before the first one."""
+        """Show the preview; None hides the widget."""
         self.setVisible(seen is not None)
         if seen is None or seen is self._shown:
             return
@@ -53,11 +55,12 @@ class InputPreviewBox(QWidget):
 
 
 def caption(below: float, above: float) -> str:
-    """What is to be said of the shares of the pixels that the contrast cuts off."""
+    """Caption of the preview, with a warning if many pixels are clipped."""
     ends = [("darkest", below), ("brightest", above)]
     cut = [f"the {name} {share:.0%}" for name, share in ends if share > NOTED_SHARE]
     if not cut:
         return "What the model sees of this frame."
     return (
-        f"The contrast cuts off {' and '.join(cut)} of the pixels: the model sees no detail there."
+        f"The contrast cuts off {' and '.join(cut)} of the pixels: the model sees no detail there. "
+        "Widen the contrast limits."
     )

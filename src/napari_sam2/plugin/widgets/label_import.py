@@ -1,4 +1,4 @@
-"""Labels that are there already become objects: of any Labels layer, all at once or one by one."""
+"""Import of labels: labels of any Labels layer become objects, all at once or one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RIGHT_BUTTON = 2
 
 
 class LabelImport:
-    """Finds the Labels layers that are not ours, and takes their labels over.
+    """Finds Labels layers made by other tools and imports their labels.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class LabelImport:
         self.menu: QMenu | None = None
 
     def layers(self) -> list[Labels]:
-        """Labels layers that do not show a document of ours."""
+        """Labels layers that do not belong to the plugin."""
         layers = self._controller.view.layers
         return [
             layer
@@ -45,7 +45,7 @@ class LabelImport:
         ]
 
     def refresh(self) -> None:
-        """Listen to right clicks on the layers that there are now."""
+        """Listen to right clicks on the Labels layers that the viewer has now."""
         now = self.layers()
         for layer in [layer for layer in self._listening if layer not in now]:
             self._let_go(layer)
@@ -55,7 +55,7 @@ class LabelImport:
                 self._listening.append(layer)
 
     def close(self) -> None:
-        """Leave all layers as they were."""
+        """Stop listening to all layers."""
         for layer in list(self._listening):
             self._let_go(layer)
 
@@ -65,16 +65,16 @@ class LabelImport:
             layer.mouse_drag_callbacks.remove(self._on_press)
 
     def import_labels(self, layer: Labels, all_frames: bool, label: int | None = None) -> None:
-        """Make objects of the labels of a layer.
+        """Import the labels of a layer as objects.
 
         Parameters
         ----------
         layer : Labels
             Any Labels layer of the viewer.
         all_frames : bool
-            Take every frame, or only the one that is shown.
+            Whether to import every frame, or only the shown one.
         label : int, optional
-            Take only this one.
+            Import only this label.
         """
         controller = self._controller
         image_state = controller.image_state
@@ -87,7 +87,7 @@ class LabelImport:
             return
         if all_frames and source.frames is None and image_state.frames > 1:
             controller.canvas.on_refusal(
-                f"“{layer.name}” has a single frame: use “Import frame” on the frame that is shown"
+                f"“{layer.name}” has only one frame. Go to its frame and press “Import frame”."
             )
             return
         if all_frames and image_state.frames > 1:
@@ -113,8 +113,8 @@ class LabelImport:
 
     def _offer(self, layer: Labels, label: int) -> None:
         self.menu = QMenu(self._parent)
-        for text, all_frames in (("this frame", False), ("all frames", True)):
-            action = self.menu.addAction(f"Import label {label} into SAM 2, {text}")
+        for text, all_frames in (("on this frame", False), ("on all frames", True)):
+            action = self.menu.addAction(f"SAM 2: import label {label} {text}")
             action.triggered.connect(self._importer(layer, all_frames, label))
         self.menu.popup(QCursor.pos())
 

@@ -1,4 +1,4 @@
-"""How lanes are drawn: where a frame is on the screen, and what is painted there."""
+"""Drawing of lanes: the time axis, and painting of bars, dots, locks and names."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LARGEST_ZOOM = 24.0  # pixels per frame
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """Which frame is where.
+    """Maps frames to horizontal positions on the screen.
 
     Parameters
     ----------
     frames : int
-        Length of the stack.
+        Number of frames of the movie.
     zoom : float
         Pixels of the screen per frame.
     offset : float
@@ -49,7 +49,7 @@ class TimeAxis:
 
     @property
     def width(self) -> float:
-        """Of all frames, in pixels."""
+        """Width of all frames, in pixels."""
         return self.frames * self.zoom
 
     def x(self, t: float) -> float:
@@ -57,17 +57,17 @@ class TimeAxis:
         return t * self.zoom - self.offset
 
     def frame(self, x: float) -> int:
-        """The frame at a place, kept inside the stack."""
+        """The frame at a horizontal position, clipped to the movie."""
         return int(min(max((x + self.offset) // self.zoom, 0), self.frames - 1))
 
     def visible(self, width: float) -> range:
-        """Frames of which something is seen."""
+        """Frames that are at least partly visible."""
         return range(self.frame(0), self.frame(width) + 1)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands left of a lane.
+    """The heading on the left of a lane.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Heading:
     colour : Colour
         Its colour on the Labels layer.
     parent : int, optional
-        The object it came from.
+        Its mother.
     """
 
     object_id: int
@@ -88,12 +88,12 @@ class Heading:
 
 
 class LanePicture:
-    """The lane of one object: its colours as an image, made anew only when they change.
+    """The lane of one object: its colours as an image, computed only when they change.
 
     Parameters
     ----------
     timeline : Timeline
-        Of the object.
+        The timeline of the object.
     """
 
     def __init__(self, timeline: Timeline) -> None:
@@ -104,7 +104,7 @@ class LanePicture:
         self._image = QImage()
 
     def image(self, zoom: float, ink: QColor) -> QImage:
-        """Colours of the lane, one pixel or less per frame."""
+        """The image of the lane, with at most one pixel per frame."""
         frames = len(self.timeline.has_mask)
         width = max(1, min(frames, int(frames * zoom)))
         if self._key != (width, ink):
@@ -116,15 +116,15 @@ class LanePicture:
 
 @dataclass(frozen=True)
 class Inks:
-    """Colours that follow the theme."""
+    """Colours of the theme for drawing on the lanes."""
 
     text: QColor
     accent: QColor
-    dot: QPixmap  # of a prompted frame
+    dot: QPixmap  # marks a prompted frame
 
     @classmethod
     def of(cls, widget: QWidget) -> Inks:
-        """Colours of a widget."""
+        """Read the colours from the palette of a widget."""
         palette = widget.palette()
         text = palette.color(QPalette.ColorRole.WindowText)
         ground = palette.color(QPalette.ColorRole.Window)
@@ -132,7 +132,7 @@ class Inks:
         return cls(text, accent, _dot(text, ground, widget.devicePixelRatioF()))
 
     def faint(self, alpha: int) -> QColor:
-        """The colour of text, let through."""
+        """The colour of text, with transparency."""
         colour = QColor(self.text)
         colour.setAlpha(alpha)
         return colour
@@ -141,7 +141,7 @@ class Inks:
 def paint_lane(
     painter: QPainter, lane: LanePicture, axis: TimeAxis, top: float, width: float, inks: Inks
 ) -> None:
-    """Draw bar, lost stretches, locks and dots of one lane, from the painter's left edge on."""
+    """Draw bar, lost frames, locks and dots of one lane, starting at the painter's left edge."""
     image = lane.image(axis.zoom, inks.text)
     shown = axis.visible(width)
     scale = image.width() / axis.frames
@@ -162,7 +162,7 @@ def _paint_dots(
     middle: float,
     inks: Inks,
 ) -> None:
-    """Dots on prompted frames; of those that would overlap one stands for all."""
+    """Draw dots on prompted frames; one dot stands for several that would overlap."""
     first, last = np.searchsorted(prompted, (shown.start, shown.stop))
     centres = (prompted[first:last] + 0.5) * axis.zoom
     _, firsts = np.unique(centres // DOT_GAP, return_index=True)
@@ -219,7 +219,7 @@ def paint_heading(
 
 
 def paint_ruler(painter: QPainter, axis: TimeAxis, width: float, t: int, inks: Inks) -> None:
-    """Draw frame numbers, and the number of the frame that is shown in full ink."""
+    """Draw the frame numbers, with the number of the shown frame emphasised."""
     step = tick_step(axis.zoom)
     shown = axis.visible(width)
     here = axis.x(t + 0.5)

@@ -1,4 +1,4 @@
-"""The lanes with the buttons for a selected stretch."""
+"""The lanes with the buttons for a selected range of frames."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from napari_sam2.plugin.widgets.form import SPACING, button
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
 from napari_sam2.plugin.window.timelines import sequence_text
 
-HINT = "Click: go there.  Drag along a lane: select frames.  Wheel: scroll, with Ctrl: zoom."
+HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
 
 
 class LanesBox(QWidget):
-    """Lanes, and what can be done to the frames selected in one.
+    """The lanes view, with buttons that act on the selected range of frames.
 
     Signals
     -------
     clear_asked(object), accept_asked(object), track_asked(object)
-        The user wants that done to a `LaneRange`.
+        The user pressed the button for a selected `LaneRange`.
     lock_asked(object, bool)
         The user wants a `LaneRange` locked, or unlocked.
     closed()
-        The dock that the lanes were in is gone.
+        The dock of the lanes was closed.
     """
 
     clear_asked = Signal(object)
@@ -45,11 +45,17 @@ class LanesBox(QWidget):
         super().__init__(parent)
         self.view = LanesView()
         self.text = QLabel(HINT)
-        self.clear = button("Clear masks", "Delete masks and prompts there; locked frames stay")
-        self.lock = button("Lock", "Tracking never changes these frames")
-        self.unlock = button("Unlock", "Tracking may change these frames")
-        self.accept = button("Accept", "These frames are right")
-        self.track = button("Track here", "Carry the object through these frames only")
+        self.clear = button(
+            "Clear masks", "Delete masks and prompts on the selected frames; locked frames are kept"
+        )
+        self.lock = button(
+            "Lock", "Lock the cell on the selected frames: tracking does not change it"
+        )
+        self.unlock = button(
+            "Unlock", "Unlock the cell on the selected frames: tracking may change it"
+        )
+        self.accept = button("Mark as reviewed", "The cell is right on the selected frames")
+        self.track = button("Track here", "Track the cell through the selected frames only")
         self.narrower = button("−", "Zoom out (Ctrl+wheel)")
         self.wider = button("+", "Zoom in (Ctrl+wheel)")
         self.fit = button("Fit", "Show all frames")
@@ -63,14 +69,14 @@ class LanesBox(QWidget):
         return isinstance(self.parent(), QDockWidget)
 
     def event(self, event: QEvent) -> bool:
-        """Notice when the dock is closed: napari takes the widget out without closing it."""
+        """Emit `closed` when the dock is closed: napari removes the widget without closing it."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.closed.emit()
         return bool(super().event(event))
 
     @property
     def actions_on_range(self) -> tuple[QPushButton, ...]:
-        """Buttons for what is done to the selected frames."""
+        """Buttons that act on the selected frames."""
         return self.track, self.accept, self.lock, self.unlock, self.clear
 
     def _lay_out(self) -> None:
@@ -102,7 +108,7 @@ class LanesBox(QWidget):
         self.fit.clicked.connect(self.view.fit)
 
     def menu(self) -> QMenu:
-        """The buttons as a menu."""
+        """Make a menu with the same actions as the buttons."""
         menu = QMenu(self)
         menu.addSection(self.text.text())
         for pressed in self.actions_on_range:
@@ -121,5 +127,5 @@ class LanesBox(QWidget):
 
 
 def range_text(chosen: LaneRange) -> str:
-    """A selected stretch in words."""
-    return f"Object {chosen.object_id}, {sequence_text(chosen.frames)}"
+    """Text for a selected range, such as "Cell 2, frames 3–12"."""
+    return f"Cell {chosen.object_id}, {sequence_text(chosen.frames)}"

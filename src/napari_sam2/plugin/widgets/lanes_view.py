@@ -1,4 +1,4 @@
-"""Lanes: one for each object, painted as far as they are visible."""
+"""The lanes view: one lane per object; only visible lanes are painted."""
 
 from __future__ import annotations
 
@@ -30,34 +30,35 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline
 
 LANES_AT_FIRST = 7
-CLICK_SLACK = 3  # pixels that a hand may move in a click
+CLICK_SLACK = 3  # a press that moves by at most so many pixels counts as a click
 ZOOM_STEP = 1.25
-EMPTY = "Click a cell: every object gets a lane here.\nTrack (K) fills it."
+EMPTY = "Each cell that you click gets a lane here.\nTrack (K) fills it."
 
 
 @dataclass(frozen=True)
 class LaneRange:
-    """A stretch of frames of one object that is selected."""
+    """A selected range of frames of one object."""
 
     object_id: int
     frames: range
 
 
 class LanesView(QAbstractScrollArea):
-    """Shows timelines, and where the user clicks and drags in them.
+    """Shows the timelines of objects as lanes, and reports clicks and drags in them.
 
-    A bar is where the object has a mask, coloured by quality; a dot is a prompted frame, a line
-    below the bar locked ones, a thin line stands where the object is lost, an arrow is a division.
-    The wheel scrolls through the objects, with Shift through time; with Ctrl it zooms.
+    A bar shows where the object has a mask, coloured by quality. A dot marks a prompted frame, a
+    line below the bar marks locked frames, a thin line marks frames where the object is lost, and
+    an arrow marks a division. The wheel scrolls through the objects, with Shift through time, and
+    zooms with Ctrl.
 
     Signals
     -------
     jumped(int, int)
         The user clicked on a frame of an object; the object is 0 in the ruler.
     range_changed()
-        Another stretch is selected, or none.
+        Another range is selected, or none.
     menu_asked(object)
-        The user wants the menu of the selected stretch, at a QPoint of the screen.
+        The user opened the menu of the selected range, at a QPoint of the screen.
     """
 
     jumped = Signal(int, int)
@@ -85,16 +86,16 @@ class LanesView(QAbstractScrollArea):
 
     @property
     def axis(self) -> TimeAxis:
-        """Which frame is where, right of the names."""
+        """The time axis of the lanes, to the right of the names."""
         return self._axis
 
     @property
     def selected(self) -> LaneRange | None:
-        """The selected stretch."""
+        """The selected range; None if there is none."""
         return self._selected
 
     def show_frames(self, frames: int) -> None:
-        """Show a stack of so many frames."""
+        """Set the number of frames of the movie."""
         if frames != self._axis.frames:
             self._is_fitted = True
             self._axis = TimeAxis(max(1, frames))
@@ -115,7 +116,7 @@ class LanesView(QAbstractScrollArea):
         self._lay_out()
 
     def show_timeline(self, object_id: int, timeline: Timeline) -> None:
-        """Show what an object has on every frame."""
+        """Show the timeline of an object."""
         known = self._lanes.get(object_id)
         if known is None or known.timeline is not timeline:
             self._lanes[object_id] = LanePicture(timeline)
@@ -133,7 +134,7 @@ class LanesView(QAbstractScrollArea):
         self.viewport().update()
 
     def select(self, stretch: LaneRange | None) -> None:
-        """Select a stretch of a lane."""
+        """Select a range of a lane; None clears the selection."""
         if stretch != self._selected:
             self._selected = stretch
             self.viewport().update()
@@ -142,7 +143,7 @@ class LanesView(QAbstractScrollArea):
     # Zoom and scroll
 
     def zoom(self, factor: float, x: float | None = None) -> None:
-        """Widen or narrow the frames; the one at `x` stays where it is."""
+        """Zoom the time axis; the frame at `x` keeps its position."""
         x = self._lanes_width() / 2 if x is None else x
         place = (x + self._axis.offset) / self._axis.zoom
         zoom = max(min(self._axis.zoom * factor, LARGEST_ZOOM), self._fitting_zoom())
@@ -152,7 +153,7 @@ class LanesView(QAbstractScrollArea):
         self.horizontalScrollBar().setValue(round(place * zoom - x))
 
     def fit(self) -> None:
-        """Show all frames."""
+        """Zoom so that all frames are visible."""
         self._is_fitted = True
         self._lay_out()
 
@@ -196,7 +197,7 @@ class LanesView(QAbstractScrollArea):
     # Painting
 
     def _top(self, row: int) -> int:
-        """Of a lane, in the viewport."""
+        """Top edge of a lane, in the viewport."""
         return RULER + row * ROW - self.verticalScrollBar().value()
 
     def _visible_rows(self) -> range:
@@ -205,7 +206,7 @@ class LanesView(QAbstractScrollArea):
         return range(scrolled // ROW, min(last, len(self._headings)))
 
     def paintEvent(self, event: Any) -> None:
-        """Paint what is visible."""
+        """Paint the visible lanes, the selection and the ruler."""
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         inks = Inks.of(self)
@@ -305,7 +306,7 @@ class LanesView(QAbstractScrollArea):
             self.jumped.emit(self._frame if in_names else t, object_id)
 
     def mouseDoubleClickEvent(self, event: Any) -> None:
-        """Select the whole bar."""
+        """Select the unbroken bar around the clicked frame."""
         t, object_id = self._place(event.position())
         lane = self._lanes.get(object_id)
         if lane is not None and event.position().x() >= GUTTER:
@@ -331,7 +332,7 @@ class LanesView(QAbstractScrollArea):
         self.menu_asked.emit(at)
 
     def wheelEvent(self, event: Any) -> None:
-        """Scroll; through time with Shift, zoom with Ctrl."""
+        """Scroll through the objects, with Shift through time; zoom with Ctrl."""
         turned = event.angleDelta().y() or event.angleDelta().x()
         modifiers = event.modifiers()
         if modifiers & Qt.KeyboardModifier.ControlModifier:
@@ -347,7 +348,7 @@ class LanesView(QAbstractScrollArea):
     # Size, theme, tool tips
 
     def sizeHint(self) -> QSize:
-        """Room for a handful of lanes."""
+        """Give room for `LANES_AT_FIRST` lanes."""
         return QSize(480, RULER + LANES_AT_FIRST * ROW)
 
     def resizeEvent(self, event: Any) -> None:
@@ -356,28 +357,28 @@ class LanesView(QAbstractScrollArea):
         self._lay_out()
 
     def changeEvent(self, event: Any) -> None:
-        """Follow the theme."""
+        """Repaint when the theme changes."""
         super().changeEvent(event)
         self.viewport().update()
 
     def viewportEvent(self, event: Any) -> bool:
-        """Say what is under the mouse."""
+        """Show the tooltip of the frame under the mouse."""
         if event.type() == QEvent.Type.ToolTip:
             QToolTip.showText(event.globalPos(), self.tip_at(QPointF(event.pos())), self)
             return True
         return bool(super().viewportEvent(event))
 
     def tip_at(self, point: QPointF) -> str:
-        """What is known of the frame of the object at a point."""
+        """Tooltip of the object and frame at a point of the viewport."""
         t, object_id = self._place(point)
         lane = self._lanes.get(object_id)
         if lane is None or point.x() < GUTTER:
             return ""
-        return f"object {object_id}, frame {t}: {describe(lane.timeline, t)}"
+        return f"cell {object_id}, frame {t}: {describe(lane.timeline, t)}"
 
 
 def describe(timeline: Timeline, t: int) -> str:
-    """What an object has on a frame, in words."""
+    """Describe an object on a frame: quality, marks and doubts."""
     if timeline.is_lost[t] and not timeline.has_mask[t]:
         return "lost"
     if not timeline.has_mask[t]:
@@ -385,7 +386,7 @@ def describe(timeline: Timeline, t: int) -> str:
     facts = {
         "prompted": timeline.is_prompted[t],
         "locked": timeline.is_locked[t],
-        "accepted": timeline.is_reviewed[t],
+        "reviewed": timeline.is_reviewed[t],
     }
     words = [f"quality {float(timeline.quality[t]):.2f}"] if timeline.quality[t] >= 0 else []
     words += [word for word, is_true in facts.items() if is_true]
@@ -393,7 +394,7 @@ def describe(timeline: Timeline, t: int) -> str:
 
 
 def doubt_words(doubts: int) -> list[str]:
-    """Doubts of a frame, in words."""
+    """Words for the doubts of a frame."""
     if not doubts:
         return []
     from napari_sam2.annotation.quality import Doubt

@@ -1,4 +1,4 @@
-"""Which model computes, where, and how large it sees a frame."""
+"""The menus for model, input size and device, and the download of a model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 FROM_FILE = "Model from file…"
 SIZE_TIP = (
-    "Side of the square that the model makes of a frame. Half of it takes about a seventh of the "
-    "time on a CPU and loses fine detail: small cells and thin parts."
+    "The model scales each frame to a square of this side. Half the side takes about a seventh of "
+    "the time on a CPU, and loses small cells and thin parts."
 )
-NEARBY = "Look nearby only"
+NEARBY = "Local search\n(faster for many small cells)"
 NEARBY_TIP = (
-    "Small objects are looked for near the place where they were a frame before. With many of them "
-    "a frame takes about a tenth of the time; one that jumps by more than its own size may be lost."
+    "The model searches for each small cell near its place on the frame before. With many cells, a "
+    "frame takes about a tenth of the time. A cell that jumps by more than its size may be lost."
 )
 SLOW = "A frame takes seconds on a CPU."
 DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
@@ -32,19 +32,19 @@ DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"
 class ModelBox(QWidget):
     """Menus for model, input size and device, and the download of a model that is missing.
 
-    The size, and whether objects are looked for nearby only, are shown where there is a choice,
-    with an offer of a quicker size where that pays.
+    The input size and local search are shown only for models that offer a choice. On a CPU the
+    widget offers a quicker input size.
 
     Signals
     -------
     model_chosen(str), device_chosen(str)
-        The user chose.
+        The user chose a model or a device.
     size_chosen(int)
-        The user chose this input size in pixels, or keeps it.
+        The user chose an input size in pixels, or keeps the current one.
     nearby_chosen(bool)
-        Whether objects are looked for near where they were only.
+        Whether the user wants local search.
     download_asked()
-        The user wants the missing model.
+        The user pressed the download button.
     """
 
     model_chosen = Signal(str)
@@ -58,12 +58,12 @@ class ModelBox(QWidget):
         self.models = menu("Larger models are more accurate and slower")
         self.sizes = menu(SIZE_TIP)
         self.quicker = button("", SIZE_TIP)
-        self.keep = button("", "Go on with all detail")
+        self.keep = button("", "Keep the full detail")
         self.offer = row(self.quicker, self.keep)
         self.slow = QLabel(SLOW)
         self.nearby = QCheckBox(NEARBY)
         self.nearby.setToolTip(NEARBY_TIP)
-        self.devices = menu("Where the model computes")
+        self.devices = menu("The processor that the model runs on")
         self.download = button("")
         self.progress = QProgressBar()
         self._names: list[str] = []
@@ -87,7 +87,7 @@ class ModelBox(QWidget):
         self._form.addRow(label("Input"), self.sizes)
         self._form.addRow(self.slow)
         self._form.addRow(label(), self.offer)
-        self._form.addRow(label("Search"), self.nearby)
+        self._form.addRow(label("Speed"), self.nearby)
         self._form.addRow(label("Device"), self.devices)
         self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.show_sizes((), None, None)
@@ -111,7 +111,7 @@ class ModelBox(QWidget):
         self.models.setCurrentIndex(self._current)
 
     def show_devices(self, devices: Sequence[str], current: str, loaded: str) -> None:
-        """List the devices and mark the chosen one; `loaded` is where the model came to."""
+        """List the devices and mark the chosen one; `loaded` is the device of the loaded model."""
         if self._devices != ["auto", *devices]:
             self._devices = ["auto", *devices]
             self.devices.clear()
@@ -137,7 +137,7 @@ class ModelBox(QWidget):
             self.keep.setText(f"Keep {current} px")
 
     def show_nearby(self, is_nearby: bool, *, can_be: bool) -> None:
-        """Tell where objects are looked for, if there is a choice."""
+        """Show whether local search is on; hide the row if the model has no choice."""
         self.nearby.setChecked(is_nearby)
         self._set_row_visible(self.nearby, can_be)
 
@@ -182,14 +182,14 @@ def _device_title(device: str) -> str:
 
 
 def menu_title(model: ModelChoice) -> str:
-    """A model as it stands in the menu."""
+    """Menu entry of a model, with the download size if it is missing."""
     if model.state != "missing":
         return model.title
     return f"{model.title} – download {megabytes(model.size_bytes)}".strip()
 
 
 def size_title(size: int, largest: int) -> str:
-    """An input size as it stands in the menu."""
+    """Menu entry of an input size."""
     if size == largest:
         return f"{size} px: full detail"
     return f"{size} px: 7 times as fast" if 2 * size == largest else f"{size} px"

@@ -1,4 +1,4 @@
-"""Which object the next click is for, and what it does."""
+"""The menu of objects, and the buttons that decide what the next click does."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SWATCH = 14  # pixels
 
 
 class ObjectBox(QWidget):
-    """Menu of objects, next and delete, include or exclude.
+    """Menu of objects, with the buttons Next, Delete, Include and Exclude.
 
     Signals
     -------
     object_chosen(int), sign_chosen(int)
-        The user chose.
+        The user chose an object, or include or exclude.
     next_asked(), remove_asked()
-        The user wants another object, or this one gone.
+        The user asked for a new object, or to delete the current one.
     """
 
     object_chosen = Signal(int)
@@ -36,14 +36,18 @@ class ObjectBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.objects = menu("The cell that clicks are for; Ctrl+click on a mask picks its cell")
+        self.objects = menu("The cell that clicks are for. Ctrl+click on a mask selects its cell")
         self.objects.setMinimumContentsLength(4)  # the widest row of the panel: it sets its width
-        self.next = button("Next (N)", "The next click makes another object")
-        self.remove = button("×", "Delete this object with its clicks and masks")
+        self.next = button("Next (N)", "The next click makes a new cell")
+        self.remove = button("×", "Delete this cell with its prompts and masks")
         self.remove.setFixedWidth(28)
-        self.include = _choice("Include", GREEN, "Clicks add to the cell (T toggles)")
+        self.include = _choice(
+            "Include", GREEN, "A click includes an area in the cell (T switches)"
+        )
         self.exclude = _choice(
-            "Exclude", RED, "Clicks take away from the cell (T toggles); so does a right click"
+            "Exclude",
+            RED,
+            "A click excludes an area from the cell (T switches); so does a right-click",
         )
         self.signs = QButtonGroup(self)
         self.signs.addButton(self.include, INCLUDE)
@@ -54,7 +58,7 @@ class ObjectBox(QWidget):
 
     def _lay_out(self) -> None:
         layout = form(self)
-        layout.addRow(label("Object"), row(self.objects, self.next, self.remove))
+        layout.addRow(label("Cell"), row(self.objects, self.next, self.remove))
         layout.addRow(label("Click (T)"), row(self.include, self.exclude))
 
     def _connect(self) -> None:
@@ -87,7 +91,7 @@ class ObjectBox(QWidget):
         self.objects.setCurrentIndex(list(object_ids).index(current))
 
     def show_sign(self, sign: int) -> None:
-        """Mark what a click does."""
+        """Show whether a click includes or excludes."""
         (self.include if sign == INCLUDE else self.exclude).setChecked(True)
 
     def _on_object(self, index: int) -> None:
@@ -96,7 +100,7 @@ class ObjectBox(QWidget):
 
 
 def swatch(colour: Sequence[float]) -> QIcon:
-    """A round spot of a colour given as 0..1 RGBA."""
+    """Make an icon: a round spot of a colour given as RGBA 0..1."""
     pixmap = QPixmap(SWATCH, SWATCH)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -109,7 +113,7 @@ def swatch(colour: Sequence[float]) -> QIcon:
 
 
 def _choice(text: str, colour: Sequence[float], tool_tip: str) -> QPushButton:
-    """A button that stays pressed, marked by a colour."""
+    """Make a checkable button with a coloured icon."""
     choice = button(f" {text}", tool_tip)
     choice.setCheckable(True)
     choice.setIcon(swatch(colour))

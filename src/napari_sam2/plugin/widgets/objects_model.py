@@ -1,4 +1,4 @@
-"""The objects as rows of a table."""
+"""The Qt item model of the table of objects."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ class Column(IntEnum):
 
 
 TITLES = {
-    Column.SHOWN: ("", "Whether the labels layer shows the object"),
-    Column.OBJECT: ("Id", "Colour and value in the labels"),
+    Column.SHOWN: ("", "Whether the labels layer shows the cell"),
+    Column.OBJECT: ("Id", "Colour of the cell, and its number in the labels"),
     Column.NAME: ("Name", "Double-click to rename"),
     Column.FRAMES: ("Frames", "First and last frame with a mask"),
     Column.PROMPTS: ("●", "Frames with clicks, boxes or painted masks"),
-    Column.DOUBTFUL: ("?", "Doubtful frames that nobody has accepted yet"),
-    Column.STATUS: ("Status", "Double-click to change: draft, reviewed or rejected"),
+    Column.DOUBTFUL: ("?", "Doubtful frames that are not reviewed yet"),
+    Column.STATUS: (
+        "Status",
+        "Double-click to change: draft, reviewed or rejected (left out of exports)",
+    ),
 }
 EDITABLE = (Column.NAME, Column.STATUS)
 NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL)
@@ -46,7 +49,7 @@ NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL)
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """An object as the table shows it."""
+    """One object as a row of the table."""
 
     object_id: int
     name: str
@@ -56,7 +59,7 @@ class ObjectRow:
     is_shown: bool = True
 
     def text(self, column: Column) -> str:
-        """What stands in a column."""
+        """Text of a column."""
         texts = {
             Column.OBJECT: str(self.object_id),
             Column.NAME: self.name,
@@ -68,7 +71,7 @@ class ObjectRow:
         return texts.get(column, "")
 
     def sort_key(self, column: Column) -> Any:
-        """What a column is sorted by."""
+        """Sort key of a column."""
         keys = {
             Column.SHOWN: self.is_shown,
             Column.OBJECT: self.object_id,
@@ -82,17 +85,17 @@ class ObjectRow:
 
     @property
     def unreviewed(self) -> int:
-        """Doubtful frames that nobody has accepted."""
+        """Number of doubtful frames that are not reviewed."""
         return self.summary.doubtful - self.summary.reviewed
 
 
 class ObjectsModel(QAbstractTableModel):
-    """Rows in the order of the ids.
+    """Rows of the table in the order of the ids.
 
     Signals
     -------
     renamed(int, str), status_chosen(int, str), shown_chosen(int, bool)
-        The user changed something of an object; the table shows it once the document has it.
+        The user edited an object; the table shows the change once the document has made it.
     """
 
     renamed = Signal(int, str)
@@ -129,11 +132,11 @@ class ObjectsModel(QAbstractTableModel):
         return self._rows[row]
 
     def row_of(self, object_id: int) -> int | None:
-        """Where an object stands; None if it is not there."""
+        """Row of an object; None if the table does not list it."""
         rows = (i for i, row in enumerate(self._rows) if row.object_id == object_id)
         return next(rows, None)
 
-    # What Qt asks
+    # Overridden methods of QAbstractTableModel
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Number of objects."""
@@ -149,7 +152,7 @@ class ObjectsModel(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        """Titles and what they mean."""
+        """Titles of the columns and their tooltips."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
@@ -157,7 +160,7 @@ class ObjectsModel(QAbstractTableModel):
         return TITLES[Column(section)][1] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What a cell shows."""
+        """Value of a table cell for a role."""
         row, column = self._rows[index.row()], Column(index.column())
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return row.text(column)
@@ -183,7 +186,7 @@ class ObjectsModel(QAbstractTableModel):
         return flags
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Send what the user typed or chose; the answer changes the table."""
+        """Emit the user's edit as a signal; the table changes when the document answers."""
         row, column = self._rows[index.row()], Column(index.column())
         if role == Qt.ItemDataRole.CheckStateRole:
             self.shown_chosen.emit(row.object_id, not row.is_shown)

@@ -1,4 +1,4 @@
-"""The table of objects, and what can be done to them."""
+"""The table of objects with the buttons that edit them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROWS_AT_LEAST = 4
 
 
 class ObjectsTable(QWidget):
-    """Lists the objects; what the user does to them goes down as signals.
+    """Lists the objects and emits the user's edits as signals.
 
     Signals
     -------
@@ -49,8 +49,8 @@ class ObjectsTable(QWidget):
     renamed(int, str), status_chosen(int, str), shown_chosen(int, bool)
         The user edited a cell of the table.
     removal_asked(list), merge_asked(list), split_asked(int), swap_asked(int, int)
-        The user wants objects deleted, made one, one cut at the shown frame, or two exchanged from
-        the shown frame on; in a merge the first one stays.
+        The user asked to delete objects, to merge them (the first one keeps its number), to split
+        one at the shown frame, or to swap two from the shown frame on.
     """
 
     object_chosen = Signal(int)
@@ -70,10 +70,12 @@ class ObjectsTable(QWidget):
         self.sorted.setSortRole(SORT_ROLE)
         self.view = _View(self)
         self.view.setModel(self.sorted)
-        self.merge = button("Merge", "Make the selected objects one; the current one stays")
-        self.split = button("Split", "Cut the current object: a new one from the shown frame on")
-        self.swap = button("Swap", "Exchange the two selected objects from the shown frame on")
-        self.remove = button("Delete", "Delete the selected objects with their prompts and masks")
+        self.merge = button(
+            "Merge", "Make the selected cells one; the current cell keeps its number"
+        )
+        self.split = button("Split", "Make the current cell a new one from the shown frame on")
+        self.swap = button("Swap", "Exchange the two selected cells from the shown frame on")
+        self.remove = button("Delete", "Delete the selected cells with their prompts and masks")
         self._is_showing = False
         self._current = 0
         self._lay_out()
@@ -99,10 +101,10 @@ class ObjectsTable(QWidget):
         self.swap.clicked.connect(lambda: self.swap_asked.emit(*self.selected()[:2]))
         self.remove.clicked.connect(lambda: self.removal_asked.emit(self.selected()))
 
-    # What is shown
+    # Showing
 
     def show_objects(self, rows: Sequence[ObjectRow], current: int) -> None:
-        """Show the objects, and which one is current."""
+        """Show the objects, and select the current one."""
         self._is_showing = True
         try:
             self.model.show_rows(rows)
@@ -143,7 +145,7 @@ class ObjectsTable(QWidget):
         self.swap.setEnabled(count == 2)
         self.remove.setEnabled(count >= 1)
 
-    # What the user does
+    # Actions of the user
 
     def _on_selected(self) -> None:
         if self._is_showing:
@@ -162,7 +164,7 @@ class ObjectsTable(QWidget):
             menu.exec(self.view.viewport().mapToGlobal(at))
 
     def menu(self) -> QMenu | None:
-        """What can be done to the selected objects; None where there is no selection."""
+        """Make the menu of the selected objects; None without a selection."""
         chosen = self.selected()
         if not chosen:
             return None
@@ -193,7 +195,7 @@ class ObjectsTable(QWidget):
 
 
 class _View(QTableView):
-    """The table itself: narrow, sorted by a click on a title, with keys left to the viewer."""
+    """The table view: it sorts by a click on a title and passes most keys to the viewer."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -217,7 +219,7 @@ class _View(QTableView):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_widths(self) -> None:
-        """Names take what the other columns leave."""
+        """Fix the widths of all columns but the names, which get the rest."""
         header = self.horizontalHeader()
         header.setMinimumSectionSize(20)
         header.setHighlightSections(False)
@@ -236,14 +238,14 @@ class _View(QTableView):
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
 
     def keyPressEvent(self, event: Any) -> None:
-        """Move through the rows; every other key is for the viewer."""
+        """Handle the keys in `TABLE_KEYS`; pass every other key to the viewer."""
         if event.key() in TABLE_KEYS:
             super().keyPressEvent(event)
         else:
             event.ignore()
 
     def paintEvent(self, event: Any) -> None:
-        """Say what to do where there is nothing to show."""
+        """Paint the table; show a hint while it is empty."""
         super().paintEvent(event)
         if self.model() is not None and not self.model().rowCount():
             painter = QPainter(self.viewport())
@@ -254,10 +256,10 @@ class _View(QTableView):
 
 
 class _StatusMenu(QStyledItemDelegate):
-    """Edits a status by a menu."""
+    """A delegate that edits the status with a menu."""
 
     def createEditor(self, parent: QWidget, option: Any, index: Any) -> QWidget:
-        """The menu, open."""
+        """Make the menu."""
         editor = QComboBox(parent)
         editor.addItems(STATUSES)
         editor.activated.connect(lambda: self.commitData.emit(editor))
@@ -265,10 +267,10 @@ class _StatusMenu(QStyledItemDelegate):
         return editor
 
     def setEditorData(self, editor: Any, index: Any) -> None:
-        """Begin with what is set."""
+        """Select the current status and open the menu."""
         editor.setCurrentText(index.data())
         editor.showPopup()
 
     def setModelData(self, editor: Any, model: Any, index: Any) -> None:
-        """Send what was chosen."""
+        """Pass the chosen status to the model."""
         model.setData(index, editor.currentText())

@@ -1,4 +1,4 @@
-"""How far the review has come, and its keys as buttons."""
+"""The progress of the review, and its keys as buttons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_sam2.plugin.widgets.form import SPACING, button, row
 
 
 class ReviewBox(QWidget):
-    """Goes through doubtful frames, accepts, locks and divides.
+    """Buttons to go through doubtful frames, mark them as reviewed, lock and divide.
 
     Signals
     -------
@@ -27,18 +27,27 @@ class ReviewBox(QWidget):
         super().__init__(parent)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.previous = button("‹ ([)", "Back to a more doubtful frame")
+        self.previous = button("‹ ([)", "Go back to the doubtful frame before")
         self.next = button(
-            "Next doubtful (])", "The most doubtful frame that nobody has accepted yet comes first"
+            "Next doubtful (])",
+            "Go to the next doubtful frame that is not reviewed, the worst first",
         )
-        self.accept = button("Accept (C)", "The current object is right on the shown frame")
+        self.accept = button(
+            "Reviewed (C)",
+            "Mark the current cell as reviewed on the shown frame; press again to take it back",
+        )
+        self.accept.setCheckable(True)
         self.lock = button(
-            "Lock (L)", "Tracking never changes the current object on the shown frame"
+            "Lock (L)",
+            "Lock or unlock the current cell on the shown frame; tracking keeps locked masks",
         )
         self.divide = button(
-            "Divide (D)", "The current object ends before the shown frame and two daughters begin"
+            "Divide (D)",
+            "The current cell ends before the shown frame, and two daughters start on it",
         )
-        self.lanes = button("Lanes", "One lane per object: where it is, how good, where to look")
+        self.lanes = button(
+            "Lanes", "Show a lane for each cell: where it has masks, and which frames are doubtful"
+        )
         self.lanes.setCheckable(True)
         self._lay_out()
         self._connect()
@@ -59,7 +68,7 @@ class ReviewBox(QWidget):
         self.divide.clicked.connect(self.divide_asked)
 
     def show_progress(self, reviewed: int, doubtful: int) -> None:
-        """Say how many of the doubtful frames are accepted."""
+        """Show how many doubtful frames are reviewed."""
         self.progress.setRange(0, max(1, doubtful))
         self.progress.setValue(reviewed if doubtful else 0)
         self.progress.setFormat(progress_text(reviewed, doubtful))
@@ -75,16 +84,16 @@ class ReviewBox(QWidget):
         is_locked: bool,
         can_divide: bool,
     ) -> None:
-        """Say what the buttons would do to the current object on the shown frame."""
+        """Show the marks of the current object on the shown frame, and what can be changed."""
         self.accept.setEnabled(can_accept)
         self.lock.setEnabled(can_lock)
         self.divide.setEnabled(can_divide)
-        self.accept.setText("Accepted (C)" if is_accepted else "Accept (C)")
+        self.accept.setChecked(is_accepted)
         self.lock.setText("Unlock (L)" if is_locked else "Lock (L)")
 
 
 def progress_text(reviewed: int, doubtful: int) -> str:
-    """Progress as the user reads it."""
+    """Text of the progress bar."""
     if not doubtful:
         return "no doubtful frames"
     return f"{reviewed} of {doubtful} doubtful frames reviewed"

@@ -1,4 +1,4 @@
-"""The widgets of the review: buttons and table in the panel, lanes in a dock of their own."""
+"""The widgets of the review: buttons and table in the panel, lanes in a separate dock."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ DOCK_NAME = "SAM 2 lanes"
 
 
 class ReviewWidgets(QObject):
-    """Shows the review of the chosen image and sends what the user does to the controller.
+    """Shows the review of the chosen image and passes the user's actions to the controller.
 
     Parameters
     ----------
     controller : Controller
-        Has the state.
+        State of the window.
     panel : QWidget
-        The widget that `box` and `table` are put into; the lanes are kept there while not docked.
+        The panel that holds `box` and `table`, and the lanes while they are not docked.
     """
 
     def __init__(self, controller: Controller, panel: QWidget) -> None:
@@ -41,7 +41,7 @@ class ReviewWidgets(QObject):
         self.lanes = LanesBox(panel)
         self.lanes.hide()
         self._panel = panel
-        self._shown: Any = None  # what the rows were made from
+        self._shown: Any = None  # state from which the rows were made
         self._rows: list[ObjectRow] = []
         self._has_opened = False
         self._connect()
@@ -73,7 +73,7 @@ class ReviewWidgets(QObject):
         self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*_parts(chosen)))
 
     def key_actions(self) -> dict[str, Any]:
-        """Keys of the review and what they do."""
+        """Keys of the review and their actions."""
         review = self.controller.review
         return {
             "]": review.find_doubtful,
@@ -83,7 +83,7 @@ class ReviewWidgets(QObject):
             "D": review.divide,
         }
 
-    # The dock of the lanes
+    # Dock of the lanes
 
     def show_lanes(self, is_shown: bool) -> None:
         """Open or close the dock."""
@@ -98,7 +98,7 @@ class ReviewWidgets(QObject):
             window.remove_dock_widget(self.lanes)
 
     def _take_back(self) -> None:
-        """The dock was closed: keep the lanes for the next time."""
+        """Keep the lanes in the panel, hidden, after their dock was closed."""
         self.lanes.setParent(self._panel)
         self.lanes.hide()
         self.box.lanes.setChecked(False)

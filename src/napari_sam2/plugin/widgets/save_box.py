@@ -1,4 +1,4 @@
-"""Save, save as, open and recent; and the offer to restore what was not saved."""
+"""Buttons to save and open projects, and the offer to restore unsaved work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIX = ".sam2"
 
 
 class SaveBox(QWidget):
-    """Buttons for the document on disk, and where it is.
+    """Buttons to save and open projects, and a label with the state of the current one.
 
     Signals
     -------
@@ -40,13 +40,15 @@ class SaveBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.save = button("Save", "Save clicks, masks and reviews, to go on with them later")
-        self.more = button("⋯", "Save as, open, recent")
+        self.save = button(
+            "Save project", "Save clicks, masks and reviews, so that you can continue later"
+        )
+        self.more = button("⋯", "Save the project elsewhere, or open a project")
         self.more.setFixedWidth(28)
         self.menu = QMenu(self.more)
-        self.save_as = self.menu.addAction("Save as…")
-        self.open = self.menu.addAction("Open…")
-        self.recent = self.menu.addMenu("Recent")
+        self.save_as = self.menu.addAction("Save project as…")
+        self.open = self.menu.addAction("Open project…")
+        self.recent = self.menu.addMenu("Recent projects")
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -67,7 +69,7 @@ class SaveBox(QWidget):
         self.menu.popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
     def show_state(self, path: Path | None, is_saved: bool, can_save: bool) -> None:
-        """Say where the document is and whether all of it is there."""
+        """Show the path of the project, and whether all changes are saved."""
         self.save.setEnabled(can_save and not is_saved)
         self.save_as.setEnabled(can_save)
         if not can_save:
@@ -76,12 +78,12 @@ class SaveBox(QWidget):
             self.state.setText("not saved yet")
         else:
             self.state.setText(f"{path.name}{'' if is_saved else ' •'}")
-        kept = "Every change is kept for the case of a crash, too."
+        kept = "Every change is also kept in case of a crash."
         where = "" if path is None else f"{path}\n"
         self.state.setToolTip(f"{where}{kept}" if can_save else "")
 
     def show_recent(self, paths: Sequence[Path]) -> None:
-        """Fill the list of what was opened lately."""
+        """List the recent projects in the menu."""
         names = tuple(map(str, paths))
         if names == self._shown:
             return
@@ -95,7 +97,7 @@ class SaveBox(QWidget):
 
 
 class RestoreOffer(QFrame):
-    """A calm line about work that was not saved, with what can be done about it.
+    """A line about unsaved work, with buttons to restore or discard it.
 
     Signals
     -------
@@ -112,8 +114,10 @@ class RestoreOffer(QFrame):
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.restore = button("Restore")
-        self.discard = button("Discard", "Move it aside; nothing is deleted")
+        self.restore = button("Restore", "Continue this work")
+        self.discard = button(
+            "Discard", "Move this work into the folder “discarded”; nothing is deleted"
+        )
         row = QHBoxLayout()
         row.setSpacing(SPACING)
         row.addWidget(self.restore)
@@ -128,23 +132,25 @@ class RestoreOffer(QFrame):
         self.hide()
 
     def show_offer(self, text: str | None) -> None:
-        """Offer something; None offers nothing."""
+        """Show the offer; None hides it."""
         self.text.setText(text or "")
         self.setVisible(text is not None)
 
 
 def ask_where_to_save(parent: QWidget, proposal: Path) -> Path | None:
-    """Let the user name the folder to save to; asks before one is replaced."""
+    """Ask for the project folder to save to; confirm before one is replaced."""
     dialog = QFileDialog(parent, "Save project", str(proposal), f"Project (*{SUFFIX})")
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setFileMode(QFileDialog.FileMode.AnyFile)
-    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)  # those enter folders of this name
+    dialog.setOption(
+        QFileDialog.Option.DontUseNativeDialog
+    )  # native dialogs would enter an existing project folder
     dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
     return Path(dialog.selectedFiles()[0]) if dialog.exec() else None
 
 
 def ask_what_to_open(parent: QWidget, folder: Path) -> Path | None:
-    """Let the user choose a project."""
+    """Ask for the project folder to open."""
     title = f"Open project (a folder NAME{SUFFIX})"
     name = QFileDialog.getExistingDirectory(parent, title, str(folder))
     return Path(name) if name else None

@@ -1,4 +1,4 @@
-"""What the panel shows of saving, and what its buttons do."""
+"""The widgets for saving and opening projects, and the actions of their buttons."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class SavingWidgets:
-    """The row of buttons at the bottom and the offer at the top.
+    """The row of buttons at the bottom of the panel, and the restore offer at the top.
 
     Parameters
     ----------
     controller : Controller
-        State of the widget.
+        State of the window.
     parent : QWidget
         The panel.
     """
@@ -59,10 +59,10 @@ class SavingWidgets:
         work = self._controller.saving.offered
         self.offer.show_offer(None if work is None else describe(work))
 
-    # What the buttons do
+    # Actions of the buttons
 
     def save(self) -> None:
-        """Save, and ask where the first time."""
+        """Save the project; ask for its folder the first time."""
         state = self._controller.saving.state
         if state is not None and state.path is None:
             self.save_as()
@@ -70,7 +70,7 @@ class SavingWidgets:
             self._controller.saving.save()
 
     def save_as(self) -> None:
-        """Ask where to save, and save there."""
+        """Ask for a folder and save the project there."""
         image_state = self._controller.image_state
         if image_state is None:
             return
@@ -82,21 +82,21 @@ class SavingWidgets:
             self._controller.saving.save(path)
 
     def ask_and_open(self) -> None:
-        """Ask which project to open, and open it."""
+        """Ask for a project and open it."""
         recent = self._controller.saving.recent
         path = ask_what_to_open(self._parent, recent[0].parent if recent else Path.home())
         if path is not None:
             self.open(path)
 
     def open(self, path: Path) -> None:
-        """Open a project as napari's Open does; the panel goes on with it."""
+        """Open a project in napari; the panel then shows it."""
         try:
             self._controller.viewer.open(str(path), plugin="napari-sam2")
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
 
     def restore(self) -> None:
-        """Go on with the work that is offered, on its image if that is open."""
+        """Restore the offered work, on its image if that is open."""
         work = self._controller.saving.offered
         if work is None:
             return
@@ -109,7 +109,7 @@ class SavingWidgets:
         self._controller.saving.find_image(work, sources, go_on)
 
     def _go_on(self, work: Unsaved, image: Image | None) -> None:
-        """Go on with work on its image, or on its file where no open image is the one."""
+        """Restore work on the open image, or open its image file if none is given."""
         controller = self._controller
         is_open = image is not None and image in controller.view.layers
         if image is not None and is_open and controller.take_up(image, work.path):
@@ -117,16 +117,16 @@ class SavingWidgets:
         elif work.image_path is not None and Path(work.image_path).exists():
             self.open(work.path)
         elif is_open:
-            show_error(f"“{work.name}” has other cells now: undo them all, then restore")
+            show_error(f"“{work.name}” has other cells now. Undo them all, then press Restore.")
             return
         else:
-            show_error(f"open the image “{work.name}” first, then restore: it has no file")
+            show_error(f"The image “{work.name}” was not found. Open it, then press Restore.")
             return
         controller.saving.forget(work)
         self.render()
 
     def discard(self) -> None:
-        """Move the work that is offered aside."""
+        """Move the offered work into the folder of discarded work."""
         work = self._controller.saving.offered
         if work is not None:
             self._controller.saving.discard(work)
@@ -134,7 +134,7 @@ class SavingWidgets:
 
 
 def describe(work: Unsaved) -> str:
-    """The work in one line: "Unsaved work on cells.tif from 12:03"."""
+    """Describe unsaved work in one line: "Unsaved work on cells.tif from 12:03"."""
     then = time.localtime(work.time)
     is_today = time.localtime()[:3] == then[:3]
     moment = time.strftime("%H:%M" if is_today else "%d %b %Y, %H:%M", then)

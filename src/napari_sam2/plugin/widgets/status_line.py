@@ -1,4 +1,4 @@
-"""What to do next, and a button where one press does it."""
+"""The status line: a tip about the next step, and a button that carries it out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from napari_sam2.plugin.widgets.form import SPACING, button
 
 
 class StatusLine(QWidget):
-    """A line of text, wrapped where the dock is narrow, and one optional action.
+    """A wrapped line of text with an optional action button and a help button.
 
     Signals
     -------
     action_asked()
-        The user pressed the button.
+        The user pressed the action button.
     help_asked()
-        The user wants to see all keys.
+        The user pressed the help button.
     """
 
     action_asked = Signal()
@@ -45,7 +45,7 @@ class StatusLine(QWidget):
         layout.addWidget(self.button)
 
     def show_tip(self, text: str, action: str | None = None) -> None:
-        """Show a tip, with a button where `action` names one."""
+        """Show a tip; show the button if `action` gives its text."""
         self.text.setText(text)
         self.button.setVisible(action is not None)
         self.button.setText(action or "")

@@ -1,4 +1,4 @@
-"""Track, cancel, and how far it has come."""
+"""The track button with its options, and the progress of a run."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ALL_FRAMES = 0
 
 
 class TrackBox(QWidget):
-    """The one primary button and its options.
+    """The track button and its options.
 
     Signals
     -------
     pressed()
-        The user pressed the button, whatever it says.
+        The user pressed the button, to track or to cancel.
     """
 
     pressed = Signal()
@@ -45,22 +45,24 @@ class TrackBox(QWidget):
         super().__init__(parent)
         self.button = button("")
         self.button.setMinimumHeight(34)
-        self.directions = menu("Where to carry the masks, outward from the clicked frames")
+        self.directions = menu("Direction of tracking, from the frames with prompts")
         self.directions.addItems(list(DIRECTIONS))
         self.frames = QSpinBox()
         self.frames.setRange(ALL_FRAMES, 99999)
         self.frames.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.frames.setSpecialValueText("all frames")
         self.frames.setSuffix(" frames")
-        self.frames.setToolTip("How many frames on from the one that is shown")
+        self.frames.setToolTip("Number of frames to track, counted from the shown frame")
         self.until_locked = QCheckBox("Stop at locks")
-        self.until_locked.setToolTip("Carry each cell only to its next locked frame")
+        self.until_locked.setToolTip("Track each cell only up to its next locked frame")
         self.until_locked.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.follow = QCheckBox("Follow")
         self.follow.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.follow.setToolTip("Show each frame when it is computed; else the viewer stays")
+        self.follow.setToolTip(
+            "Show each frame as it is tracked; otherwise the shown frame does not change"
+        )
         self.memory = QLabel()
-        self.memory.setToolTip("Memory of napari, and what it will be if it goes on growing so")
+        self.memory.setToolTip("Memory that napari uses, and an estimate for the end of the run")
         self.memory.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
@@ -88,7 +90,9 @@ class TrackBox(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.memory)
         policy = self.progress.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # nothing jumps when tracking begins
+        policy.setRetainSizeWhenHidden(
+            True
+        )  # so that the layout does not move when tracking begins
         self.progress.setSizePolicy(policy)
 
     def _connect(self) -> None:
@@ -97,7 +101,7 @@ class TrackBox(QWidget):
         self.frames.editingFinished.connect(self.frames.clearFocus)
 
     def show_run(self, progress: RunProgress | None, state: TrackButton) -> None:
-        """Show what the button does now, and how far a run has come."""
+        """Show the action of the button, and the progress of a run."""
         is_running = progress is not None
         text, tool_tip = state.value
         self.button.setText(text)

@@ -1,1 +1,1 @@
-"""State and intentions of the window, in the thread of the window; no widgets."""
+"""State of the window and actions of the user, in the GUI thread; no widgets."""

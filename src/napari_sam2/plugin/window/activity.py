@@ -1,4 +1,4 @@
-"""A run in napari's own activity dock."""
+"""The progress bar of a run in napari's activity dock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari.utils import cancelable_progress
 
 
 class ActivityBar:
-    """One bar at most; used in the GUI thread, where napari wants its bars made."""
+    """Shows at most one progress bar; napari requires that it is made in the GUI thread."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -19,7 +19,7 @@ class ActivityBar:
         return self._bar is not None and bool(self._bar.is_canceled)
 
     def begin(self, total: int, work: str) -> None:
-        """Show a bar of so many steps, with the name of the work."""
+        """Show a bar with `total` steps and the name of the work."""
         self.end()
         self._bar = cancelable_progress(total=total, desc=f"SAM 2: {work}")
 
@@ -29,7 +29,7 @@ class ActivityBar:
             self._bar.update(done - self._bar.n)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

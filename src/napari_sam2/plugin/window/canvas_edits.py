@@ -1,4 +1,4 @@
-"""Clicks, shapes and strokes on the layers, checked and sent as commands."""
+"""Edits on the canvas: clicks, shapes and strokes are checked and sent as commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CanvasEdits:
-    """Listens to the layers of all images.
+    """Checks the edits on the layers of all images and sends them to the inference thread.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class CanvasEdits:
     send : callable
         Takes commands to the inference thread.
     on_change : callable
-        Called when there is something else to show.
+        Called when the widgets must be rendered again.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CanvasEdits:
         self._on_change = on_change
 
     def on_edit(self, edit: Edit | PromptEdit) -> None:
-        """Send what the user did on the layers, or by a key; the layers show it already."""
+        """Send an edit that the layers show already, or undo it on the layers if it is refused."""
         image_state = self._image_states[edit.image]
         if (reason := self._reason_against(image_state, edit)) is not None:
             show_warning(reason)
@@ -65,11 +65,11 @@ class CanvasEdits:
         self._on_change()
 
     def _reason_against(self, image_state: ImageState, edit: Edit | PromptEdit) -> str | None:
-        """Why an edit cannot be made on the shown frame; None if it can."""
+        """Reason why an edit cannot be made on the shown frame; None if it can."""
         if not _is_drawn(edit):
             return None
         if not self._view.shows_one(image_state):
-            return "frames are clicked one by one: go back to the 2D view of (y, x)"
+            return "Clicks work on one frame at a time. Go back to the 2D view of the axes y and x."
         if (outside := self._view.outside_of(image_state)) is not None:
             return outside
         is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
@@ -77,20 +77,20 @@ class CanvasEdits:
         if is_exclude and not image_state.has_outline(object_id):
             how = "press T, then click" if image_state.sign == EXCLUDE else "left-click"
             return (
-                f"There is nothing to exclude yet: object {object_id} has no outline. "
+                f"There is nothing to exclude yet: cell {object_id} has no outline. "
                 f"First {how} the cell."
             )
         return None
 
     def clear_frame(self) -> None:
-        """Remove every prompt of the current object from the frame that is shown."""
+        """Remove every prompt of the current object from the shown frame."""
         image_state, t = self._view.acting_place()
         if image_state is not None and image_state.has_outline(image_state.current_object):
             arguments = {"t": t, "object_id": image_state.current_object}
             self.on_edit(Edit(image_state.number, (Called("clear_prompts", arguments),)))
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
-        """Send what the user painted or erased on the Labels layer."""
+        """Send the strokes that the user painted or erased on the Labels layer."""
         self.ask(PaintLabels(number, strokes))
 
     def ask(self, command: ImportLabels | PaintLabels) -> None:
@@ -100,16 +100,16 @@ class CanvasEdits:
         self._on_change()
 
     def on_pick(self, number: int, object_id: int) -> None:
-        """Choose the object that the user picked by its mask."""
+        """Choose the object whose mask the user picked."""
         self._image_states[number].choose(object_id, self._image_states[number].sign)
         self._on_change()
 
     def on_refusal(self, reason: str) -> None:
-        """Say why something that the user drew cannot be a prompt."""
+        """Warn why a drawing of the user cannot be a prompt."""
         show_warning(reason)
 
     def on_mode(self, event: Any = None) -> None:
-        """Show that the user took another tool of a layer."""
+        """Render again after the user has chosen another tool of a layer."""
         self._on_change()
 
 

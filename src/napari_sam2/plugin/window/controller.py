@@ -1,4 +1,4 @@
-"""What stands between the widgets, the layers and the inference thread."""
+"""The controller: it connects widgets, layers and the inference thread."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
+from napari_sam2.plugin.window.screen_words import with_cells
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.view import View
 
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.plugin.inference.engine import EngineFactory
 
-LOOK_DELAY_MS = 120  # a slider on the move is not looked at
+LOOK_DELAY_MS = 120  # waits until the frame slider has stopped
 
 
 class Controller(QObject):
@@ -64,7 +65,7 @@ class Controller(QObject):
     viewer : napari.Viewer
         The viewer that the widget belongs to.
     engine : EngineFactory
-        What the inference thread computes with.
+        Loads and runs the models in the inference thread.
     parent : QObject
         The widget.
     """
@@ -100,7 +101,7 @@ class Controller(QObject):
         )
         self._look_timer = QTimer(self, singleShot=True, interval=LOOK_DELAY_MS)
         self.image: Image | None = None  # the chosen one
-        self.image_state: ImageState | None = None  # of the chosen image
+        self.image_state: ImageState | None = None  # state of the chosen image
         self.problem: str | None = None  # why the chosen image has no state
         self.exporting = Exporting(self.view, self._mailbox.post, self.changed.emit)
         self.saving = Saving(lambda: self.image_state, self._thread.send)
@@ -138,13 +139,13 @@ class Controller(QObject):
         """Start the thread and load the first model of the engine."""
         if self.is_closed:
             return
-        atexit.register(self._thread.close)  # where the program ends without closing its windows
+        atexit.register(self._thread.close)  # for a program that ends without closing its windows
         self._thread.start()
         self.models.ask()
         self.saving.ask()
 
     def close(self) -> None:
-        """End the thread, undo every connection, leave the layers as ordinary ones."""
+        """Stop the inference thread, disconnect everything and detach from the layers."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -162,13 +163,13 @@ class Controller(QObject):
 
     @property
     def is_thread_alive(self) -> bool:
-        """Whether the inference thread runs."""
+        """Whether the inference thread is running."""
         return self._thread.is_alive()
 
     # Images
 
     def choose_image(self, image: Image | None) -> None:
-        """Work on an image; its layers are added the first time."""
+        """Choose the image to work on; its layers are added the first time."""
         self.image, self.image_state, self.problem = image, None, None
         if image is not None:
             try:
@@ -183,7 +184,7 @@ class Controller(QObject):
         self.changed.emit()
 
     def show_image(self, image: Image | None = None) -> None:
-        """Work on an image, the chosen one by default, and draw it with its layers above all."""
+        """Choose an image, by default the chosen one, and bring it with its layers to the front."""
         if image is not None:
             self.choose_image(image)
         if self.image is None:
@@ -198,11 +199,11 @@ class Controller(QObject):
 
     @property
     def is_image_hidden(self) -> bool:
-        """Whether the user does not see the chosen image."""
+        """Whether the chosen image is hidden or covered by another layer."""
         return self.image is not None and is_hidden(self.image, self.view.layers)
 
     def take_up(self, image: Image, folder: Path) -> bool:
-        """Go on with saved work on an open image; returns False if there is other work on it."""
+        """Open saved work on an open image; returns False if the image has other work."""
         image_state = self.images.state_of(image)
         if image_state is not None and (image_state.objects or image_state.is_waiting):
             return False
@@ -213,7 +214,7 @@ class Controller(QObject):
         return True
 
     def reopen(self, image_state: ImageState) -> None:
-        """Open the document of an image anew, with the project that it names."""
+        """Reopen the document of an image, with the project that its metadata name."""
         self.images.open(image_state)
         self.changed.emit()
 
@@ -223,7 +224,7 @@ class Controller(QObject):
         self.changed.emit()
 
     def restore_layers(self) -> None:
-        """Add those layers of the chosen image that are not there."""
+        """Add the layers of the chosen image that the user has deleted."""
         if self.image_state is not None:
             self.images.restore_layers(self.image_state)
             self.changed.emit()
@@ -235,12 +236,12 @@ class Controller(QObject):
             self.changed.emit()
 
     def use_contrast(self) -> None:
-        """Let the model see the contrast of now; prompts are computed again."""
+        """Give the model the current contrast; masks of prompts are computed again."""
         if self.image_state is not None:
             self.images.open(self.image_state)
             self.changed.emit()
 
-    # What happens in the viewer
+    # Events of the viewer
 
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
@@ -254,7 +255,7 @@ class Controller(QObject):
 
     def _close_image(self, image_state: ImageState) -> None:
         self.images.close(image_state)
-        self.saving.ask()  # what was not saved is offered at once
+        self.saving.ask()  # offer the unsaved work at once
         if image_state.progress is not None:
             self.tracking.clear()
 
@@ -270,7 +271,7 @@ class Controller(QObject):
         self.choose_image(image_state.image)
 
     def _on_step(self, event: Any = None) -> None:
-        """The viewer shows another frame, or an image has another contrast."""
+        """Handle another shown frame, or another contrast of an image."""
         self._look_timer.start()
         self.changed.emit()
 
@@ -298,32 +299,32 @@ class Controller(QObject):
     # Objects and clicks
 
     def choose_object(self, object_id: int) -> None:
-        """The next click is for this object."""
+        """Make an object the current one, which the next click edits."""
         if self.image_state is not None:
             self.image_state.choose(object_id, self.image_state.sign)
             self.changed.emit()
 
     def set_shown(self, object_id: int, is_shown: bool) -> None:
-        """Let the Labels layer show an object, or hide it."""
+        """Show or hide an object on the Labels layer."""
         if self.image_state is not None:
             self.image_state.set_shown(object_id, is_shown)
             self.image_state.show(None)
             self.changed.emit()
 
     def next_object(self) -> None:
-        """The next click makes another object."""
+        """Let the next click create a new object."""
         if self.image_state is not None:
             self.image_state.choose(self.image_state.next_object(), INCLUDE)
             self.activate_clicks()
 
     def choose_sign(self, sign: int) -> None:
-        """The next click includes or excludes."""
+        """Let the next click include or exclude."""
         if self.image_state is not None:
             self.image_state.choose(self.image_state.current_object, sign)
             self.changed.emit()
 
     def toggle_sign(self) -> None:
-        """Turn include into exclude and back."""
+        """Switch between include and exclude."""
         if self.image_state is not None:
             self.choose_sign(EXCLUDE if self.image_state.sign == INCLUDE else INCLUDE)
 
@@ -341,7 +342,7 @@ class Controller(QObject):
         for report in reports:
             self._take(report)
         if any(isinstance(report, Answered) and _is_change(report) for report in reports):
-            self._look_timer.start()  # the network may look through another window now
+            self._look_timer.start()  # the window of the network's input may have moved
         if (t := self.tracking.followed(reports)) is not None:
             self.go_to(t)
         for image_state in self._image_states.values():
@@ -361,9 +362,9 @@ class Controller(QObject):
             self._take(change)
         self._reports.take(answer)
         if answer.notice is not None:
-            show_info(answer.notice)
+            show_info(with_cells(answer.notice))
         if answer.error is not None:
-            show_error(answer.error, answer.details)
+            show_error(with_cells(answer.error), answer.details)
 
     def _take_model(self, report: ModelLoaded) -> None:
         for image_state in self._image_states.values():
@@ -379,7 +380,7 @@ class Controller(QObject):
             image_state.problem = answer.error
         active = self.view.active_layer
         image_state.layers.add_labels(self.view.layers)
-        self.view.layers.selection.active = active  # napari selects what is added
+        self.view.layers.selection.active = active  # napari selects a layer that is added
         self._look_timer.start()
 
     def _take_refused_run(self, answer: Answered) -> None:
@@ -393,5 +394,5 @@ class Controller(QObject):
 
 
 def _is_change(answer: Answered) -> bool:
-    """Whether a command changed the document, rather than looked at it."""
+    """Whether a command changed the document."""
     return bool(answer.changes) and not isinstance(answer.command, ShowInput)

@@ -1,4 +1,4 @@
-"""A result into a file, in the background."""
+"""Export of labels, tracks, measurements and films in a background thread."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class Exporting:
-    """Writes the labels of the chosen image, one file at a time.
+    """Exports the labels of the chosen image, one file at a time.
 
     Parameters
     ----------
     view : View
         Gives the chosen image and the layers beside it.
     post : callable
-        Takes reports to the window, from any thread.
+        Delivers reports to the window; it may be called in any thread.
     on_change : callable
-        Called when there is something else to show.
+        Called when the widgets must be rendered again.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Exporting:
         self.handlers: Handlers = {ExportEnded: self._end}
 
     def start(self, path: Path) -> None:
-        """Write the labels in the format of the name, in the background."""
+        """Start an export; the end of the file name decides the format."""
         image_state, _ = self._view.place()
         if image_state is None or image_state.labels is None or self.is_on:
             return
@@ -58,10 +58,10 @@ class Exporting:
     def _end(self, report: ExportEnded) -> None:
         self.is_on = False
         if report.error is not None:
-            show_error(f"the result was not written to {report.path}: {report.error}")
+            show_error(f"The export was not written to {report.path}: {report.error}")
         else:
             rest = f"; {left_out_text(report.left_out)}" if report.left_out else ""
-            show_info(f"{report.path.name} written to {report.path.parent}{rest}")
+            show_info(f"Exported {report.path.name} to {report.path.parent}{rest}")
 
 
 def start_export(
@@ -71,21 +71,21 @@ def start_export(
     path: Path,
     post: Callable[[Report], None],
 ) -> None:
-    """Write labels as they are now, with the scale of their image; returns at once.
+    """Export the current labels with the scale of their image; returns at once.
 
     Parameters
     ----------
     images : list of Image
-        The image, whose layer or file gives axes and scale, and others of the same shape; all are
-        measured.
+        The image, whose layer or file gives axes and scale, and other images of the same shape;
+        all are measured.
     labels : (T, Y, X) or (Y, X) array of integers
     objects : mapping of int to AnnotatedObject
-        Give names and mothers; rejected objects are not written.
+        Objects with their names and mothers; rejected ones are not written.
     path : Path
-        File or folder to write, in the format that its name stands for; an existing one is replaced
-        when the new one is complete.
+        File or folder to write; the end of the name decides the format. An existing one is
+        replaced when the new one is complete.
     post : callable
-        Gets an `ExportEnded`, in another thread.
+        Called with an `ExportEnded` in the background thread.
     """
     scale = scale_source(images[0])
     channels = {image.name: data_of(image) for image in images}
@@ -97,10 +97,10 @@ def start_export(
         try:
             tracked = TrackedLabels.of_objects(labels.copy(), objects, scale.read(), channels)
             write_export(path, tracked)
-        except Exception as error:  # the border of the thread
+        except Exception as error:  # an exception must not end the thread without a report
             post(ExportEnded(path, str(error) or type(error).__name__))
         else:
             post(ExportEnded(path, left_out=len(rejected_ids(objects))))
 
-    # not a daemon: the file gets complete even if the window is closed meanwhile
+    # not a daemon thread: the export is completed even if the window is closed
     threading.Thread(target=export, name="napari-sam2 export").start()

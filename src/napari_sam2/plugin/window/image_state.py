@@ -1,4 +1,4 @@
-"""What the window knows of one image: a copy of what the inference thread told."""
+"""State of one image in the window: a copy of what the inference thread has reported."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunProgress:
-    """How far tracking, or an import of labels, has come.
+    """Progress of a tracking run or of an import of labels.
 
     Parameters
     ----------
     total : int
-        Steps in all; 0 before the run has begun.
+        Number of steps; 0 before the run has begun.
     work : str
-        "tracking", or "import" of labels.
+        Kind of run: "tracking", or "import" of labels.
     clock : callable
-        Seconds.
+        Gives the time in seconds.
     memory : callable
-        Bytes that the program uses.
+        Gives the memory of the program in bytes.
     """
 
     total: int = 0
@@ -79,27 +79,27 @@ class RunProgress:
 
     @property
     def frames_per_second(self) -> float | None:
-        """Speed so far; None before the first frame."""
+        """Mean speed so far; None before the first frame."""
         elapsed = self.clock() - self.started
         return self.done / elapsed if self.done and elapsed > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Time to go at the speed so far."""
+        """Remaining time at the mean speed so far."""
         speed = self.frames_per_second
         return None if speed is None else (self.total - self.done) / speed
 
     @property
     def memory_text(self) -> str:
-        """Memory in use, and forecast: "1.2 GB, about 1.4 GB at the end"."""
+        """Memory in use and its forecast: "Memory: 1.2 GB, about 1.4 GB at the end"."""
         now = self.memory()
         end = forecast_bytes(self.first_bytes, now, self.done, self.total)
-        return f"{gigabytes(now)}, about {gigabytes(end)} at the end"
+        return f"Memory: {gigabytes(now)}, about {gigabytes(end)} at the end"
 
     def __str__(self) -> str:
-        """As the user reads it: "12 / 60 · 8.3 frames/s · 6 s left"."""
+        """Text of the progress bar: "12 / 60 · 8.3 frames/s · 6 s left"."""
         if not self.total:
-            return "waiting to begin"
+            return "waiting to start"
         parts = [f"{self.done} / {self.total}"]
         if (speed := self.frames_per_second) is not None and self.seconds_left is not None:
             parts += [f"{speed:.1f} frames/s", f"{duration(self.seconds_left)} left"]
@@ -107,7 +107,7 @@ class RunProgress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as "8 s", "2 min 10 s" or "1 h 5 min"."""
+    """Format seconds as "8 s", "2 min 10 s" or "1 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -117,16 +117,16 @@ def duration(seconds: float) -> str:
 
 
 class ImageState:
-    """One image with its layers, and what was reported of its document.
+    """One image with its layers, and the reported state of its document.
 
     Parameters
     ----------
     number : int
-        Names the image in messages.
+        Identifies the image in messages.
     image : Image
-        The layer.
+        The Image layer.
     layers : ImageLayers
-        The layers beside it.
+        The layers with its prompts and labels.
     """
 
     def __init__(self, number: int, image: Image, layers: ImageLayers) -> None:
@@ -136,7 +136,7 @@ class ImageState:
         self.source: ImageSource = image_source(image)
         self._shape = stack_shape(image)
         self.is_open = False
-        self.is_tracked = False  # since anything was changed
+        self.is_tracked = False  # since the last change
         self.problem: str | None = None  # why the document could not be opened
         self.prompts: dict[Place, PromptShown] = {}
         self.objects: Mapping[int, AnnotatedObject] = {}
@@ -146,56 +146,58 @@ class ImageState:
         self.redo_text: str | None = None
         self.progress: RunProgress | None = None
         self.saving = SavingState()
-        self.unsaved_work: Path | None = None  # on this image, from before it was opened
+        self.unsaved_work: Path | None = (
+            None  # folder of unsaved work on this image, found when it was opened
+        )
         self._next_id = 1
-        # commands without an answer yet, and the only prompt that they change, if it is one
+        # commands without an answer; the value is the prompt that they change, if it is only one
         self._waiting: dict[Command, Place | None] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
-        self.seen: InputShown | None = None  # what the network gets of the frame that is shown
+        self.seen: InputShown | None = None  # preview of the network's input for the shown frame
         self._changed_frames: set[int] = set()
 
     @property
     def is_tracking(self) -> bool:
-        """Whether tracking is on its way."""
+        """Whether a tracking run is in progress."""
         return self.progress is not None and self.progress.work == "tracking"
 
     @property
     def is_importing(self) -> bool:
-        """Whether labels are being imported."""
+        """Whether an import of labels is in progress."""
         return self.progress is not None and self.progress.work == "import"
 
     @property
     def labels(self) -> NDArray[Any] | None:
-        """The labels as the layer shows them, once there are any."""
+        """The data of the Labels layer; None before they exist."""
         return self.layers.labels_data
 
     @property
     def is_waiting(self) -> bool:
-        """Whether an edit has no answer yet."""
+        """Whether any edit is still unanswered."""
         return bool(self._waiting)
 
     @property
     def _held(self) -> set[Place]:
-        """Prompts that the layers show as the user left them, until the answer comes."""
+        """Prompts with an unanswered edit; the layers show them as the user left them."""
         return {place for place in self._waiting.values() if place is not None}
 
     @property
     def object_ids(self) -> list[int]:
-        """Objects to choose from: those of the document, and the one the next click makes."""
+        """Ids to choose from: the objects of the document, and the one the next click creates."""
         asked_for = {object_id for _, object_id in self._held}
         return sorted({*self.objects, *asked_for, self.current_object})
 
     def has_prompts(self, object_id: int | None = None) -> bool:
-        """Whether anything was given, at all or for one object."""
+        """Whether there are prompts, at all or for one object."""
         places = {*self.prompts, *self._held}
         is_painted = object_id is None and None in self._waiting.values()
         return is_painted or any(object_id in (None, other) for _, other in places)
 
     def has_outline(self, object_id: int) -> bool:
-        """Whether an object has an outline on any frame, or gets one by an edit on its way."""
+        """Whether an object has an outline on any frame, or gets one by an unanswered edit."""
         return object_id in self.objects or self.has_prompts(object_id)
 
     def next_object(self) -> int:
@@ -205,15 +207,15 @@ class ImageState:
         return max(self._next_id, max(self.object_ids) + 1)
 
     def frame(self, world_point: tuple[float, ...]) -> int:
-        """The frame that the viewer shows."""
+        """Index of the frame at a point of the viewer's world."""
         return frame_at(self.image, world_point)
 
     def outside_told(self, world_point: tuple[float, ...]) -> str | None:
-        """Why the image has no frame where the viewer is; None if it has one."""
+        """Reason why the image has no frame at a point; None if it has one."""
         return outside_told(self.image, world_point)
 
     def choose(self, object_id: int, sign: int) -> None:
-        """Which object and sign the next click is for."""
+        """Set the object and the sign of the next click."""
         self.current_object, self.sign = object_id, sign
         self.layers.set_current(object_id, sign)
 
@@ -221,16 +223,16 @@ class ImageState:
 
     @property
     def frames(self) -> int:
-        """Length of the stack."""
+        """Number of frames of the image."""
         return self._shape[0]
 
     def can_accept(self, t: int) -> bool:
-        """Whether there is anything of the current object to accept on a frame."""
+        """Whether the current object can be marked as reviewed on a frame."""
         timeline = self.timelines.get(self.current_object)
         return timeline is not None and bool(timeline.has_mask[t] or timeline.doubts[t])
 
     def is_accepted(self, t: int) -> bool:
-        """Whether the current object is accepted on a frame."""
+        """Whether the current object is reviewed on a frame."""
         timeline = self.timelines.get(self.current_object)
         return timeline is not None and bool(timeline.is_reviewed[t])
 
@@ -246,34 +248,34 @@ class ImageState:
 
     @property
     def review_progress(self) -> tuple[int, int]:
-        """Doubtful frames that are accepted, and all of them."""
+        """Numbers of reviewed doubtful frames and of all doubtful frames."""
         counted = self.summaries.values()
         return sum(one.reviewed for one in counted), sum(one.doubtful for one in counted)
 
     def set_shown(self, object_id: int, is_shown: bool) -> None:
-        """Let the Labels layer show an object, or hide it."""
+        """Show or hide an object on the Labels layer."""
         self.hidden = self.hidden - {object_id} if is_shown else self.hidden | {object_id}
         self.revision += 1
 
-    # Edits on their way
+    # Unanswered edits
 
     def sent(self, command: Command, place: Place | None = None) -> None:
-        """Note a command that changes prompts: the only one at `place`, or any of them."""
+        """Record a command that changes the prompt at `place`, or any prompts if it is None."""
         self._waiting[command] = place
 
     def answered(self, command: Command) -> None:
-        """Note that a command was carried out or refused."""
+        """Record that a command was carried out or refused."""
         if command not in self._waiting:
             return
         del self._waiting[command]
         self.is_tracked = False
-        if isinstance(command, PaintLabels):  # the layer shows what the document says of it
+        if isinstance(command, PaintLabels):  # the layer must show the labels of the document again
             self._changed_frames.update(stroke.t for stroke in command.strokes)
 
     # Reports
 
     def take(self, report: ImageReport) -> None:
-        """Note what was reported; `show` puts it on the layers."""
+        """Record a report; `show` updates the layers."""
         HANDLERS[type(report)](self, report)
 
     def _take_opened(self, report: ImageOpened) -> None:
@@ -341,7 +343,7 @@ class ImageState:
             self.prompts[place] = report
 
     def show(self, shown_frame: int | None) -> None:
-        """Bring the layers in line with what was reported; all frames are shown if None."""
+        """Update the layers to the reported state; None means that all frames are shown."""
         self.layers.show_prompts(self.prompts, self._held)
         self.layers.hide(self.hidden, self.object_ids)
         if self._changed_frames and (shown_frame is None or shown_frame in self._changed_frames):
@@ -349,23 +351,23 @@ class ImageState:
         self._changed_frames.clear()
 
     def contrast_differs(self) -> bool:
-        """Whether the image now has another contrast than the one that the model sees."""
+        """Whether the contrast of the layer differs from the one that the model uses."""
         current = image_source(self.image).contrast_limits
         return current != self.source.contrast_limits
 
     def is_up_to_date(self) -> bool:
-        """Whether the document was opened on the data that the layer has now."""
+        """Whether the document was opened with the current data of the layer."""
         return self.source.data is data_of(self.image)
 
     def still_fits(self) -> bool:
-        """Whether the image has the size for which the layers were made."""
+        """Whether the image still has the shape for which the layers were made."""
         try:
             return stack_shape(self.image) == self._shape
         except ValueError:
             return False
 
     def renew_source(self) -> ImageSource:
-        """Describe the image anew, with its contrast of now."""
+        """Describe the image again, with its current data and contrast."""
         self.source = image_source(self.image)
         return self.source
 

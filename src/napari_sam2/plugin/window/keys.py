@@ -1,4 +1,4 @@
-"""Single keys, on the viewer and on our layers alike, and undone."""
+"""Key bindings of the panel on the viewer and on its layers, and their release."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from napari.utils.key_bindings import coerce_keybinding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Keys of the panel. napari keeps T, L and D on the shapes layer and L on the labels layer; on the
-# clicks layer, which the panel selects, it must not keep any of them.
+# Keys of the panel. napari uses T, L and D itself on the shapes layer and L on the labels layer. It
+# must use none of these keys on the clicks layer, because the panel selects that layer.
 LETTERS = ("K", "Shift-K", "T", "N", "Shift-C", "]", "[", "C", "L", "D")
 OURS = (*LETTERS, "Control-Z", "Control-Shift-Z")
 BRUSHES = ("paint", "erase")
-BRUSH_KEYS = ("[", "]")  # napari's own for the size of the brush
+BRUSH_KEYS = ("[", "]")  # napari's keys for the size of the brush
 
 
 class KeyBindings:
-    """Binds keys and remembers what they did before.
+    """Binds keys and remembers the bindings that were there before.
 
-    A key of the selected layer wins over one of the viewer in napari; so the same keys go on both.
-    A key with which napari does something on this kind of layer stays napari's there.
+    In napari, a key of the selected layer takes precedence over one of the viewer, so the same keys
+    are bound on both. A key that napari itself uses on this type of layer is left to napari.
 
     Parameters
     ----------
     actions : mapping of str to callable
-        Key in napari's spelling and what it does; called without arguments.
+        Keys in napari's spelling, and the actions that they call without arguments.
     takes_all : bool
-        Whether even keys that napari uses are taken.
+        Whether keys that napari uses are bound too.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class KeyBindings:
         self._bound.append((owner, key, ours, before))
 
     def release(self) -> None:
-        """Give every key back; one that somebody else has bound since stays theirs."""
+        """Restore the earlier bindings; keys that other code has bound since are left alone."""
         for owner, key, ours, before in reversed(self._bound):
             found = owner.bind_key(key, None)
             restored = before if found is ours else found
@@ -71,7 +71,7 @@ class KeyBindings:
 
 
 def default_of(owner: Any, key: str) -> Callable[[Any], object] | None:
-    """What napari itself does with a key on this kind of layer; None on the viewer."""
+    """The action that napari itself has for a key on this type of layer; None on the viewer."""
     return getattr(owner, "class_keymap", {}).get(coerce_keybinding(key))
 
 

@@ -1,4 +1,4 @@
-"""How reports reach the window: the only place where threads and Qt meet."""
+"""The mailbox that delivers reports from other threads to the GUI thread."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Mailbox(QObject):
-    """Takes reports in any thread and gives them out in the thread that made the mailbox.
+    """Takes reports in any thread and delivers them in the thread that made the mailbox.
 
-    However many reports came since the last look, they wake the window once and arrive together,
-    so that a fast run cannot flood the event loop.
+    All reports since the last delivery wake the window once and arrive together, so that a fast run
+    cannot flood the event loop.
     """
 
     delivered = Signal(list)
@@ -31,7 +31,7 @@ class Mailbox(QObject):
         self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def post(self, report: Report) -> None:
-        """Leave a report; called in any thread."""
+        """Add a report; may be called in any thread."""
         with self._lock:
             if not self._is_open:
                 return
@@ -40,16 +40,16 @@ class Mailbox(QObject):
                 self._woken.emit()
 
     def close(self) -> None:
-        """Drop what is waiting and whatever comes."""
+        """Drop the waiting reports and all later ones."""
         with self._lock:
             self._is_open = False
             self._waiting.clear()
 
     def _deliver(self) -> None:
-        """Give out what is waiting; never inside another delivery.
+        """Deliver the waiting reports; never inside another delivery.
 
-        Who gets reports may run the event loop meanwhile, as napari does to draw a progress bar:
-        what comes then has to wait for its turn.
+        A receiver may run the event loop, as napari does to draw a progress bar. Reports that
+        arrive meanwhile wait for the next delivery.
         """
         if self._is_delivering:
             return

@@ -1,4 +1,4 @@
-"""Which model is wanted, loaded, or on its way."""
+"""The choice of model, input size and device, and downloads of models."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.inference.engine import EngineFactory
     from napari_sam2.plugin.window.reports import Handlers
 
-REPORT_INTERVAL_S = 0.1  # of a download
+REPORT_INTERVAL_S = 0.1  # between two reports of a download
 
 
 class Models:
-    """What the window knows of models and devices, and asks for.
+    """State of models and devices in the window; sends the user's choices.
 
     Parameters
     ----------
     engine : EngineFactory
-        Downloads models, in a thread of its own.
+        Downloads models in a background thread.
     send : callable
         Takes commands to the inference thread.
     post : callable
-        Takes reports of a download back to the window, from any thread.
+        Delivers reports of a download to the window; it may be called in any thread.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Models:
         self.wanted: str | None = None
         self.device = "auto"
         self._file_sizes: dict[str, tuple[int, ...]] = {}
-        self._image_size: int | None = None  # of any model with a choice; None: as made for
-        self._keeps_size = False  # the user has chosen one
+        self._image_size: int | None = None  # chosen size; None is the own size of each model
+        self._keeps_size = False  # whether the user has chosen a size
         self.is_local = False
         self.loaded: ModelLoaded | None = None
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
-        self._loads = 0  # asked for and not answered
+        self._loads = 0  # load commands without an answer
         self.handlers: Handlers = {
             EngineListed: self._take_list,
             ListEngine: self._take_listed,
@@ -76,7 +76,7 @@ class Models:
 
     @property
     def is_loading(self) -> bool:
-        """Whether a model is on its way, the very first one included."""
+        """Whether a model is being loaded, including the first one."""
         return self._loads > 0 or not self._is_listed
 
     @property
@@ -87,7 +87,7 @@ class Models:
 
     @property
     def image_sizes(self) -> tuple[int, ...]:
-        """Input sizes of the wanted model, largest first; none of a file before it was loaded."""
+        """Input sizes of the wanted model, largest first; empty for an unloaded file."""
         sizes = self._sizes_of(self.wanted)
         if len(sizes) < 2 or self._image_size is None:
             return sizes
@@ -95,19 +95,19 @@ class Models:
 
     @property
     def image_size(self) -> int | None:
-        """The one that is chosen; None where nothing is known of the model."""
+        """Chosen input size; None if the sizes of the model are not known."""
         sizes = self._sizes_of(self.wanted)
         is_chosen = len(sizes) > 1 and self._image_size is not None
         return self._image_size if is_chosen else next(iter(sizes), None)
 
     @property
     def can_be_local(self) -> bool:
-        """Whether the wanted model has maps so large that a part of them is enough."""
+        """Whether the wanted model offers local search; models with one input size do not."""
         return len(self._sizes_of(self.wanted)) > 1
 
     @property
     def quicker_size(self) -> int | None:
-        """An input size that the user should know of: at the chosen one a CPU takes seconds."""
+        """A quicker input size to offer, if a CPU takes seconds at the chosen one; else None."""
         sizes, size = self.image_sizes, self.image_size
         device = self.devices[0] if self.device == "auto" and self.devices else self.device
         is_slow = device == "cpu" and len(sizes) > 1 and size == sizes[0]
@@ -118,7 +118,7 @@ class Models:
         return {**self._file_sizes, **known}.get(name or "", ())
 
     def ask(self) -> None:
-        """Ask what there is; the first model is then loaded."""
+        """Ask for the list of models and devices; the first model is then loaded."""
         self._send(ListEngine())
 
     def choose(self, name: str) -> None:
@@ -131,7 +131,7 @@ class Models:
             self._load(name)
 
     def choose_size(self, image_size: int) -> None:
-        """Give the wanted model an input of another side, in pixels."""
+        """Set the input size of the wanted model, the side of a square in pixels."""
         self._keeps_size = True
         if image_size == self.image_size or self.wanted is None:
             return
@@ -140,12 +140,12 @@ class Models:
             self._load(self.wanted)
 
     def choose_memory_reach(self, is_local: bool) -> None:
-        """Look for small objects near where they were only, or everywhere; nothing is reloaded."""
+        """Switch local search on or off; the model is not loaded again."""
         self.is_local = is_local
         self._send(SetMemoryReach(is_local))
 
     def choose_device(self, device: str) -> None:
-        """Compute on another device."""
+        """Load the model on another device."""
         if device == self.device:
             return
         self.device = device
@@ -161,14 +161,14 @@ class Models:
     # Downloads
 
     def start_download(self) -> None:
-        """Fetch the wanted model in the background."""
+        """Download the wanted model in a background thread."""
         if self.missing is not None and self.download is None:
             name = self.missing.name
             self.download = DownloadAdvanced(name, 0, self.missing.size_bytes or 0)
             threading.Thread(target=self._download, args=(name,), daemon=True).start()
 
     def _download(self, name: str) -> None:
-        """In a thread of its own."""
+        """Download a model and report the progress; runs in the background thread."""
         last = 0.0
 
         def advance(done: int, total: int) -> None:
@@ -179,7 +179,7 @@ class Models:
 
         try:
             self._engine.download(name, advance)
-        except Exception as error:  # the border of the thread
+        except Exception as error:  # an exception must not end the thread without a report
             self._post(DownloadEnded(name, str(error) or type(error).__name__))
         else:
             self._post(DownloadEnded(name))
@@ -205,14 +205,14 @@ class Models:
 
     def _take_opened(self, answer: Answered) -> None:
         for change in answer.changes:
-            if isinstance(change, ModelLoaded):  # a project asked for it
+            if isinstance(change, ModelLoaded):  # the model of the opened project
                 self._go_back_to(change)
 
     def _take_progress(self, report: DownloadAdvanced) -> None:
         self.download = report
 
     def _go_back_to(self, loaded: ModelLoaded | None) -> None:
-        """Let the menus tell what is loaded, unless another model is on its way."""
+        """Show the loaded model in the menus, unless another one is being loaded."""
         if self._loads:
             return
         self.wanted = None if loaded is None else loaded.name

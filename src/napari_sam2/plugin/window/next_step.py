@@ -1,4 +1,4 @@
-"""What can be done now: decided once, for the tip, the button below it and the track button."""
+"""The next step: one decision for the tip, the button below it and the track button."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.layers.image_layers import Tool
 
 _TOOL_TIPS: dict[Tool, str] = {
-    "select": "Clicks select and move points now; they outline no cell.",
-    "draw": "Draw around a cell: a rectangle, or its outline with another shape.",
-    "reshape": "Clicks change shapes that are drawn already; they outline no new cell.",
-    "other": "Another layer or tool of napari is selected: clicks outline no cell now.",
+    "select": "Clicks now select and move points; they do not outline a cell.",
+    "draw": "Draw a rectangle around a cell, or its outline with another shape.",
+    "reshape": "Clicks now change shapes that you have drawn; they do not outline a cell.",
+    "other": "Another layer or tool of napari is selected: clicks do not outline a cell.",
 }
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the next step depends on.
+    """The state of the window on which the next step depends.
 
     Parameters
     ----------
@@ -28,21 +28,21 @@ class Situation:
     problem : str, optional
         Why the chosen image cannot be used.
     is_warming : bool
-        Whether layers cannot be made yet.
+        Whether the prompt layers cannot be created yet.
     has_model, is_loading, is_missing, is_downloading : bool
-        Whether a model is there, on its way, has to be downloaded, or is being downloaded.
+        Whether a model is loaded, is being loaded, has to be downloaded, or is being downloaded.
     is_open : bool
-        Whether the document of the image is there.
+        Whether the document of the image is open.
     missing_layers : tuple of str
-        Layers that were deleted.
+        Names of the layers that the user deleted.
     hidden_image : str, optional
-        Name of the chosen image if the user does not see it.
+        Name of the chosen image if it is hidden or covered.
     outside : str, optional
-        Why the chosen image has no frame where the slider stands.
+        Why the chosen image has no frame at the position of the slider.
     is_stack : bool
         Whether there is more than one frame.
     tool : Tool
-        What a press of the mouse on the canvas does.
+        What a click on the canvas does.
     is_sign_exclude : bool
         Whether the next click excludes.
     object_id : int
@@ -54,9 +54,9 @@ class Situation:
     is_tracking, is_tracked : bool
         Whether tracking is under way, or done since the last change.
     unreviewed : int
-        Doubtful frames that nobody has accepted yet.
+        Number of doubtful frames that are not reviewed.
     contrast_differs : bool
-        Whether the model sees another contrast than the user.
+        Whether the model uses another contrast than the layer.
     """
 
     has_images: bool = True
@@ -85,47 +85,47 @@ class Situation:
 
 
 class Action(Enum):
-    """What one press of the button below the tip does; the value is its text."""
+    """Action of the button below the tip; the value is its text."""
 
     RESTORE_LAYERS = "Restore layers"
     SHOW_IMAGE = "Show the image"
-    BACK_TO_MOVIE = "Back to its nearest frame"
+    BACK_TO_MOVIE = "Go to its nearest frame"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
 
 
 class TrackButton(Enum):
-    """What one press of the track button does; the value is its text and its tool tip."""
+    """State of the track button; the value is its text and its tooltip."""
 
-    TRACK = ("Track (K)", "Carry the outlined cells to the other frames")
+    TRACK = ("Track (K)", "Find the outlined cells on the other frames")
     NOTHING_TO_TRACK = ("Track (K)", "Click a cell first")
-    SINGLE_IMAGE = ("Track (K)", "Only movies can be tracked: this is a single image")
-    CANCEL = ("Cancel (Esc)", "Stop within a frame; what is done stays")
-    CANCEL_IMPORT = ("Cancel import (Esc)", "Stop the import; no labels are imported then")
+    SINGLE_IMAGE = ("Track (K)", "This is a single image; only movies can be tracked")
+    CANCEL = ("Cancel (Esc)", "Stop tracking; the finished frames are kept")
+    CANCEL_IMPORT = ("Cancel import (Esc)", "Stop the import; no labels will be imported")
 
     @property
     def is_enabled(self) -> bool:
-        """Whether there is anything to press it for."""
+        """Whether the button can be pressed."""
         return self is TrackButton.TRACK or self.cancels
 
     @property
     def cancels(self) -> bool:
-        """Whether it stops what is being done."""
+        """Whether a press cancels a run."""
         return self in (TrackButton.CANCEL, TrackButton.CANCEL_IMPORT)
 
 
 @dataclass(frozen=True)
 class NextStep:
-    """What can be done now.
+    """The next step as the panel shows it.
 
     Attributes
     ----------
     tip : str
-        The most urgent thing, in words.
+        Text of the most urgent step.
     action : Action or None
-        What the button below the tip does; None hides it.
+        Action of the button below the tip; None hides the button.
     track : TrackButton
-        What the track button does.
+        State of the track button.
     """
 
     tip: str
@@ -134,10 +134,12 @@ class NextStep:
 
 
 def next_step(now: Situation) -> NextStep:
-    """What can be done in a situation, most urgent first."""
+    """Decide the most urgent step of a situation."""
     track = _track(now)
     if track is TrackButton.CANCEL_IMPORT:
-        return NextStep("Importing labels. Esc cancels; no labels are imported then.", None, track)
+        return NextStep(
+            "Importing labels. Esc cancels the import; no labels will be imported.", None, track
+        )
     if (obstacle := _obstacle(now)) is not None:
         return NextStep(obstacle, None, track)
     if (disorder := _disorder(now)) is not None:
@@ -158,7 +160,7 @@ def _track(now: Situation) -> TrackButton:
 
 
 def _obstacle(now: Situation) -> str | None:
-    """What has to be there before anything can be clicked."""
+    """Text of what prevents clicks altogether; None if nothing does."""
     if not now.has_images:
         return "Open a movie or an image to begin."
     if now.problem is not None:
@@ -168,10 +170,10 @@ def _obstacle(now: Situation) -> str | None:
     if not now.has_image:
         return "Choose an image above."
     if now.is_downloading:
-        return "Downloading the model; the one before stays in use meanwhile."
+        return "Downloading the model. Until it is here, the model before stays in use."
     if now.is_missing:
         return (
-            "This model is not on this computer yet. Download it, or go on with the built-in one."
+            "This model is not on your computer yet. Press Download, or choose another model above."
         )
     if not now.has_model and not now.is_loading:
         return "No model is loaded. Choose one above."
@@ -179,43 +181,45 @@ def _obstacle(now: Situation) -> str | None:
 
 
 def _disorder(now: Situation) -> tuple[str, Action] | None:
-    """What keeps the user from seeing what is clicked, and what puts it right."""
+    """Text of what makes clicks useless or misleading, and the action that repairs it."""
     if now.missing_layers:
         names = " and ".join(now.missing_layers)
-        return f"The layer for {names} was deleted. What it showed is kept.", Action.RESTORE_LAYERS
+        return f"The layer for {names} was deleted. Your work is kept.", Action.RESTORE_LAYERS
     if now.hidden_image is not None:
         return (
             f"“{now.hidden_image}” is hidden: a click would outline a cell that you cannot see.",
             Action.SHOW_IMAGE,
         )
     if now.outside is not None:
-        return f"{now.outside} Clicks and keys change nothing here.", Action.BACK_TO_MOVIE
+        return f"{now.outside} Clicks and keys have no effect here.", Action.BACK_TO_MOVIE
     if now.contrast_differs:
-        return "The model still sees the contrast from before.", Action.USE_CONTRAST
+        return "You changed the contrast. The model still uses the old one.", Action.USE_CONTRAST
     return None
 
 
 def _tool_tip(now: Situation) -> str:
     if now.tool == "paint":
-        return f"Paint or erase to correct object {now.object_id} on this frame; tracking keeps it."
+        return f"Paint or erase to correct cell {now.object_id} on this frame; tracking keeps it."
     return _TOOL_TIPS[now.tool]
 
 
 def _step(now: Situation, track: TrackButton) -> str:
     if track is TrackButton.CANCEL:
-        return "Tracking. Esc stops and keeps what is done; clicks are answered meanwhile."
+        return (
+            "Tracking. Esc stops it and keeps the finished frames. You can click cells meanwhile."
+        )
     if now.is_sign_exclude:
-        return "Clicks now exclude. T includes again."
+        return "Clicks now exclude an area. T: include again."
     if not now.is_open and not now.has_objects:
         return "The model is loading; you can already click a cell."
     if not now.has_objects:
-        return "Click a cell."
+        return "Click a cell to outline it."
     if not now.has_object:
-        return f"Click the cell that becomes object {now.object_id}."
+        return f"Click another cell: it becomes cell {now.object_id}."
     if now.is_tracked and now.unreviewed:
-        return "] goes to the most doubtful frame: click to correct it, or accept it (C)."
+        return "]: go to the most doubtful frame. Click to correct it. C: mark it as reviewed."
     if now.is_tracked:
-        return "Check the frames. Ctrl+click a wrong mask, click to correct it, then track again."
+        return "Check the frames. Ctrl+click a wrong mask, correct it, then track again."
     if track is TrackButton.TRACK:
         return "Right-click excludes an area. N: next cell. K: track."
     return "Right-click excludes an area. N: next cell. Export when done."

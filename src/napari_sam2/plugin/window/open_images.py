@@ -1,4 +1,4 @@
-"""The images that are worked on, with their layers: opened, replaced and closed."""
+"""The open images with their layers: opened, replaced and closed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 class OpenImages:
-    """Adds the layers of images, and tells the inference thread which images are open.
+    """Adds the layers of images, and opens and closes their documents in the inference thread.
 
     Parameters
     ----------
     view : View
         Has the layers of the viewer.
     states : mutable mapping of int to ImageState
-        Gets the open images by number.
+        Filled with the states of the open images, by number.
     listener : Listener
-        Hears what the user does on their layers.
+        Receives the user's edits on their layers.
     send : callable
         Takes commands to the inference thread.
     on_contrast : callable
-        Called when an image gets another contrast.
+        Called when the contrast of an image changes.
     on_other_size : callable
-        Gets the state of an image whose data have another size now.
+        Called with the state of an image whose data now have another shape.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class OpenImages:
         return next((one for one in self._states.values() if one.image is image), None)
 
     def add(self, image: Image) -> ImageState:
-        """Open an image, and add its layers."""
+        """Add the layers of an image, and open its document."""
         self._last_number += 1
         others = [layer for layer in self._view.layers if isinstance(layer, Image)]
         suffix = f" · {image.name}" if len(others) > 1 else ""
@@ -74,22 +74,22 @@ class OpenImages:
         image.events.data.connect(self._on_data)
         self._states[image_state.number] = image_state
         self.restore_layers(image_state)
-        self.open(image_state)  # waits for the model in the inference thread, as clicks do
+        self.open(image_state)  # the command waits for the model in the inference thread
         return image_state
 
     def open(self, image_state: ImageState) -> None:
-        """Open the document of an image with its contrast and data of now."""
+        """Open the document of an image with its current contrast and data."""
         image_state.problem = None
         self._send(OpenImage(image_state.number, image_state.renew_source()))
 
     def close(self, image_state: ImageState) -> None:
-        """Close an image; its layers stay as ordinary ones."""
+        """Close an image; its layers stay in the viewer and are detached."""
         self._send(CloseImage(image_state.number))
         del self._states[image_state.number]
         self._let_go(image_state)
 
     def close_all(self) -> None:
-        """Leave all layers as ordinary ones; the inference thread has ended."""
+        """Detach from all layers, after the inference thread has ended."""
         for image_state in self._states.values():
             self._let_go(image_state)
         self._states.clear()
@@ -103,7 +103,7 @@ class OpenImages:
         self._told_contrast()
 
     def _on_data(self, event: Any) -> None:
-        """The layer got other data: prompts are computed again if it still has the same size."""
+        """Handle new data of a layer: reopen its document if the shape is the same."""
         image_state = self.state_of(event.source)
         if image_state is None or image_state.is_up_to_date():
             return
@@ -115,11 +115,11 @@ class OpenImages:
     # Layers
 
     def put_off_shapes(self) -> None:
-        """Work without Shapes layers until `add_shapes`."""
+        """Create no Shapes layers until `add_shapes` is called."""
         self._puts_off_shapes = True
 
     def add_shapes(self) -> None:
-        """Add the Shapes layers that were put off; what is selected stays so."""
+        """Add the Shapes layers that were put off; the selection does not change."""
         self._puts_off_shapes = False
         selection = self._view.layers.selection
         active, selected = selection.active, set(selection)
@@ -131,14 +131,14 @@ class OpenImages:
         selection.update(selected)
 
     def restore_layers(self, image_state: ImageState) -> None:
-        """Add those layers of an image that are not there."""
+        """Add the missing layers of an image."""
         image_state.layers.add_missing(self._view.layers)
         image_state.layers.activate(self._view.layers)
         image_state.choose(image_state.current_object, image_state.sign)
         image_state.show(None)
 
     def prompt_layers(self) -> list[Layer]:
-        """The layers that mean nothing without the widget; labels with objects are kept."""
+        """The layers to remove with the widget; Labels layers with objects are kept."""
         return [
             layer
             for image_state in self._states.values()
@@ -146,16 +146,16 @@ class OpenImages:
         ]
 
     def remove(self, layers: list[Layer]) -> None:
-        """Take layers out of the viewer."""
+        """Remove layers from the viewer."""
         for layer in layers:
             if layer in self._view.layers:
                 self._view.layers.remove(layer)
 
     def owns(self, layer: Any) -> bool:
-        """Whether a layer shows prompts or labels of ours."""
+        """Whether a layer belongs to the plugin: it shows prompts or labels of an open image."""
         return any(image_state.layers.owns(layer) for image_state in self._states.values())
 
     @property
     def has_prompts(self) -> bool:
-        """Whether anything was given on any image."""
+        """Whether any open image has prompts."""
         return any(image_state.has_prompts() for image_state in self._states.values())

@@ -1,4 +1,4 @@
-"""Which part of the window handles which report of the inference thread."""
+"""The table of report types and the parts of the window that handle them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Handlers = Mapping[type[Report] | type[Command], Callable[[Any], None]]
 
 
 class ReportTable:
-    """Hands every report to its handlers, found by its type; an answer by that of its command."""
+    """Passes each report to the handlers of its type, an answer to those of its command."""
 
     def __init__(self) -> None:
         self._handlers: defaultdict[type, list[Callable[[Any], None]]] = defaultdict(list)
 
     def add(self, handlers: Handlers) -> None:
-        """Let a part of the window handle some types of reports, after the parts added before."""
+        """Add the handlers of a part of the window; they are called after earlier ones."""
         for kind, handler in handlers.items():
             self._handlers[kind].append(handler)
 
     def take(self, report: Report) -> None:
-        """Call the handlers of a report; one that no part handles is ignored."""
+        """Call the handlers of a report; a report without handlers is ignored."""
         kind = type(report.command if isinstance(report, Answered) else report)
         for handler in self._handlers.get(kind, ()):
             handler(report)

@@ -26,9 +26,9 @@ class ReviewActions:
     place : callable
         Gives the state of the chosen image and the frame that is shown; no state if none.
     acting_place : callable
-        The same for what changes the shown frame; no state where the image has no such frame.
+        The same for edits of the shown frame; no state where the image has no such frame.
     send : callable
-        Gets the commands.
+        Takes commands to the inference thread.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ReviewActions:
         self._acting_place = acting_place
         self._send = send
         self.handlers: Handlers = {
-            NothingDoubtful: lambda report: show_info("no doubtful frame is left to review")
+            NothingDoubtful: lambda report: show_info("No doubtful frames are left to review.")
         }
 
     def edit(self, name: str, /, **arguments: Any) -> None:
@@ -72,17 +72,17 @@ class ReviewActions:
             self._send(Edit(image_state.number, calls, text))
 
     def undo(self) -> None:
-        """Take back the last change."""
+        """Undo the last change."""
         self.edit("undo")
 
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the last change that was undone."""
         self.edit("redo")
 
     # The shown frame
 
     def find_doubtful(self, is_backward: bool = False) -> None:
-        """Go to the next frame that should be looked at, the worst one first."""
+        """Go to the next doubtful frame that is not reviewed, the worst one first."""
         image_state, t = self._place()
         if image_state is not None:
             object_id = image_state.current_object
@@ -90,7 +90,7 @@ class ReviewActions:
             self._send(FindDoubtful(image_state.number, here, is_backward))
 
     def toggle_accepted(self) -> None:
-        """Accept the current object on the shown frame, or take that back."""
+        """Mark the current object as reviewed on the shown frame, or remove the mark."""
         image_state, t = self._acting_place()
         if image_state is not None and image_state.can_accept(t):
             is_accepted = image_state.is_accepted(t)
@@ -103,23 +103,23 @@ class ReviewActions:
             self.lock(image_state.current_object, range(t, t + 1), not image_state.is_locked(t))
 
     def divide(self) -> None:
-        """End the current object before the shown frame, where two daughters begin."""
+        """Divide the current object: it ends before the shown frame, two daughters start on it."""
         image_state, _ = self._place()
         if image_state is not None and image_state.current_object in image_state.objects:
             self.edit_here("divide_object", object_id=image_state.current_object)
 
     def split(self, object_id: int) -> None:
-        """Make another object of what an object is from the shown frame on."""
+        """Split an object: from the shown frame on its masks become a new object."""
         self.edit_here("split_object", object_id=object_id)
 
     def swap(self, object_id: int, other: int) -> None:
-        """Exchange two objects from the shown frame on."""
+        """Swap two objects from the shown frame on."""
         self.edit_here("swap_objects", object_id=object_id, other=other)
 
     # Frames of an object
 
     def accept(self, object_id: int, frames: range, is_accepted: bool = True) -> None:
-        """Accept an object on some frames, or take that back."""
+        """Mark an object as reviewed on some frames, or remove the mark."""
         self.edit("accept" if is_accepted else "unaccept", object_id=object_id, frames=frames)
 
     def lock(self, object_id: int, frames: range, is_locked: bool) -> None:
@@ -133,26 +133,27 @@ class ReviewActions:
     # Objects
 
     def rename(self, object_id: int, name: str) -> None:
-        """Give an object another name."""
+        """Rename an object."""
         self.edit("rename_object", object_id=object_id, name=name)
 
     def set_status(self, object_ids: Sequence[int], status: str) -> None:
-        """Set how far the review of some objects has come."""
+        """Set the review status of some objects."""
         rows = [{"object_id": key, "status": Status(status)} for key in object_ids]
-        self.edit_together(f"set {_objects(object_ids)} to {status}", "set_status", rows)
+        self.edit_together(f"set {_cells(object_ids)} to {status}", "set_status", rows)
 
     def remove(self, object_ids: Sequence[int]) -> None:
         """Delete some objects."""
         rows = [{"object_id": key} for key in object_ids]
-        self.edit_together(f"remove {_objects(object_ids)}", "remove_object", rows)
+        self.edit_together(f"remove {_cells(object_ids)}", "remove_object", rows)
 
     def merge(self, object_ids: Sequence[int]) -> None:
-        """Make one object of several; the first keeps its number."""
+        """Merge several objects; the first one keeps its number."""
         keep, *others = object_ids
         rows = [{"keep": keep, "other": other} for other in others]
-        self.edit_together(f"merge {_objects(object_ids)}", "merge_objects", rows)
+        self.edit_together(f"merge {_cells(object_ids)}", "merge_objects", rows)
 
 
-def _objects(object_ids: Sequence[int]) -> str:
-    noun = "object" if len(object_ids) == 1 else "objects"
+def _cells(object_ids: Sequence[int]) -> str:
+    """Numbers of objects for an undo text: "cell 3", "cells 1, 2"."""
+    noun = "cell" if len(object_ids) == 1 else "cells"
     return f"{noun} {', '.join(map(str, object_ids))}"

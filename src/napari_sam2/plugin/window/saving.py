@@ -1,4 +1,4 @@
-"""Saving and opening: what the window asks for, and what the inference thread answers."""
+"""Saving and restoring projects: commands of the window and reports of the inference thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Saving:
-    """What the window knows of documents on disk, and asks for.
+    """State of saved and unsaved projects in the window; sends the commands for them.
 
     Parameters
     ----------
@@ -46,7 +46,9 @@ class Saving:
         self.unsaved: tuple[Unsaved, ...] = ()
         self.recent: tuple[Path, ...] = ()
         self._searches: dict[Path, Callable[[int | None], None]] = {}
-        self._problems: dict[int, str | None] = {}  # of each image, as the user knows it
+        self._problems: dict[
+            int, str | None
+        ] = {}  # last problem of each image that the user has seen
         self.handlers: Handlers = {
             SavedListed: self._take_list,
             OpenImageFound: self._take_found,
@@ -55,7 +57,7 @@ class Saving:
 
     @property
     def offered(self) -> Unsaved | None:
-        """The work to restore: that on the chosen image, or else the latest."""
+        """The unsaved work to offer: that on the chosen image, or else the latest."""
         image_state = self._current()
         wanted = None if image_state is None else image_state.unsaved_work
         mine = (work for work in self.unsaved if work.path == wanted)
@@ -63,34 +65,34 @@ class Saving:
 
     @property
     def state(self) -> SavingState | None:
-        """That of the chosen image; None where there is nothing to save."""
+        """Saving state of the chosen image; None if there is nothing to save."""
         image_state = self._current()
         return image_state.saving if image_state is not None and image_state.objects else None
 
     def ask(self) -> None:
-        """Ask what was not saved and what was opened lately."""
+        """Ask for the lists of unsaved work and recent projects."""
         self._send(ListSaved())
 
     def save(self, path: Path | None = None) -> None:
-        """Save the chosen image's document, at another place if one is given."""
+        """Save the project of the chosen image, in another folder if one is given."""
         image_state = self._current()
         if image_state is not None:
             self._send(SaveDocument(image_state.number, path))
             self.ask()
 
     def discard(self, work: Unsaved) -> None:
-        """Move work aside that was not saved."""
+        """Move unsaved work into the folder of discarded work."""
         self.forget(work)
         self._send(DiscardUnsaved(work.path))
 
     def forget(self, work: Unsaved) -> None:
-        """Do not offer it any more."""
+        """Stop offering this work."""
         self.unsaved = tuple(other for other in self.unsaved if other.path != work.path)
 
     def find_image(
         self, work: Unsaved, sources: Sequence[ImageSource], then: Callable[[int | None], None]
     ) -> None:
-        """Find the image of some work among open ones; `then` gets its index, or None."""
+        """Find the image of unsaved work among open ones; `then` gets its index, or None."""
         self._searches[work.path] = then
         self._send(FindOpenImage(work.path, tuple(sources)))
 
@@ -102,7 +104,7 @@ class Saving:
             then(report.index)
 
     def _warn(self, report: SavingChanged) -> None:
-        """Say once why changes are not kept for the case of a crash."""
+        """Warn once when changes cannot be kept in case of a crash."""
         before = self._problems.get(report.image)
         problem = self._problems[report.image] = report.state.problem
         if problem is not None and problem != before:

@@ -1,4 +1,4 @@
-"""What lanes and table show of the timeline of an object: plain numbers, no Qt."""
+"""Timelines as the lanes and the table show them: plain numbers and pixels, no Qt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BAR, LOST, LOCK = range(3)  # rows of the picture of a lane
 
 @dataclass(frozen=True)
 class Summary:
-    """An object in numbers.
+    """Counts of one object for the table.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Summary:
     doubtful : int
         Frames with a doubt, reviewed or not.
     reviewed : int
-        Doubtful frames that a person has accepted.
+        Doubtful frames that are reviewed.
     """
 
     first: int | None = None
@@ -49,7 +49,7 @@ class Summary:
 
 
 def summarise(timeline: Timeline) -> Summary:
-    """Count what the table and the progress of the review show."""
+    """Count the frames that the table and the progress of the review show."""
     present = np.flatnonzero(timeline.has_mask)
     is_doubtful = np.asarray(timeline.doubts) != 0
     return Summary(
@@ -62,12 +62,12 @@ def summarise(timeline: Timeline) -> Summary:
 
 
 def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> NDArray[np.uint32]:
-    """A lane as a picture of few pixels, to be stretched over the screen.
+    """Render a lane as a small picture, which is stretched on the screen.
 
     Parameters
     ----------
     timeline : Timeline
-        Of T frames.
+        Timeline of T frames.
     width : int
         At most T. Where frames share a pixel, the worst one shows.
     ink : (int, int, int)
@@ -89,9 +89,9 @@ def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> N
 
 
 def lane_values(timeline: Timeline) -> NDArray[np.float32]:
-    """What colours a lane, (T,) float32: quality 0..1, or one of the values beside it.
+    """Values that colour a lane, (T,) float32: quality 0..1, or one of the special values.
 
-    NaN where there is nothing to show.
+    NaN on frames with nothing to show.
     """
     quality = np.where(np.isnan(timeline.quality), 1.0, np.clip(timeline.quality, 0, 1))
     values = np.where(np.asarray(timeline.doubts) != 0, DOUBTFUL_VALUE, quality)
@@ -129,7 +129,7 @@ def _pixel(colour: tuple[int, int, int]) -> np.uint32:
 
 
 def lineage_order(objects: Mapping[int, AnnotatedObject]) -> list[int]:
-    """Ids in the order of the lanes: by number, with daughters below their mother."""
+    """Order of the lanes: ids by number, with daughters below their mother."""
     children: dict[int | None, list[int]] = {}
     for object_id in sorted(objects):
         parent = objects[object_id].parent
@@ -144,7 +144,7 @@ def lineage_order(objects: Mapping[int, AnnotatedObject]) -> list[int]:
 
 
 def run_around(is_there: NDArray[np.bool_], t: int) -> range:
-    """The unbroken stretch of frames around `t` on which something is there; `t` alone if not."""
+    """The unbroken range of True values around frame `t`; only `t` if it is False."""
     if not is_there[t]:
         return range(t, t + 1)
     gaps = np.flatnonzero(~np.asarray(is_there))
@@ -155,13 +155,13 @@ def run_around(is_there: NDArray[np.bool_], t: int) -> range:
 
 
 def frames_text(first: int | None, last: int | None) -> str:
-    """Frames as the user reads them: "3–12", "3", or "–"."""
+    """Format a range of frames: "3–12", "3", or "–"."""
     if first is None or last is None:
         return "–"
     return str(first) if first == last else f"{first}–{last}"
 
 
 def sequence_text(frames: range) -> str:
-    """A stretch of frames in words: "frame 3", "frames 3–12"."""
+    """Format a range of frames in words: "frame 3", "frames 3–12"."""
     noun = "frame" if len(frames) == 1 else "frames"
     return f"{noun} {frames_text(frames[0], frames[-1])}"

@@ -1,4 +1,4 @@
-"""Tracking as the user asks for it: start, stop, follow, and a bar in napari's activity dock."""
+"""Start, cancel and follow tracking runs, and show them in napari's activity dock."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class Tracking(QObject):
-    """Starts and stops runs; knows whether there is one.
+    """Starts and cancels runs, and knows whether one is in progress.
 
     Parameters
     ----------
     place : callable
         Gives the state of the chosen image and the frame that is shown; no state if none.
     acting_place : callable
-        The same for what depends on the shown frame; no state where the image has no such frame.
-    sessions : callable
+        The same for runs from the shown frame; no state where the image has no such frame.
+    image_states : callable
         Gives the states of all images.
     send : callable
         Takes commands to the inference thread.
@@ -46,9 +46,9 @@ class Tracking(QObject):
     Signals
     -------
     changed()
-        A run was asked for.
+        A run was requested.
     ended()
-        A run is over, for whatever reason.
+        A run has ended: finished, cancelled or failed.
     """
 
     changed = Signal()
@@ -75,7 +75,7 @@ class Tracking(QObject):
             ImportAdvanced: self._advance_import,
             ImportEnded: lambda report: self.clear(),
         }
-        self.follows = False  # whether the viewer shows the frame that is being computed
+        self.follows = False  # whether the viewer follows the computed frames
 
     @property
     def is_on(self) -> bool:
@@ -89,7 +89,7 @@ class Tracking(QObject):
         *,
         until_locked: bool = False,
     ) -> None:
-        """Carry the objects on: over all frames, so many from the shown one, or up to a lock."""
+        """Track the objects through all frames, or `frames` from the shown one, or up to a lock."""
         image_state, t = self._place() if frames is None else self._acting_place()
         if image_state is not None and image_state.has_prompts():
             start, stop = span(t, direction, frames)
@@ -99,14 +99,14 @@ class Tracking(QObject):
             )
 
     def start_range(self, object_id: int, frames: range) -> None:
-        """Carry one object through some frames only."""
+        """Track one object through some frames only."""
         image_state, _ = self._place()
         if image_state is not None and image_state.has_prompts(object_id):
             start, stop = frames.start, frames.stop
             self._start(image_state, Track(image_state.number, "both", start, stop, (object_id,)))
 
     def segment_frame(self) -> None:
-        """Segment the current object on the frame that is shown, from its other frames."""
+        """Segment the current object on the shown frame, from its other frames."""
         image_state, t = self._acting_place()
         if image_state is not None:
             self.start_range(image_state.current_object, range(t, t + 1))
@@ -118,15 +118,15 @@ class Tracking(QObject):
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop tracking, or an import, within a frame."""
+        """Cancel tracking, or an import, within a frame."""
         self._send(Cancel())
 
     def set_follows(self, follows: bool) -> None:
-        """Let the viewer show each frame when it is computed, or leave it where the user is."""
+        """Let the viewer follow the computed frames, or stay on the user's frame."""
         self.follows = follows
 
     def followed(self, reports: Iterable[Report]) -> int | None:
-        """The frame that was computed last, if the user wants to see it."""
+        """The frame that was computed last; None if the viewer does not follow."""
         image_state, _ = self._place()
         if image_state is None or not self.follows:
             return None
@@ -153,12 +153,12 @@ class Tracking(QObject):
         self.ended.emit()
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._activity.end()
 
 
 def span(t: int, direction: Direction, frames: int | None) -> tuple[int | None, int | None]:
-    """Frames [start, stop) within so many of frame `t`; (None, None) is all of them."""
+    """Range [start, stop) of `frames` frames around frame `t`; (None, None) for all."""
     if frames is None:
         return None, None
     start = t if direction == "forward" else max(0, t - frames)

@@ -1,4 +1,4 @@
-"""The frame and the layers that the viewer shows of an image."""
+"""The view: which frame and which layers of an image the viewer shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Where the viewer is, in frames of the images.
+    """Translates the position of the viewer into frames of the images.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class View:
 
     @property
     def layers(self) -> Any:
-        """The layer list itself: the proxy that a plugin gets would hand out proxies of layers."""
+        """The layer list itself; napari's proxy for plugins would return proxies of the layers."""
         layers = self._viewer.layers
         return getattr(layers, "__wrapped__", layers)
 
@@ -40,8 +40,8 @@ class View:
         return self.layers.selection.active
 
     def screen_pixel(self) -> float:
-        """Size of a pixel of the screen, in world units."""
-        # the camera moved there with napari 0.9
+        """Size of a screen pixel in world units."""
+        # napari 0.9 moved the camera to `scene`
         scene = getattr(self._viewer, "scene", self._viewer)
         return 1.0 / float(scene.camera.zoom)
 
@@ -53,12 +53,12 @@ class View:
 
     @property
     def outside_told(self) -> str | None:
-        """Why the chosen image has no frame where the viewer is; None if it has one."""
+        """Reason why the chosen image has no frame at the viewer's position; None if it has one."""
         image_state = self._chosen()
         return None if image_state is None else self.outside_of(image_state)
 
     def outside_of(self, image_state: ImageState) -> str | None:
-        """Why an image has no frame where the viewer is; None if it has one."""
+        """Reason why an image has no frame at the viewer's position; None if it has one."""
         return image_state.outside_told(self._viewer.dims.point)
 
     def place(self) -> tuple[ImageState | None, int]:
@@ -66,9 +66,9 @@ class View:
         return self._chosen(), self.frame
 
     def acting_place(self) -> tuple[ImageState | None, int]:
-        """The same for what changes the shown frame; no state outside of the movie.
+        """State and frame for an edit of the shown frame; no state outside of the movie.
 
-        Outside, the user is told why nothing happens.
+        Outside of the movie, the user gets a warning that says why nothing happens.
         """
         if (why := self.outside_told) is not None:
             show_warning(why)
@@ -83,7 +83,7 @@ class View:
             self._viewer.dims.set_point(axis, place)
 
     def shown_frame(self, image_state: ImageState) -> int | None:
-        """The frame of an image that is on the screen; None where it is more than one."""
+        """The frame of an image that is on the screen; None if more than one is shown."""
         is_one = self.shows_one(image_state)
         return image_state.frame(self._viewer.dims.point) if is_one else None
 
