@@ -16,7 +16,7 @@ def synthetic_sample() -> list[LayerData]:
 
     sample = synthetic_movie()
     place = layer_scale(sample.scale, 3)
-    truth = {"name": "truth", "visible": False, **place}
+    truth = {"name": "ground truth", "visible": False, **place}
     return [
         (sample.images, {"name": sample.name, **place}, "image"),
         (sample.labels, truth, "labels"),
