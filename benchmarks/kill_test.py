@@ -33,6 +33,7 @@ import torch
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.actions import describe_prompt
+from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.reading import make_tracker
 from napari_sam2.io.project.subject import ImageOrigin, subject_of
@@ -152,7 +153,7 @@ def work(path: Path, seed: int, pipe: Connection) -> None:
     torch.set_num_threads(1)
     world = discs_that_cross()
     annotation = Annotation(Tracker(build_tiny_model(), world.images))
-    tracker = annotation._state.tracker
+    tracker = tracker_of(annotation)
     about = subject_of(tracker, world.images, ImageOrigin("movie"), "tiny")
     folder = ProjectFolder.create(path, annotation, about)
     pipe.send(("kept", state_of(annotation)))

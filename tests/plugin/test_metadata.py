@@ -102,7 +102,7 @@ LAYERS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
 def exported(layer: Image, path: Path) -> Path:
     """The file that the window's Export makes beside a layer."""
     done, reports = threading.Event(), []
-    start_export(1, [layer], LABELS, {}, path, lambda report: (reports.append(report), done.set()))
+    start_export([layer], LABELS, {}, path, lambda report: (reports.append(report), done.set()))
     assert done.wait(30)
     assert reports[0].error is None
     return path

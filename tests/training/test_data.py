@@ -288,7 +288,7 @@ def test_movie_smaller_than_the_view_is_enlarged(tmp_path):
 def test_example_writes_packs_without_a_common_still(tmp_path):
     folder = write_pairs(tmp_path / "set", {f"{name}.tif": disc_still() for name in "abcd"})
     example = Path(__file__).parents[2] / "examples" / "train_cells.py"
-    packs = runpy.run_path(str(example))["shards"]
+    packs = runpy.run_path(str(example))["packs"]
     packs(tmp_path / "shards", [folder], clips=2, keep_out=1, checks=1)
     sources = {
         name: set(read_shards(tmp_path / "shards" / name)[0].sources)

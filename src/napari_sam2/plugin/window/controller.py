@@ -195,6 +195,7 @@ class Controller(QObject):
             layer.visible = True
         places = [i for i, layer in enumerate(layers) if any(layer is one for one in own)]
         layers.move_multiple(places, len(layers))
+        self.activate_clicks()  # napari takes the tool away from layers that are moved
         self.changed.emit()
 
     @property
