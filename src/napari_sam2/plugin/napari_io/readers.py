@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS
-
-if TYPE_CHECKING:
-    from napari_sam2.plugin.napari_io.layer_data import LayerData
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:

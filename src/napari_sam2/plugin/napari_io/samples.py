@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
-
-if TYPE_CHECKING:
-    pass
 
 
 def synthetic_sample() -> list[LayerData]:
