@@ -23,6 +23,13 @@ def _is_predicting_on_cpu(x: Tensor) -> bool:
     return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
+def _has_onednn_product(dtype: torch.dtype) -> bool:
+    """Whether oneDNN multiplies this type here; some processors have no product in bfloat16."""
+    if dtype is torch.bfloat16:
+        return _HAS_ONEDNN and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return _HAS_ONEDNN and dtype is torch.float32
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "none") -> Tensor:
     """Apply a linear layer and the function that follows it.
 
@@ -40,9 +47,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "
     Tensor
         (..., C'); bfloat16 under autocast.
     """
-    if _HAS_ONEDNN and _is_predicting_on_cpu(x) and x.numel():
-        if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
+    is_mixed = torch.is_autocast_enabled("cpu")
+    dtype = torch.get_autocast_dtype("cpu") if is_mixed else x.dtype
+    if _is_predicting_on_cpu(x) and x.numel() and _has_onednn_product(dtype):
+        if is_mixed:
             x, weight = x.to(dtype), weight.to(dtype)
             bias = None if bias is None else bias.to(dtype)
         weight = weight.contiguous()  # with gaps, oneDNN takes a thousand times as long
