@@ -191,3 +191,11 @@ def test_wheel_holds_what_is_read_at_run_time() -> None:
     package = Path(napari_sam2.__file__).parent
     for name in ("napari.yaml", "py.typed", "io/data/c2c12.tif", "io/data/c2c12.txt"):
         assert (package / name).is_file(), name
+
+
+def test_a_scale_source_is_made_without_the_readers_of_files() -> None:
+    """The window makes one before the first click."""
+    loaded = in_fresh_interpreter(
+        "import sys\nfrom napari_sam2.io.file_scale import ScaleSource\nprint(*sys.modules)"
+    )
+    assert not set(loaded.split()) & {"dask", "zarr", "imageio_ffmpeg", "scipy"}

@@ -168,7 +168,10 @@ def test_mask_of_what_is_no_number_is_refused(bench: Bench, value: Any) -> None:
 
 
 def test_empty_mask_of_a_new_object_is_refused(bench: Bench) -> None:
-    bench.refuses(lambda tracker: tracker.add_mask(0, 3, np.zeros(IMAGE)), "first add a prompt on another frame")
+    bench.refuses(
+        lambda tracker: tracker.add_mask(0, 3, np.zeros(IMAGE)),
+        "first add a prompt on another frame",
+    )
 
 
 @pytest.mark.parametrize("object_id", [0, -4, 2**31, 1.5, "2", None])

@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.io.movies import TIFF_SUFFIXES, open_movie
 from napari_sam2.io.scale import FrameAxis, ImageScale, Step, scale_of_steps
-from napari_sam2.io.tiff_metadata import read_steps
-from napari_sam2.io.tiff_pages import opened_tiff
-from napari_sam2.io.zarr_movie import is_zarr, zarr_axes
 
 _FRAME_AXES: tuple[tuple[str, FrameAxis | None], ...] = (
     ("T", "t"),
@@ -78,7 +74,16 @@ def file_scale(
 
 
 def _axes_of_file(place: Path) -> tuple[str, tuple[int, ...], Mapping[str, Step]]:
-    """Letters and lengths of all axes of a file, and their steps."""
+    """Letters and lengths of all axes of a file, and their steps.
+
+    The readers are imported here, where a file is read: the window makes a `ScaleSource` before the
+    first click, and dask, zarr and the video reader take most of a second to import.
+    """
+    from napari_sam2.io.movies import TIFF_SUFFIXES, open_movie
+    from napari_sam2.io.tiff_metadata import read_steps
+    from napari_sam2.io.tiff_pages import opened_tiff
+    from napari_sam2.io.zarr_movie import is_zarr, zarr_axes
+
     if is_zarr(place):
         return zarr_axes(place)
     if place.is_file() and place.suffix.lower() in TIFF_SUFFIXES:
