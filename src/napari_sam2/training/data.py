@@ -227,6 +227,12 @@ def augment(clip: LabelledClip, rng: np.random.Generator) -> LabelledClip:
     return LabelledClip(_change_light(seen, rng), np.ascontiguousarray(truth), labelled[order])
 
 
+def stretch_to_bytes(images: NDArray, low: float, high: float) -> Images:
+    """Images in 8 bits, black at `low` and white at `high`."""
+    scaled = (images.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
 class _Item(Protocol):
     def open(self) -> tuple[NDArray, NDArray]:
         """Images (T, Y, X[, 3]) and labels (T, Y, X) as they are stored, lazily where possible."""
@@ -301,9 +307,7 @@ class _TiffPair:
     def to_bytes(self, images: NDArray) -> Images:
         if images.dtype == np.uint8:
             return np.asarray(images, np.uint8)
-        low, high = _limits(self.still)
-        scaled = (images.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
-        return np.clip(scaled, 0, 255).astype(np.uint8)
+        return stretch_to_bytes(images, *_limits(self.still))
 
     def labelled_frames(self) -> NDArray[np.bool_]:
         return _labelled_frames(self.still)

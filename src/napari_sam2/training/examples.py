@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
-from napari_sam2.training.data import ArrayClip, ClipDataset
+from napari_sam2.training.data import ArrayClip, ClipDataset, stretch_to_bytes
 
 FEWEST_MASKS = 5
 KEPT_ASIDE = 0.2  # share of cells that a model is judged on
@@ -140,8 +140,7 @@ def _to_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:
     if images.dtype == np.uint8:
         return np.asarray(images)
     low, high = np.nanpercentile(images.astype(np.float32), (0.1, 99.9))
-    scaled = (np.nan_to_num(images.astype(np.float32)) - low) * (255 / max(high - low, 1e-6))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    return stretch_to_bytes(np.nan_to_num(images.astype(np.float32)), low, high)
 
 
 def _cells_kept_aside(stacks: Sequence[Labels], rng: np.random.Generator) -> list[Labels]:
