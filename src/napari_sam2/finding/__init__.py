@@ -1,0 +1,16 @@
+"""Finding: proposals of all objects of an image, without a prompt."""
+
+from napari_sam2.finding.find import Method, find_objects
+from napari_sam2.finding.grid import GridSettings
+from napari_sam2.finding.progress import FindingStopped
+from napari_sam2.finding.proposals import Proposal, draw_labels, typical_size
+
+__all__ = [
+    "FindingStopped",
+    "GridSettings",
+    "Method",
+    "Proposal",
+    "draw_labels",
+    "find_objects",
+    "typical_size",
+]

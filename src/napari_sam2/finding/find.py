@@ -1,0 +1,135 @@
+"""Find all objects of an image: one interface to the grid and to the centres."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_sam2.arrays import ArrayLike as Stack
+from napari_sam2.finding.grid import GridSettings, find_by_grid
+from napari_sam2.finding.progress import Progress, ShouldStop, Steps
+from napari_sam2.finding.proposals import Proposal
+from napari_sam2.model import Sam2
+from napari_sam2.tracking.frames import Frames
+
+Method = Literal["auto", "grid", "centres"]
+SMALLEST_SIDE = 8  # pixels of an image in which cells are looked for
+
+
+def find_objects(
+    model: Sam2,
+    image: Stack | Frames,
+    *,
+    t: int = 0,
+    method: Method = "auto",
+    min_area: float = 12,
+    max_area: float | None = None,
+    min_score: float = 0.5,
+    cell_size: float | None = None,
+    seeds: ArrayLike | None = None,
+    grid: GridSettings | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> list[Proposal]:
+    """Find all objects of an image, without a prompt.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    image : array_like or Frames
+        (Y, X) or (Y, X, 3 or 4), or a stack as `Frames` with its contrast limits.
+    t : int
+        The frame, where `image` is a stack.
+    method : str
+        `centres`: one click for each cell that the head of the network sees, which only a network
+        with a head can do. `grid`: clicks on a grid, for any network. `auto`: centres where the
+        network has a head, else the grid.
+    min_area, max_area : float
+        Limits of the area of an object in pixels. Default: no upper limit.
+    min_score : float
+        Proposals below this score are left out; 0 keeps all that were judged.
+    cell_size : float, optional
+        Diameter of a typical cell in pixels. Default: chosen by what is found. The grid ignores it.
+    seeds : (N, 2) array_like, optional
+        More places (y, x) to judge, for example local maxima of the image.
+    grid : GridSettings, optional
+        Settings of the grid.
+    progress : callable, optional
+        Called with (done, total) steps; the total grows while the search learns what there is.
+    should_stop : callable, optional
+        Asked before each step whether to stop.
+
+    Returns
+    -------
+    list of Proposal
+        The best first, without duplicates; empty if nothing was found.
+
+    Raises
+    ------
+    TypeError
+        If `image` is no image.
+    ValueError
+        If the image is smaller than 8 pixels, has no finite values or is a stack without `t`; or an
+        argument is out of range; or the network has no head for the centres.
+    FindingStopped
+        If `should_stop` returned true.
+    """
+    frames = _frames(image)
+    _check(model, frames, method, min_area, max_area, min_score, cell_size)
+    steps = Steps(progress, should_stop)
+    pixels = frames.read(t)
+    found = find_by_grid(model, pixels, frames.is_rgb, grid or GridSettings(), steps)
+    upper = np.inf if max_area is None else max_area
+    kept = [p for p in found if min_area <= p.area <= upper and p.score >= min_score]
+    return sorted(kept, key=lambda proposal: -proposal.score)
+
+
+def _frames(image: Stack | Frames) -> Frames:
+    """The image as a stack, of one frame if it is no stack already."""
+    if isinstance(image, Frames):
+        return image
+    if not hasattr(image, "shape"):
+        raise TypeError(f"expected an image; got {type(image).__name__}")
+    shape = tuple(image.shape)
+    is_colour = len(shape) == 3 and shape[-1] in (3, 4)
+    if len(shape) != 2 and not is_colour:
+        raise ValueError(
+            f"expected one image, (Y, X) or (Y, X, 3 or 4); got the shape {shape}: choose a frame, "
+            "or give Frames and t"
+        )
+    return Frames(image, rgb=is_colour)
+
+
+def _check(
+    model: Sam2,
+    frames: Frames,
+    method: str,
+    min_area: float,
+    max_area: float | None,
+    min_score: float,
+    cell_size: float | None,
+) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"method must be auto, grid or centres; got {method!r}")
+    if min(frames.shape[1:]) < SMALLEST_SIDE:
+        raise ValueError(
+            f"the image has {frames.shape[1]} x {frames.shape[2]} pixels; at least "
+            f"{SMALLEST_SIDE} x {SMALLEST_SIDE} are needed to find cells"
+        )
+    if min_area < 0 or (max_area is not None and max_area < min_area):
+        raise ValueError(f"0 <= min_area <= max_area is needed; got {min_area} and {max_area}")
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"min_score must be from 0 to 1; got {min_score}")
+    if cell_size is not None and not cell_size > 0:
+        raise ValueError(f"cell_size must be a positive diameter in pixels; got {cell_size}")
+
+
+def as_seeds(seeds: ArrayLike | None) -> NDArray[np.float64]:
+    """(N, 2) places to judge."""
+    places = np.zeros((0, 2)) if seeds is None else np.asarray(seeds, np.float64)
+    if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
+        raise ValueError(f"seeds must be (N, 2) finite places (y, x); got {places.shape}")
+    return places

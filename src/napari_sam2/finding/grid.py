@@ -1,0 +1,213 @@
+"""Grid: proposals from clicks on a grid of points, for any SAM 2 network.
+
+The image and overlapping crops of it are covered with points. Each point is a click with three
+guesses; unsure and unstable masks, masks cut off by a crop and duplicates are left out. SAM paper
+(Kirillov et al. 2023), §B; SAM 2 paper, §E.1. The settings have the names of the mask generation of
+the package `transformers` where it has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_sam2.finding.logits import Drawn, draw_logits, tidied
+from napari_sam2.finding.progress import Steps
+from napari_sam2.finding.proposals import Proposal, centre_of
+from napari_sam2.finding.suppression import suppress_boxes
+from napari_sam2.model import FrameFeatures, PromptTensors, Sam2
+from napari_sam2.tracking.device import Batches, inference
+from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.windows import Window
+
+EDGE = 20  # pixels: masks nearer to the edge of a crop were cut off by it
+REGION_SIDE = 1024  # side of the crop for which `min_mask_region_area` is given
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """Settings of the grid.
+
+    Attributes
+    ----------
+    points_per_side : tuple of int
+        Points along each side: of the image, of 2 x 2 crops, of 4 x 4 crops and so on. As many
+        layers of crops are made as there are numbers after the first.
+    points_per_batch : int
+        Clicks that are decoded at once.
+    pred_iou_thresh : float
+        Masks must have a higher predicted IoU.
+    stability_score_thresh, stability_score_offset : float
+        The stability must be higher than this, with thresholds so far from 0.
+    crop_overlap_ratio : float
+        Overlap of the 2 x 2 crops as a share of the shorter side of the image; finer crops overlap
+        by the same share of their size.
+    crops_nms_thresh : float
+        Of two masks whose boxes have a higher IoU, only the better is kept.
+    min_mask_region_area : float
+        Holes that are smaller are filled, and specks removed; in pixels of a crop of 1024 x 1024.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    points_per_side: tuple[int, ...] = (32, 16, 4)
+    points_per_batch: int = 64
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float = 0.95
+    stability_score_offset: float = 1.0
+    crop_overlap_ratio: float = 512 / 1500
+    crops_nms_thresh: float = 0.7
+    min_mask_region_area: float = 200.0
+
+    def __post_init__(self) -> None:
+        if not self.points_per_side or min(self.points_per_side) < 1:
+            raise ValueError(
+                f"points_per_side must be at least one positive number; got {self.points_per_side}"
+            )
+        if self.points_per_batch < 1:
+            raise ValueError(f"points_per_batch must be at least 1; got {self.points_per_batch}")
+        if not 0 <= self.crop_overlap_ratio < 1:
+            raise ValueError(f"crop_overlap_ratio must be from 0 to 1; {self.crop_overlap_ratio}")
+
+
+def find_by_grid(
+    model: Sam2, image: NDArray[np.float32], is_rgb: bool, settings: GridSettings, steps: Steps
+) -> list[Proposal]:
+    """Proposals from clicks on a grid, the best first.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    image : ndarray
+        (Y, X, 3) float32 in 0..1.
+    is_rgb : bool
+        False if the channels are equal.
+    settings : GridSettings
+        Settings of the grid.
+    steps : Steps
+        One step is a batch of clicks.
+
+    Returns
+    -------
+    list of Proposal
+    """
+    shape = (image.shape[0], image.shape[1])
+    crops = list(crop_windows(shape, settings))
+    batches = [-(-(side * side) // settings.points_per_batch) for _, side in crops]
+    steps.expect(sum(batches))
+    found: list[Proposal] = []
+    for window, side in crops:
+        features = encode_window(model, image if is_rgb else image[..., :1], window)
+        places = point_grid(side)
+        for start in range(0, len(places), settings.points_per_batch):
+            part = places[start : start + settings.points_per_batch]
+            found += _judged(model, features, part, window, shape, settings)
+            steps.advance()
+    boxes = np.array([_inner_box(p.mask) for p in found]).reshape(-1, 4)
+    scores = np.array([p.score for p in found])
+    return [found[index] for index in suppress_boxes(boxes, scores, settings.crops_nms_thresh)]
+
+
+def crop_windows(shape: tuple[int, int], settings: GridSettings) -> Iterator[tuple[Window, int]]:
+    """The image and its overlapping crops, each with its number of points along a side."""
+    height, width = shape
+    yield Window(0, 0, height, width), settings.points_per_side[0]
+    for layer, side in enumerate(settings.points_per_side[1:], start=1):
+        count = 2**layer
+        overlap = int(settings.crop_overlap_ratio * min(shape) * (2 / count))
+        high, wide = (ceil((overlap * (count - 1) + length) / count) for length in shape)
+        for column in range(count):
+            for row in range(count):
+                y, x = (high - overlap) * row, (wide - overlap) * column
+                yield Window(y, x, min(y + high, height) - y, min(x + wide, width) - x), side
+
+
+def point_grid(side: int) -> NDArray[np.float32]:
+    """(side * side, 2) places (x, y) in 0..1, row by row, in the middle of equal squares."""
+    line = ((np.arange(side) + 0.5) / side).astype(np.float32)
+    x, y = np.meshgrid(line, line)
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def encode_window(model: Sam2, image: NDArray[np.float32], window: Window) -> FrameFeatures:
+    """Features of a window of an image with one or three channels."""
+    crop = torch.from_numpy(np.array(window.crop(image), order="C")).permute(2, 0, 1)[None]
+    with inference(model):
+        return model.encode_frame(model.preprocess(crop.to(model.device)))
+
+
+def _judged(
+    model: Sam2,
+    features: FrameFeatures,
+    places: NDArray[np.float32],
+    window: Window,
+    shape: tuple[int, int],
+    settings: GridSettings,
+) -> list[Proposal]:
+    """Proposals of one batch of clicks in a crop."""
+    batches = Batches(len(places), model.device, lambda: False)
+    rows = batches.run(list(places), lambda part: _guesses(model, features, np.stack(part)))
+    kept: list[Proposal] = []
+    for place, (masks, ious) in zip(places, rows, strict=True):
+        for logits, iou in zip(masks, ious.tolist(), strict=True):
+            if settings.pred_iou_thresh > 0 and iou <= settings.pred_iou_thresh:
+                continue
+            drawn = draw_logits(logits, window, shape, settings.stability_score_offset)
+            if _is_good(drawn, window, shape, settings):
+                click = (
+                    window.y0 + float(place[1]) * window.height - 0.5,
+                    window.x0 + float(place[0]) * window.width - 0.5,
+                )
+                area = settings.min_mask_region_area * window.height * window.width
+                mask = tidied(drawn.mask, area / REGION_SIDE**2)
+                kept.append(Proposal(mask, iou, drawn.stability, centre_of(mask, click)))
+    return kept
+
+
+def _guesses(
+    model: Sam2, features: FrameFeatures, places: NDArray[np.float32]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """(3, S / 4, S / 4) logits and (3,) predicted IoUs of each click."""
+    points = torch.from_numpy(places * model.config.image_size)[:, None].to(model.device)
+    labels = torch.ones(points.shape[:2], dtype=torch.long, device=model.device)
+    with inference(model):
+        found = model.candidates(
+            model.without_memory(features), features, PromptTensors(points, labels)
+        )
+    masks = found.masks[:, 1:].float().cpu().numpy()
+    return list(zip(masks, found.predicted_iou[:, 1:].float().cpu().numpy(), strict=True))
+
+
+def _is_good(
+    drawn: Drawn, window: Window, shape: tuple[int, int], settings: GridSettings
+) -> bool:
+    is_stable = (
+        settings.stability_score_thresh <= 0 or drawn.stability > settings.stability_score_thresh
+    )
+    return is_stable and drawn.mask.any() and not _is_cut_off(drawn.mask, window, shape)
+
+
+def _is_cut_off(mask: PixelMask, window: Window, shape: tuple[int, int]) -> bool:
+    """Whether a mask comes near an edge of the crop that is no edge of the image."""
+    box = np.array(_inner_box(mask))
+    crop = np.array(
+        [window.y0, window.x0, window.y0 + window.height, window.x0 + window.width], float
+    )
+    image = np.array([0, 0, *shape], float)
+    at_crop, at_image = np.abs(box - crop) <= EDGE, np.abs(box - image) <= EDGE
+    return bool((at_crop & ~at_image).any())
+
+
+def _inner_box(mask: PixelMask) -> tuple[float, float, float, float]:
+    """(y0, x0, y1, x1) of the first and the last pixel, as in other implementations."""
+    y0, x0, y1, x1 = mask.extent or (0, 0, 1, 1)
+    return y0, x0, y1 - 1, x1 - 1

@@ -1,0 +1,99 @@
+"""Proposals: the objects that were found in an image, with their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.windows import Extent
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """An object that was found in an image.
+
+    Attributes
+    ----------
+    mask : PixelMask
+        Its pixels, stored as a crop; `numpy.asarray(mask)` is the whole (Y, X) bool mask.
+    score : float
+        0 to 1. The grid gives the IoU that the network predicts; the centres give this IoU times
+        the agreement with the cell that the head sees there.
+    stability : float
+        0 to 1: IoU of the mask with a stricter and a more generous threshold.
+    centre : tuple of float
+        (y, x) of the click that made the mask, or of the pixel farthest from its border where the
+        click lies outside of the mask. A click there gives the object again.
+    """
+
+    mask: PixelMask
+    score: float
+    stability: float
+    centre: tuple[float, float]
+
+    @property
+    def box(self) -> Extent:
+        """(y0, x0, y1, x1) edges in pixels."""
+        extent = self.mask.extent
+        assert extent is not None, "a proposal has pixels"
+        return extent
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(self.mask.crop.sum())
+
+    @property
+    def diameter(self) -> float:
+        """Diameter of the disc of the same area, in pixels."""
+        return float(2 * np.sqrt(self.area / np.pi))
+
+
+def typical_size(proposals: Sequence[Proposal]) -> float | None:
+    """Median diameter of the proposals in pixels, to be the `cell_size` of the next search.
+
+    Returns
+    -------
+    float or None
+        None if there are no proposals.
+    """
+    sizes = [proposal.diameter for proposal in proposals]
+    return float(np.median(sizes)) if sizes else None
+
+
+def draw_labels(proposals: Sequence[Proposal], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Draw proposals as labels 1, 2, ... in their order.
+
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        Of one image.
+    shape : tuple of int
+        (Y, X) of the image.
+
+    Returns
+    -------
+    ndarray
+        (Y, X) int32, 0 is background. A pixel of several proposals belongs to the best of them.
+    """
+    labels = np.zeros(shape, np.int32)
+    order = sorted(range(len(proposals)), key=lambda index: proposals[index].score)
+    for index in order:
+        labels[proposals[index].mask.window][proposals[index].mask.crop] = index + 1
+    return labels
+
+
+def centre_of(mask: PixelMask, click: tuple[float, float]) -> tuple[float, float]:
+    """The click if it lies in the mask, else the pixel that is farthest from its border."""
+    y, x = (round(value) - corner for value, corner in zip(click, mask.corner, strict=True))
+    height, width = mask.crop.shape
+    if 0 <= y < height and 0 <= x < width and mask.crop[y, x]:
+        return float(click[0]), float(click[1])
+    depth = ndimage.distance_transform_edt(np.pad(mask.crop, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(mask.corner[0] + y), float(mask.corner[1] + x)

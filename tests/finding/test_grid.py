@@ -1,0 +1,119 @@
+"""The grid finder, beside the mask generation of the package `transformers`."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from transformers.models.sam.image_processing_pil_sam import (
+    SamImageProcessorPil,
+    _post_process_for_mask_generation,
+)
+
+from napari_sam2.finding import FindingStopped, GridSettings, find_objects
+from napari_sam2.finding.grid import crop_windows, find_by_grid
+from napari_sam2.finding.progress import Steps
+from tests.model.comparison import our_model, random_image
+from tests.model.reference import reference_image_model
+from tests.model.weights import MINI, soft_state_dict
+from tests.tracking.tiny import build_tiny_model
+
+SIDE = 128
+LOOSE = GridSettings(
+    points_per_side=(4, 4),
+    points_per_batch=7,
+    pred_iou_thresh=0.3,
+    stability_score_thresh=0.3,
+    stability_score_offset=0.05,
+    min_mask_region_area=0,
+)
+
+
+def plain_nms(boxes, scores, idxs, iou_threshold):
+    """Greedy suppression of (x0, y0, x1, y1) boxes, pair by pair, in place of torchvision's."""
+    kept = []
+    for index in torch.argsort(scores, descending=True, stable=True).tolist():
+        x0, y0, x1, y1 = boxes[index].tolist()
+        for other in kept:
+            u0, v0, u1, v1 = boxes[other].tolist()
+            shared = max(min(x1, u1) - max(x0, u0), 0) * max(min(y1, v1) - max(y0, v0), 0)
+            union = (x1 - x0) * (y1 - y0) + (u1 - u0) * (v1 - v0) - shared
+            if shared > iou_threshold * union:
+                break
+        else:
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.long)
+
+
+@pytest.fixture
+def _without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only function of torchvision that their code calls, under its name."""
+    boxes = ModuleType("torchvision.ops.boxes")
+    boxes.batched_nms = plain_nms
+    for name in ("torchvision", "torchvision.ops"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, boxes.__name__, boxes)
+
+
+@torch.no_grad()
+def their_masks(model, image: torch.Tensor, settings: GridSettings):
+    """The steps of their pipeline on an image of (1, 3, S, S), with their functions."""
+    processor = SamImageProcessorPil()
+    crops, points, crop_images, labels = processor.generate_crop_boxes(
+        np.zeros((SIDE, SIDE, 3), np.uint8),
+        SIDE,
+        len(settings.points_per_side) - 1,
+        settings.crop_overlap_ratio,
+        settings.points_per_side[0],
+        1,
+    )
+    found = []
+    for index, crop in enumerate(torch.as_tensor(np.asarray(crops)).float()):
+        x0, y0, x1, y1 = (int(value) for value in crop)
+        part = torch.nn.functional.interpolate(
+            image[..., y0:y1, x0:x1], (SIDE, SIDE), mode="bilinear", antialias=True
+        )
+        output = model(
+            pixel_values=part,
+            input_points=torch.as_tensor(np.asarray(points)).float()[:, :, index : index + 1],
+            input_labels=torch.as_tensor(np.asarray(labels)).long()[:, :, index : index + 1],
+            multimask_output=True,
+        )
+        logits = torch.nn.functional.interpolate(
+            output.pred_masks[0], (y1 - y0, x1 - x0), mode="bilinear", align_corners=False
+        )
+        found.append(
+            processor.filter_masks(
+                logits,
+                output.iou_scores[0],
+                [SIDE, SIDE],
+                crop,
+                settings.pred_iou_thresh,
+                settings.stability_score_thresh,
+                0.0,
+                settings.stability_score_offset,
+            )
+        )
+    masks = [mask for part in found for mask in part[0]]
+    scores, boxes = (
+        torch.cat([torch.as_tensor(p[k]) for p in found]) for k in (1, 2)
+    )
+    return _post_process_for_mask_generation(masks, scores, boxes, settings.crops_nms_thresh)
+
+
+@pytest.mark.usefixtures("_without_torchvision")
+@pytest.mark.parametrize("seed", [2, 5])
+def test_grid_gives_the_masks_of_an_independent_mask_generation(seed: int) -> None:
+    weights = soft_state_dict(MINI, seed=seed)
+    normalised = random_image(SIDE, seed)
+    theirs = their_masks(reference_image_model(MINI, weights, SIDE), normalised, LOOSE)
+    model = our_model(MINI, weights, SIDE)
+    ours = find_by_grid(model, unit_image(normalised), True, LOOSE, Steps())
+    print(len(ours), len(theirs[0]))
+    assert len(ours) == len(theirs[0]) > 5
+    for proposal, mask, score in zip(ours, theirs[0], theirs[1], strict=True):
+        assert np.mean(np.asarray(proposal.mask) != np.asarray(mask)) < 1e-3
+        assert proposal.score == pytest.approx(float(score), abs=1e-4)
