@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +17,7 @@ from transformers.models.sam.image_processing_pil_sam import (
 from napari_sam2.finding import FindingStopped, GridSettings, find_objects
 from napari_sam2.finding.grid import crop_windows, find_by_grid
 from napari_sam2.finding.progress import Steps
+from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from tests.model.comparison import our_model, random_image
 from tests.model.reference import reference_image_model
 from tests.model.weights import MINI, soft_state_dict
@@ -105,15 +107,42 @@ def their_masks(model, image: torch.Tensor, settings: GridSettings):
 
 
 @pytest.mark.usefixtures("_without_torchvision")
-@pytest.mark.parametrize("seed", [2, 5])
-def test_grid_gives_the_masks_of_an_independent_mask_generation(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "suppression", "least"), [(2, 1.0, 40), (5, 0.98, 1)])
+def test_grid_gives_the_masks_of_an_independent_mask_generation(
+    seed: int, suppression: float, least: int
+) -> None:
+    settings = replace(LOOSE, crops_nms_thresh=suppression)
     weights = soft_state_dict(MINI, seed=seed)
     normalised = random_image(SIDE, seed)
-    theirs = their_masks(reference_image_model(MINI, weights, SIDE), normalised, LOOSE)
+    theirs = their_masks(reference_image_model(MINI, weights, SIDE), normalised, settings)
     model = our_model(MINI, weights, SIDE)
-    ours = find_by_grid(model, unit_image(normalised), True, LOOSE, Steps())
-    print(len(ours), len(theirs[0]))
-    assert len(ours) == len(theirs[0]) > 5
+    mean, spread = (torch.tensor(part)[:, None, None] for part in (PIXEL_MEAN, PIXEL_STD))
+    image = (normalised * spread + mean)[0].permute(1, 2, 0).numpy().astype(np.float32)
+    ours = find_by_grid(model, image, True, settings, Steps())
+    assert len(ours) == len(theirs[0]) >= least
     for proposal, mask, score in zip(ours, theirs[0], theirs[1], strict=True):
         assert np.mean(np.asarray(proposal.mask) != np.asarray(mask)) < 1e-3
         assert proposal.score == pytest.approx(float(score), abs=1e-4)
+
+
+def test_grid_covers_the_image_and_its_crops_with_points() -> None:
+    crops = list(crop_windows((300, 400), GridSettings()))
+    assert [side for _, side in crops] == [32] + 4 * [16] + 16 * [4]
+    covered = np.zeros((300, 400), int)
+    for window, _ in crops:
+        covered[window.y0 : window.y0 + window.height, window.x0 : window.x0 + window.width] += 1
+    assert covered.min() >= 3
+
+
+def test_search_stops_when_it_is_asked_to() -> None:
+    asked = iter([False, False, True])
+    told = []
+    with pytest.raises(FindingStopped):
+        find_objects(
+            build_tiny_model(),
+            np.random.default_rng(0).random((64, 64)),
+            grid=LOOSE,
+            progress=lambda done, total: told.append((done, total)),
+            should_stop=lambda: next(asked),
+        )
+    assert told == [(1, 15), (2, 15)]

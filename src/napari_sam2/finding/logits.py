@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
-from skimage.morphology import remove_small_holes, remove_small_objects
+from skimage.morphology import remove_small_holes
 
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
@@ -125,7 +125,7 @@ def tidied(mask: PixelMask, area: float) -> PixelMask:
     # a margin, because what touches the edge of the crop is no hole
     padded = np.pad(mask.crop, 1)
     parts = label(padded, connectivity=2)
-    limit = min(int(area), int(np.bincount(parts.ravel())[1:].max()))
-    large = remove_small_objects(parts, max_size=limit - 1) > 0
+    sizes = np.bincount(parts.ravel())
+    large = np.isin(parts, 1 + np.flatnonzero(sizes[1:] >= min(area, sizes[1:].max())))
     filled = remove_small_holes(large, max_size=int(area) - 1)
     return _cropped(filled[1:-1, 1:-1], mask.corner, mask.shape)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from napari_sam2.model.cell_head import PREFIX
 from napari_sam2.model.config import PRESETS, MemoryReach, Precision, Sam2Config
 from napari_sam2.model.registry import EMBEDDED, checkpoint_path
 from napari_sam2.model.sam2 import Sam2
@@ -90,7 +91,8 @@ def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
     config : Sam2Config
         Its sizes.
     state : dict of str to Tensor, optional
-        Weights under official names; without them the network is random.
+        Weights under official names; without them the network is random. The network has a cell
+        head if they have one.
 
     Returns
     -------
@@ -101,13 +103,18 @@ def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
     ValueError
         If names or shapes of the weights do not fit.
     """
-    model = Sam2(config)
+    model = Sam2(config if state is None else with_head_of(config, state))
     if state is not None:
         try:
             model.load_state_dict(state, strict=True)
         except RuntimeError as error:
             raise ValueError(f"these weights do not fit {config.name}: {error}") from error
     return model.eval().requires_grad_(False)
+
+
+def with_head_of(config: Sam2Config, state: StateDict) -> Sam2Config:
+    """The configuration with a cell head exactly if the weights have one."""
+    return replace(config, cell_head=any(name.startswith(PREFIX) for name in state))
 
 
 def read_state(path: Path) -> StateDict:

@@ -93,6 +93,9 @@ class Sam2Config:
     steady_single_mask : bool
         The single mask is kept even where it is unstable; official networks then fall back to the
         best guess.
+    cell_head : bool
+        The network has a head that sees cells without a prompt (ours only). Presets have none:
+        `build_model` adds the head if the weights have one.
     windows : str
         How a frame is shown by default: `whole`, or `auto` for a square about each
         object that suits its size (ours only; official networks see 1024 pixels).
@@ -126,6 +129,7 @@ class Sam2Config:
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
+    cell_head: bool = False
     windows: Literal["auto", "whole"] = "whole"
     precision: Precision = "exact"
     memory_reach: MemoryReach = "whole"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam2.model.blocks import Blocks
+from napari_sam2.model.cell_head import CellHead
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.layers import MLP
 from napari_sam2.model.mask_decoder import (
@@ -87,6 +88,7 @@ class Sam2(nn.Module):
             self.register_parameter("no_obj_embed_spatial", None)
         if config.pointer_positions:
             self.obj_ptr_tpos_proj = nn.Linear(width, memory_dim)
+        self.cell_head = CellHead(width) if config.cell_head else None
 
     @property
     def device(self) -> torch.device:

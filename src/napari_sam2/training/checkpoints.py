@@ -12,7 +12,7 @@ from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.model.checkpoint import StateDict, build_model
+from napari_sam2.model.checkpoint import StateDict, build_model, with_head_of
 from napari_sam2.model.config import PRESETS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.auxiliary_head import AuxiliaryHead
@@ -71,7 +71,8 @@ def start(
         If the weights are of another network.
     """
     torch.manual_seed(config.seed)
-    model = Sam2(network or PRESETS[config.preset])
+    network = network or PRESETS[config.preset]
+    model = Sam2(network if weights is None else with_head_of(network, weights))
     initialise(model)
     if weights is not None:
         model.load_state_dict(weights)
@@ -138,6 +139,7 @@ def resume(
     Lines of the tables that were written after that are removed: they will come again.
     """
     state: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=device, weights_only=True)
+    network = with_head_of(network or PRESETS[config.preset], state["model"])
     run = start(config, device, network)
     run.model.load_state_dict(state["model"])
     run.auxiliary_head.load_state_dict(state["dense_head"])

@@ -1,0 +1,155 @@
+"""Centres: proposals from one click in the middle of each cell that the head sees.
+
+The head of the network points from each pixel to the middle of its cell. Each middle is clicked,
+and the guess that agrees best with the pixels that point there becomes the mask.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_sam2.finding.fields import Field, see_field
+from napari_sam2.finding.logits import draw_logits
+from napari_sam2.finding.progress import Steps
+from napari_sam2.finding.proposals import Proposal, centre_of
+from napari_sam2.finding.suppression import suppress_masks
+from napari_sam2.finding.votes import Votes, count_votes
+from napari_sam2.model import PromptTensors, Sam2
+from napari_sam2.tracking.device import Batches, inference
+from napari_sam2.tracking.windows import Window
+
+CLICK_BATCH = 32  # clicks in one run of the decoder
+LEAST_ENTRIES = 3  # of the maps, smaller cells are specks
+STABILITY_OFFSET = 1.0  # logits
+DUPLICATE = 0.5  # share of a mask that lies in another one, from here on it is the same cell
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click in the middle of a cell.
+
+    Attributes
+    ----------
+    place : tuple of float
+        (y, x) in pixels of the image.
+    owner : int
+        Number of the cell in the votes.
+    """
+
+    place: tuple[float, float]
+    owner: int
+
+
+def find_in_part(
+    model: Sam2, image: FloatArray, pixel: int, part: Window, steps: Steps
+) -> list[Proposal]:
+    """Proposals of a part of an image at one scale, the best first."""
+    field = see_field(model, image, pixel, part, steps)
+    votes = count_votes(field)
+    shape = (image.shape[0], image.shape[1])
+    clicks = place_clicks(field, votes, shape)
+    found = judge(model, field, votes, clicks, shape, steps)
+    scores = np.array([p.score for p in found])
+    return [found[k] for k in suppress_masks([p.mask for p in found], scores, DUPLICATE)]
+
+
+def place_clicks(field: Field, votes: Votes, shape: tuple[int, int]) -> list[Click]:
+    """One click for each cell of the votes that is no speck; it lies inside the cell."""
+    clicks = []
+    for owner, (middle, area) in enumerate(zip(votes.middles, votes.areas, strict=True), start=1):
+        if area < LEAST_ENTRIES:
+            continue
+        row, column = (int(value) for value in middle)
+        if votes.owner[row, column] != owner:
+            places = np.argwhere(votes.owner == owner)
+            row, column = places[((places - middle) ** 2).sum(axis=1).argmin()]
+        y, x = field.place(row, column)
+        clicks.append(Click((min(max(y, 0), shape[0] - 1), min(max(x, 0), shape[1] - 1)), owner))
+    return clicks
+
+
+def judge(
+    model: Sam2,
+    field: Field,
+    votes: Votes,
+    clicks: list[Click],
+    shape: tuple[int, int],
+    steps: Steps,
+) -> list[Proposal]:
+    """The mask and the score of each click; clicks without a mask are left out."""
+    groups: dict[int, list[Click]] = defaultdict(list)
+    for click in clicks:
+        groups[_most_central(field.windows, click.place)].append(click)
+    steps.expect(len(groups))
+    found: list[Proposal] = []
+    for index, group in groups.items():
+        batches = Batches(CLICK_BATCH, model.device, lambda: False)
+        found += batches.run(
+            group, lambda part, k=index: _judged(model, field, votes, k, part, shape)
+        )
+        steps.advance()
+    return [proposal for proposal in found if proposal.mask.any()]
+
+
+def _most_central(windows: list[Window], place: tuple[float, float]) -> int:
+    """Index of the window whose middle is nearest to a place."""
+    middles = np.array([(w.y0 + w.height / 2, w.x0 + w.width / 2) for w in windows])
+    return int(np.abs(middles - place).max(axis=1).argmin())
+
+
+def _judged(
+    model: Sam2,
+    field: Field,
+    votes: Votes,
+    index: int,
+    clicks: list[Click],
+    shape: tuple[int, int],
+) -> list[Proposal]:
+    window, features = field.windows[index], field.features[index]
+    scale = model.config.image_size / np.array([window.width, window.height])
+    places = np.array([click.place[::-1] for click in clicks]) + 0.5
+    points = ((places - (window.x0, window.y0)) * scale - 0.5).astype(np.float32)
+    device = model.device
+    with inference(model):
+        found = model.candidates(
+            model.without_memory(features),
+            features,
+            PromptTensors(
+                torch.from_numpy(points)[:, None].to(device),
+                torch.ones(len(clicks), 1, dtype=torch.long, device=device),
+            ),
+        )
+    masks = found.masks.float().cpu().numpy()
+    ious = found.predicted_iou.float().cpu().numpy()
+    owner = _seen_in(votes.owner, field, window)
+    proposals = []
+    for click, guesses, predicted in zip(clicks, masks, ious, strict=True):
+        scores = predicted * _agreement(guesses > 0, owner == click.owner)
+        best = int(scores.argmax())
+        drawn = draw_logits(guesses[best], window, shape, STABILITY_OFFSET)
+        centre = centre_of(drawn.mask, click.place) if drawn.mask.any() else click.place
+        proposals.append(Proposal(drawn.mask, float(scores[best]), drawn.stability, centre))
+    return proposals
+
+
+def _seen_in(owner: NDArray[np.int32], field: Field, window: Window) -> NDArray[np.int32]:
+    """The part of a map that a window covers, 0 beyond the map."""
+    side = window.height // field.pixel
+    row = (window.y0 - field.corner[0]) // field.pixel
+    column = (window.x0 - field.corner[1]) // field.pixel
+    padded = np.pad(owner, side)
+    return padded[row + side : row + 2 * side, column + side : column + 2 * side]
+
+
+def _agreement(masks: NDArray[np.bool_], cell: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(M,) IoU of masks with the pixels that point to the middle of a cell."""
+    shared = (masks & cell).sum(axis=(1, 2))
+    union = (masks | cell).sum(axis=(1, 2))
+    return np.asarray(shared / np.maximum(union, 1))
