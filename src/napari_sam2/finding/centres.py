@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam2.finding.fields import Field, see_field
 from napari_sam2.finding.logits import draw_logits
@@ -29,6 +31,7 @@ STABILITY_OFFSET = 1.0  # logits
 DUPLICATE = 0.5  # share of a mask that lies in another one, from here on it is the same cell
 
 FloatArray = NDArray[np.float32]
+Entry = TypeVar("Entry", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -40,35 +43,66 @@ class Click:
     place : tuple of float
         (y, x) in pixels of the image.
     owner : int
-        Number of the cell in the votes.
+        Number of the cell in the votes, 0 for a place that was given.
     """
 
     place: tuple[float, float]
-    owner: int
+    owner: int = 0
 
 
 def find_in_part(
-    model: Sam2, image: FloatArray, pixel: int, part: Window, steps: Steps
+    model: Sam2,
+    image: FloatArray,
+    pixel: int,
+    part: Window,
+    steps: Steps,
+    seeds: FloatArray | None = None,
 ) -> list[Proposal]:
-    """Proposals of a part of an image at one scale, the best first."""
+    """Proposals of a part of an image at one scale, the best first.
+
+    Parameters
+    ----------
+    model : Sam2
+        With a cell head.
+    image : ndarray
+        (Y, X, 1 or 3) float32 in 0..1.
+    pixel : int
+        Side of an entry of the head's maps in pixels of the image.
+    part : Window
+        The part of the image.
+    steps : Steps
+        One step is a window, or the clicks in a window.
+    seeds : ndarray, optional
+        (N, 2) more places (y, x) to click.
+    """
     field = see_field(model, image, pixel, part, steps)
     votes = count_votes(field)
     shape = (image.shape[0], image.shape[1])
     clicks = place_clicks(field, votes, shape)
+    if seeds is not None:
+        clicks += [Click((float(y), float(x))) for y, x in seeds]
     found = judge(model, field, votes, clicks, shape, steps)
-    scores = np.array([p.score for p in found])
-    return [found[k] for k in suppress_masks([p.mask for p in found], scores, DUPLICATE)]
+    return without_duplicates(found)
+
+
+def without_duplicates(found: list[Proposal]) -> list[Proposal]:
+    """The best proposal of each cell, the best first."""
+    scores = np.array([proposal.score for proposal in found])
+    kept = suppress_masks([proposal.mask for proposal in found], scores, DUPLICATE)
+    return [found[index] for index in kept]
 
 
 def place_clicks(field: Field, votes: Votes, shape: tuple[int, int]) -> list[Click]:
     """One click for each cell of the votes that is no speck; it lies inside the cell."""
     clicks = []
+    boxes = ndimage.find_objects(votes.owner)
     for owner, (middle, area) in enumerate(zip(votes.middles, votes.areas, strict=True), start=1):
         if area < LEAST_ENTRIES:
             continue
         row, column = (int(value) for value in middle)
         if votes.owner[row, column] != owner:
-            places = np.argwhere(votes.owner == owner)
+            corner = [side.start for side in boxes[owner - 1]]
+            places = np.argwhere(votes.owner[boxes[owner - 1]] == owner) + corner
             row, column = places[((places - middle) ** 2).sum(axis=1).argmin()]
         y, x = field.place(row, column)
         clicks.append(Click((min(max(y, 0), shape[0] - 1), min(max(x, 0), shape[1] - 1)), owner))
@@ -129,9 +163,15 @@ def _judged(
     masks = found.masks.float().cpu().numpy()
     ious = found.predicted_iou.float().cpu().numpy()
     owner = _seen_in(votes.owner, field, window)
+    foreground = _seen_in(field.foreground, field, window)
     proposals = []
     for click, guesses, predicted in zip(clicks, masks, ious, strict=True):
-        scores = predicted * _agreement(guesses > 0, owner == click.owner)
+        agreement = (
+            _agreement(guesses > 0, owner == click.owner)
+            if click.owner
+            else _filling(guesses > 0, foreground)
+        )
+        scores = np.sqrt(predicted * agreement)
         best = int(scores.argmax())
         drawn = draw_logits(guesses[best], window, shape, STABILITY_OFFSET)
         centre = centre_of(drawn.mask, click.place) if drawn.mask.any() else click.place
@@ -139,12 +179,12 @@ def _judged(
     return proposals
 
 
-def _seen_in(owner: NDArray[np.int32], field: Field, window: Window) -> NDArray[np.int32]:
+def _seen_in(entries: NDArray[Entry], field: Field, window: Window) -> NDArray[Entry]:
     """The part of a map that a window covers, 0 beyond the map."""
     side = window.height // field.pixel
     row = (window.y0 - field.corner[0]) // field.pixel
     column = (window.x0 - field.corner[1]) // field.pixel
-    padded = np.pad(owner, side)
+    padded = np.pad(entries, side)
     return padded[row + side : row + 2 * side, column + side : column + 2 * side]
 
 
@@ -153,3 +193,9 @@ def _agreement(masks: NDArray[np.bool_], cell: NDArray[np.bool_]) -> NDArray[np.
     shared = (masks & cell).sum(axis=(1, 2))
     union = (masks | cell).sum(axis=(1, 2))
     return np.asarray(shared / np.maximum(union, 1))
+
+
+def _filling(masks: NDArray[np.bool_], foreground: FloatArray) -> NDArray[np.float64]:
+    """(M,) mean foreground inside of masks."""
+    inside = (masks * foreground).sum(axis=(1, 2))
+    return np.asarray(inside / np.maximum(masks.sum(axis=(1, 2)), 1))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.arrays import ArrayLike as Stack
+from napari_sam2.finding.everywhere import find_by_centres
 from napari_sam2.finding.grid import GridSettings, find_by_grid
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
 from napari_sam2.finding.proposals import Proposal
@@ -54,7 +55,7 @@ def find_objects(
     cell_size : float, optional
         Diameter of a typical cell in pixels. Default: chosen by what is found. The grid ignores it.
     seeds : (N, 2) array_like, optional
-        More places (y, x) to judge, for example local maxima of the image.
+        More places (y, x) to judge, for example local maxima of the image. The grid ignores them.
     grid : GridSettings, optional
         Settings of the grid.
     progress : callable, optional
@@ -81,7 +82,12 @@ def find_objects(
     _check(model, frames, method, min_area, max_area, min_score, cell_size)
     steps = Steps(progress, should_stop)
     pixels = frames.read(t)
-    found = find_by_grid(model, pixels, frames.is_rgb, grid or GridSettings(), steps)
+    places = as_seeds(seeds)
+    if method == "grid" or model.cell_head is None:
+        found = find_by_grid(model, pixels, frames.is_rgb, grid or GridSettings(), steps)
+    else:
+        seen = pixels if frames.is_rgb else pixels[..., :1]
+        found = find_by_centres(model, seen, cell_size, places, steps)
     upper = np.inf if max_area is None else max_area
     kept = [p for p in found if min_area <= p.area <= upper and p.score >= min_score]
     return sorted(kept, key=lambda proposal: -proposal.score)
@@ -114,6 +120,11 @@ def _check(
 ) -> None:
     if method not in get_args(Method):
         raise ValueError(f"method must be auto, grid or centres; got {method!r}")
+    if method == "centres" and model.cell_head is None:
+        raise ValueError(
+            f"the weights of {model.config.name} have no head that sees the centres of cells: "
+            "use the method grid"
+        )
     if min(frames.shape[1:]) < SMALLEST_SIDE:
         raise ValueError(
             f"the image has {frames.shape[1]} x {frames.shape[2]} pixels; at least "

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.tracking.pixels import PixelMask
+
+TILE = 128  # pixels, side of the squares by which neighbours are found
 
 
 def suppress_boxes(
@@ -63,19 +67,50 @@ def suppress_masks(
     list of int
         Indices of the masks that are kept, the best first.
     """
-    if not masks:
-        return []
-    owner = np.full(masks[0].shape, -1, np.int32)  # index of the kept mask at each pixel
     areas = [int(mask.crop.sum()) for mask in masks]
+    near = _Neighbours()
     kept = []
     for index in np.argsort(-scores, kind="stable").tolist():
-        mask = masks[index]
-        there = owner[mask.window][mask.crop]
-        better, common = np.unique(there[there >= 0], return_counts=True)
-        if common.sum() > threshold * areas[index]:
-            continue
-        if any(n > threshold * areas[k] for k, n in zip(better.tolist(), common, strict=True)):
+        shared = {other: common(masks[index], masks[other]) for other in near.of(masks[index])}
+        covered = sum(shared.values()) > threshold * areas[index]
+        if covered or any(n > threshold * areas[k] for k, n in shared.items()):
             continue
         kept.append(index)
-        owner[mask.window][mask.crop & (owner[mask.window] < 0)] = index
+        near.add(index, masks[index])
     return kept
+
+
+def common(one: PixelMask, other: PixelMask) -> int:
+    """Number of pixels that two masks of one image share."""
+    starts = np.maximum(one.corner, other.corner)
+    stops = np.minimum(
+        np.add(one.corner, one.crop.shape), np.add(other.corner, other.crop.shape)
+    )
+    if (starts >= stops).any():
+        return 0
+    parts = [
+        mask.crop[tuple(slice(*ends) for ends in zip(starts - mask.corner, stops - mask.corner, strict=True))]
+        for mask in (one, other)
+    ]
+    return int((parts[0] & parts[1]).sum())
+
+
+class _Neighbours:
+    """Masks by the tiles of the image that their boxes touch."""
+
+    def __init__(self) -> None:
+        self._tiles: dict[tuple[int, int], list[int]] = defaultdict(list)
+
+    def add(self, index: int, mask: PixelMask) -> None:
+        for tile in _tiles(mask):
+            self._tiles[tile].append(index)
+
+    def of(self, mask: PixelMask) -> set[int]:
+        return {index for tile in _tiles(mask) for index in self._tiles.get(tile, ())}
+
+
+def _tiles(mask: PixelMask) -> Iterator[tuple[int, int]]:
+    rows, columns = (
+        range(part.start // TILE, max(part.stop - 1, 0) // TILE + 1) for part in mask.window
+    )
+    return product(rows, columns)

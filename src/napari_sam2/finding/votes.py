@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.feature import peak_local_max
 
 from napari_sam2.finding.fields import Field
@@ -14,7 +15,6 @@ from napari_sam2.finding.fields import Field
 IS_CELL = 0.5  # foreground from here on belongs to a cell
 BLUR = 1.0  # entries of the maps, standard deviation of the blur of the votes
 LEAST_VOTES = 0.2  # of a peak, per entry after the blur
-REACH = 0.75  # farthest vote from a middle, in radii of the cell that it would make
 
 FloatArray = NDArray[np.float32]
 
@@ -52,7 +52,7 @@ def count_votes(field: Field) -> Votes:
     peaks = peak_local_max(density, min_distance=1, threshold_abs=LEAST_VOTES, exclude_border=False)
     owner = np.zeros(shape, np.int32)
     if len(peaks):
-        owner[rows, columns] = _nearest(aims, peaks, density)
+        owner[rows, columns] = _nearest(aims, peaks)
     return Votes(peaks.astype(np.float64), owner)
 
 
@@ -70,11 +70,7 @@ def _splat(aims: FloatArray, weights: FloatArray, shape: tuple[int, ...]) -> Flo
     return total
 
 
-def _nearest(
-    aims: FloatArray, peaks: NDArray[np.intp], density: FloatArray
-) -> NDArray[np.int32]:
+def _nearest(aims: FloatArray, peaks: NDArray[np.intp]) -> NDArray[np.int32]:
     """1 + the index of the peak nearest to each aim."""
-    from scipy.spatial import cKDTree
-
     _, index = cKDTree(peaks).query(aims.T)
     return index.astype(np.int32) + 1

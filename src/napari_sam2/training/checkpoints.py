@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.model.cell_head import PREFIX
 from napari_sam2.model.checkpoint import StateDict, build_model, with_head_of
 from napari_sam2.model.config import PRESETS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
@@ -71,11 +72,14 @@ def start(
         If the weights are of another network.
     """
     torch.manual_seed(config.seed)
-    network = network or PRESETS[config.preset]
-    model = Sam2(network if weights is None else with_head_of(network, weights))
+    network = with_head_of(network or PRESETS[config.preset], weights or {})
+    if any(stage.cell_head for stage in config.stages):
+        network = replace(network, cell_head=True)
+    model = Sam2(network)
     initialise(model)
     if weights is not None:
-        model.load_state_dict(weights)
+        fresh = {k: v for k, v in model.state_dict().items() if k.startswith(PREFIX)}
+        model.load_state_dict(fresh | weights)
     model.to(device)
     auxiliary_head = AuxiliaryHead(model.config).to(device)
     optimizer = make_optimizer(model, auxiliary_head.parameters(), config)

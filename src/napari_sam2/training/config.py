@@ -63,6 +63,9 @@ class Stage:
         Most frames of a clip with a prompt, 1 or 2, the first one included (paper: 2).
     freeze_encoder : bool
         The image encoder does not learn, as where the paper tunes on 16 frames.
+    cell_head : bool
+        Only the head that sees cells without a prompt learns; all other weights stay as they are.
+        The network gets the head if it has none.
     taken_out : float
         Chance of each object of a clip to be taken out of some of its frames, see `hardships`.
     drifting : float
@@ -93,6 +96,7 @@ class Stage:
     learning_rate: float = 4e-4
     prompted_frames: int = 2
     freeze_encoder: bool = False
+    cell_head: bool = False
     taken_out: float = 0.0
     drifting: float = 0.0
     haze: float = 0.0

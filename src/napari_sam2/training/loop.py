@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.batches import ClipSource, batches, make_batch
+from napari_sam2.training.cell_head import cell_head_losses
 from napari_sam2.training.checkpoints import (
     BEST,
     TrainingRun,
@@ -76,6 +77,8 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
         If a loss term or the gradient is not finite; weights, their average and the step stay as
         they were.
     """
+    if config.stage_at(run.step).cell_head:
+        return cell_head_step(run, config, batch)
     device = batch.images.device
     generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + run.step)
     is_frozen = config.stage_at(run.step).freeze_encoder
@@ -91,6 +94,34 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
     loss = masks + weights.dense * dense
     figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
     _check_losses(figures, run.step)
+    return {**figures, "norm": _learn(run, config, loss)}
+
+
+def cell_head_step(run: TrainingRun, config: TrainingConfig, batch: Batch) -> Figures:
+    """One optimizer step of the cell head alone; arguments and errors as for `train_step`."""
+    assert run.model.cell_head is not None, "`start` gives the network a head for such a stage"
+    assert batch.dense is not None, "`make_batch` draws what the head shall see"
+    set_learning_rate(run.optimizer, config.learning_rate(run.step))
+    labelled = batch.labelled.flatten()
+    images = batch.images.flatten(0, 1)[labelled]
+    device = images.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
+        with torch.no_grad():
+            features = run.model.encode_frame(images)
+        maps = run.model.cell_head(features)
+    marks, offsets = cell_head_losses(maps.float(), batch.dense[labelled])
+    loss = marks + offsets
+    figures = {
+        "loss": float(loss.detach()),
+        "loss_marks": float(marks.detach()),
+        "loss_offsets": float(offsets.detach()),
+    }
+    _check_losses(figures, run.step)
+    return {**figures, "norm": _learn(run, config, loss)}
+
+
+def _learn(run: TrainingRun, config: TrainingConfig, loss: Tensor) -> float:
+    """Change the weights by the gradient of a loss; returns the norm of the gradient."""
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
@@ -102,7 +133,7 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
     run.optimizer.step()
     run.step += 1
     update_average(run, config.average)
-    return {**figures, "norm": float(norm)}
+    return float(norm)
 
 
 def _check_losses(figures: Figures, step: int) -> None:

@@ -1,0 +1,82 @@
+"""Scale: how far the image is enlarged or reduced, so that cells have the size the head knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.finding.centres import find_in_part
+from napari_sam2.finding.fields import lay_windows
+from napari_sam2.finding.progress import Steps
+from napari_sam2.finding.proposals import Proposal, typical_size
+from napari_sam2.model import Sam2
+from napari_sam2.tracking.windows import Window
+
+PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
+"""Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
+USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
+SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
+ODD_SIZE = 0.35  # penalty for each factor of two between the size of cells and the usual one
+
+FloatArray = NDArray[np.float32]
+
+
+def choose_scale(
+    model: Sam2, image: FloatArray, cell_size: float | None, steps: Steps
+) -> int:
+    """Side of an entry of the maps in pixels of the image.
+
+    Parameters
+    ----------
+    model : Sam2
+        With a cell head.
+    image : ndarray
+        (Y, X, 1 or 3) float32 in 0..1.
+    cell_size : float or None
+        Diameter of a typical cell in pixels; None to try all scales on a few windows and keep the
+        one whose proposals are the best.
+    steps : Steps
+        Steps of the trials are counted.
+    """
+    pixels = possible_pixels(image.shape[:2], model.config.low_res_size)
+    if cell_size is not None:
+        wanted = np.log(cell_size / USUAL_ENTRIES)
+        return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
+    merits = [_merit(_tried(model, image, pixel, steps), pixel) for pixel in pixels]
+    return pixels[int(np.argmax(merits))]
+
+
+def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
+    """Scales at which a window does not exceed the longer side of the image; at least one."""
+    return [PIXELS[0], *(pixel for pixel in PIXELS[1:] if pixel * entries <= 1.1 * max(shape))]
+
+
+def _tried(model: Sam2, image: FloatArray, pixel: int, steps: Steps) -> list[Proposal]:
+    """Proposals in a few windows at one scale."""
+    found: list[Proposal] = []
+    for window in _sample(model, image, pixel):
+        found += find_in_part(model, image, pixel, window, steps)
+    return found
+
+
+def _sample(model: Sam2, image: FloatArray, pixel: int) -> list[Window]:
+    """A few windows of different contrast."""
+    windows = list(lay_windows(model, pixel, Window(0, 0, *image.shape[:2])))
+    if len(windows) <= len(SAMPLES):
+        return windows
+    contrasts = np.array([float(window.crop(image).std()) for window in windows])
+    order = np.argsort(contrasts, kind="stable")
+    places = [round(share * (len(windows) - 1)) for share in SAMPLES]
+    return [windows[order[place]] for place in dict.fromkeys(places)]
+
+
+def _merit(found: Sequence[Proposal], pixel: int) -> float:
+    """Mean score, less for few proposals and for cells of an unusual size at this scale."""
+    size = typical_size(found)
+    if size is None:
+        return 0.0
+    mean = sum(proposal.score for proposal in found) / (len(found) + 0.5)
+    octaves = abs(float(np.log2(size / pixel / USUAL_ENTRIES)))
+    return mean * float(np.exp(-ODD_SIZE * octaves**2))

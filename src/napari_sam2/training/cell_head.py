@@ -1,0 +1,43 @@
+"""Losses of the cell head, which sees cells without a prompt."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+SPARSE = 0.05  # share of an image: where fewer pixels are labelled, cells may have been left out
+NEAR = 4  # entries of the maps: background so near to a labelled cell is background for certain
+OFFSET_BETA = 0.25  # units of 32 pixels: below, the loss of an offset is quadratic
+
+
+def cell_head_losses(maps: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses of the maps of N labelled images.
+
+    Parameters
+    ----------
+    maps : Tensor
+        (N, 4, S / 4, S / 4) of the cell head.
+    target : Tensor
+        (N, 4, S, S) of `auxiliary_target`.
+
+    Returns
+    -------
+    marks : Tensor
+        Scalar, cross-entropy of foreground and border. Images with few labelled pixels do not teach
+        background far from their cells.
+    offsets : Tensor
+        Scalar, error of the way to the middle, inside of cells.
+    """
+    target = F.adaptive_avg_pool2d(target, maps.shape[-1])
+    foreground = target[:, :1]
+    near = F.max_pool2d(foreground, 2 * NEAR + 1, 1, NEAR) > 0
+    is_full = foreground.mean(dim=(1, 2, 3), keepdim=True) >= SPARSE
+    counts = (near | is_full).float()
+    marks = F.binary_cross_entropy_with_logits(maps[:, :2], target[:, :2], reduction="none")
+    offsets = F.smooth_l1_loss(
+        maps[:, 2:] * foreground, target[:, 2:], reduction="none", beta=OFFSET_BETA
+    )
+    return (
+        (marks * counts).sum() / (2 * counts.sum()).clamp(min=1),
+        offsets.sum() / (2 * foreground.sum() + 1),
+    )

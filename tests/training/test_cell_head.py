@@ -1,0 +1,111 @@
+"""The head that sees cells without a prompt: training, weights in files, and what it finds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from napari_sam2.finding import find_objects
+from napari_sam2.finding.fields import see_field
+from napari_sam2.finding.progress import Steps
+from napari_sam2.finding.votes import count_votes
+from napari_sam2.model import PRESETS, build_model, load_model
+from napari_sam2.model.cell_head import CellHead
+from napari_sam2.tracking.windows import Window
+from napari_sam2.training import loop
+from napari_sam2.training.auxiliary_head import auxiliary_target
+from napari_sam2.training.cell_head import cell_head_losses
+from napari_sam2.training.config import Stage, TrainingConfig
+from tests.training.worlds import TINY, Dots
+
+STAGE = Stage(steps=60, images_share=1.0, images=1, objects=2, learning_rate=1e-2, cell_head=True)
+CONFIG = TrainingConfig(preset="tiny-test", stages=(STAGE,), warmup=5, average=0.5)
+
+
+def advance(run: loop.TrainingRun, steps: int) -> loop.Figures:
+    figures = {}
+    for _ in range(steps):
+        figures = loop.train_step(run, CONFIG, *loop.make_batch(Dots(), CONFIG, run.step))
+    return figures
+
+
+@pytest.fixture(scope="module")
+def trained() -> loop.TrainingRun:
+    """A run whose head has learned to see nine squares."""
+    run = loop.start(CONFIG, network=TINY)
+    advance(run, STAGE.steps)
+    return run
+
+
+def test_only_the_head_learns(trained: loop.TrainingRun) -> None:
+    before = loop.start(CONFIG, network=TINY).model.state_dict()
+    changed = {k for k, v in trained.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {k for k in before if k.startswith("cell_head.")}
+
+
+def test_head_sees_the_middle_of_each_cell(trained: loop.TrainingRun) -> None:
+    clip = Dots().draw(None, 1)
+    image = (clip.images[0] / 255).astype(np.float32)[..., None]
+    field = see_field(loop.averaged(trained), image, 4, Window(0, 0, 64, 64), Steps())
+    votes = count_votes(field)
+    assert len(votes.middles) == 9
+    found = {clip.labels[0][tuple(int(v) for v in field.place(*m))] for m in votes.middles}
+    assert found == set(range(1, 10))
+
+
+def test_centres_give_a_click_in_each_cell(trained: loop.TrainingRun) -> None:
+    clip = Dots().draw(None, 1)
+    found = find_objects(
+        loop.averaged(trained), clip.images[0], method="centres", cell_size=12, min_score=0
+    )
+    assert found
+    for proposal in found:
+        y, x = (round(value) for value in proposal.centre)
+        assert proposal.mask[y, x]
+        assert 0 <= proposal.score <= 1
+
+
+def test_training_begins_with_the_head_of_the_weights(trained: loop.TrainingRun) -> None:
+    weights = trained.model.state_dict()
+    normal = replace(CONFIG, stages=(replace(STAGE, cell_head=False),))
+    again = loop.start(normal, network=TINY, weights=weights)
+    assert torch.equal(again.model.cell_head.output.bias, weights["cell_head.output.bias"])
+
+
+def test_run_resumes_with_its_head(trained: loop.TrainingRun, tmp_path) -> None:
+    loop.save(trained, CONFIG, tmp_path)
+    resumed = loop.resume(CONFIG, tmp_path, network=TINY)
+    assert torch.equal(
+        resumed.model.cell_head.output.bias, trained.model.cell_head.output.bias
+    )
+
+
+@pytest.mark.parametrize("has_head", [False, True])
+def test_weights_load_with_and_without_a_head(tmp_path, has_head: bool) -> None:
+    state = build_model(PRESETS["cells"]).state_dict()
+    if has_head:
+        state |= {f"cell_head.{k}": v for k, v in CellHead(128).state_dict().items()}
+    path = tmp_path / "mine.safetensors"
+    save_file({key: value.half() for key, value in state.items()}, path)
+    model = load_model(path, "cpu")
+    assert model.config == replace(PRESETS["cells"], cell_head=has_head)
+    assert (model.cell_head is not None) is has_head
+
+
+def test_network_without_a_head_has_no_centres() -> None:
+    with pytest.raises(ValueError, match="use the method grid"):
+        find_objects(build_model(TINY), np.zeros((64, 64)), method="centres")
+
+
+@pytest.mark.parametrize(("cells", "teaches"), [(1, False), (9, True)])
+def test_few_labelled_cells_teach_no_background(cells: int, teaches: bool) -> None:
+    labels = Dots().draw(None, 1).labels[0]
+    labels[labels > cells] = 0
+    target = torch.from_numpy(auxiliary_target(labels))[None]
+    maps = torch.zeros(1, 4, 16, 16)
+    elsewhere = maps.clone()
+    elsewhere[..., 15, 15] = 5.0  # a cell in the far corner
+    before, after = (float(cell_head_losses(m, target)[0]) for m in (maps, elsewhere))
+    assert (after > before) is teaches
