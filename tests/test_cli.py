@@ -317,3 +317,38 @@ def test_shell_command_prints_the_version() -> None:
     command = [sys.executable, "-m", "napari_sam2.cli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip().count(".") == 2
+
+
+def test_find_writes_proposals_as_labels(run: Any, movie: Path) -> None:
+    options = ("--min-score", "0", "--method", "grid")
+    result = run("find", str(movie), "-o", "found.tif", "--frame", "1", *options)
+    assert result.code == 0, result.err
+    labels, _ = read_labels("found.tif")
+    assert labels.shape == (48, 48)
+    assert f"{len(np.unique(labels)) - 1} cells on frame 1" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("find", "--frame", "99"), "there is no frame 99"),
+        (("find", "--method", "magic"), "auto, grid or centres"),
+        (("track", "--prompts", "none.json"), "--prompts auto finds all cells"),
+        (("track", "--prompts", "auto", "--direction", "backward"), "leave --direction away"),
+    ],
+)
+def test_wrong_search_is_explained(
+    run: Any, movie: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    command, *options = arguments
+    result = run(command, str(movie), "-o", "out.tif", *options)
+    assert result.code != 0
+    assert message in result.err
+    assert not Path("out.tif").exists()
+
+
+def test_track_finds_its_objects(run: Any, movie: Path) -> None:
+    options = ("--prompts", "auto", "--look-every", "2", "--min-score", "0")
+    result = run("track", str(movie), "-o", "tracked.tif", *options)
+    assert result.code == 0, result.err
+    assert read_labels("tracked.tif")[0].shape == (4, 48, 48)

@@ -64,7 +64,7 @@ def _without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
 def their_masks(model, image: torch.Tensor, settings: GridSettings):
     """The steps of their pipeline on an image of (1, 3, S, S), with their functions."""
     processor = SamImageProcessorPil()
-    crops, points, crop_images, labels = processor.generate_crop_boxes(
+    crops, points, _, labels = processor.generate_crop_boxes(
         np.zeros((SIDE, SIDE, 3), np.uint8),
         SIDE,
         len(settings.points_per_side) - 1,
@@ -100,9 +100,7 @@ def their_masks(model, image: torch.Tensor, settings: GridSettings):
             )
         )
     masks = [mask for part in found for mask in part[0]]
-    scores, boxes = (
-        torch.cat([torch.as_tensor(p[k]) for p in found]) for k in (1, 2)
-    )
+    scores, boxes = (torch.cat([torch.as_tensor(p[k]) for p in found]) for k in (1, 2))
     return _post_process_for_mask_generation(masks, scores, boxes, settings.crops_nms_thresh)
 
 

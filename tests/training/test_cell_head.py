@@ -77,9 +77,7 @@ def test_training_begins_with_the_head_of_the_weights(trained: loop.TrainingRun)
 def test_run_resumes_with_its_head(trained: loop.TrainingRun, tmp_path) -> None:
     loop.save(trained, CONFIG, tmp_path)
     resumed = loop.resume(CONFIG, tmp_path, network=TINY)
-    assert torch.equal(
-        resumed.model.cell_head.output.bias, trained.model.cell_head.output.bias
-    )
+    assert torch.equal(resumed.model.cell_head.output.bias, trained.model.cell_head.output.bias)
 
 
 @pytest.mark.parametrize("has_head", [False, True])

@@ -15,6 +15,7 @@ from napari_sam2.cli.demo import demo
 from napari_sam2.cli.errors import UsageError, no_empty_folders
 from napari_sam2.cli.evaluate import evaluate
 from napari_sam2.cli.export import export
+from napari_sam2.cli.find import find
 from napari_sam2.cli.models import models
 from napari_sam2.cli.replay import replay
 from napari_sam2.cli.score import score
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(track)
+app.command()(find)
 app.command()(replay)
 app.command()(evaluate)
 app.command()(score)

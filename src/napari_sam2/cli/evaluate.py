@@ -63,7 +63,8 @@ def evaluate(
         ProtocolName,
         typer.Option(
             help="image: each frame by itself; vos: prompt once and track; offline: the worst "
-            "frame is clicked in each round; online: stop and click where an object is lost."
+            "frame is clicked in each round; online: stop and click where an object is lost; "
+            "auto: all objects are found without a click."
         ),
     ] = ProtocolName.vos,
     prompt: Annotated[
@@ -87,6 +88,9 @@ def evaluate(
     rounds: Annotated[
         int, typer.Option(min=1, help="Largest number of frames to click, for offline and online.")
     ] = 8,
+    look_every: Annotated[
+        int, typer.Option(min=0, help="Frames between searches for new objects, for auto; 0: one.")
+    ] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of objects.")] = 0,
     baseline: Annotated[
         bool,
@@ -102,6 +106,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model on a movie with ground truth, from which the clicks are simulated."""
     kind = _prompt_kind(protocol, prompt)
+    if protocol is ProtocolName.auto and objects is not None:
+        raise UsageError("auto looks for all objects; leave --objects away")
     check_report_files(json, csv, plot, overwrite)
 
     from napari_sam2.evaluation.ground_truth import check_pair, open_labels
@@ -115,8 +121,9 @@ def evaluate(
     )
     check_pair(opened.shape, right)
     right = _part(right, frames, objects, seed)
-    run = _runner(protocol, kind, rounds, right, _frames(opened, right.shape[0]))
-    other = run(_classical(), "baseline") if baseline else None
+    steps = _steps(kind, rounds, look_every or None)[protocol]
+    run = _runner(steps, right, _frames(opened, right.shape[0]))
+    other = run(_classical(protocol), "baseline") if baseline else None
     evaluation = run(network, str(protocol))
     provenance = {
         "model": network.config.name,
@@ -132,6 +139,7 @@ def evaluate(
         "objects": list(right.frames_of),
         "seed": seed,
         "rounds": rounds if evaluation.curve else None,
+        "look_every": look_every if protocol is ProtocolName.auto else None,
         "versions": versions(),
     }
     write_report(Report(evaluation, provenance, other), json, csv, plot)
@@ -164,31 +172,41 @@ def _frames(movie: Movie, length: int) -> Frames:
     return Frames(movie.data[:length], rgb=movie.rgb)
 
 
-def _runner(
-    protocol: ProtocolName, kind: PromptKind, rounds: int, truth: LabelledMovie, frames: Frames
-) -> Callable[[Any, str], Evaluation]:
-    """What evaluates a model, with a bar of this description."""
+def _steps(
+    kind: PromptKind, rounds: int, look_every: int | None
+) -> dict[ProtocolName, Callable[..., Evaluation]]:
+    """The protocols with their settings."""
     from napari_sam2.evaluation import protocols
 
-    steps: dict[ProtocolName, Callable[..., Evaluation]] = {
+    return {
         ProtocolName.image: partial(protocols.image, prompt=kind),
         ProtocolName.vos: partial(protocols.vos, prompt=kind),
         ProtocolName.offline: partial(protocols.offline, rounds=rounds),
         ProtocolName.online: partial(protocols.online, rounds=rounds),
+        ProtocolName.auto: partial(protocols.auto, look_every=look_every),
     }
 
-    def run(model: Sam2 | Callable[[Frames], Any], description: str) -> Evaluation:
+
+def _runner(
+    steps: Callable[..., Evaluation], truth: LabelledMovie, frames: Frames
+) -> Callable[[Any, str], Evaluation]:
+    """What evaluates a model, with a bar of this description."""
+
+    def run(model: Sam2 | Callable[[Frames], Any] | None, description: str) -> Evaluation:
         with progress(description) as tell:
-            return steps[protocol](model, frames, truth, on_progress=tell)
+            return steps(model, frames, truth, on_progress=tell)
 
     return run
 
 
-def _classical() -> Callable[[Frames], Any]:
+def _classical(protocol: ProtocolName) -> Callable[[Frames], Any] | None:
+    """The classical tracker; None for the protocol that prompts nothing."""
     from napari_sam2.evaluation.optional_packages import needs_extra
 
     with needs_extra("--baseline"):
         import laptrack  # noqa: F401  # before the work, not in the middle of it
+    if protocol is ProtocolName.auto:
+        return None
     from napari_sam2.evaluation.baseline import ClassicalTracker
 
     return ClassicalTracker

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.find import NOTHING_FOUND, CellSizeOption, MinScoreOption
 from napari_sam2.cli.options import (
     DeviceOption,
     Direction,
@@ -18,6 +19,8 @@ from napari_sam2.cli.options import (
     SizeOption,
     load,
 )
+
+AUTO = "auto"  # in place of a file with prompts
 
 
 def track(
@@ -30,9 +33,11 @@ def track(
         ),
     ],
     prompts: Annotated[
-        Path,
+        str,
         typer.Option(
-            "--prompts", "-p", exists=True, dir_okay=False, help="JSON, or a TIFF with labels."
+            "--prompts",
+            "-p",
+            help="JSON, or a TIFF with labels; auto: all cells of the first frame are found.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
@@ -44,20 +49,30 @@ def track(
     direction: Annotated[
         Direction, typer.Option(help="Direction of tracking from the prompts.")
     ] = Direction.both,
+    look_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --prompts auto: look for new cells every so many frames, such as 10."
+        ),
+    ] = None,
+    cell_size: CellSizeOption = None,
+    min_score: MinScoreOption = 0.5,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Track objects through a movie from prompts in a file, and write the labels."""
+    """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise UsageError(f"labels are written as .tif; got {output.name}")
+    is_automatic = prompts == AUTO
+    _check_prompts(prompts, look_every, direction)
     outputs = [path for path in (output, scores) if path is not None]
     for path in outputs:
-        if path.resolve() in (movie.resolve(), prompts.resolve()):
+        if path.resolve() in (movie.resolve(), Path(prompts).resolve()):
             raise UsageError(f"{path} is an input; give another name for the output")
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.tracking_run import carry_out, score_rows
+    from napari_sam2.cli.tracking_run import carry_out, carry_out_found, score_rows
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.prompt_files import read_prompts
     from napari_sam2.io.tables import write_scores
@@ -65,10 +80,17 @@ def track(
     from napari_sam2.tracking import Frames, Tracker
 
     opened = open_movie(movie)
-    given = read_prompts(prompts, opened.shape)
+    given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
     network = load(model, device, image_size, fast=fast, local=local)
-    annotation = Annotation(Tracker(network, Frames(opened.data, rgb=opened.rgb)))
-    rate = carry_out(annotation, given, direction)
+    frames = Frames(opened.data, rgb=opened.rgb)
+    annotation = Annotation(Tracker(network, frames))
+    if is_automatic:
+        settings = {"cell_size": cell_size, "min_score": min_score}
+        rate = carry_out_found(annotation, network, frames, look_every, settings)
+        if not annotation.objects:
+            raise ValueError(NOTHING_FOUND)
+    else:
+        rate = carry_out(annotation, given, direction)
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
         write_scores(scores, score_rows(annotation), opened.scale.frame_column)
@@ -76,3 +98,13 @@ def track(
         f"{output}: {len(annotation.objects)} objects on {opened.shape[0]} frames, "
         f"{rate:.2f} frames/s on {network.device}"
     )
+
+
+def _check_prompts(prompts: str, look_every: int | None, direction: Direction) -> None:
+    """Refuse prompts that are no file, and options that go with others."""
+    if prompts != AUTO and not Path(prompts).is_file():
+        raise UsageError(f"there is no file {prompts}; --prompts auto finds all cells")
+    if prompts != AUTO and look_every is not None:
+        raise UsageError("--look-every looks for new cells and needs --prompts auto")
+    if prompts == AUTO and direction is Direction.backward:
+        raise UsageError("--prompts auto begins on the first frame; leave --direction away")

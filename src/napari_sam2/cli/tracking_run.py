@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -17,12 +17,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from napari_sam2.finding import find_objects
+from napari_sam2.finding.automatic import track_found
 from napari_sam2.io.tables import ScoreRow
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.cli.options import Direction
-    from napari_sam2.tracking import Prompt
+    from napari_sam2.model import Sam2
+    from napari_sam2.tracking import Frames, Prompt
     from napari_sam2.tracking.plan import Sweep
 
 
@@ -58,6 +61,48 @@ def carry_out(annotation: Annotation, prompts: Iterable[Prompt], direction: Dire
             annotation.set_prompt(prompt)
             bar.advance(task)
         return _track(annotation, bar, direction.value)
+
+
+def carry_out_found(
+    annotation: Annotation,
+    network: Sam2,
+    frames: Frames,
+    look_every: int | None,
+    settings: dict[str, Any],
+) -> float:
+    """Find all objects of the first frame, track them, and look for new ones.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Without objects.
+    network : Sam2
+        Finds the objects.
+    frames : Frames
+        The movie.
+    look_every : int or None
+        Frames from one search for new objects to the next.
+    settings : dict
+        Arguments of `find_objects`.
+
+    Returns
+    -------
+    float
+        Frames per second, with the searches.
+    """
+    start, done = time.perf_counter(), 0
+    with progress_bar() as bar:
+        task = bar.add_task("finding and tracking", total=len(frames), rate="")
+        for result in track_found(
+            annotation,
+            lambda t: find_objects(network, frames, t=t, **settings),
+            lambda t: np.asarray(annotation.labels[t]),
+            len(frames),
+            look_every,
+        ):
+            done = max(done, result.t + 1)
+            bar.update(task, completed=done, rate=f"{_rate(done, start):.2f} frames/s")
+    return _rate(done, start)
 
 
 def track_changed(annotation: Annotation) -> int:

@@ -260,6 +260,33 @@ def regions_of(signal: Image, threshold: Threshold = threshold_otsu) -> Regions:
     return regions
 
 
+def best_regions(image: Image) -> Regions:
+    """Regions of an image by the look whose regions are most like cells; nothing is prompted.
+
+    Parameters
+    ----------
+    image : (Y, X) float32
+        Grey levels.
+
+    Returns
+    -------
+    (Y, X) int32
+        0 is background.
+    """
+    found = [regions_of(signal(image), threshold) for signal, threshold in LOOKS]
+    return max(found, key=_likeness)
+
+
+def _likeness(regions: Regions) -> float:
+    """How much regions are like cells: the mean of their size and solidity, 0 to 1."""
+    usual = USUAL_SHARE * regions.size
+    merits = [
+        min(region.area / usual, 1.0) * min(region.solidity / USUAL_SOLIDITY, 1.0)
+        for region in regionprops(regions)
+    ]
+    return float(np.mean(merits)) if merits else 0.0
+
+
 def linked(previous: Regions, regions: Regions) -> dict[int, int]:
     """Which region is which object, by their overlap.
 

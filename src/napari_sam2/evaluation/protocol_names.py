@@ -12,6 +12,7 @@ class ProtocolName(StrEnum):
     vos = "vos"
     offline = "offline"
     online = "online"
+    auto = "auto"
 
 
 class PromptKind(StrEnum):

@@ -6,17 +6,21 @@ frames that it labels, from the one on which an object appears. Nothing is left 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+from napari_sam2.evaluation.automatic import labels_by_frame, regions_by_frame
 from napari_sam2.evaluation.ctc import CtcCounter
+from napari_sam2.evaluation.detection import DetectionCounter
 from napari_sam2.evaluation.effort import offline_seconds, online_seconds
-from napari_sam2.evaluation.ground_truth import LabelledMovie, count_frame
+from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair, count_frame
 from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.results import (
     NO_SHAPE,
     CurvePoint,
     Evaluation,
     MaskScore,
+    Stopwatch,
     movie_means,
 )
 from napari_sam2.evaluation.simulated_user import (
@@ -28,6 +32,8 @@ from napari_sam2.evaluation.simulated_user import (
     scored,
 )
 from napari_sam2.evaluation.vos import mean_of_defined, region_similarity
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import Frames
 
 CLICKS_PER_FRAME = 3  # N_click of §6.1
 MOST_FRAMES = 8  # N_frame of §6.1
@@ -237,6 +243,61 @@ def offline(
         seconds = [offline_seconds(truth.shape[0] - firsts[k], user.clicks_of(k)) for k in firsts]
         curve.append(_curve_point(user, number + 1, seconds, scores))
     return _interactive("offline", user, scores, curve)
+
+
+def auto(
+    model: Sam2 | None,
+    movie: MovieLike,
+    truth: LabelledMovie,
+    look_every: int | None = 10,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Find and track all objects; nothing is prompted.
+
+    Parameters
+    ----------
+    model : Sam2 or None
+        None for the classical baseline, which finds regions on each frame and links them.
+    movie, truth, on_progress
+        As for `image`.
+    look_every : int, optional
+        Frames from one search for new objects to the next; None to search the first frame only.
+
+    Returns
+    -------
+    Evaluation
+        DET, SEG and TRA, and F1 and AP of all labelled frames with shapes. There are no scores by
+        object, since an object that was found has no name in the truth.
+
+    Raises
+    ------
+    ValueError
+        If movie and truth do not belong together.
+    """
+    frames = movie if isinstance(movie, Frames) else Frames(movie)
+    check_pair(frames.shape, truth)
+    stopwatch, counter = Stopwatch(), CtcCounter(truth_parents=truth.parents)
+    detection = DetectionCounter()
+    results = (
+        regions_by_frame(frames) if model is None else labels_by_frame(model, frames, look_every)
+    )
+    start = time.perf_counter()
+    for t, labels in results:
+        stopwatch.add(t, [], time.perf_counter() - start, is_step=True)
+        count_frame(counter, truth, t, labels)
+        if t in truth.annotated and not truth.is_markers:
+            detection.add(truth.frame(t), truth.judged(t, labels))
+        _tell(on_progress, t + 1, truth.shape[0])
+        start = time.perf_counter()
+    return Evaluation(
+        "auto",
+        "",
+        (),
+        (),
+        stopwatch=stopwatch,
+        ctc=counter.scores(),
+        detection=None if truth.is_markers else detection.scores(),
+    )
 
 
 def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores) -> bool:

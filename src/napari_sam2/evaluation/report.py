@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_sam2.evaluation.ctc import CtcScores
+from napari_sam2.evaluation.detection import DetectionScores
 from napari_sam2.evaluation.results import CurvePoint, Evaluation, Figures
 from napari_sam2.evaluation.vos import j_and_f
 from napari_sam2.io.atomic import atomic_path
@@ -102,7 +103,11 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 def _evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
     found = {
-        "summary": {**_figures_dict(evaluation.summary()), **_ctc_dict(evaluation.ctc)},
+        "summary": {
+            **_figures_dict(evaluation.summary()),
+            **_ctc_dict(evaluation.ctc),
+            **_detection_dict(evaluation.detection),
+        },
         "objects": [
             {"object": object_id, **_figures_dict(figures)}
             for object_id, figures in evaluation.by_object().items()
@@ -133,6 +138,13 @@ def _ctc_dict(scores: CtcScores | None) -> dict[str, Any]:
     found = {"DET": scores.det, "SEG": scores.seg, "TRA": scores.tra}
     undefined = {"undefined": dict(scores.reasons)} if scores.reasons else {}
     return {**{name: _number(value) for name, value in found.items()}, **undefined}
+
+
+def _detection_dict(scores: DetectionScores | None) -> dict[str, Any]:
+    if scores is None:
+        return {}
+    counts = {"found": scores.found, "missed": scores.missed, "wrong": scores.wrong}
+    return {"F1": _number(scores.f1), "AP": _number(scores.average_precision), **counts}
 
 
 def _point_dict(point: CurvePoint) -> dict[str, Any]:
@@ -196,6 +208,12 @@ def _extra_lines(name: str, evaluation: Evaluation) -> Iterator[str]:
         ctc = evaluation.ctc
         yield f"{name}: DET {_shown(ctc.det)}, SEG {_shown(ctc.seg)}, TRA {_shown(ctc.tra)}"
         yield from (f"{name}: no {key}, {reason}" for key, reason in ctc.reasons.items())
+    if evaluation.detection is not None:
+        seen = evaluation.detection
+        yield (
+            f"{name}: F1 {_shown(seen.f1)}, AP {_shown(seen.average_precision)} at IoU 0.5: "
+            f"{seen.found} found, {seen.missed} missed, {seen.wrong} wrong"
+        )
     for point in evaluation.curve:
         frames = "1 frame" if point.prompted_frames == 1 else f"{point.prompted_frames} frames"
         yield (

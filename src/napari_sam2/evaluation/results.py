@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from napari_sam2.evaluation.ctc import CtcScores
+from napari_sam2.evaluation.detection import DetectionScores
 from napari_sam2.evaluation.vos import j_and_f, mean_of_defined
 
 UNDEFINED = float("nan")
@@ -160,6 +161,8 @@ class Evaluation:
         Of the image protocol, by prompt.
     ctc : CtcScores, optional
         Where labels of whole frames come out.
+    detection : DetectionScores, optional
+        Where objects are found without prompts.
     reasons : mapping of int to str
         Why an object has no score.
     pooled : bool
@@ -175,6 +178,7 @@ class Evaluation:
     curve: tuple[CurvePoint, ...] = ()
     mean_iou: Mapping[str, float] = field(default_factory=dict)
     ctc: CtcScores | None = None
+    detection: DetectionScores | None = None
     reasons: Mapping[int, str] = field(default_factory=dict)
     pooled: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +76,10 @@ def _cuts(length: int, tile: int) -> list[tuple[int, int]]:
     """Start and stop of equal parts that are not much longer than a tile."""
     count = max(round(length / tile), 1)
     edges = np.linspace(0, length, count + 1).round().astype(int).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _is_in(core: Window, place: tuple[float, float] | NDArray[np.float64]) -> bool:
     """Whether a place lies in a tile; each place of an image lies in exactly one."""
     y, x = round(float(place[0])), round(float(place[1]))
-    return (
-        core.y0 <= y < core.y0 + core.height and core.x0 <= x < core.x0 + core.width
-    )
+    return core.y0 <= y < core.y0 + core.height and core.x0 <= x < core.x0 + core.width

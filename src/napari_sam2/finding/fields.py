@@ -55,9 +55,7 @@ class Field:
         return y0 + row * self.pixel + middle, x0 + column * self.pixel + middle
 
 
-def see_field(
-    model: Sam2, image: FloatArray, pixel: int, part: Window, steps: Steps
-) -> Field:
+def see_field(model: Sam2, image: FloatArray, pixel: int, part: Window, steps: Steps) -> Field:
     """Maps of a part of an image.
 
     Parameters
@@ -133,7 +131,12 @@ def _see_windows(
 
 
 def _add(
-    total: FloatArray, weight: FloatArray, seen: FloatArray, window: Window, part: Window, pixel: int
+    total: FloatArray,
+    weight: FloatArray,
+    seen: FloatArray,
+    window: Window,
+    part: Window,
+    pixel: int,
 ) -> None:
     """Add the maps of a window; its middle weighs more than its border."""
     side = seen.shape[-1]

@@ -187,9 +187,7 @@ def _guesses(
     return list(zip(masks, found.predicted_iou[:, 1:].float().cpu().numpy(), strict=True))
 
 
-def _is_good(
-    drawn: Drawn, window: Window, shape: tuple[int, int], settings: GridSettings
-) -> bool:
+def _is_good(drawn: Drawn, window: Window, shape: tuple[int, int], settings: GridSettings) -> bool:
     is_stable = (
         settings.stability_score_thresh <= 0 or drawn.stability > settings.stability_score_thresh
     )

@@ -23,9 +23,7 @@ ODD_SIZE = 0.35  # penalty for each factor of two between the size of cells and 
 FloatArray = NDArray[np.float32]
 
 
-def choose_scale(
-    model: Sam2, image: FloatArray, cell_size: float | None, steps: Steps
-) -> int:
+def choose_scale(model: Sam2, image: FloatArray, cell_size: float | None, steps: Steps) -> int:
     """Side of an entry of the maps in pixels of the image.
 
     Parameters

@@ -83,16 +83,17 @@ def suppress_masks(
 def common(one: PixelMask, other: PixelMask) -> int:
     """Number of pixels that two masks of one image share."""
     starts = np.maximum(one.corner, other.corner)
-    stops = np.minimum(
-        np.add(one.corner, one.crop.shape), np.add(other.corner, other.crop.shape)
-    )
+    stops = np.minimum(np.add(one.corner, one.crop.shape), np.add(other.corner, other.crop.shape))
     if (starts >= stops).any():
         return 0
-    parts = [
-        mask.crop[tuple(slice(*ends) for ends in zip(starts - mask.corner, stops - mask.corner, strict=True))]
-        for mask in (one, other)
-    ]
-    return int((parts[0] & parts[1]).sum())
+    return int((_part(one, starts, stops) & _part(other, starts, stops)).sum())
+
+
+def _part(mask: PixelMask, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Pixels of a mask in a box that lies in its own box."""
+    top, left = starts - mask.corner
+    bottom, right = stops - mask.corner
+    return mask.crop[top:bottom, left:right]
 
 
 class _Neighbours:
