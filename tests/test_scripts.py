@@ -29,6 +29,7 @@ LIBRARIES = {"benchmarks/__init__.py", "benchmarks/measure.py", "benchmarks/pair
 # Arguments of scripts that run inside the test; the files are those of `inputs`.
 WITHOUT_WINDOW = {
     "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json",
+    "benchmarks/find_speed.py": "--side 96 --cells 4",
     "benchmarks/gpu.py": "--device cpu --sizes tiny --image-size 64 --objects 1 --frames 1 "
     "--repeats 1 --no-compile --peak-seconds 0.1 --json out.json",
     "benchmarks/kill_test.py": "--times 1 --seed 7",
