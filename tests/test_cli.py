@@ -15,10 +15,12 @@ from napari_sam2.cli import main
 from napari_sam2.cli.demo import click_each
 from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.options import load
+from napari_sam2.finding import Proposal
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.samples import synthetic_movie
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
+from napari_sam2.tracking.pixels import masks_of
 from tests.tracking.tiny import build_tiny_model
 
 
@@ -319,13 +321,28 @@ def test_shell_command_prints_the_version() -> None:
     assert done.stdout.strip().count(".") == 2
 
 
-def test_find_writes_proposals_as_labels(run: Any, movie: Path) -> None:
-    options = ("--min-score", "0", "--method", "grid")
-    result = run("find", str(movie), "-o", "found.tif", "--frame", "1", *options)
+def true_cells(model: Any, frames: Any, *, t: int, **settings: Any) -> list[Proposal]:
+    """The labels of first.tif, in place of what a network finds."""
+    labels, _ = read_labels("first.tif")
+    return [Proposal(mask, 0.9, 1.0, (0, 0)) for mask in masks_of(np.asarray(labels)).values()]
+
+
+def test_find_writes_proposals_as_labels(
+    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam2.finding.find_objects", true_cells)
+    result = run("find", str(movie), "-o", "found.tif", "--frame", "1")
     assert result.code == 0, result.err
-    labels, _ = read_labels("found.tif")
-    assert labels.shape == (48, 48)
-    assert f"{len(np.unique(labels)) - 1} cells on frame 1" in result.out
+    found, _ = read_labels("found.tif")
+    first, _ = read_labels("first.tif")
+    assert np.array_equal(np.asarray(found) > 0, np.asarray(first) > 0)
+    assert "2 cells on frame 1" in result.out
+
+
+def test_find_says_what_to_try_where_nothing_is_found(run: Any, movie: Path) -> None:
+    result = run("find", str(movie), "-o", "found.tif", "--min-score", "1")
+    assert result.code == 0, result.err
+    assert "no cells found: try --min-score" in result.out
 
 
 @pytest.mark.parametrize(
@@ -347,8 +364,10 @@ def test_wrong_search_is_explained(
     assert not Path("out.tif").exists()
 
 
-def test_track_finds_its_objects(run: Any, movie: Path) -> None:
-    options = ("--prompts", "auto", "--look-every", "2", "--min-score", "0")
-    result = run("track", str(movie), "-o", "tracked.tif", *options)
+def test_track_finds_its_objects(run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_sam2.cli.tracking_run.find_objects", true_cells)
+    result = run("track", str(movie), "-o", "tracked.tif", "--prompts", "auto")
     assert result.code == 0, result.err
-    assert read_labels("tracked.tif")[0].shape == (4, 48, 48)
+    labels, _ = read_labels("tracked.tif")
+    assert set(np.unique(labels[0])) == {0, 1, 2}
+    assert result.out.startswith("tracked.tif: 2 objects on 4 frames")
