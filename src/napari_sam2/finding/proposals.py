@@ -95,5 +95,5 @@ def centre_of(mask: PixelMask, click: tuple[float, float]) -> tuple[float, float
     if 0 <= y < height and 0 <= x < width and mask.crop[y, x]:
         return float(click[0]), float(click[1])
     depth = ndimage.distance_transform_edt(np.pad(mask.crop, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    y, x = (int(place) for place in np.unravel_index(depth.argmax(), depth.shape))
     return float(mask.corner[0] + y), float(mask.corner[1] + x)

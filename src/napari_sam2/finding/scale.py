@@ -18,6 +18,7 @@ PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
+LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
 ODD_SIZE = 0.35  # penalty for each factor of two between the size of cells and the usual one
 
 FloatArray = NDArray[np.float32]
@@ -42,13 +43,17 @@ def choose_scale(model: Sam2, image: FloatArray, cell_size: float | None, steps:
     if cell_size is not None:
         wanted = np.log(cell_size / USUAL_ENTRIES)
         return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
-    merits = [_merit(_tried(model, image, pixel, steps), pixel) for pixel in pixels]
+    merits = []
+    for pixel in pixels:
+        shows_all = pixel * model.config.low_res_size >= max(image.shape[:2])
+        merits.append(_merit(_tried(model, image, pixel, steps), pixel, shows_all))
     return pixels[int(np.argmax(merits))]
 
 
 def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
-    """Scales at which a window does not exceed the longer side of the image; at least one."""
-    return [PIXELS[0], *(pixel for pixel in PIXELS[1:] if pixel * entries <= 1.1 * max(shape))]
+    """Scales at which a window is not much larger than the image; at least one."""
+    largest = LARGEST_WINDOW * max(shape)
+    return [PIXELS[0], *(pixel for pixel in PIXELS[1:] if pixel * entries <= largest)]
 
 
 def _tried(model: Sam2, image: FloatArray, pixel: int, steps: Steps) -> list[Proposal]:
@@ -70,11 +75,15 @@ def _sample(model: Sam2, image: FloatArray, pixel: int) -> list[Window]:
     return [windows[order[place]] for place in dict.fromkeys(places)]
 
 
-def _merit(found: Sequence[Proposal], pixel: int) -> float:
-    """Mean score, less for few proposals and for cells of an unusual size at this scale."""
+def _merit(found: Sequence[Proposal], pixel: int, shows_all: bool) -> float:
+    """Mean score, less for few proposals and for cells of an unusual size at this scale.
+
+    Cells may be large where a window shows all of the image: there is no coarser scale for them.
+    """
     size = typical_size(found)
     if size is None:
         return 0.0
     mean = sum(proposal.score for proposal in found) / (len(found) + 0.5)
-    octaves = abs(float(np.log2(size / pixel / USUAL_ENTRIES)))
-    return mean * float(np.exp(-ODD_SIZE * octaves**2))
+    octaves = float(np.log2(size / pixel / USUAL_ENTRIES))
+    odd = min(octaves, 0.0) if shows_all else octaves
+    return mean * float(np.exp(-ODD_SIZE * odd**2))

@@ -1,0 +1,75 @@
+"""What the built-in model finds without a click."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.finding import FindingStopped, find_objects, typical_size
+from napari_sam2.model import Sam2, load_model
+
+
+@pytest.fixture(scope="module")
+def cells() -> Sam2:
+    return load_model("cells", "cpu")
+
+
+def nuclei(side: int, places: list[tuple[int, int]], radius: int) -> np.ndarray:
+    """(side, side) uint16, blurred bright discs over noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side]
+    image = rng.normal(300, 20, (side, side))
+    for row, column in places:
+        image += 1500 / (1 + np.exp((np.hypot(y - row, x - column) - radius) / 0.7))
+    return image.clip(0).astype(np.uint16)
+
+
+PLACES = [(24, 30), (28, 84), (70, 50), (100, 96), (104, 24)]
+
+
+def test_each_nucleus_is_found_once(cells: Sam2) -> None:
+    found = find_objects(cells, nuclei(128, PLACES, 9), cell_size=18)
+    assert len(found) == len(PLACES)
+    for y, x in PLACES:
+        assert sum(proposal.mask[y, x] for proposal in found) == 1
+    assert typical_size(found) == pytest.approx(18, abs=3)
+
+
+def test_colour_is_no_hindrance(cells: Sam2) -> None:
+    grey = (nuclei(128, PLACES, 9) / 10).astype(np.uint8)
+    found = find_objects(cells, np.stack([grey] * 3, axis=-1), cell_size=18)
+    assert len(found) == len(PLACES)
+
+
+def test_empty_field_has_no_cells(cells: Sam2) -> None:
+    assert find_objects(cells, np.full((96, 96), 7, np.uint8)) == []
+
+
+def test_one_cell_that_fills_the_field_is_one_proposal(cells: Sam2) -> None:
+    found = find_objects(cells, nuclei(96, [(48, 48)], 38))
+    assert len(found) == 1
+    assert found[0].area == pytest.approx(np.pi * 38**2, rel=0.2)
+
+
+def test_a_place_that_is_given_is_judged_too(cells: Sam2) -> None:
+    image = nuclei(128, PLACES, 9)
+    plain = find_objects(cells, image, cell_size=18, min_score=0)
+    seeded = find_objects(cells, image, cell_size=18, min_score=0, seeds=[(60, 100)])
+    assert len(seeded) >= len(plain)
+
+
+def test_search_of_centres_reports_and_stops(cells: Sam2) -> None:
+    told: list[tuple[int, int]] = []
+
+    def should_stop() -> bool:
+        return len(told) >= 3
+
+    with pytest.raises(FindingStopped, match="nothing was changed"):
+        find_objects(
+            cells,
+            nuclei(128, PLACES, 9),
+            progress=lambda done, total: told.append((done, total)),
+            should_stop=should_stop,
+        )
+    assert len(told) == 3
+    assert all(done <= total for done, total in told)
