@@ -13,6 +13,7 @@ from napari_sam2.version import __version__
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
+    from napari_sam2.finding import find_objects
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.model import load_model
@@ -25,6 +26,7 @@ __all__ = [
     "Prompt",
     "Tracker",
     "__version__",
+    "find_objects",
     "load_model",
     "open_movie",
     "write_labels",
@@ -37,6 +39,7 @@ _HOME_OF_NAME = {
     "Frames": "napari_sam2.tracking",
     "Prompt": "napari_sam2.tracking",
     "Tracker": "napari_sam2.io.sources",
+    "find_objects": "napari_sam2.finding",
     "load_model": "napari_sam2.model",
     "open_movie": "napari_sam2.io.movies",
     "write_labels": "napari_sam2.io.tiff",

@@ -10,7 +10,7 @@ from napari_sam2.finding.automatic import track_found
 from napari_sam2.finding.everywhere import lay_tiles
 from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
-from napari_sam2.finding.scale import choose_scale, possible_pixels
+from napari_sam2.finding.scale import choose_scale, possible_pixels, sample_windows
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.pixels import masks_of
@@ -126,3 +126,8 @@ def test_proposal_beside_all_objects_becomes_one_from_its_frame_on(tiny: Sam2) -
 def test_empty_movie_has_no_masklets(tiny: Sam2) -> None:
     tracker = Tracker(tiny, Frames(WORLD.images))
     assert list(track_found(tracker, lambda t: [], tracker.labels, 3)) == []
+
+
+def test_few_windows_of_a_huge_image_are_tried(tiny: Sam2) -> None:
+    image = np.broadcast_to(np.float32(0.5), (20000, 20000, 1))
+    assert len(sample_windows(tiny, image, 1)) <= 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -125,9 +126,7 @@ def judge(
     found: list[Proposal] = []
     for index, group in groups.items():
         batches = Batches(CLICK_BATCH, model.device, lambda: False)
-        found += batches.run(
-            group, lambda part, k=index: _judged(model, field, votes, k, part, shape)
-        )
+        found += batches.run(group, partial(_judged, model, field, votes, index, shape))
         steps.advance()
     return [proposal for proposal in found if proposal.mask.any()]
 
@@ -143,9 +142,10 @@ def _judged(
     field: Field,
     votes: Votes,
     index: int,
-    clicks: list[Click],
     shape: tuple[int, int],
+    clicks: list[Click],
 ) -> list[Proposal]:
+    """Proposals of some clicks in the window of this index."""
     window, features = field.windows[index], field.features[index]
     scale = model.config.image_size / np.array([window.width, window.height])
     places = np.array([click.place[::-1] for click in clicks]) + 0.5

@@ -78,8 +78,7 @@ def _enlarged(
     """Bilinear interpolation between pixel centres, at some rows and columns of the image."""
     down = _weights(len(logits), window.y0, window.height, rows)
     right = _weights(logits.shape[1], window.x0, window.width, columns)
-    wide: NDArray[np.float32] = down @ logits @ right.T
-    return wide
+    return np.asarray(down @ logits @ right.T, np.float32)
 
 
 def _weights(size: int, start: int, length: int, places: range) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
+MOST_WINDOWS = 400  # whose contrast is measured
 LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
 ODD_SIZE = 0.35  # penalty for each factor of two between the size of cells and the usual one
 
@@ -59,14 +60,15 @@ def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
 def _tried(model: Sam2, image: FloatArray, pixel: int, steps: Steps) -> list[Proposal]:
     """Proposals in a few windows at one scale."""
     found: list[Proposal] = []
-    for window in _sample(model, image, pixel):
+    for window in sample_windows(model, image, pixel):
         found += find_in_part(model, image, pixel, window, steps)
     return found
 
 
-def _sample(model: Sam2, image: FloatArray, pixel: int) -> list[Window]:
+def sample_windows(model: Sam2, image: FloatArray, pixel: int) -> list[Window]:
     """A few windows of different contrast."""
     windows = list(lay_windows(model, pixel, Window(0, 0, *image.shape[:2])))
+    windows = windows[:: -(-len(windows) // MOST_WINDOWS)]
     if len(windows) <= len(SAMPLES):
         return windows
     contrasts = np.array([float(window.crop(image).std()) for window in windows])

@@ -73,4 +73,4 @@ def _splat(aims: FloatArray, weights: FloatArray, shape: tuple[int, ...]) -> Flo
 def _nearest(aims: FloatArray, peaks: NDArray[np.intp]) -> NDArray[np.int32]:
     """1 + the index of the peak nearest to each aim."""
     _, index = cKDTree(peaks).query(aims.T)
-    return index.astype(np.int32) + 1
+    return np.asarray(index + 1, np.int32)
