@@ -34,7 +34,7 @@ def shell(*arguments: object) -> int:
 @pytest.fixture
 def saved(path: Path, model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Labels of an annotation that is saved; the tiny model is found by its name."""
-    monkeypatch.setattr("napari_sam2.cli.export.load", lambda *_: model)
+    monkeypatch.setattr("napari_sam2.cli.projects.load", lambda *_: model)
     write_images(path.parent / "movie.tif", world.images)
     annotation = begin(model, world)
     list(annotation.propagate())

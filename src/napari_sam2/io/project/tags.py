@@ -171,6 +171,7 @@ CALLS: Final = (
 
 # deeds of the history that are no calls
 BEGIN, TRACK, END, FOLD = "begin tracking", "track", "end tracking", "fold"
+CARRY_OVER = ModelChange.carry_over.__name__  # the call that brings objects to another model
 
 
 def index(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Row]:
