@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.effort import effort
 from napari_sam2.cli.errors import UsageError, no_empty_folders
@@ -42,6 +43,7 @@ app.command()(evaluate)
 app.command()(score)
 app.command()(export)
 app.command()(effort)
+app.command()(collect)
 app.command()(teach)
 app.command()(train)
 app.command("open")(open_window)
