@@ -153,7 +153,7 @@ def test_statistics_and_card_tell_the_figures(make: Any, shell: Any, output: Pat
     assert content["movies"][0]["left_out"] == 1
     card = (output / "README.md").read_text("utf-8")
     assert "| train | 1 | 8 | 1 | 8 | 0.0% |" in card
-    assert "not labelled (1 in these movies)" in card
+    assert "not labelled (1 in\n  these movies)" in card
 
 
 def test_objects_that_changed_after_their_verdict_are_left_out_in_words(

@@ -82,7 +82,11 @@ def test_time_of_tracking_is_not_counted(empty: Annotation, click: Any) -> None:
     for _, name, arguments in calls:
         getattr(empty, name)(**arguments)
     track = {"t": 1, "direction": "forward", "object_ids": (1,)}
-    tracking = Deed(5.0, "begin tracking", {}), Deed(6.0, "track", track), Deed(17.0, "end tracking", {})
+    tracking = (
+        Deed(5.0, "begin tracking", {}),
+        Deed(6.0, "track", track),
+        Deed(17.0, "end tracking", {}),
+    )
     found = effort_of([Deed(*calls[0]), *tracking, Deed(*calls[1])], empty)
     assert (row(found).seconds, row(found, 3).seconds) == (5.0, 3.0)
 
@@ -220,7 +224,10 @@ def test_the_command_writes_csv_and_json(project: Path, tmp_path: Path) -> None:
     table, figures = tmp_path / "effort.csv", tmp_path / "effort.json"
     assert shell(project, "--csv", table, "--json", figures) == 0
     rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [(r["object_id"], r["frame"], r["clicks"]) for r in rows] == [("1", "0", "1"), ("2", "0", "1")]
+    assert [(r["object_id"], r["frame"], r["clicks"]) for r in rows] == [
+        ("1", "0", "1"),
+        ("2", "0", "1"),
+    ]
     content = json.loads(figures.read_text())
     assert content["phases"][0]["phase"] == "tracked"
     assert [r["frames"] for r in content["objects"]] == [8, 8]

@@ -88,9 +88,7 @@ class Masklet:
         return "medium" if self.area < MEDIUM_PIXELS else "large"
 
 
-def measure(
-    labels: ArrayLike, sources: Sequence[MaskletSource]
-) -> tuple[Masklet, ...]:
+def measure(labels: ArrayLike, sources: Sequence[MaskletSource]) -> tuple[Masklet, ...]:
     """Figures of the masklets of a movie.
 
     Parameters

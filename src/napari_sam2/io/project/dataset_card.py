@@ -16,13 +16,13 @@ movie, and a person found its masks right on every frame.
 | --- | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-- **Sizes** (mean area of a cell): {small} below 32 x 32 pixels, {medium} below 96 x 96, {large} larger; the median is
-  {median:.0f} pixels.
+- **Sizes** (mean area of a cell): {small} below 32 x 32 pixels, {medium} below 96 x 96,
+  {large} larger; the median is {median:.0f} pixels.
 - **Corrections**: a person changed {edited} of the masks ({edited_share}); a model made the others.
 - **Models**: {models}.
 - **Judged by**: {judges}.
-- **Not complete**: cells that were not judged as satisfactory are not labelled ({left_out} in these movies). A pixel
-  without a label is not known to be background.
+- **Not complete**: cells that were not judged as satisfactory are not labelled ({left_out} in
+  these movies). A pixel without a label is not known to be background.
 
 ## Files
 
@@ -31,7 +31,7 @@ movie, and a person found its masks right on every frame.
 | `train/`, `validation/` | the two parts; a movie is in one of them only |
 | `images/NAME.tif` | the movie, (T, Y, X), as it was recorded |
 | `labels/NAME.tif` | labels of the same size, 0 where no cell is labelled |
-| `masklets/NAME.json` | masks of each cell on each frame as run lengths, with the keys of the SA-V data set |
+| `masklets/NAME.json` | masks of each cell as run lengths, with the keys of SA-V |
 | `statistics.json` | figures of each movie and each part |
 
 Run lengths are those of pycocotools: `pycocotools.mask.decode(content["masklet"][frame][cell])`.

@@ -268,11 +268,16 @@ class _Log:
 
     def rows(self) -> tuple[FrameEffort, ...]:
         """A row for each object and frame, in their order."""
-        order = sorted(self.tallies, key=lambda place: (place[0], -1 if place[1] is None else place[1]))
+        order = sorted(self.tallies, key=lambda place: (place[0], _row_of(place[1])))
         return tuple(
             FrameEffort(*place, tally.seconds, tally.clicks, tally.strokes, tally.edits)
             for place, tally in ((place, self.tallies[place]) for place in order)
         )
+
+
+def _row_of(t: int | None) -> int:
+    """Place of a frame among the rows of an object; changes of the whole object come first."""
+    return -1 if t is None else t
 
 
 Count = Callable[[_Tally, Mapping[str, Any]], None]

@@ -223,7 +223,7 @@ class ProjectFolder:
         return (*self._past, *self._deeds)
 
     def prepend(self, deeds: Sequence[Deed]) -> None:
-        """Put deeds made with an earlier model before those of this folder; saved with the next save.
+        """Put deeds made with an earlier model before those of this folder, for the next save.
 
         Parameters
         ----------

@@ -220,6 +220,11 @@ class Autosave:
         else:
             folder.leave()
 
+    @property
+    def deeds(self) -> Sequence[Deed]:
+        """All that was done to the document since it was begun."""
+        return self._missed if self._folder is None else self._folder.deeds
+
     # Ending
 
     def close(self) -> None:
