@@ -143,7 +143,7 @@ def test_keys_of_verdicts_are_bound_only_in_the_mode(tracked) -> None:
     assert not box(tracked).verdicts.isVisible()
 
 
-def test_playing_pauses_and_goes_on(tracked, monkeypatch) -> None:
+def test_playing_pauses_and_continues(tracked, monkeypatch) -> None:
     monkeypatch.setattr(verification, "FRAME_MS", 10_000)
     begin(tracked)
     wait(tracked, lambda: box(tracked).play.text() == "Pause (Q)")
@@ -203,7 +203,7 @@ def test_a_verdict_is_undone(tracked) -> None:
 
 def test_effort_is_shown_in_a_dialog(tracked) -> None:
     box(tracked).effort.click()
-    wait(tracked, lambda: tracked.panel.findChildren(EffortDialog))
+    wait(tracked, lambda: bool(tracked.panel.findChildren(EffortDialog)))
     (dialog,) = tracked.panel.findChildren(EffortDialog)
     assert dialog.phases.item(0, 0).text() == "tracked"
     assert dialog.phases.item(0, 2).text() == str(2 * FRAMES)
