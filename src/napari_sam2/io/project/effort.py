@@ -175,7 +175,10 @@ def effort_of(deeds: Sequence[Deed], annotation: Annotation) -> Effort:
     log = _Log(annotation.shape[0])
     for deed in deeds:
         log.add(deed)
-    objects = (_object_row(key, annotation, log) for key in annotation.objects)
+    by_object: defaultdict[int, dict[int | None, _Tally]] = defaultdict(dict)
+    for (object_id, t), tally in log.tallies.items():
+        by_object[object_id][t] = tally
+    objects = (_object_row(key, annotation, by_object[key]) for key in annotation.objects)
     return Effort(log.rows(), tuple(objects))
 
 
@@ -355,10 +358,11 @@ def _places(arguments: Mapping[str, Any], length: int) -> Iterable[Place]:
     return [(object_id, t) for t in frames for object_id in ids]
 
 
-def _object_row(object_id: int, annotation: Annotation, log: _Log) -> ObjectEffort:
+def _object_row(
+    object_id: int, annotation: Annotation, tallies: Mapping[int | None, _Tally]
+) -> ObjectEffort:
     timeline = annotation.timeline(object_id)
     there = set(np.flatnonzero(timeline.has_mask).tolist())
-    tallies = {t: tally for (key, t), tally in log.tallies.items() if key == object_id}
     clicks = sum(tally.clicks for tally in tallies.values())
     strokes = sum(tally.strokes for tally in tallies.values())
     edits = sum(tally.edits for tally in tallies.values())
