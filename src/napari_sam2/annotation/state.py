@@ -14,7 +14,8 @@ from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.tracking import FrameResult, ObjectState, Prompt, Tracker
+    from napari_sam2.tracking import FrameResult, ObjectState, Prompt
+    from napari_sam2.tracking.protocol import AnnotationTracker
 
 MAX_UINT16 = 65535
 FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed
@@ -28,7 +29,7 @@ class DocumentState:
 
     Attributes
     ----------
-    tracker : Tracker
+    tracker : AnnotationTracker
         Holds prompts, masks and scores.
     objects : dict of int to AnnotatedObject
         Properties by object id.
@@ -44,7 +45,7 @@ class DocumentState:
         Objects that changed since their timelines were computed; `Timelines` empties the set.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: AnnotationTracker) -> None:
         self.tracker = tracker
         self.objects: dict[int, AnnotatedObject] = {
             object_id: AnnotatedObject(object_id) for object_id in tracker.object_ids
