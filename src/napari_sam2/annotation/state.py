@@ -10,6 +10,7 @@ import numpy as np
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +127,7 @@ class DocumentState:
             return self.objects[object_id]
         except KeyError:
             known = ", ".join(map(str, sorted(self.objects))) or "none"
-            raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
+            raise ObjectError("unknown {0}; there are: {known}", object_id, known=known) from None
 
     def new_object_id(self) -> int:
         """An id that no object has or ever had."""
