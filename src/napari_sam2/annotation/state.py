@@ -101,7 +101,8 @@ class DocumentState:
         """Prompts, masks and locks of an object on all or some frames; None without a prompt."""
         if object_id not in self.tracker.object_ids:
             return None
-        return self.tracker.snapshot(object_id, frames)
+        state: ObjectState = self.tracker.snapshot(object_id, frames)
+        return state
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         """Prompt of an object on frame `t`, if there is one."""

@@ -127,8 +127,9 @@ def _examples(
         )
     pairs = zip(movies, labels, strict=True)
     examples = [_of_movie(movie, path, chosen) for movie, path in pairs]
-    places = zip(projects, images or [None] * len(projects), strict=True)
-    return examples + [_of_project(path, image, chosen) for path, image in places]
+    places: list[Path | None] = [*images] or [None] * len(projects)
+    located = zip(projects, places, strict=True)
+    return examples + [_of_project(path, image, chosen) for path, image in located]
 
 
 def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:
