@@ -31,7 +31,7 @@ def make(
     tmp_path: Path, model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Path]:
     """Saves a project in which both discs were tracked, with a verdict on some."""
-    monkeypatch.setattr("napari_sam2.cli.projects.load", lambda *_: model)
+    monkeypatch.setattr("napari_sam2.cli.project.load", lambda *_: model)
 
     def make(name: str = "one", verdicts: Any = ((1, Status.REVIEWED),), shift: int = 0) -> Path:
         images = np.roll(world.images, shift, axis=0)

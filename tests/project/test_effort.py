@@ -192,7 +192,7 @@ def test_every_counted_call_exists() -> None:
 @pytest.fixture
 def project(path: Path, model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Both discs clicked within a project, tracked, and not saved since."""
-    monkeypatch.setattr("napari_sam2.cli.projects.load", lambda *_: model)
+    monkeypatch.setattr("napari_sam2.cli.project.load", lambda *_: model)
     write_images(path.parent / "movie.tif", world.images)
     annotation = Annotation(Tracker(model, world.images))
     folder = save(path, annotation, world, path=str(path.parent / "movie.tif"))

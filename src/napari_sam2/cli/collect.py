@@ -10,7 +10,7 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, make_folder
 from napari_sam2.cli.options import OverwriteOption
-from napari_sam2.cli.projects import read_saved
+from napari_sam2.cli.project import open_project
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.collect import Collector, ReadProject
@@ -83,12 +83,12 @@ def _read(path: Path, images: Path | None) -> ReadProject:
     try:
         manifest = read_manifest(path)
         moved = None if images is None else _moved(images, manifest.image.path)
-        saved = read_saved(path, moved)
+        opened = open_project(path, moved)
         deeds = read_deeds(path, manifest)
     except (UsageError, ValueError, OSError) as error:
         reason = str(error).replace(" with --image", "; --images FOLDER says where movies are now")
         raise UsageError(f"{path.name}: {reason}") from error
-    return ReadProject(path, manifest, saved.annotation, saved.image, deeds)
+    return ReadProject(path, manifest, opened.annotation, opened.image, deeds)
 
 
 def _moved(folder: Path, before: str | None) -> Path | None:

@@ -9,7 +9,7 @@ import typer
 
 from napari_sam2.cli.errors import check_outputs
 from napari_sam2.cli.options import OverwriteOption
-from napari_sam2.cli.projects import read_saved
+from napari_sam2.cli.project import open_project
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.effort import Effort
@@ -31,12 +31,13 @@ def effort(
 ) -> None:
     """Show how long a project took: seconds per frame, edited frames, clicks per clicked frame."""
     check_outputs([path for path in (csv, json) if path is not None], overwrite)
-    saved = read_saved(project, image)
+    annotation = open_project(project, image).annotation
 
     from napari_sam2.io.project.effort import effort_of, write_effort_csv, write_effort_json
+    from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.project.reading import read_deeds
 
-    found = effort_of(read_deeds(project, saved.manifest), saved.annotation)
+    found = effort_of(read_deeds(project, read_manifest(project)), annotation)
     typer.echo(table(found))
     if csv is not None:
         write_effort_csv(csv, found)

@@ -11,7 +11,7 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, make_folder
 from napari_sam2.cli.options import OverwriteOption
-from napari_sam2.cli.projects import read_saved
+from napari_sam2.cli.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,16 +114,16 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
     from napari_sam2.io.tracked import TrackedLabels
 
-    project = read_saved(saved, images[0] if images else None)
-    manifest, annotation, found = project.manifest, project.annotation, project.image
+    opened = open_project(saved, images[0] if images else None)
+    annotation, info = opened.annotation, opened.info
     objects = annotation.objects
     say_left_out(objects)
-    is_single = len(manifest.image.axes.replace("C", "")) == 2
+    is_single = len(info.axes.replace("C", "")) == 2
     tracked = TrackedLabels.of_objects(
         annotation.labels[0] if is_single else annotation.labels,
         objects,
-        found.scale,
-        {manifest.image.name: found.data},
+        opened.image.scale,
+        {info.name: opened.image.data},
     )
     others = _with_images(tracked, images[1:])
     return replace(tracked, channels={**tracked.channels, **others.channels})

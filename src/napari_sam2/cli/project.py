@@ -1,4 +1,4 @@
-"""Projects as commands read them: the annotation with its image, without a lock and unchanged."""
+"""Open a saved project in a command."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ from napari_sam2.cli.options import load
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.io.project.images import FoundImage
-    from napari_sam2.io.project.manifest import Manifest
+    from napari_sam2.io.project.manifest import ImageInfo
+
+PROJECT_SUFFIX = ".sam2"
 
 
 @dataclass(frozen=True, eq=False)
-class SavedProject:
-    """A project that was read.
+class OpenedProject:
+    """A project that was read; no frame was tracked.
 
     Attributes
     ----------
-    manifest : Manifest
-        Its ``session.json``.
     annotation : Annotation
-        The document, with changes that were not saved.
+        The document, with the changes since the last save.
+    info : ImageInfo
+        What the project knows of its image.
     image : FoundImage
-        The image.
+        The image, opened.
     """
 
-    manifest: Manifest
     annotation: Annotation
+    info: ImageInfo
     image: FoundImage
 
 
-def read_saved(path: Path, image: Path | None = None) -> SavedProject:
-    """Read a project; no frame is computed.
+def open_project(path: Path, image: Path | None = None) -> OpenedProject:
+    """Open a project with its image, to read from it.
 
     Parameters
     ----------
     path : Path
-        Its folder.
+        The project.
     image : Path, optional
         Where the image is now.
 
     Raises
     ------
     UsageError
-        If the image was moved, or the model of the project is not there.
-    FileNotFoundError
-        If there is no project, or its model must be downloaded first.
+        If the image was moved and `image` is not given.
+    ProjectError
+        If the project is damaged, or the image is another one.
     ValueError, OSError
-        If a file is damaged or cannot be read.
+        If it cannot be read.
     """
     from napari_sam2.io.project.images import ImageMovedError, find_image
     from napari_sam2.io.project.manifest import read_manifest
@@ -66,4 +68,4 @@ def read_saved(path: Path, image: Path | None = None) -> SavedProject:
     made_by = manifest.model
     network = load(made_by.name, "cpu", made_by.image_size)  # masks are kept as it made them
     tracker = make_tracker(manifest, network, found.data)
-    return SavedProject(manifest, read_project(path, manifest, tracker).annotation, found)
+    return OpenedProject(read_project(path, manifest, tracker).annotation, manifest.image, found)
