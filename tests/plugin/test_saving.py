@@ -14,9 +14,10 @@ import pytest
 from napari.layers import Image
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2.io.data_folder import data_folder
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project.manifest import read_manifest
-from napari_sam2.io.project.shelf import data_folder, find_unsaved
+from napari_sam2.io.project.shelf import find_unsaved
 from napari_sam2.io.tiff import write_images
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH
 from napari_sam2.plugin.napari_io.layer_data import movie_layer
@@ -109,6 +110,24 @@ def test_the_button_tells_whether_all_is_saved(
     desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved)
     desk.qtbot.waitUntil(lambda: [p.name for p in desk.controller.saving.recent] == ["a.sam2"])
     assert not find_unsaved()
+
+
+def test_a_scale_that_was_changed_is_saved(
+    desk_with, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    desk.click(0, *WORLD.centre(0, 1))
+    desk.settle()
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    desk.image_state.image.scale = (60.0, 0.5, 0.25)
+    desk.image_state.image.units = ("second", "micrometer", "micrometer")
+    desk.click(1, *WORLD.centre(1, 1))
+    desk.settle()
+    desk.qtbot.waitUntil(desk.panel.saving.box.save.isEnabled)
+    desk.panel.saving.box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved, timeout=20000)
+    scale = read_manifest(tmp_path / "a.sam2").image.scale
+    assert (scale.pixel_size, scale.interval_s) == ((0.5, 0.25), 60.0)
 
 
 def leave(desk: Any) -> None:

@@ -9,6 +9,7 @@ from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.lineage import without_parent
 from napari_sam2.annotation.objects import AnnotatedObject, Status, checked_object_id
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
@@ -60,7 +61,7 @@ class ObjectList:
             self._state.new_object_id() if object_id is None else object_id
         )
         if object_id in self._state.objects:
-            raise ValueError(f"object {object_id} exists already; choose another id")
+            raise ObjectError("{0} exists already; choose another id", object_id)
         properties = AnnotatedObject(object_id, _checked_name(name))
         added = SetObject(object_id, None, properties)
         self._document.perform(Group(f"add cell {object_id}", (added,)), object_id)
@@ -102,7 +103,7 @@ class ObjectList:
 
     @journaled
     def set_status(self, object_id: int, status: Status) -> None:
-        """Set the review status of an object.
+        """Set the review status of an object without saying who judged it; see `Review.judge`.
 
         Parameters
         ----------
@@ -117,7 +118,8 @@ class ObjectList:
             If there is no such object or status.
         """
         before = self._state.known(object_id)
-        self._set_properties("set the status of", replace(before, status=Status(status)))
+        after = replace(before, status=Status(status), verdict=None)
+        self._set_properties("set the status of", after)
 
     def _set_properties(self, verb: str, after: AnnotatedObject) -> None:
         """Replace the properties of an object, unless they are the same."""

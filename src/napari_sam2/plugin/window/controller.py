@@ -35,6 +35,7 @@ from napari_sam2.plugin.protocol.review_messages import PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
+from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
@@ -43,8 +44,8 @@ from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
-from napari_sam2.plugin.window.screen_words import with_cells
 from napari_sam2.plugin.window.tracking import Tracking
+from napari_sam2.plugin.window.verification import Verification
 from napari_sam2.plugin.window.view import View
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Controller(QObject):
             self._on_other_size,
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
+        self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
             self.view.acting_place,
@@ -116,6 +119,7 @@ class Controller(QObject):
         self._mailbox.delivered.connect(self._on_reports)
         self._look_timer.timeout.connect(self._look)
         self.tracking.changed.connect(self.changed)
+        self.verification.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
@@ -123,7 +127,8 @@ class Controller(QObject):
     def _fill_table(self) -> None:
         table = self._reports
         table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
-        for part in (self.models, self.saving, self.tracking, self.review, self.exporting):
+        parts = (self.models, self.saving, self.tracking, self.review, self.exporting, self.effort)
+        for part in parts:
             table.add(part.handlers)
         table.add(
             {
@@ -150,6 +155,7 @@ class Controller(QObject):
             return
         self.is_closed = True
         self._look_timer.stop()
+        self.verification.stop()
         self._mailbox.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
@@ -363,9 +369,9 @@ class Controller(QObject):
             self._take(change)
         self._reports.take(answer)
         if answer.notice is not None:
-            show_info(with_cells(answer.notice))
+            show_info(answer.notice)
         if answer.error is not None:
-            show_error(with_cells(answer.error), answer.details)
+            show_error(answer.error, answer.details)
 
     def _take_model(self, report: ModelLoaded) -> None:
         for image_state in self._image_states.values():
