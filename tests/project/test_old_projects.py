@@ -99,7 +99,14 @@ def test_a_network_keeps_its_fingerprint() -> None:
 
 # What the projects cover: a new kind or call is put into a project of the version that brings it
 
-NOT_YET_SAVED = {"adopt_masks", "remove_box"}  # tags that no released version has written
+NOT_YET_SAVED = {  # tags that no released version has written
+    "add_daughter",
+    "adopt_masks",
+    "link_daughters",
+    "move_division",
+    "remove_box",
+    "withdraw_division",
+}
 
 
 def test_every_kind_that_is_saved_is_in_an_old_project() -> None:

@@ -8,6 +8,7 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
+from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.document import Document
 from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal import UNDO_BYTES, is_callable_by_name
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.frames import Stack
 
 PARTS = (
+    Divisions,
     History,
     LabelImport,
     Lineage,
@@ -219,6 +221,16 @@ class Annotation:
     swap_objects = _delegate(TrackEdits, TrackEdits.swap_objects)
     divide_object = _delegate(TrackEdits, TrackEdits.divide_object)
     merge_objects = _delegate(TrackEdits, TrackEdits.merge_objects)
+
+    # Divisions
+
+    add_daughter = _delegate(Divisions, Divisions.add_daughter)
+    link_daughters = _delegate(Divisions, Divisions.link_daughters)
+    move_division = _delegate(Divisions, Divisions.move_division)
+    withdraw_division = _delegate(Divisions, Divisions.withdraw_division)
+    find_mother = _delegate(Divisions, Divisions.find_mother)
+    mother_at = _delegate(Divisions, Divisions.mother_at)
+    propose_mother = _delegate(Divisions, Divisions.propose_mother)
 
     # Objects from elsewhere
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ class Lineage:
         changes = dict(without_parent(self._state, child))
         if parent is not None:
             mother = changes.get(parent, self._state.known(parent))
-            if object_id in self._ancestors(parent):
+            if object_id in ancestors(self._state, parent):
                 raise ValueError(f"object {parent} descends from object {object_id} itself")
             birth = min(self._state.visible_frames(object_id), default=None)
             self._check_ended(parent, birth)
@@ -69,12 +69,6 @@ class Lineage:
         verb = "unlink" if parent is None else "link"
         self._document.perform(Group(f"{verb} cell {object_id}", actions))
 
-    def _ancestors(self, object_id: int | None) -> Iterator[int]:
-        """An object, its mother, her mother..."""
-        while object_id is not None:
-            yield object_id
-            object_id = self._state.known(object_id).parent
-
     def _check_ended(self, mother: int, birth: int | None) -> None:
         """Raise a ValueError if a mother has masks from the birth of her daughter on."""
         if birth is None:
@@ -87,6 +81,13 @@ class Lineage:
             )
 
 
+def ancestors(state: DocumentState, object_id: int | None) -> Iterator[int]:
+    """An object, its mother, her mother..."""
+    while object_id is not None:
+        yield object_id
+        object_id = state.known(object_id).parent
+
+
 def without_parent(
     state: DocumentState, child: AnnotatedObject
 ) -> Iterator[tuple[int, AnnotatedObject]]:
@@ -97,3 +98,32 @@ def without_parent(
         births = [birth for key in siblings if (birth := state.known(key).birth) is not None]
         end = min(births) - 1 if births else None
         yield child.parent, replace(state.known(child.parent), end=end)
+
+
+def lineage_names(objects: Mapping[int, AnnotatedObject]) -> dict[int, str]:
+    """Names of objects by their families: 1, her daughters 1.1 and 1.2, granddaughter 1.1.2.
+
+    Parameters
+    ----------
+    objects : mapping of int to AnnotatedObject
+        The objects by id. An object whose mother is missing counts as the first of its family.
+
+    Returns
+    -------
+    dict of int to str
+        Name of each object.
+    """
+    daughters: dict[int, list[int]] = {}
+    for key in sorted(objects):
+        parent = objects[key].parent
+        if parent is not None and parent in objects:
+            daughters.setdefault(parent, []).append(key)
+    children = {key for found in daughters.values() for key in found}
+    names = {key: str(key) for key in sorted(objects) if key not in children}
+    waiting = list(names)
+    while waiting:
+        mother = waiting.pop()
+        for number, key in enumerate(daughters.get(mother, ()), start=1):
+            names[key] = f"{names[mother]}.{number}"
+            waiting.append(key)
+    return names

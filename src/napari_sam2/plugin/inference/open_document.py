@@ -44,7 +44,12 @@ from napari_sam2.plugin.protocol.messages import (
     TrackEnded,
     TrackStarted,
 )
-from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful, PlaceFound
+from napari_sam2.plugin.protocol.review_messages import (
+    DaughterOffered,
+    FindDoubtful,
+    NothingDoubtful,
+    PlaceFound,
+)
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
 
@@ -200,7 +205,10 @@ class OpenDocument:
                 f"There is nothing to exclude: cell {object_id} has no outline on frame {t}. "
                 "Click the cell with Include first."
             )
+        mother = self._mother_behind(command)
         self.annotation.add_points(t, object_id, [command.position], [command.sign])
+        if mother is not None:
+            self._tell(DaughterOffered(self.image, t, object_id, mother))
 
     @perform.register
     def _(self, command: RemovePoints) -> None:
@@ -318,6 +326,15 @@ class OpenDocument:
         )
         self._run = TrackingRun(steps, total)
         self._tell(TrackStarted(self.image, total))
+
+    def _mother_behind(self, command: AddPoint) -> int | None:
+        """The object where a click makes a new object, if that may be its daughter."""
+        objects = self.annotation.objects
+        if command.object_id in objects or not 0 < command.t < self.annotation.shape[0]:
+            return None
+        mother = self.annotation.mother_at(command.t, command.position)
+        daughters = [key for key, known in objects.items() if known.parent == mother]
+        return None if len(daughters) > 1 else mother
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None

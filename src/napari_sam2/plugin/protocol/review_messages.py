@@ -44,3 +44,12 @@ class PlaceFound(ImageReport):
 @dataclass(frozen=True, eq=False)
 class NothingDoubtful(ImageReport):
     """No doubtful frame remains to be reviewed."""
+
+
+@dataclass(frozen=True, eq=False)
+class DaughterOffered(ImageReport):
+    """A new object was clicked where another one, its possible mother, is or has just been."""
+
+    t: int
+    object_id: int
+    mother: int

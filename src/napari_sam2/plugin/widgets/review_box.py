@@ -43,7 +43,8 @@ class ReviewBox(QWidget):
         )
         self.divide = button(
             "Divide (D)",
-            "The current cell ends before the shown frame, and two daughters start on it",
+            "On the first frame with two cells: press D and click each daughter. "
+            "With two cells selected in the table: makes them daughters of the cell before",
         )
         self.lanes = button(
             "Lanes", "Show a lane for each cell: where it has masks, and which frames are doubtful"

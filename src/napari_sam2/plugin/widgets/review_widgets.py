@@ -52,7 +52,7 @@ class ReviewWidgets(QObject):
         self.box.next_asked.connect(lambda: review.find_doubtful())
         self.box.accept_asked.connect(review.toggle_accepted)
         self.box.lock_asked.connect(review.toggle_lock)
-        self.box.divide_asked.connect(review.divide)
+        self.box.divide_asked.connect(self._divide)
         self.box.lanes.clicked.connect(self.show_lanes)
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
@@ -80,8 +80,14 @@ class ReviewWidgets(QObject):
             "[": lambda: review.find_doubtful(is_backward=True),
             "C": review.toggle_accepted,
             "L": review.toggle_lock,
-            "D": review.divide,
+            "D": self._divide,
         }
+
+    def _divide(self) -> None:
+        """Link the selected cells as daughters, or begin the clicks of a division."""
+        image_state = self.controller.image_state
+        known = () if image_state is None else image_state.objects
+        self.controller.divisions.press([key for key in self.table.selected() if key in known])
 
     # Dock of the lanes
 
@@ -132,7 +138,7 @@ class ReviewWidgets(QObject):
             is_accepted=image_state.is_accepted(t),
             can_lock=image_state.can_lock(t),
             is_locked=image_state.is_locked(t),
-            can_divide=image_state.current_object in image_state.objects,
+            can_divide=bool(image_state.objects) and image_state.image.ndim == 3,
         )
         self.box.lanes.setChecked(self.lanes.is_docked)
         if self.lanes.is_docked:

@@ -35,6 +35,7 @@ from napari_sam2.plugin.protocol.review_messages import PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
+from napari_sam2.plugin.window.divisions import Divisions
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
@@ -80,8 +81,19 @@ class Controller(QObject):
         self.models = Models(engine, self._thread.send, self._mailbox.post)
         self._image_states: dict[int, ImageState] = {}
         self.view = View(viewer, lambda: self.image_state)
+        self.divisions = Divisions(
+            self.view.acting_place,
+            self.view.place,
+            self.activate_clicks,
+            self._thread.send,
+            self.changed.emit,
+        )
         self.canvas = CanvasEdits(
-            self.view, self._image_states, self._thread.send, self.changed.emit
+            self.view,
+            self._image_states,
+            self._thread.send,
+            self.changed.emit,
+            self.divisions.translated,
         )
         self.images = OpenImages(
             self.view,
@@ -123,7 +135,14 @@ class Controller(QObject):
     def _fill_table(self) -> None:
         table = self._reports
         table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
-        for part in (self.models, self.saving, self.tracking, self.review, self.exporting):
+        for part in (
+            self.models,
+            self.saving,
+            self.tracking,
+            self.review,
+            self.exporting,
+            self.divisions,
+        ):
             table.add(part.handlers)
         table.add(
             {
@@ -314,6 +333,7 @@ class Controller(QObject):
 
     def next_object(self) -> None:
         """Let the next click create a new object."""
+        self.divisions.end()
         if self.image_state is not None:
             self.image_state.choose(self.image_state.next_object(), INCLUDE)
             self.activate_clicks()

@@ -102,12 +102,6 @@ class ReviewActions:
         if image_state is not None and image_state.can_lock(t):
             self.lock(image_state.current_object, range(t, t + 1), not image_state.is_locked(t))
 
-    def divide(self) -> None:
-        """Divide the current object: it ends before the shown frame, two daughters start on it."""
-        image_state, _ = self._place()
-        if image_state is not None and image_state.current_object in image_state.objects:
-            self.edit_here("divide_object", object_id=image_state.current_object)
-
     def split(self, object_id: int) -> None:
         """Split an object: from the shown frame on its masks become a new object."""
         self.edit_here("split_object", object_id=object_id)
