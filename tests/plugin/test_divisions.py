@@ -50,7 +50,7 @@ def parents(desk):
 
 def tip(desk) -> str:
     desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
-    return desk.panel.status.tip.text()
+    return desk.panel.status.text.text()
 
 
 def at(desk, t, place) -> int:
@@ -170,7 +170,7 @@ def test_new_cell_where_another_one_was_is_offered_as_a_daughter(tracked):
     tracked.click(BIRTH, *FIRST)
     tracked.settle()
     assert tip(tracked).startswith("Daughter of cell 1? D: yes.")
-    assert tracked.panel.status.action.text() == Action.MAKE_DAUGHTER.value
+    assert tracked.panel.status.button.text() == Action.MAKE_DAUGHTER.value
     tracked.press(Qt.Key.Key_D)
     tracked.qtbot.waitUntil(lambda: parents(tracked).get(3) == 1, timeout=10000)
     assert tracked.image_state.objects[1].end == BIRTH - 1

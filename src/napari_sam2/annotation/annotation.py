@@ -8,6 +8,7 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
+from napari_sam2.annotation.division_proposals import DivisionProposals
 from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.document import Document
 from napari_sam2.annotation.history import History
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.frames import Stack
 
 PARTS = (
+    DivisionProposals,
     Divisions,
     History,
     LabelImport,
@@ -227,6 +229,8 @@ class Annotation:
     add_daughter = _delegate(Divisions, Divisions.add_daughter)
     link_daughters = _delegate(Divisions, Divisions.link_daughters)
     move_division = _delegate(Divisions, Divisions.move_division)
+    decline_division = _delegate(Divisions, Divisions.decline_division)
+    propose_divisions = _delegate(DivisionProposals, DivisionProposals.propose_divisions)
     withdraw_division = _delegate(Divisions, Divisions.withdraw_division)
     find_mother = _delegate(Divisions, Divisions.find_mother)
     mother_at = _delegate(Divisions, Divisions.mother_at)

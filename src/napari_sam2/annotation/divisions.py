@@ -472,6 +472,28 @@ class Divisions:
             history.undo()
 
     @journaled
+    def decline_division(self, mother: int, t: int) -> None:
+        """Say that an object does not divide on a frame, so that it is not proposed there again.
+
+        Parameters
+        ----------
+        mother : int
+            The object.
+        t : int
+            The frame.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or frame.
+        """
+        known, t = self._state.known(mother), self._state.checked_frame(t)
+        if t not in known.undivided:
+            after = replace(known, undivided=tuple(sorted({*known.undivided, t})))
+            change = SetObject(mother, known, after)
+            self._document.perform(Group(f"no division of cell {mother} at frame {t}", (change,)))
+
+    @journaled
     def move_division(self, mother: int, t: int) -> None:
         """Move the division of a mother to another frame.
 

@@ -33,6 +33,8 @@ class AnnotatedObject:
     birth, end : int or None
         First and last frame on which it may have a mask; None is no limit. A daughter has none
         before its birth, a mother none after its end.
+    undivided : tuple of int
+        Frames on which a person said that the object does not divide.
     """
 
     object_id: int
@@ -41,6 +43,7 @@ class AnnotatedObject:
     parent: int | None = None
     birth: int | None = None
     end: int | None = None
+    undivided: tuple[int, ...] = ()
 
     @property
     def is_rejected(self) -> bool:

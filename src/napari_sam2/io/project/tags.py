@@ -169,6 +169,7 @@ CALLS: Final = (
     Call("add_daughter", Divisions.add_daughter),
     Call("link_daughters", Divisions.link_daughters),
     Call("move_division", Divisions.move_division),
+    Call("decline_division", Divisions.decline_division),
     Call("withdraw_division", Divisions.withdraw_division),
 )
 
