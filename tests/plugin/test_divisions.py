@@ -7,10 +7,11 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_sam2.plugin.widgets.objects_model import Column
 from napari_sam2.plugin.window.next_step import Action
 
 from . import hands
-from .test_track_edits import done, select, undone
+from .test_track_edits import done, menu_action, select, undone
 
 FRAMES, SIDE, BIRTH = 8, 64, 4
 MOTHER, FIRST, SECOND, FAR = (28, 20), (18, 22), (40, 22), (30, 52)
@@ -212,3 +213,77 @@ def test_points_of_daughters_are_shown_in_the_layer(tracked):
     divide(tracked)
     hands.move(tracked.viewer, hands.place_on_canvas(tracked.viewer, tracked.points, (BIRTH, 2, 2)))
     assert tracked.points.features["object"].tolist()[-2:] == [3, 4]
+
+
+def show_proposals(desk) -> None:
+    desk.panel.review.box.divisions.click()
+    desk.qtbot.waitUntil(lambda: desk.controller.divisions.proposals is not None, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+
+
+def test_possible_divisions_are_listed_and_d_takes_one(tracked):
+    tracked.go_to(0)
+    show_proposals(tracked)
+    assert tracked.panel.review.box.divisions.text() == "Possible divisions (1)"
+    assert (tracked.controller.view.frame, tracked.image_state.current_object) == (BIRTH, 1)
+    assert tip(tracked).startswith("Does cell 1 divide here?")
+    tracked.press(Qt.Key.Key_D)
+    done(tracked, f"divide cell 1 at frame {BIRTH}")
+    assert parents(tracked) == {3: 1, 4: 1}
+    assert sorted(at(tracked, BIRTH, place) for place in (FIRST, SECOND)) == [3, 4]
+    tracked.press(Qt.Key.Key_Escape)
+    tracked.qtbot.waitUntil(lambda: parents(tracked) == {}, timeout=10000)
+
+
+def test_declined_division_is_not_proposed_again(tracked):
+    show_proposals(tracked)
+    tracked.press(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
+    done(tracked, f"no division of cell 1 at frame {BIRTH}")
+    assert tracked.panel.review.box.divisions.text() == "Possible divisions (0)"
+    box = tracked.panel.review.box
+    box.divisions.click()
+    box.divisions.click()
+    tracked.settle()
+    tracked.qtbot.wait(200)
+    assert not tracked.controller.divisions.proposals
+
+
+def row_of(desk, object_id):
+    model = desk.panel.review.table.model
+    return [model.data(model.index(model.row_of(object_id), column)) for column in Column]
+
+
+def test_table_shows_mothers_and_names_of_the_family(tracked):
+    divide(tracked)
+    tip(tracked)
+    assert (row_of(tracked, 4)[Column.NAME], row_of(tracked, 4)[Column.MOTHER]) == ("1.2", "1")
+    assert (row_of(tracked, 1)[Column.NAME], row_of(tracked, 1)[Column.MOTHER]) == ("", "")
+
+
+def test_mother_is_cleared_and_set_in_the_table(tracked):
+    divide(tracked)
+    model = tracked.panel.review.table.model
+    tip(tracked)
+    cell = model.index(model.row_of(4), Column.MOTHER)
+    assert model.setData(cell, "")
+    tracked.qtbot.waitUntil(lambda: parents(tracked) == {3: 1}, timeout=10000)
+    tip(tracked)
+    assert not model.setData(cell, "17")
+    assert model.setData(cell, "1")
+    tracked.qtbot.waitUntil(lambda: parents(tracked) == {3: 1, 4: 1}, timeout=10000)
+
+
+def test_division_is_moved_and_dissolved_by_the_menu(tracked):
+    divide(tracked)
+    tracked.track()
+    tracked.settle()
+    tracked.go_to(BIRTH + 1)
+    select(tracked, 3)
+    menu_action(tracked, "Move division to this frame").trigger()
+    done(tracked, f"move the division of cell 1 to frame {BIRTH + 1}")
+    assert at(tracked, BIRTH, SECOND) == 1
+    select(tracked, 4)
+    menu_action(tracked, "Undo division: cell 1 goes on as this cell").trigger()
+    done(tracked, "merge cell 4 into cell 1")
+    assert parents(tracked) == {}
+    assert at(tracked, FRAMES - 1, SECOND) == 1

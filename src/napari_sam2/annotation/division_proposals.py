@@ -48,6 +48,8 @@ class DivisionProposal:
         0 to 1; the higher, the surer.
     daughter_1, daughter_2 : (y, x)
         A place in each daughter, in pixels.
+    sister : int or None
+        The object at the place of the second daughter; None if no object is there.
     """
 
     t: int
@@ -55,6 +57,7 @@ class DivisionProposal:
     score: float
     daughter_1: Place
     daughter_2: Place
+    sister: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,10 +182,10 @@ class DivisionProposals:
                 continue
             if trace.area[:t].any() or trace.on_border[t]:
                 continue
-            score = self._pair_score(t, object_id, usual, mine, _Body.of(part == other, corner))
+            theirs = _Body.of(part == other, corner)
+            score = self._pair_score(t, object_id, usual, mine, theirs)
             if best is None or score > best.score:
-                theirs = _Body.of(part == other, corner)
-                best = DivisionProposal(t, object_id, score, mine.inside, theirs.inside)
+                best = DivisionProposal(t, object_id, score, mine.inside, theirs.inside, other)
         return best
 
     def _unclaimed(self, t: int, object_id: int, usual: float) -> DivisionProposal | None:

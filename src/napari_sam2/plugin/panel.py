@@ -425,6 +425,7 @@ class SamPanel(QWidget):
             return Situation(**common)
         reviewed, doubtful = image_state.review_progress
         division, offer = controller.divisions.division, controller.divisions.offer
+        proposal = controller.divisions.proposal
         return Situation(
             **common,
             is_open=image_state.is_open,
@@ -445,4 +446,5 @@ class SamPanel(QWidget):
             daughters=None if division is None else len(division.daughters),
             mother=None if division is None else division.mother,
             offered_mother=None if offer is None else offer.mother,
+            proposed_mother=None if proposal is None else proposal.mother,
         )

@@ -46,6 +46,8 @@ from napari_sam2.plugin.protocol.messages import (
 )
 from napari_sam2.plugin.protocol.review_messages import (
     DaughterOffered,
+    DivisionsFound,
+    FindDivisions,
     FindDoubtful,
     NothingDoubtful,
     PlaceFound,
@@ -294,6 +296,10 @@ class OpenDocument:
             self._tell(NothingDoubtful(self.image))
         else:
             self._tell(PlaceFound(self.image, *found))
+
+    @perform.register
+    def _(self, command: FindDivisions) -> None:
+        self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
 
     @perform.register
     def _(self, command: SaveDocument) -> None:

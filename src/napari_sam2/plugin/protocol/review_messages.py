@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.plugin.protocol.messages import ImageCommand, ImageReport
 
 if TYPE_CHECKING:
+    from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
 
 
@@ -20,6 +21,11 @@ class FindDoubtful(ImageCommand):
 
     after: tuple[int, int] | None
     is_backward: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FindDivisions(ImageCommand):
+    """Find frames on which objects may have divided."""
 
 
 # Reports
@@ -53,3 +59,10 @@ class DaughterOffered(ImageReport):
     t: int
     object_id: int
     mother: int
+
+
+@dataclass(frozen=True, eq=False)
+class DivisionsFound(ImageReport):
+    """The possible divisions, the surest first."""
+
+    proposals: tuple[DivisionProposal, ...]

@@ -31,6 +31,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("C", "marks the cell as reviewed on this frame; again: takes it back"),
         ("L", "locks the cell on this frame; again: unlocks it"),
         ("D", "on the first frame with two cells: click each daughter; Esc undoes it"),
+        ("Shift+D", "says that a possible division is none"),
         ("D with two cells selected", "makes them daughters of the cell before"),
     ),
     "Always": (

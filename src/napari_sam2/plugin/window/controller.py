@@ -87,6 +87,7 @@ class Controller(QObject):
             self.activate_clicks,
             self._thread.send,
             self.changed.emit,
+            self.go_to,
         )
         self.canvas = CanvasEdits(
             self.view,

@@ -6,14 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.protocol.messages import INCLUDE, AddPoint, Answered, Edit
-from napari_sam2.plugin.protocol.review_messages import DaughterOffered
+from napari_sam2.plugin.protocol.review_messages import (
+    DaughterOffered,
+    DivisionsFound,
+    FindDivisions,
+)
 
 if TYPE_CHECKING:
+    from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.plugin.protocol.messages import Command, PromptEdit
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
@@ -69,6 +74,13 @@ class Divisions:
         Takes commands to the inference thread.
     on_change : callable
         Called when the widgets must be rendered again.
+    go_to : callable
+        Shows a frame and chooses an object.
+
+    Attributes
+    ----------
+    proposals : list of DivisionProposal or None
+        Possible divisions that are left to decide; None if they are not shown.
     """
 
     def __init__(
@@ -78,7 +90,11 @@ class Divisions:
         activate_clicks: Callable[[], None],
         send: Callable[[Command], None],
         on_change: Callable[[], None],
+        go_to: Callable[[int, int], None],
     ) -> None:
+        self._go_to = go_to
+        self.proposals: list[DivisionProposal] | None = None
+        self._proposals_of: ImageState | None = None
         self._acting_place = acting_place
         self._place = place
         self._activate_clicks = activate_clicks
@@ -88,7 +104,11 @@ class Divisions:
         self._offer: DaughterOffered | None = None
         self._accepted: tuple[Command, DaughterOffered] | None = None
         self._clicks: dict[Command, int] = {}  # unanswered clicks and the daughters they make
-        self.handlers: Handlers = {DaughterOffered: self._take_offer, Edit: self._take_answer}
+        self.handlers: Handlers = {
+            DaughterOffered: self._take_offer,
+            DivisionsFound: self._take_proposals,
+            Edit: self._take_answer,
+        }
 
     @property
     def division(self) -> Division | None:
@@ -114,6 +134,79 @@ class Divisions:
         is_open = known is not None and known.parent is None
         return offer if is_here and is_open and offer.mother in image_state.objects else None
 
+    @property
+    def proposal(self) -> DivisionProposal | None:
+        """The possible division of the current object on the shown frame; None if none."""
+        image_state, t = self._place()
+        if image_state is None or image_state is not self._proposals_of:
+            return None
+        here = (t, image_state.current_object)
+        return next((one for one in self.proposals or () if (one.t, one.mother) == here), None)
+
+    # Possible divisions
+
+    def show_proposals(self, is_shown: bool) -> None:
+        """Look for possible divisions and go to the first one, or forget them."""
+        image_state, _ = self._place()
+        self.proposals = None
+        if is_shown and image_state is not None:
+            self._send(FindDivisions(image_state.number))
+        self._on_change()
+
+    def _take_proposals(self, report: DivisionsFound) -> None:
+        image_state, _ = self._place()
+        if image_state is None or image_state.number != report.image:
+            return
+        self.proposals, self._proposals_of = list(report.proposals), image_state
+        if self.proposals:
+            self.next_proposal()
+        else:
+            self.proposals = None
+            show_info("No possible divisions were found.")
+
+    def next_proposal(self, is_backward: bool = False) -> None:
+        """Go to the possible division after, or before, the one that is shown."""
+        found, here = self.proposals or [], self.proposal
+        if not found:
+            show_info("No possible divisions are left.")
+            return
+        step = -1 if is_backward else 1
+        number = 0 if here is None else (found.index(here) + step) % len(found)
+        self._go_to(found[number].t, found[number].mother)
+
+    def decline(self) -> None:
+        """Say that the possible division is none, and go to the next one."""
+        one, (image_state, _) = self.proposal, self._place()
+        if one is not None and image_state is not None and self.proposals is not None:
+            after = self.proposals.index(one)
+            self.proposals.remove(one)
+            self._edit(image_state, "decline_division", mother=one.mother, t=one.t)
+            if self.proposals:
+                following = self.proposals[after % len(self.proposals)]
+                self._go_to(following.t, following.mother)
+            self._on_change()
+
+    def _take_up(self, one: DivisionProposal, image_state: ImageState) -> None:
+        """Make the daughters of a possible division."""
+        assert self.proposals is not None
+        self.proposals.remove(one)
+        if one.sister is not None:
+            self._edit(image_state, "link_daughters", daughters=(one.sister,), mother=one.mother)
+            return
+        first = image_state.next_object()
+        daughters = [first, first + 1]
+        calls = tuple(
+            Called(
+                "add_daughter",
+                {"t": one.t, "object_id": key, "points": (place,), "labels": (INCLUDE,)}
+                | {"mother": one.mother},
+            )
+            for key, place in zip(daughters, (one.daughter_1, one.daughter_2), strict=True)
+        )
+        text = f"divide cell {one.mother} at frame {one.t}"
+        self._send(Edit(image_state.number, calls, text))
+        self._go_on(Division(image_state, one.t, one.mother, daughters[1], daughters))
+
     # Actions of the user
 
     def press(self, selected: Sequence[int] = ()) -> None:
@@ -131,6 +224,8 @@ class Divisions:
             self._edit(image_state, "link_daughters", daughters=tuple(selected))
         elif self.offer is not None:
             self.accept()
+        elif (proposal := self.proposal) is not None:
+            self._take_up(proposal, image_state)
         elif self.division is not None and not self.division.daughters:
             self.end()
         elif t == 0:

@@ -63,6 +63,8 @@ class Situation:
         The mother of these daughters, once the model has answered.
     offered_mother : int, optional
         The possible mother of the current object, a new one.
+    proposed_mother : int, optional
+        The object that may divide on the shown frame, while possible divisions are shown.
     """
 
     has_images: bool = True
@@ -91,6 +93,7 @@ class Situation:
     daughters: int | None = None
     mother: int | None = None
     offered_mother: int | None = None
+    proposed_mother: int | None = None
 
 
 class Action(Enum):
@@ -160,6 +163,9 @@ def next_step(now: Situation) -> NextStep:
         return NextStep(_division_tip(now.daughters, now), None, track)
     if now.offered_mother is not None:
         return NextStep(_offer_tip(now), Action.MAKE_DAUGHTER, track)
+    if now.proposed_mother is not None:
+        tip = f"Does cell {now.proposed_mother} divide here? D: yes. Shift+D: no. ]: next one."
+        return NextStep(tip, None, track)
     return NextStep(_step(now, track), None, track)
 
 
