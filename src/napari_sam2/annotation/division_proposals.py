@@ -29,7 +29,8 @@ Place = tuple[float, float]
 LEAST_SCORE = 0.5
 USUAL_FRAMES = 8  # before the division, whose median area is the usual one
 REACH = 2.0  # diameters between the centres of the mother and a daughter
-APART = 6  # frames between two proposals of one object
+LEAST_MOTHER = 0.25  # of the usual area of all objects
+APART = 6  # frames between a proposal and one that a person declined
 LEAST_AREA, MOST_AREA = 0.3, 3.0  # of a daughter, in areas of the other one
 LEAST_NEW = 0.6  # share of a body that was no body of the other side of the threshold before
 
@@ -106,24 +107,28 @@ class DivisionProposals:
         Returns
         -------
         tuple of DivisionProposal
-            The surest first. A frame near one on which a person said that the object does not
-            divide is not proposed.
+            At most one for each object, the surest first. A frame near one on which a person said
+            that the object does not divide is not proposed.
         """
         state = self._state
         state.stale |= state.measures.update(state.labels)
         found = [one for t in range(1, len(state.labels)) for one in self._on_frame(t)]
         self._images.clear()
-        best: list[DivisionProposal] = []
+        best: dict[int, DivisionProposal] = {}
         for one in sorted(found, key=lambda one: (-one.score, one.t, one.mother)):
-            taken = [*state.objects[one.mother].undivided]
-            taken += [other.t for other in best if other.mother == one.mother]
-            if one.score >= least_score and all(abs(t - one.t) >= APART for t in taken):
-                best.append(one)
-        return tuple(best)
+            declined = state.objects[one.mother].undivided
+            if one.score >= least_score and all(abs(t - one.t) >= APART for t in declined):
+                best.setdefault(one.mother, one)
+        return tuple(best.values())
 
     def _on_frame(self, t: int) -> Iterator[DivisionProposal]:
-        for object_id in self._candidates(t):
-            usual = _usual_area(self._state.measures.trace(object_id), t)
+        usual_areas = {
+            key: _usual_area(self._state.measures.trace(key), t) for key in self._candidates(t)
+        }
+        least = LEAST_MOTHER * float(np.median(list(usual_areas.values()) or [0]))
+        for object_id, usual in usual_areas.items():
+            if usual < least:
+                continue
             found = (
                 self._in_pieces(t, object_id, usual),
                 self._beside(t, object_id, usual),
@@ -159,14 +164,20 @@ class DivisionProposals:
 
     def _in_pieces(self, t: int, object_id: int, usual: float) -> DivisionProposal | None:
         """The mask falls into two pieces of similar area."""
+        now, before = self._pieces(t, object_id, usual), self._pieces(t - 1, object_id, usual)
+        if now is None:
+            return None
+        likeness, was = _likeness(*now), 0.0 if before is None else _likeness(*before)
+        score = 0.95 * likeness * (1 - was / 2)
+        return DivisionProposal(t, object_id, score, now[0].inside, now[1].inside)
+
+    def _pieces(self, t: int, object_id: int, usual: float) -> tuple[_Body, _Body] | None:
+        """The two large pieces of a mask; None if it is in one piece."""
         part, corner = self._around(t, object_id, usual)
         pieces = two_pieces(part == object_id)
         if pieces is None:
             return None
-        one, two = (_Body.of(piece, corner) for piece in pieces)
-        was = two_pieces(self._around(t - 1, object_id, usual)[0] == object_id)
-        score = 0.95 * _likeness(one.area, two.area) * (0.5 if was is not None else 1.0)
-        return DivisionProposal(t, object_id, score, one.inside, two.inside)
+        return _Body.of(pieces[0], corner), _Body.of(pieces[1], corner)
 
     def _beside(self, t: int, object_id: int, usual: float) -> DivisionProposal | None:
         """Another object without a mother begins beside it."""
@@ -230,7 +241,7 @@ class DivisionProposals:
         nearness = float(np.clip(2 - max(away) / diameter, 0, 1))
         centred = float(np.clip(1.6 - 1.6 * middle / diameter, 0, 1))
         smaller = float(np.clip((1.25 - max(one.area, two.area) / usual) / 0.4, 0, 1))
-        return _likeness(one.area, two.area) * (nearness * centred * smaller) ** 0.5
+        return _likeness(one, two) * (nearness * centred * smaller) ** 0.5
 
     def _around(
         self, t: int, object_id: int, usual: float
@@ -249,9 +260,10 @@ def _usual_area(trace: Trace, t: int) -> float:
     return float(np.median(before[before > 0]))
 
 
-def _likeness(one: float, other: float) -> float:
+def _likeness(one: _Body, other: _Body) -> float:
     """1 if two areas are similar, 0 if one is less than a third of the other."""
-    return float(np.clip((min(one, other) / max(one, other) - 0.3) / 0.4, 0, 1))
+    smaller, larger = sorted((one.area, other.area))
+    return float(np.clip((smaller / larger - 0.3) / 0.4, 0, 1))
 
 
 def _threshold(
