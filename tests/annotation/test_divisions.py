@@ -320,3 +320,12 @@ def test_names_follow_the_family() -> None:
         6: "1.1.2",
         8: "8",
     }
+
+
+def test_tracks_have_paths_and_families(tracked: Annotation) -> None:
+    divide(tracked)
+    rows, parents = tracked.tracks()
+    assert parents == {3: 1, 4: 1}
+    of_mother = rows[rows[:, 0] == 1]
+    assert of_mother[:, 1].tolist() == [0, 1]
+    assert np.allclose(of_mother[:, 2:], MOTHER, atol=0.5)

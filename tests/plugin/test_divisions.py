@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers import Tracks
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -287,3 +288,21 @@ def test_division_is_moved_and_dissolved_by_the_menu(tracked):
     done(tracked, "merge cell 4 into cell 1")
     assert parents(tracked) == {}
     assert at(tracked, FRAMES - 1, SECOND) == 1
+
+
+def tracks_of(desk):
+    layers = [layer for layer in desk.viewer.layers if isinstance(layer, Tracks)]
+    return layers[0] if layers else None
+
+
+def test_tracks_layer_follows_the_annotation(tracked):
+    active = tracked.viewer.layers.selection.active
+    tracked.panel.review.box.tracks.click()
+    tracked.qtbot.waitUntil(lambda: tracks_of(tracked) is not None, timeout=10000)
+    assert tracked.viewer.layers.selection.active is active
+    assert tracks_of(tracked).graph == {}
+    divide(tracked)
+    tracked.qtbot.waitUntil(lambda: len(tracks_of(tracked).graph) == 2, timeout=10000)
+    assert tracks_of(tracked).graph == {3: [1], 4: [1]}
+    tracked.panel.review.box.tracks.click()
+    tracked.qtbot.waitUntil(lambda: tracks_of(tracked) is None, timeout=10000)

@@ -183,6 +183,7 @@ class Annotation:
     remove_object = _delegate(ObjectList, ObjectList.remove_object)
     rename_object = _delegate(ObjectList, ObjectList.rename_object)
     set_status = _delegate(ObjectList, ObjectList.set_status)
+    tracks = _delegate(Lineage, Lineage.tracks)
     set_parent = _delegate(Lineage, Lineage.set_parent)
 
     # Prompts

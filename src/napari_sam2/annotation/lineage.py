@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.journal import journaled
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.objects import AnnotatedObject
     from napari_sam2.annotation.state import DocumentState
@@ -27,6 +31,30 @@ class Lineage:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._state = document.state
+
+    def tracks(self) -> tuple[NDArray[np.float64], dict[int, int]]:
+        """The paths and families of all objects.
+
+        Returns
+        -------
+        rows : ndarray
+            (N, 4) float64 object, frame, y and x of the centre of each mask, by object and then by
+            frame, as a Tracks layer of napari wants them.
+        parents : dict of int to int
+            Daughter to mother, for objects that both have masks.
+        """
+        state = self._state
+        state.stale |= state.measures.update(state.labels)
+        paths = []
+        for key in sorted(state.objects):
+            trace = state.measures.trace(key)
+            frames = np.flatnonzero(trace.area)
+            columns = (np.full(len(frames), key), frames, trace.y[frames], trace.x[frames])
+            paths.append(np.stack(columns, axis=1).astype(np.float64))
+        rows = np.concatenate(paths) if paths else np.zeros((0, 4))
+        seen = set(rows[:, 0].astype(int).tolist())
+        families = {key: one.parent for key, one in state.objects.items() if one.parent in seen}
+        return rows, {key: mother for key, mother in families.items() if mother and key in seen}
 
     @journaled
     def set_parent(self, object_id: int, parent: int | None) -> None:

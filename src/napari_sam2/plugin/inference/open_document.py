@@ -49,8 +49,10 @@ from napari_sam2.plugin.protocol.review_messages import (
     DivisionsFound,
     FindDivisions,
     FindDoubtful,
+    FindTracks,
     NothingDoubtful,
     PlaceFound,
+    TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
@@ -256,7 +258,7 @@ class OpenDocument:
         """Import the labels of one frame, or of all frames, one frame at a time."""
         labels = LabelStack(command.source, self.annotation.shape, command.label)
         if command.t is None:
-            imported = self.annotation.import_labels(labels)
+            imported = self.annotation.import_labels(labels, parents=command.source.parents)
         else:
             imported = self.annotation.import_labels(labels[command.t], command.t)
         if not imported:
@@ -300,6 +302,10 @@ class OpenDocument:
     @perform.register
     def _(self, command: FindDivisions) -> None:
         self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
+
+    @perform.register
+    def _(self, command: FindTracks) -> None:
+        self._tell(TracksFound(self.image, *self.annotation.tracks()))
 
     @perform.register
     def _(self, command: SaveDocument) -> None:

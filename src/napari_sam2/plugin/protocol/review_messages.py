@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.protocol.messages import ImageCommand, ImageReport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
 
@@ -26,6 +30,11 @@ class FindDoubtful(ImageCommand):
 @dataclass(frozen=True, eq=False)
 class FindDivisions(ImageCommand):
     """Find frames on which objects may have divided."""
+
+
+@dataclass(frozen=True, eq=False)
+class FindTracks(ImageCommand):
+    """Find the paths and families of all objects."""
 
 
 # Reports
@@ -66,3 +75,11 @@ class DivisionsFound(ImageReport):
     """The possible divisions, the surest first."""
 
     proposals: tuple[DivisionProposal, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TracksFound(ImageReport):
+    """The paths of all objects: (N, 4) rows of object, frame, y and x in pixels; and mothers."""
+
+    rows: NDArray[Any]
+    parents: Mapping[int, int]

@@ -43,7 +43,7 @@ TITLES = {
         "Status",
         "Double-click to change: draft, reviewed or rejected (left out of exports)",
     ),
-    Column.MOTHER: ("Mother", "Number of the mother; double-click to change it, empty for none"),
+    Column.MOTHER: ("↑", "Number of the mother; double-click to change it, empty for none"),
 }
 EDITABLE = (Column.NAME, Column.STATUS, Column.MOTHER)
 NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL, Column.MOTHER)

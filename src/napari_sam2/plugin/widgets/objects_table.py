@@ -258,7 +258,7 @@ class _View(QTableView):
             Column.PROMPTS: of_text("00") + 8,
             Column.DOUBTFUL: of_text("00") + 8,
             Column.STATUS: of_text("reviewed") + 8,
-            Column.MOTHER: of_text("Mother") + 8,
+            Column.MOTHER: of_text("000") + 8,
         }
         for column, width in widths.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

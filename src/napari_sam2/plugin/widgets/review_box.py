@@ -58,6 +58,10 @@ class ReviewBox(QWidget):
             "Shift+D declines it",
         )
         self.divisions.setCheckable(True)
+        self.tracks = button(
+            "Tracks layer", "Show the paths and families of all cells in a Tracks layer of napari"
+        )
+        self.tracks.setCheckable(True)
         self._lay_out()
         self._connect()
 
@@ -68,7 +72,7 @@ class ReviewBox(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(row(self.previous, self.next, self.accept))
         layout.addWidget(row(self.lock, self.divide, self.lanes))
-        layout.addWidget(self.divisions)
+        layout.addWidget(row(self.divisions, self.tracks))
 
     def _connect(self) -> None:
         self.previous.clicked.connect(self.previous_asked)

@@ -54,6 +54,7 @@ class ReviewWidgets(QObject):
         self.box.accept_asked.connect(review.toggle_accepted)
         self.box.lock_asked.connect(review.toggle_lock)
         self.box.divide_asked.connect(self._divide)
+        self.box.tracks.clicked.connect(self.controller.tracks.set_shown)
         self.box.divisions.clicked.connect(self.controller.divisions.show_proposals)
         self.box.lanes.clicked.connect(self.show_lanes)
         self.table.object_chosen.connect(self.controller.choose_object)
@@ -156,6 +157,7 @@ class ReviewWidgets(QObject):
             can_divide=bool(image_state.objects) and image_state.image.ndim == 3,
         )
         self.box.show_divisions(self.controller.divisions.proposals)
+        self.box.tracks.setChecked(self.controller.tracks.is_shown)
         self.box.lanes.setChecked(self.lanes.is_docked)
         if self.lanes.is_docked:
             self._render_lanes(image_state, t)

@@ -46,6 +46,7 @@ from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.screen_words import with_cells
 from napari_sam2.plugin.window.tracking import Tracking
+from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.view import View
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Controller(QObject):
             self.changed.emit,
             self.go_to,
         )
+        self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
         self.canvas = CanvasEdits(
             self.view,
             self._image_states,
@@ -143,6 +145,7 @@ class Controller(QObject):
             self.review,
             self.exporting,
             self.divisions,
+            self.tracks,
         ):
             table.add(part.handlers)
         table.add(
@@ -174,6 +177,7 @@ class Controller(QObject):
         self._thread.close()
         atexit.unregister(self._thread.close)
         self.tracking.clear()
+        self.tracks.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
@@ -266,6 +270,7 @@ class Controller(QObject):
 
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
+        self.tracks.forget(layer)
         for image_state in list(self._image_states.values()):
             if image_state.image is layer:
                 self._close_image(image_state)
