@@ -138,6 +138,7 @@ def test_daughters_are_not_tracked_before_their_birth(tracked):
     tracked.settle()
     assert np.array_equal(tracked.labels.data[:BIRTH], before)
     assert [at(tracked, FRAMES - 1, place) for place in (FIRST, SECOND)] == [3, 4]
+    assert tracked.controller.divisions.division is None
 
 
 def test_click_far_from_every_cell_can_be_made_again(tracked, notifications):

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
-from napari_sam2.plugin.protocol.messages import INCLUDE, AddPoint, Answered, Edit
+from napari_sam2.plugin.protocol.messages import INCLUDE, AddPoint, Answered, Edit, TrackStarted
 from napari_sam2.plugin.protocol.review_messages import (
     DaughterOffered,
     DivisionsFound,
@@ -108,6 +108,7 @@ class Divisions:
             DaughterOffered: self._take_offer,
             DivisionsFound: self._take_proposals,
             Edit: self._take_answer,
+            TrackStarted: lambda report: self.end(),
         }
 
     @property
@@ -116,8 +117,7 @@ class Divisions:
         division, (image_state, t) = self._division, self._place()
         if division is None or image_state is not division.image_state or t != division.t:
             return None
-        is_current = image_state.current_object == division.current
-        return division if is_current and not image_state.is_tracking else None
+        return division if image_state.current_object == division.current else None
 
     @property
     def offer(self) -> DaughterOffered | None:
