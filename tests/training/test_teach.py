@@ -73,6 +73,14 @@ def test_a_written_model_is_a_checkpoint(model: Sam2, tmp_path: Path) -> None:
     assert torch.allclose(again.state_dict()[name], value, atol=1e-3)
 
 
+def test_others_may_read_a_taught_model_as_the_system_lets_them(
+    model: Sam2, tmp_path: Path
+) -> None:
+    (tmp_path / "other").touch()
+    write_model(Taught(model, 0.5, 0.6, 0.5, (), 8, 2, 1.0), tmp_path / "mine.safetensors", "cells")
+    assert (tmp_path / "mine.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_stopped_lesson_ends_before_the_next_step(model: Sam2, example: Example) -> None:
     told: list[TeachingProgress] = []
     teach(model, [example], 600, told.append, should_stop=lambda: len(told) == 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,24 @@ def save(run: TrainingRun, config: TrainingConfig, folder: Path) -> None:
 
 def export(run: TrainingRun, path: Path) -> None:
     """Averaged weights in half precision, as `load_model` takes them."""
-    half = {key: value.half().contiguous().cpu() for key, value in run.average.items()}
-    notes = {"preset": run.model.config.name, "step": str(run.step)}
+    write_weights(run.average, path, {"preset": run.model.config.name, "step": str(run.step)})
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path, notes: Mapping[str, str]) -> None:
+    """Write weights in half precision, as `load_model` takes them, complete or not at all.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state of a network.
+    path : Path
+        A ``.safetensors`` file; an old one is replaced.
+    notes : mapping of str to str
+        The file's metadata; `preset` names the network.
+    """
+    half = {key: value.half().contiguous().cpu() for key, value in weights.items()}
     with atomic_path(path) as temporary:  # save_file would make a file for its owner alone
-        temporary.write_bytes(as_safetensors(half, notes))
+        temporary.write_bytes(as_safetensors(half, dict(notes)))
 
 
 def resume(

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
 
 from napari_sam2.evaluation import protocols
 from napari_sam2.evaluation.vos import mean_of_defined
-from napari_sam2.io.atomic import atomic_path
 from napari_sam2.model.checkpoint import StateDict, build_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training import loop
+from napari_sam2.training.checkpoints import write_weights
 from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
 from napari_sam2.training.examples import Example, JudgedFrame, Lesson, make_lesson
 from napari_sam2.training.soup import average_weights
@@ -261,7 +260,6 @@ def write_model(taught: Taught, path: Path, base: str) -> None:
     base : str
         Name of the model that was taught.
     """
-    weights = {k: v.half().contiguous().cpu() for k, v in taught.model.state_dict().items()}
     about = {
         "preset": taught.model.config.name,
         "base": base,
@@ -271,5 +269,4 @@ def write_model(taught: Taught, path: Path, base: str) -> None:
         "learnt_masks": str(taught.learnt_masks),
         "judged_masks": str(taught.judged_masks),
     }
-    with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata=about)
+    write_weights(taught.model.state_dict(), path, about)
