@@ -8,6 +8,7 @@ click.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -241,7 +242,7 @@ class DivisionProposals:
         nearness = float(np.clip(2 - max(away) / diameter, 0, 1))
         centred = float(np.clip(1.6 - 1.6 * middle / diameter, 0, 1))
         smaller = float(np.clip((1.25 - max(one.area, two.area) / usual) / 0.4, 0, 1))
-        return _likeness(one, two) * (nearness * centred * smaller) ** 0.5
+        return _likeness(one, two) * math.sqrt(nearness * centred * smaller)
 
     def _around(
         self, t: int, object_id: int, usual: float

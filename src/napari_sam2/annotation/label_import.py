@@ -221,7 +221,7 @@ def _families(
     objects = {object_id: AnnotatedObject(object_id) for object_id in ids.values()}
     for label, object_id in ids.items():
         mother = parents.get(label)
-        if mother not in ids or max(frames[mother]) >= min(frames[label]):
+        if mother is None or mother not in ids or max(frames[mother]) >= min(frames[label]):
             continue
         birth, parent = min(frames[label]), objects[ids[mother]]
         end = birth - 1 if parent.end is None else min(parent.end, birth - 1)
