@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="each kind of click once, short rests")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args()
-    plan = Plan(1, 1, 0.5, 2.0) if arguments.quick else Plan(arguments.clicks)
+    plan = Plan(1, 1, 0.2, 0.5) if arguments.quick else Plan(arguments.clicks)
     figures = summary(measure(plan))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}; milliseconds")

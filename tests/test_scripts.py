@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ import tifffile
 import torch
 
 from napari_sam2.io.samples import synthetic_movie
+from napari_sam2.model import PRESETS
 from napari_sam2.training.logs import append_figures
+from tests.model.comparison import encoder_config
+from tests.model.weights import MINI, SIZES
 from tests.tracking.tiny import build_tiny_model
 
 ROOT = Path(__file__).parents[1]
@@ -45,8 +49,8 @@ WITHOUT_WINDOW = {
     "examples/track_in_python.py": "",
     "examples/train_cells.py": "packs --stills stills --clips 1 --keep-out 1 --checks 1",
 }
-# Arguments of scripts that open windows; they run as programs, since a program has one Qt
-# application and one set of napari's settings.
+# Arguments of scripts that open windows; each has a process to itself, since a process has one Qt
+# application.
 WITH_WINDOW = {
     "benchmarks/lanes.py": "50 5",
     "benchmarks/latency.py": "--quick --json out.json",
@@ -121,23 +125,33 @@ def test_every_script_has_a_test() -> None:
 def test_script_runs(
     script: str, run: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if script in ("examples/correct_and_undo.py", "examples/track_in_python.py"):
-        # their movie is full-sized, and the embedded model takes long for it
-        monkeypatch.setattr("napari_sam2.load_model", lambda *_: build_tiny_model(), raising=False)
+    """With tiny networks in place of the embedded and the official ones, which take long."""
+    for name in ("napari_sam2.load_model", "napari_sam2.model.load_model"):
+        monkeypatch.setattr(name, lambda *_, **__: build_tiny_model(), raising=False)
+    monkeypatch.setitem(SIZES, "tiny", MINI)
+    official = PRESETS["sam2.1_tiny"]
+    monkeypatch.setitem(PRESETS, "sam2.1_tiny", replace(official, encoder=encoder_config(MINI)))
     run(script, WITHOUT_WINDOW[script])
 
 
 @on_linux
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("screen")
-@pytest.mark.parametrize("script", WITH_WINDOW)
-def test_script_with_windows_runs(script: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / script), *WITH_WINDOW[script].split()]
-    environment = {**os.environ, "QT_SCALE_FACTOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip()
+def test_scripts_with_windows_run(tmp_path: Path) -> None:
+    """One after another, in copies of one process: they share the time to import napari."""
+    environment = {
+        **os.environ,
+        "NAPARI_CONFIG": str(tmp_path / "settings.yaml"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "QT_SCALE_FACTOR": "1",
+    }
+    scripts = [f"{ROOT / script} {arguments}" for script, arguments in WITH_WINDOW.items()]
+    command = [sys.executable, "-m", "tests.forked", str(tmp_path), *scripts]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, timeout=880)
+    shown = {path.stem: path.read_text() for path in tmp_path.glob("*.txt")}
+    assert shown.keys() == {Path(script).stem for script in WITH_WINDOW}
+    assert all(text.strip() for text in shown.values())
+    assert done.returncode == 0, "\n".join(shown.values())
 
 
 @on_linux

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_sam2.annotation import Annotation
 from napari_sam2.tracking import FrameResult, Prompt
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
-from napari_sam2.tracking.protocol import AnnotationTracker
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -432,4 +432,4 @@ def _result(t: int, cells: Mapping[int, Cell]) -> FrameResult:
 
 
 if TYPE_CHECKING:
-    _: AnnotationTracker = StandInTracker()
+    Annotation(StandInTracker())

@@ -128,7 +128,7 @@ def test_withdrawal_undoes_no_step_of_other_objects(tracked: Annotation) -> None
 def test_click_far_from_every_cell_makes_no_daughter(tracked: Annotation) -> None:
     tracked.remove_object(2)
     before = seen(tracked)
-    with pytest.raises(ValueError, match="no object is near"):
+    with pytest.raises(ValueError, match="no mother is near"):
         tracked.add_daughter(BIRTH, 3, [FAR], [1])
     assert seen(tracked) == before
 
@@ -153,7 +153,7 @@ def test_daughters_of_one_mother_begin_on_one_frame(tracked: Annotation) -> None
 
 
 def test_there_is_no_daughter_on_the_first_frame(tracked: Annotation) -> None:
-    with pytest.raises(ValueError, match="no object is near"):
+    with pytest.raises(ValueError, match="no mother is near"):
         tracked.add_daughter(0, 3, [FIRST], [1])
 
 

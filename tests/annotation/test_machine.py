@@ -342,5 +342,5 @@ def _place(prompt: Any) -> tuple[int, int]:
 
 TestAnnotationMachine = AnnotationMachine.TestCase
 TestAnnotationMachine.settings = settings(
-    max_examples=settings.default.max_examples // 5, stateful_step_count=40, deadline=None
+    max_examples=settings.default.max_examples // 10, stateful_step_count=40, deadline=None
 )

@@ -268,6 +268,15 @@ def test_accepted_masks_are_passed_over(tracked: Annotation) -> None:
     assert tracked.next_doubtful(first) == second
 
 
+def test_masks_of_a_rejected_object_are_passed_over(tracked: Annotation) -> None:
+    places = doubtful(tracked)
+    (t, rejected), *_ = places
+    tracked.set_status(rejected, Status.REJECTED)
+    kept = [place for place in places if place[1] != rejected]
+    assert walk(tracked) == kept
+    assert tracked.next_doubtful((t, rejected)) == next(iter(kept), None)
+
+
 def test_corrected_mask_leads_on_to_the_worst(tracked: Annotation) -> None:
     _, (t, object_id), *_ = doubtful(tracked)
     tracked.add_mask(t, object_id, mask(tracked, t, object_id))

@@ -18,19 +18,24 @@ def our_model(size: Size, weights: StateDict, image_size: int) -> Sam2:
     is_version_2_1 = "no_obj_embed_spatial" in weights
     config = Sam2Config(
         name="compared",
-        encoder=EncoderConfig(
-            size.embed_dim,
-            size.num_heads,
-            size.stages,
-            size.global_blocks,
-            size.pos_embed_grid,
-            size.window_sizes,
-        ),
+        encoder=encoder_config(size),
         image_size=image_size,
         occlusion_embedding=is_version_2_1,
         pointer_positions=is_version_2_1,
     )
     return build_model(config, weights)
+
+
+def encoder_config(size: Size) -> EncoderConfig:
+    """The image encoder of a size."""
+    return EncoderConfig(
+        size.embed_dim,
+        size.num_heads,
+        size.stages,
+        size.global_blocks,
+        size.pos_embed_grid,
+        size.window_sizes,
+    )
 
 
 def narrow(size: Size) -> Size:

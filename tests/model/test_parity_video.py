@@ -124,6 +124,7 @@ def as_xy(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
 
 @pytest.fixture(scope="module")
 def world(mini_weights: StateDict) -> World:
+    """At twice the side of the others; frames take four times as long."""
     return World(MINI, mini_weights, SIDE)
 
 
@@ -140,20 +141,20 @@ def test_forward_from_prompts_on_first_and_sixth_frame(world: World) -> None:
 
 
 @pytest.mark.usefixtures("exact_records")
-def test_backward_from_prompts_on_last_and_sixth_frame(world: World) -> None:
-    both = Both(world)
+def test_backward_from_prompts_on_last_and_sixth_frame(small_world: World) -> None:
+    both = Both(small_world)
     both.click_both_ends(9, 5)
     assert both.difference(both.track("backward", ALL_FRAMES[::-1])) < TOLERANCE
 
 
 @pytest.mark.usefixtures("exact_records")
-def test_correction_of_a_tracked_frame_and_tracking_again(world: World) -> None:
+def test_correction_of_a_tracked_frame_and_tracking_again(small_world: World) -> None:
     """The corrected frame keeps its mask and conditions all others, as in training.
 
     The official predictor and transformers lose the correction at the next propagation. The
     reference is given the conditioning frame and the previous logits through lower-level methods.
     """
-    both = Both(world)
+    both = Both(small_world)
     for object_id in both.references:
         both.click(0, object_id, both.on_disc(0, object_id))
     before = both.track("forward", ALL_FRAMES)

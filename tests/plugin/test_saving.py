@@ -111,6 +111,24 @@ def test_the_button_tells_whether_all_is_saved(
     assert not find_unsaved()
 
 
+def test_a_scale_that_was_changed_is_saved(
+    desk_with, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with()
+    desk.click(0, *WORLD.centre(0, 1))
+    desk.settle()
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    desk.image_state.image.scale = (60.0, 0.5, 0.25)
+    desk.image_state.image.units = ("second", "micrometer", "micrometer")
+    desk.click(1, *WORLD.centre(1, 1))
+    desk.settle()
+    desk.qtbot.waitUntil(desk.panel.saving.box.save.isEnabled)
+    desk.panel.saving.box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved, timeout=20000)
+    scale = read_manifest(tmp_path / "a.sam2").image.scale
+    assert (scale.pixel_size, scale.interval_s) == ((0.5, 0.25), 60.0)
+
+
 def leave(desk: Any) -> None:
     """End without saving."""
     desk.panel.shut_down()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import napari_sam2.plugin
-from napari_sam2.plugin.window.screen_words import with_cells
+from napari_sam2.errors import ObjectError
+from napari_sam2.plugin.inference.thread import _explain
 
 PLUGIN = Path(napari_sam2.plugin.__file__).parent
 SOURCES = [
@@ -35,13 +36,7 @@ def test_texts_on_screen_use_no_words_of_the_code(source):
     assert [text for text in texts(source) if WORDS_OF_THE_CODE.search(text)] == []
 
 
-@pytest.mark.parametrize(
-    ("message", "shown"),
-    [
-        ("object 3 is locked on frame 4", "cell 3 is locked on frame 4"),
-        ("neither object 2 nor 3 has a mask", "neither cell 2 nor 3 has a mask"),
-        ("'NoneType' object has no attribute 'shape'",) * 2,
-    ],
-)
-def test_a_numbered_object_is_a_cell_on_screen(message, shown):
-    assert with_cells(message) == shown
+def test_an_object_of_an_error_is_a_cell_on_screen():
+    error = ObjectError("neither {0} nor {1} has a mask from frame {t} on", 2, 3, t=4)
+    assert str(error) == "neither object 2 nor object 3 has a mask from frame 4 on"
+    assert _explain(error) == "neither cell 2 nor cell 3 has a mask from frame 4 on"

@@ -12,7 +12,7 @@ from napari_sam2.plugin.panel import SamPanel
 
 from .world import ThresholdEngine, movie
 
-ACTIONS = 60
+ACTIONS = 30
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def user(make_napari_viewer: Any, qtbot: Any, tmp_path: Any) -> Any:
 
 
 @pytest.mark.usefixtures("notifications")
-def test_sixty_actions_leave_no_threads_or_callbacks_behind(user: User) -> None:
+def test_many_actions_leave_no_threads_or_callbacks_behind(user: User) -> None:
     for name in ("reopen_image", "reopen_panel", "export", "track", "reopen_image"):
         getattr(user, name)()
         user.settle()

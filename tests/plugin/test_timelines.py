@@ -1,9 +1,12 @@
 """What is counted and coloured of a timeline."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from napari_sam2.annotation import AnnotatedObject
+from napari_sam2.annotation import AnnotatedObject, Status
+from napari_sam2.plugin.window.image_state import ImageState
 from napari_sam2.plugin.window.timelines import (
     BAR,
     LOCK,
@@ -74,3 +77,10 @@ def test_run_around_a_frame(t, run):
 
 def test_frames_in_words():
     assert [frames_text(3, 12), frames_text(3, 3), frames_text(None, None)] == ["3–12", "3", "–"]
+
+
+def test_progress_of_the_review_leaves_out_rejected_objects():
+    objects = {1: AnnotatedObject(1), 2: AnnotatedObject(2, status=Status.REJECTED)}
+    summaries = {k: Summary(doubtful=3 * k, reviewed=k) for k in objects}
+    state = SimpleNamespace(objects=objects, summaries=summaries)
+    assert ImageState.review_progress.fget(state) == (1, 3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +13,7 @@ from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.inference.engine import LoadedModel, OpenedImage
 from napari_sam2.plugin.protocol.messages import ModelChoice
 from napari_sam2.plugin.protocol.sources import ImageSource
-from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt, Tracker
+from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
 from napari_sam2.tracking.plan import Step, plan_steps
@@ -357,7 +356,7 @@ class ThresholdEngine:
         if data.ndim not in (2, 3):
             raise ValueError(f"expected (T, Y, X) or (Y, X); got shape {data.shape}")
         tracker = ThresholdTracker(data.reshape(-1, *data.shape[-2:]), self._on_step)
-        return OpenedImage(tracker, Annotation(cast("Tracker", tracker)))
+        return OpenedImage(tracker, Annotation(tracker))
 
     def download(self, name: str, progress: Callable[[int, int], None]) -> None:
         progress(78_000_000, 156_000_000)

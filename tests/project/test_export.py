@@ -20,6 +20,7 @@ from napari_sam2.io.project.manifest import MANIFEST, read_manifest
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff import read_labels, write_images
 from napari_sam2.model import Sam2
+from napari_sam2.training.examples import Example
 from tests.worlds import World
 
 from .desk import begin, save
@@ -34,7 +35,7 @@ def shell(*arguments: object) -> int:
 @pytest.fixture
 def saved(path: Path, model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Labels of an annotation that is saved; the tiny model is found by its name."""
-    monkeypatch.setattr("napari_sam2.cli.export.load", lambda *_: model)
+    monkeypatch.setattr("napari_sam2.cli.project.load", lambda *_: model)
     write_images(path.parent / "movie.tif", world.images)
     annotation = begin(model, world)
     list(annotation.propagate())
@@ -115,6 +116,27 @@ def test_an_image_that_was_moved_is_asked_for(
     assert shell(*given) == 2
     assert "--image" in capsys.readouterr().err
     assert shell(*given, "--image", path.parent / "moved.tif") == 0
+
+
+def test_a_model_is_taught_from_a_project_whose_image_was_moved(
+    path: Path,
+    saved: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def teach(network: Sam2, examples: list[Example], *_: Any, **__: Any) -> None:
+        raise ValueError(f"learnt {[example.name for example in examples]}")
+
+    monkeypatch.setattr("napari_sam2.training.teach.teach", teach)
+    monkeypatch.setattr("napari_sam2.cli.teach.load", lambda *_: None)
+    moved = (path.parent / "movie.tif").rename(path.parent / "moved.tif")
+    given = ("teach", path, "-o", path.parent / "mine.safetensors")
+    assert shell(*given) == 2
+    assert "--image" in capsys.readouterr().err
+    assert shell(*given, "--image", moved) == 2
+    assert f"learnt ['{path.name}']" in capsys.readouterr().err
+    assert shell(*given, "--image", moved, "--image", moved) == 2
+    assert "1 projects and 2 times --image" in capsys.readouterr().err
 
 
 @pytest.fixture

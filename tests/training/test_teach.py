@@ -5,16 +5,20 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.model import load_model
+from napari_sam2.model import build_model, load_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training import teach as module
 from napari_sam2.training.examples import Example
 from napari_sam2.training.teach import Taught, TeachingProgress, judge, teach, write_model
+from tests.training.worlds import TINY
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model() -> Sam2:
-    return load_model("cells", "cpu")
+    """A tiny network as it is before any training: each lesson takes a second."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build_model(TINY)
 
 
 @pytest.fixture
@@ -65,7 +69,8 @@ def test_only_a_clear_gain_is_better(model: Sam2, after: float, is_better: bool)
     assert Taught(model, 0.5, after, 0.5, (), 8, 2, 1.0).is_better == is_better
 
 
-def test_a_written_model_is_a_checkpoint(model: Sam2, tmp_path: Path) -> None:
+def test_a_written_model_is_a_checkpoint(tmp_path: Path) -> None:
+    model = load_model("cells", "cpu")
     write_model(Taught(model, 0.5, 0.6, 0.5, (), 8, 2, 1.0), tmp_path / "mine.safetensors", "cells")
     again = load_model(tmp_path / "mine.safetensors", "cpu")
     assert again.config.name == "cells"

@@ -9,7 +9,9 @@ from safetensors import safe_open
 from napari_sam2.cli import main
 from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.teach import parse_frames
+from napari_sam2.model import build_model
 from napari_sam2.training import teach as lessons
+from tests.training.worlds import TINY
 
 
 @pytest.fixture
@@ -30,7 +32,9 @@ def movie(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Teach a tiny network, in three steps."""
     monkeypatch.setattr(lessons, "FEWEST_STEPS", 3)
+    monkeypatch.setattr("napari_sam2.cli.teach.load", lambda *_: build_model(TINY))
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.annotation.objects import AnnotatedObject
     from napari_sam2.tracking.frames import Stack
+    from napari_sam2.tracking.protocol import AnnotationTracker
 
 PARTS = (
     DivisionProposals,
@@ -75,8 +76,8 @@ class Annotation:
 
     Parameters
     ----------
-    tracker : Tracker or Sam2
-        Tracker of the stack, whose objects become objects of the annotation; or a network from
+    tracker : AnnotationTracker or Sam2
+        `Tracker` of the stack, whose objects become objects of the annotation; or a network from
         `load_model`, with a `movie`.
     movie : array_like, path, Movie or Frames, optional
         The stack to track, where a network is given; as for `Tracker`.
@@ -107,16 +108,20 @@ class Annotation:
     """
 
     @overload
-    def __init__(self, tracker: Tracker, *, undo_bytes: int = UNDO_BYTES) -> None: ...
+    def __init__(self, tracker: AnnotationTracker, *, undo_bytes: int = UNDO_BYTES) -> None: ...
 
     @overload
     def __init__(self, tracker: Sam2, movie: Stack, *, undo_bytes: int = UNDO_BYTES) -> None: ...
 
     def __init__(
-        self, tracker: Tracker | Sam2, movie: Stack | None = None, *, undo_bytes: int = UNDO_BYTES
+        self,
+        tracker: AnnotationTracker | Sam2,
+        movie: Stack | None = None,
+        *,
+        undo_bytes: int = UNDO_BYTES,
     ) -> None:
         if isinstance(tracker, Sam2) and movie is not None:
-            driven = Tracker(tracker, movie)
+            driven: AnnotationTracker = Tracker(tracker, movie)
         elif not isinstance(tracker, Sam2) and movie is None:
             driven = tracker
         else:

@@ -27,6 +27,7 @@ from napari_sam2.annotation.track_edits import (
     has_mask,
     masklet_change,
 )
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +185,7 @@ class Divisions:
             self._state.known(key)
             visible = self._state.visible_frames(key)
             if not visible:
-                raise ValueError(f"object {key} has no mask yet: click it first")
+                raise ObjectError("{0} has no mask yet: click it first", key)
             firsts.append(min(visible))
         return max(firsts)
 
@@ -251,15 +252,13 @@ class Divisions:
             y, x = places[0]
             mother = self.find_mother(t, (float(y), float(x)), likely)
         if mother is None:
-            raise ValueError(f"no object is near this place on frame {t - 1}: click nearer to one")
+            raise ValueError(f"no mother is near this place on frame {t - 1}: click nearer to her")
         known = self._state.objects.get(object_id)
         if known is None:
             born = AnnotatedObject(object_id, parent=mother, birth=t)
             actions = [*self._ending(mother, t), SetObject(object_id, None, born)]
         elif (known.parent, known.birth) != (mother, t):
-            raise ValueError(
-                f"object {object_id} exists already and is no daughter of object {mother}"
-            )
+            raise ObjectError("{0} exists already and is no daughter of {1}", object_id, mother)
         running = self._document.running_group()
         larger = self._state.labels_for(object_id)
         with self._taken_back_on_error(actions) as done:
@@ -316,8 +315,8 @@ class Divisions:
         early, late = self._state_before(mother, t), self._state_from(mother, t)
         self._check_division(mother, t)
         if late.locked:
-            raise ValueError(
-                f"object {mother} is locked on frame {min(late.locked)}: unlock it there first"
+            raise ObjectError(
+                "{0} is locked on frame {t}: unlock it there first", mother, t=min(late.locked)
             )
         kept = early
         if not early.prompted and not early.locked:
@@ -336,13 +335,16 @@ class Divisions:
         births = {self._state.known(key).birth for key in self._state.daughters(mother)}
         if births - {t, None}:
             first = min(birth for birth in births if birth is not None)
-            raise ValueError(
-                f"object {mother} divides at frame {first} already: move its division, or unlink "
-                "its daughters first"
+            raise ObjectError(
+                "{0} divides at frame {t} already: move its division, or unlink its daughters first",
+                mother,
+                t=first,
             )
         end = self._state.known(mother).end
         if end is not None and end < t - 1:
-            raise ValueError(f"object {mother} ends after frame {end}, before frame {t - 1}")
+            raise ObjectError(
+                "{0} ends after frame {end}, before frame {t}", mother, end=end, t=t - 1
+            )
 
     @journaled
     def link_daughters(
@@ -382,15 +384,14 @@ class Divisions:
         others = [key for key in children if key != mother]
         t = self._first_frame(others) if t is None else self._state.checked_frame(t)
         if mother is None:
-            raise ValueError(
-                f"no object is near objects {_listed(children)} on frame {t - 1}, so their mother "
-                "is not known"
+            raise ObjectError(
+                f"no mother of {_placeholders(children)} is near on frame {{t}}", *children, t=t - 1
             )
         self._state.known(mother)
         actions: list[Action] = []
         for child in others:
             if child in ancestors(self._state, mother):
-                raise ValueError(f"object {mother} descends from object {child} itself")
+                raise ObjectError("{0} descends from {1} itself", mother, child)
             actions += self._beginning(child, mother, t)
         new_id = 0
         if mother in children or not self._is_alone_fine(mother, others):
@@ -431,9 +432,10 @@ class Divisions:
             ("is locked", early.locked if early else ()),
         ):
             if frames:
-                raise ValueError(
-                    f"object {child} {what} on frame {min(frames)}, before the division at frame "
-                    f"{t}: remove it there first, or divide at an earlier frame"
+                raise ObjectError(
+                    f"{{0}} {what} on frame {min(frames)}, before the division at frame {t}: "
+                    "remove it there first, or divide at an earlier frame",
+                    child,
                 )
         actions: list[Action] = []
         if known.parent not in (None, mother):
@@ -518,7 +520,7 @@ class Divisions:
         daughters = sorted(self._state.daughters(mother))
         births = [b for key in daughters if (b := self._state.known(key).birth) is not None]
         if not births:
-            raise ValueError(f"object {mother} has no daughters that begin on a frame")
+            raise ObjectError("{0} has no daughters that begin on a frame", mother)
         now = min(births)
         if t == now:
             return
@@ -558,9 +560,9 @@ class Divisions:
             if lost is None or late is None:
                 continue
             if lost.locked:
-                raise ValueError(f"object {key} is locked on frame {min(lost.locked)}: unlock it")
+                raise ObjectError("{0} is locked on frame {t}: unlock it", key, t=min(lost.locked))
             if not has_mask(late):
-                raise ValueError(f"object {key} has no mask from frame {between.stop} on")
+                raise ObjectError("{0} has no mask from frame {t} on", key, t=between.stop)
             kept = anchored(labels, key, late, key, first=True)
             masklets += [
                 masklet_change(key, one, other)
@@ -580,7 +582,7 @@ class Divisions:
         """State of an object before frame `t`; a ValueError if it has no mask there."""
         state = self._state.object_state(object_id, range(t))
         if state is None or not has_mask(state):
-            raise ValueError(f"object {object_id} has no mask before frame {t} to divide")
+            raise ObjectError("{0} has no mask before frame {t} to divide", object_id, t=t)
         return state
 
     def _state_from(self, object_id: int, t: int) -> ObjectState:
@@ -593,8 +595,8 @@ class Divisions:
         state = self._state.object_state(object_id, frames)
         assert state is not None
         if state.locked:
-            raise ValueError(
-                f"object {object_id} is locked on frame {min(state.locked)}: unlock it"
+            raise ObjectError(
+                "{0} is locked on frame {t}: unlock it", object_id, t=min(state.locked)
             )
         return state
 
@@ -611,5 +613,6 @@ def _objects_of(action: Any) -> set[int]:
     return {action.object_id}
 
 
-def _listed(object_ids: Sequence[int]) -> str:
-    return " and ".join(map(str, object_ids))
+def _placeholders(object_ids: Sequence[int]) -> str:
+    """Places for the names of some objects in a message."""
+    return " and ".join(f"{{{number}}}" for number in range(len(object_ids)))

@@ -15,7 +15,7 @@ from napari_sam2.annotation.state import DocumentState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.tracking import Tracker
+    from napari_sam2.tracking.protocol import AnnotationTracker
 
 
 class Document:
@@ -23,7 +23,7 @@ class Document:
 
     Parameters
     ----------
-    tracker : Tracker
+    tracker : AnnotationTracker
         Tracker of the stack.
     undo_bytes : int
         Memory that undo and redo may take.
@@ -42,7 +42,7 @@ class Document:
         How many undos and redos there were; a running propagation ends when it changes.
     """
 
-    def __init__(self, tracker: Tracker, *, undo_bytes: int = UNDO_BYTES) -> None:
+    def __init__(self, tracker: AnnotationTracker, *, undo_bytes: int = UNDO_BYTES) -> None:
         self.events = AnnotationEvents()
         self.state = DocumentState(tracker)
         self.journal = Journal(undo_bytes)

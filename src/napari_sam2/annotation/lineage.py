@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.journal import journaled
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,7 @@ class Lineage:
         if parent is not None:
             mother = changes.get(parent, self._state.known(parent))
             if object_id in ancestors(self._state, parent):
-                raise ValueError(f"object {parent} descends from object {object_id} itself")
+                raise ObjectError("{0} descends from {1} itself", parent, object_id)
             birth = min(self._state.visible_frames(object_id), default=None)
             self._check_ended(parent, birth)
             changes[object_id] = replace(child, parent=parent, birth=birth)
@@ -103,9 +104,11 @@ class Lineage:
             return
         left = [t for t in self._state.visible_frames(mother) if t >= birth]
         if birth == 0 or left:
-            raise ValueError(
-                f"object {mother} must end before frame {birth}, where its daughter begins: "
-                f"divide it or clear its masks from there on first"
+            raise ObjectError(
+                "{0} must end before frame {birth}, where its daughter begins: "
+                "divide it or clear its masks from there on first",
+                mother,
+                birth=birth,
             )
 
 

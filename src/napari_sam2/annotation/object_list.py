@@ -9,6 +9,7 @@ from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.lineage import without_parent
 from napari_sam2.annotation.objects import AnnotatedObject, Status, checked_object_id
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
@@ -60,7 +61,7 @@ class ObjectList:
             self._state.new_object_id() if object_id is None else object_id
         )
         if object_id in self._state.objects:
-            raise ValueError(f"object {object_id} exists already; choose another id")
+            raise ObjectError("{0} exists already; choose another id", object_id)
         properties = AnnotatedObject(object_id, _checked_name(name))
         added = SetObject(object_id, None, properties)
         self._document.perform(Group(f"add cell {object_id}", (added,)), object_id)

@@ -13,6 +13,7 @@ from napari_sam2.annotation.objects import (
     checked_integer,
     checked_object_id,
 )
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -132,7 +133,7 @@ class Prompting:
         self._state.known(object_id)
         prompt = self.prompt(t, object_id)
         if prompt is None:
-            raise ValueError(f"object {object_id} has no prompt on frame {t}")
+            raise ObjectError("{0} has no prompt on frame {t}", object_id, t=t)
         return self.set_prompt(replace(prompt, box=None))
 
     @journaled
@@ -226,7 +227,7 @@ class Prompting:
         self._state.known(object_id)
         prompt = self.prompt(t, object_id)
         if prompt is None:
-            raise ValueError(f"object {object_id} has no points on frame {t}")
+            raise ObjectError("{0} has no points on frame {t}", object_id, t=t)
         return self.set_prompt(prompt.without_point(index))
 
     @journaled
@@ -279,11 +280,15 @@ class Prompting:
     def _check_writable(self, t: int, object_id: int) -> None:
         """Raise a ValueError if an object is locked on frame `t`, or cannot have a mask there."""
         if t in self._state.locked_frames(object_id):
-            raise ValueError(f"object {object_id} is locked on frame {t}: unlock it there first")
+            raise ObjectError("{0} is locked on frame {t}: unlock it there first", object_id, t=t)
         properties = self._state.objects.get(object_id)
         span = None if properties is None else properties.span(self._state.shape[0])
         if span is not None and t not in span:
-            raise ValueError(
-                f"object {object_id} lives on frames {span.start} to {span.stop - 1} only: "
-                f"take its division back before changing it on frame {t}"
+            raise ObjectError(
+                "{0} lives on frames {first} to {last} only: "
+                "take its division back before changing it on frame {t}",
+                object_id,
+                first=span.start,
+                last=span.stop - 1,
+                t=t,
             )

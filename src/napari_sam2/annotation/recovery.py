@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
 from napari_sam2.annotation.journal_entries import (
@@ -48,13 +48,13 @@ def kept_states(annotation: Annotation) -> dict[int, ObjectState]:
 
 
 def tracker_of(annotation: Annotation) -> Tracker:
-    """The tracker; it must not be changed."""
-    return annotation._document.state.tracker
+    """The tracker; it must not be changed. Projects are made of the concrete tracker alone."""
+    return cast("Tracker", annotation._document.state.tracker)
 
 
 def kept_settings(annotation: Annotation) -> dict[str, Any]:
     """Settings of the tracker."""
-    return annotation._document.state.tracker.settings
+    return tracker_of(annotation).settings
 
 
 def history_lengths(annotation: Annotation) -> tuple[int, int]:

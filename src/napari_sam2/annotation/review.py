@@ -15,6 +15,7 @@ from napari_sam2.annotation.actions import (
 )
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.undo_texts import frames_text
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
@@ -95,7 +96,7 @@ class Review:
         before = state.object_state(object_id, frames)
         running = self._document.running_group()
         if before is None:
-            raise ValueError(f"object {object_id} has no mask yet: click it before locking it")
+            raise ObjectError("{0} has no mask yet: click it before locking it", object_id)
         if is_locking:
             tracker.lock(object_id, frames, lambda t: state.labels[t])
         else:

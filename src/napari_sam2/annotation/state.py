@@ -10,11 +10,13 @@ import numpy as np
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.tracking import FrameResult, ObjectState, Prompt, Tracker
+    from napari_sam2.tracking import FrameResult, ObjectState, Prompt
+    from napari_sam2.tracking.protocol import AnnotationTracker
 
 MAX_UINT16 = 65535
 FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed
@@ -28,7 +30,7 @@ class DocumentState:
 
     Attributes
     ----------
-    tracker : Tracker
+    tracker : AnnotationTracker
         Holds prompts, masks and scores.
     objects : dict of int to AnnotatedObject
         Properties by object id.
@@ -44,7 +46,7 @@ class DocumentState:
         Objects that changed since their timelines were computed; `Timelines` empties the set.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: AnnotationTracker) -> None:
         self.tracker = tracker
         self.objects: dict[int, AnnotatedObject] = {
             object_id: AnnotatedObject(object_id) for object_id in tracker.object_ids
@@ -99,7 +101,8 @@ class DocumentState:
         """Prompts, masks and locks of an object on all or some frames; None without a prompt."""
         if object_id not in self.tracker.object_ids:
             return None
-        return self.tracker.snapshot(object_id, frames)
+        state: ObjectState = self.tracker.snapshot(object_id, frames)
+        return state
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         """Prompt of an object on frame `t`, if there is one."""
@@ -125,7 +128,7 @@ class DocumentState:
             return self.objects[object_id]
         except KeyError:
             known = ", ".join(map(str, sorted(self.objects))) or "none"
-            raise ValueError(f"unknown object {object_id!r}; there are: {known}") from None
+            raise ObjectError("unknown {0}; there are: {known}", object_id, known=known) from None
 
     def new_object_id(self) -> int:
         """An id that no object has or ever had."""

@@ -52,6 +52,8 @@ class Timelines:
     ) -> tuple[int, int] | None:
         """Find the next mask to look at: doubtful and not reviewed, the worst first.
 
+        Rejected objects are passed over.
+
         Parameters
         ----------
         after : (t, object_id), optional
@@ -74,11 +76,13 @@ class Timelines:
             self._state.check_frame(after[0])
         order: list[tuple[float, int, int]] = []
         here: tuple[float, int, int] | None = None
-        for object_id in sorted(self._state.objects):
+        for object_id, known in sorted(self._state.objects.items()):
             timeline = self.timeline(object_id)
             severity = timeline.severity
             if after is not None and object_id == after[1]:
                 here = (-float(severity[after[0]]), *after)
+            if known.is_rejected:
+                continue
             for t in np.flatnonzero((severity > 0) & ~timeline.is_reviewed).tolist():
                 order.append((-float(severity[t]), t, object_id))
         order.sort(reverse=backward)

@@ -18,6 +18,7 @@ from napari_sam2.annotation.actions import (
 )
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,9 +73,10 @@ class TrackEdits:
         late = self._state_from(object_id, t)
         early = self._state.object_state(object_id, range(t))
         if early is None or not has_mask(early) or not has_mask(late):
-            raise ValueError(
-                f"object {object_id} can be split where it has masks before and after; "
-                f"frame {t} is no such place"
+            raise ObjectError(
+                "{0} can be split where it has masks before and after; frame {t} is no such place",
+                object_id,
+                t=t,
             )
         new_id = self._state.new_object_id()
         moved = anchored(self._state.labels, object_id, late.renamed(new_id), new_id, first=True)
@@ -115,15 +117,17 @@ class TrackEdits:
         one, two = self._state.known(object_id), self._state.known(other)
         t = self._state.checked_frame(t)
         if object_id == other:
-            raise ValueError(f"object {object_id} cannot be swapped with itself")
+            raise ObjectError("{0} cannot be swapped with itself", object_id)
         for known in (one, two):
             if known.birth is not None and known.birth > t:
-                raise ValueError(f"object {known.object_id} is not born yet on frame {t}")
+                raise ObjectError("{0} is not born yet on frame {t}", known.object_id, t=t)
             if known.end is not None and known.end < t - 1:
-                raise ValueError(f"object {known.object_id} is divided before frame {t}")
+                raise ObjectError("{0} is divided before frame {t}", known.object_id, t=t)
         late_one, late_two = self._state_from(object_id, t), self._state_from(other, t)
         if not has_mask(late_one) and not has_mask(late_two):
-            raise ValueError(f"neither object {object_id} nor {other} has a mask from frame {t} on")
+            raise ObjectError(
+                "neither {0} nor {1} has a mask from frame {t} on", object_id, other, t=t
+            )
         to_one = anchored(
             self._state.labels, other, late_two.renamed(object_id), object_id, first=True
         )
@@ -174,12 +178,14 @@ class TrackEdits:
         t = self._state.checked_frame(t)
         early, late = self._state.object_state(object_id, range(t)), self._state_from(object_id, t)
         if early is None or not has_mask(early):
-            raise ValueError(f"object {object_id} has no mask before frame {t} to divide")
+            raise ObjectError("{0} has no mask before frame {t} to divide", object_id, t=t)
         if daughters := self._state.daughters(object_id):
-            raise ValueError(f"object {object_id} has daughters already: {sorted(daughters)}")
+            raise ObjectError(
+                "{0} has daughters already: {daughters}", object_id, daughters=sorted(daughters)
+            )
         if late.locked:
-            raise ValueError(
-                f"object {object_id} is locked on frame {min(late.locked)}: unlock it there first"
+            raise ObjectError(
+                "{0} is locked on frame {t}: unlock it there first", object_id, t=min(late.locked)
             )
         kept = early
         if not early.prompted and not early.locked:
@@ -235,13 +241,13 @@ class TrackEdits:
         """
         kept, gone = self._state.known(keep), self._state.known(other)
         if keep == other:
-            raise ValueError(f"object {keep} cannot be merged with itself")
+            raise ObjectError("{0} cannot be merged with itself", keep)
         state, everything = self._state, range(self._state.shape[0])
         mine, theirs = state.object_state(keep, everything), state.object_state(other, everything)
         shared = sorted(self._state.visible_frames(keep) & self._state.visible_frames(other))
         for key in (keep, other):
             if locked := state.locked_frames(key).intersection(shared):
-                raise ValueError(f"object {key} is locked on frame {min(locked)}: unlock it first")
+                raise ObjectError("{0} is locked on frame {t}: unlock it first", key, t=min(locked))
         objects = self._joined_lives(kept, gone)
         masklets = []
         if theirs is not None:
@@ -263,14 +269,18 @@ class TrackEdits:
                 objects[sibling] = replace(self._state.known(sibling), parent=None, birth=None)
             early, late = replace(early, end=None), replace(late, parent=None, birth=None)
         elif late.parent is not None:
-            raise ValueError(
-                f"object {late.object_id} is a daughter of object {late.parent} and begins after "
-                f"object {early.object_id}: give it no parent first"
+            raise ObjectError(
+                "{0} is a daughter of {1} and begins after {2}: give it no parent first",
+                late.object_id,
+                late.parent,
+                early.object_id,
             )
         if early.end is not None:
-            raise ValueError(
-                f"object {early.object_id} ends by division after frame {early.end}, before "
-                f"object {late.object_id} does"
+            raise ObjectError(
+                "{0} ends by division after frame {end}, before {1} does",
+                early.object_id,
+                late.object_id,
+                end=early.end,
             )
         for child in self._state.daughters(other):
             if child not in objects:
@@ -302,7 +312,7 @@ class TrackEdits:
         """Prompts, masks and locks of an object from frame `t` on."""
         state = self._state.object_state(object_id, range(t, self._state.shape[0]))
         if state is None:
-            raise ValueError(f"object {object_id} has no mask yet: click it first")
+            raise ObjectError("{0} has no mask yet: click it first", object_id)
         return state
 
     def _operate(

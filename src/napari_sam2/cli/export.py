@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, make_folder
-from napari_sam2.cli.options import OverwriteOption, load
+from napari_sam2.cli.options import OverwriteOption
+from napari_sam2.cli.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,30 +112,18 @@ def _opened(path: Path, images: list[Path]) -> TrackedLabels:
 
 def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
-    from napari_sam2.io.project.images import ImageMovedError, find_image
-    from napari_sam2.io.project.manifest import read_manifest
-    from napari_sam2.io.project.reading import load as read_project
-    from napari_sam2.io.project.reading import make_tracker
     from napari_sam2.io.tracked import TrackedLabels
 
-    manifest = read_manifest(saved)
-    try:
-        found = find_image(saved, manifest, images[0] if images else None)
-    except ImageMovedError as error:
-        raise UsageError(f"{error} with --image") from error
-    made_by = manifest.model
-    network = load(made_by.name, "cpu", made_by.image_size)  # masks are kept as it made them
-    annotation = read_project(
-        saved, manifest, make_tracker(manifest, network, found.data)
-    ).annotation
+    opened = open_project(saved, images[0] if images else None)
+    annotation, info = opened.annotation, opened.info
     objects = annotation.objects
     say_left_out(objects)
-    is_single = len(manifest.image.axes.replace("C", "")) == 2
+    is_single = len(info.axes.replace("C", "")) == 2
     tracked = TrackedLabels.of_objects(
         annotation.labels[0] if is_single else annotation.labels,
         objects,
-        found.scale,
-        {manifest.image.name: found.data},
+        opened.image.scale,
+        {info.name: opened.image.data},
     )
     others = _with_images(tracked, images[1:])
     return replace(tracked, channels={**tracked.channels, **others.channels})

@@ -12,6 +12,7 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
+from napari_sam2.cli.project import PROJECT_SUFFIX, open_project
 
 if TYPE_CHECKING:
     from napari_sam2.training.examples import Example
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 NO_GAIN = 3  # exit code
 MOST_FRAMES = 200  # of a movie, spread evenly over those that are labelled
-PROJECT_SUFFIX = ".sam2"
 
 
 def teach(
@@ -35,6 +35,15 @@ def teach(
     labels: Annotated[
         list[Path] | None,
         typer.Option("--labels", "-l", exists=True, help="Labels of each movie, in their order."),
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--image",
+            "-i",
+            exists=True,
+            help="Movie of each project, in their order, if movies were moved.",
+        ),
     ] = None,
     frames: Annotated[
         str | None,
@@ -69,7 +78,7 @@ def teach(
 
     from napari_sam2.training import teach as lessons
 
-    examples = _examples(sources, labels or [], chosen)
+    examples = _examples(sources, labels or [], image or [], chosen)
     with _lesson_bar(minutes * 60) as on_progress:
         try:
             taught = lessons.teach(
@@ -102,16 +111,25 @@ def parse_frames(text: str) -> list[int]:
     return sorted(found)
 
 
-def _examples(sources: list[Path], labels: list[Path], chosen: list[int] | None) -> list[Example]:
+def _examples(
+    sources: list[Path], labels: list[Path], images: list[Path], chosen: list[int] | None
+) -> list[Example]:
     movies = [path for path in sources if path.suffix != PROJECT_SUFFIX]
     if len(movies) != len(labels):
         raise UsageError(
             f"{len(movies)} movies and {len(labels)} times --labels: each movie needs its labels"
         )
+    projects = [path for path in sources if path.suffix == PROJECT_SUFFIX]
+    if images and len(projects) != len(images):
+        raise UsageError(
+            f"{len(projects)} projects and {len(images)} times --image: give the movie of each "
+            "project, or of none"
+        )
     pairs = zip(movies, labels, strict=True)
     examples = [_of_movie(movie, path, chosen) for movie, path in pairs]
-    projects = [path for path in sources if path.suffix == PROJECT_SUFFIX]
-    return examples + [_of_project(path, chosen) for path in projects]
+    places: list[Path | None] = [*images] or [None] * len(projects)
+    located = zip(projects, places, strict=True)
+    return examples + [_of_project(path, image, chosen) for path, image in located]
 
 
 def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:
@@ -134,27 +152,18 @@ def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:
     return Example(stack, np.stack([truth.frame(t) for t in wanted]), movie.name)
 
 
-def _of_project(path: Path, chosen: list[int] | None) -> Example:
+def _of_project(path: Path, image: Path | None, chosen: list[int] | None) -> Example:
     from napari_sam2.annotation.vouched import vouched_labels
-    from napari_sam2.io.project.images import find_image
-    from napari_sam2.io.project.manifest import read_manifest
-    from napari_sam2.io.project.reading import load as read_project
-    from napari_sam2.io.project.reading import make_tracker
     from napari_sam2.training.examples import Example
 
-    manifest = read_manifest(path)
-    found = find_image(path, manifest, None)
-    network = load(manifest.model.name, "cpu", manifest.model.image_size)
-    annotation = read_project(
-        path, manifest, make_tracker(manifest, network, found.data)
-    ).annotation
-    vouched = vouched_labels(annotation)
+    opened = open_project(path, image)
+    vouched = vouched_labels(opened.annotation)
     wanted = _spread([t for t in vouched if chosen is None or t in chosen])
     if not wanted:
         raise UsageError(
             f"{path.name} holds no mask to learn from: click, paint, lock or review some cells"
         )
-    stack = np.stack([np.asarray(found.data[t]) for t in wanted])
+    stack = np.stack([np.asarray(opened.image.data[t]) for t in wanted])
     return Example(stack, np.stack([vouched[t] for t in wanted]), path.name)
 
 

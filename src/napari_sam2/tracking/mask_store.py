@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
 from napari_sam2.tracking.prompts import Prompt, check_integer
@@ -51,7 +52,7 @@ class MaskStore:
         masklet = self.masklets.get(object_id)
         if masklet is None:
             known = ", ".join(map(str, self.masklets)) or "none"
-            raise ValueError(f"unknown object {object_id}: the objects are {known}")
+            raise ObjectError("unknown {0}: the objects are {known}", object_id, known=known)
         return masklet
 
     def check_frame(self, t: int) -> None:

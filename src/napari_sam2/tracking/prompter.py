@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, draw_record
@@ -76,7 +77,7 @@ class Prompter:
         for prompt in prompts:
             check_inside(prompt, self._store.shape)
             if prompt.mask is None or not prompt.mask.any():
-                raise ValueError(f"the mask of object {prompt.object_id} is empty")
+                raise ObjectError("the mask of {0} is empty", prompt.object_id)
         for prompt in prompts:
             assert prompt.mask is not None
             masklet = self._store.masklets.setdefault(prompt.object_id, Masklet())
@@ -91,7 +92,7 @@ class Prompter:
     def carry_over(self, object_id: int, state: ObjectState, kept: Collection[int]) -> None:
         """Add an object with its state from a tracker with another network."""
         if object_id in self._store.masklets:
-            raise ValueError(f"object {object_id} already exists")
+            raise ObjectError("{0} already exists", object_id)
         for entry in state.prompted.values():
             check_inside(entry.prompt, self._store.shape)
         translator = Translator(self._store.renderer, self._runner.grid)

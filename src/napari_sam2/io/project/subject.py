@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,6 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
     model_name : str
         Name or path from which the model was loaded.
     """
-    scale = origin.scale
     image = ImageInfo(
         name=origin.name,
         path=None if origin.path is None else os.path.abspath(origin.path),
@@ -69,11 +69,7 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         fingerprint=image_fingerprint(data),
         contrast_limits=tracker.frames.contrast_limits,
         has_user_contrast=origin.has_user_contrast,
-        pixel_size=scale.pixel_size,
-        unit=scale.unit,
-        interval_s=scale.interval_s,
-        z_spacing=scale.z_spacing,
-        frame_axis=scale.frame_axis,
+        **_scale_fields(origin.scale),
     )
     config = tracker.model.config
     model = ModelInfo(
@@ -82,3 +78,18 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         image_size=None if config.image_size == image_sizes(config)[0] else config.image_size,
     )
     return Subject(image, model)
+
+
+def with_scale(subject: Subject, scale: ImageScale) -> Subject:
+    """The same image and model, and another scale of the image."""
+    return replace(subject, image=subject.image.model_copy(update=_scale_fields(scale)))
+
+
+def _scale_fields(scale: ImageScale) -> dict[str, Any]:
+    return {
+        "pixel_size": scale.pixel_size,
+        "unit": scale.unit,
+        "interval_s": scale.interval_s,
+        "z_spacing": scale.z_spacing,
+        "frame_axis": scale.frame_axis,
+    }

@@ -18,13 +18,14 @@ from napari_sam2.io.project.manifest import Manifest, read_manifest
 from napari_sam2.io.project.parts import Batch, Deed
 from napari_sam2.io.project.reading import is_same_model, make_tracker
 from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
-from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of
+from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of, with_scale
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.plugin.protocol.saving_messages import SavingState
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.annotation.journal_entries import Entry
+    from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.project.manifest import ModelInfo
     from napari_sam2.model import Sam2
     from napari_sam2.plugin.protocol.sources import ImageSource
@@ -180,8 +181,10 @@ class Autosave:
 
     # Saving
 
-    def save(self, path: Path | None = None) -> None:
+    def save(self, path: Path | None = None, scale: ScaleSource | None = None) -> None:
         """Save the document to `path`, or to its current folder if `path` is None.
+
+        The project gets the scale that the image has now, if `scale` is given.
 
         Raises
         ------
@@ -194,6 +197,10 @@ class Autosave:
         target = path or self.target
         if target is None:
             raise ValueError("choose a folder to save in")
+        if scale is not None:
+            self._subject = with_scale(self._about(), scale.read())
+            if self._folder is not None:
+                self._folder.subject = self._subject
         if self._folder is not None and self._folder.path == target:
             self._folder.save()
         else:

@@ -311,7 +311,7 @@ class OpenDocument:
     def _(self, command: SaveDocument) -> None:
         if self.autosave is None:
             raise ValueError("annotations made with this engine cannot be saved")
-        self.autosave.save(command.path)
+        self.autosave.save(command.path, command.scale)
 
     @perform.register
     def _(self, command: Track) -> None:

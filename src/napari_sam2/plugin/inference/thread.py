@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.errors import ObjectError
 from napari_sam2.plugin.inference.open_document import ImportCancelledError, OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
     find_open_image,
@@ -361,7 +362,8 @@ def _story(error: Exception) -> str:
 
 def _explain(error: Exception) -> str:
     """An error as one sentence for a notification."""
-    text = " ".join(str(error).split())
+    told = error.worded("cell") if isinstance(error, ObjectError) else str(error)
+    text = " ".join(told.split())
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
         return "out of memory: choose a smaller model or the CPU, or close other programs" + (
             f" ({text})" if text else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -152,10 +153,12 @@ def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
     return round(float(layer.world_to_data(world_point[-layer.ndim :])[0]))
 
 
-def is_hidden(image: Image, layers: Sequence[Layer]) -> bool:
+def is_hidden(image: Image, layers: Iterable[Layer]) -> bool:
     """Whether an image is invisible, or completely covered by an opaque image above it."""
-    index = next((i for i, layer in enumerate(layers) if layer is image), len(layers))
-    return not image.visible or any(_covers(layer, image) for layer in layers[index + 1 :])
+    if not image.visible:
+        return True
+    above = dropwhile(lambda layer: layer is not image, layers)  # a slice would be a LayerList
+    return any(_covers(layer, image) for layer in islice(above, 1, None))
 
 
 def _covers(layer: Layer, image: Image) -> bool:

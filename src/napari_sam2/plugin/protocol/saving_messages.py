@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.plugin.protocol.messages import Command, ImageCommand, ImageReport, Report
 
 if TYPE_CHECKING:
+    from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.project.shelf import Unsaved
     from napari_sam2.plugin.protocol.sources import ImageSource
 
@@ -37,9 +38,13 @@ class SavingState:
 
 @dataclass(frozen=True, eq=False)
 class SaveDocument(ImageCommand):
-    """Save the document to `path`, or to its current folder if `path` is None."""
+    """Save the document to `path`, or to its current folder if `path` is None.
+
+    `scale` is that of the image's layer now, which the user may have changed since it was opened.
+    """
 
     path: Path | None = None
+    scale: ScaleSource | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,6 @@ from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
-from napari_sam2.plugin.window.screen_words import with_cells
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.view import View
@@ -389,9 +388,9 @@ class Controller(QObject):
             self._take(change)
         self._reports.take(answer)
         if answer.notice is not None:
-            show_info(with_cells(answer.notice))
+            show_info(answer.notice)
         if answer.error is not None:
-            show_error(with_cells(answer.error), answer.details)
+            show_error(answer.error, answer.details)
 
     def _take_model(self, report: ModelLoaded) -> None:
         for image_state in self._image_states.values():

@@ -248,8 +248,9 @@ class ImageState:
 
     @property
     def review_progress(self) -> tuple[int, int]:
-        """Numbers of reviewed doubtful frames and of all doubtful frames."""
-        counted = self.summaries.values()
+        """Numbers of reviewed and of all doubtful frames, without those of rejected objects."""
+        rejected = {k for k, known in self.objects.items() if known.is_rejected}
+        counted = [one for k, one in self.summaries.items() if k not in rejected]
         return sum(one.reviewed for one in counted), sum(one.doubtful for one in counted)
 
     def set_shown(self, object_id: int, is_shown: bool) -> None:

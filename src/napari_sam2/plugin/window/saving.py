@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_warning
 
+from napari_sam2.plugin.layers.source_image import scale_source
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
     FindOpenImage,
@@ -77,7 +78,8 @@ class Saving:
         """Save the project of the chosen image, in another folder if one is given."""
         image_state = self._current()
         if image_state is not None:
-            self._send(SaveDocument(image_state.number, path))
+            scale = scale_source(image_state.image)
+            self._send(SaveDocument(image_state.number, path, scale))
             self.ask()
 
     def discard(self, work: Unsaved) -> None:

@@ -1,0 +1,27 @@
+"""Errors about objects."""
+
+from __future__ import annotations
+
+
+class ObjectError(ValueError):
+    """A change that objects do not allow, with the ids of these objects.
+
+    Parameters
+    ----------
+    text : str
+        The message, with ``{0}`` in place of the first object, ``{1}`` of the second, and names in
+        braces in place of other values.
+    *object_ids : int
+        The objects.
+    **values : object
+        The other values.
+    """
+
+    def __init__(self, text: str, *object_ids: int, **values: object) -> None:
+        self._text, self._values = text, values
+        self.object_ids = object_ids
+        super().__init__(self.worded("object"))
+
+    def worded(self, noun: str) -> str:
+        """The message with another noun for objects, as the window says "cell 3"."""
+        return self._text.format(*(f"{noun} {k}" for k in self.object_ids), **self._values)
