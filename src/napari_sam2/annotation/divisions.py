@@ -336,7 +336,7 @@ class Divisions:
         if births - {t, None}:
             first = min(birth for birth in births if birth is not None)
             raise ObjectError(
-                "{0} divides at frame {t} already: move its division, or unlink its daughters first",
+                "{0} divides at frame {t} already: move its division or unlink its daughters first",
                 mother,
                 t=first,
             )
