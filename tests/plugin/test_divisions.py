@@ -307,3 +307,9 @@ def test_tracks_layer_follows_the_annotation(tracked):
     assert tracks_of(tracked).graph == {3: [1], 4: [1]}
     tracked.panel.review.box.tracks.click()
     tracked.qtbot.waitUntil(lambda: tracks_of(tracked) is None, timeout=10000)
+
+
+def test_single_image_has_neither_divisions_nor_tracks(open_desk):
+    desk = open_desk(movie()[0])
+    box = desk.panel.review.box
+    assert not any(button.isEnabled() for button in (box.divide, box.divisions, box.tracks))

@@ -156,6 +156,9 @@ class ReviewWidgets(QObject):
             is_locked=image_state.is_locked(t),
             can_divide=bool(image_state.objects) and image_state.image.ndim == 3,
         )
+        is_movie = image_state.image.ndim == 3
+        for movie_button in (self.box.divisions, self.box.tracks):
+            movie_button.setEnabled(is_movie)
         self.box.show_divisions(self.controller.divisions.proposals)
         self.box.tracks.setChecked(self.controller.tracks.is_shown)
         self.box.lanes.setChecked(self.lanes.is_docked)
