@@ -103,10 +103,12 @@ NOT_YET_SAVED = {  # tags that no released version has written
     "add_daughter",
     "adopt_masks",
     "decline_division",
+    "judge",
     "link_daughters",
     "move_division",
     "remove_box",
     "withdraw_division",
+    "Verdict",
 }
 
 

@@ -12,8 +12,25 @@ class Status(StrEnum):
     """How far a person has come with an object (paper §5.1 "Data engine", quality verification)."""
 
     DRAFT = "draft"
-    REVIEWED = "reviewed"
+    REVIEWED = "reviewed"  # "satisfactory" in the paper
+    TO_REFINE = "to refine"  # "unsatisfactory" in the paper
     REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who gave an object its status, and when.
+
+    Attributes
+    ----------
+    by : str
+        Name of the person, empty if unknown.
+    at : float
+        In seconds since 1970.
+    """
+
+    by: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class AnnotatedObject:
         before its birth, a mother none after its end.
     undivided : tuple of int
         Frames on which a person said that the object does not divide.
+    verdict : Verdict or None
+        Who gave the status and when; None if the object was never judged as a whole.
     """
 
     object_id: int
@@ -44,6 +63,7 @@ class AnnotatedObject:
     birth: int | None = None
     end: int | None = None
     undivided: tuple[int, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def is_rejected(self) -> bool:

@@ -28,7 +28,7 @@ def teach(
         typer.Argument(
             metavar="MOVIE_OR_PROJECT...",
             exists=True,
-            help="Movies with --labels for each, or projects (.sam2), or both.",
+            help="Movies with --labels for each, projects (.sam2), or data sets of `collect`.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model to write, .safetensors.")],
@@ -114,7 +114,8 @@ def parse_frames(text: str) -> list[int]:
 def _examples(
     sources: list[Path], labels: list[Path], images: list[Path], chosen: list[int] | None
 ) -> list[Example]:
-    movies = [path for path in sources if path.suffix != PROJECT_SUFFIX]
+    folders = [path for path in sources if _is_dataset(path)]
+    movies = [path for path in sources if path.suffix != PROJECT_SUFFIX and path not in folders]
     if len(movies) != len(labels):
         raise UsageError(
             f"{len(movies)} movies and {len(labels)} times --labels: each movie needs its labels"
@@ -129,7 +130,30 @@ def _examples(
     examples = [_of_movie(movie, path, chosen) for movie, path in pairs]
     places: list[Path | None] = [*images] or [None] * len(projects)
     located = zip(projects, places, strict=True)
-    return examples + [_of_project(path, image, chosen) for path, image in located]
+    examples += [_of_project(path, image, chosen) for path, image in located]
+    return examples + [example for path in folders for example in _of_dataset(path, chosen)]
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether a folder holds images and labels, or a data set of `napari-sam2 collect`."""
+    parts = (path, path / "train")
+    return any((part / "images").is_dir() and (part / "labels").is_dir() for part in parts)
+
+
+def _of_dataset(path: Path, chosen: list[int] | None) -> list[Example]:
+    """Labelled frames of all movies of a folder."""
+    from napari_sam2.training.data import ClipDataset
+    from napari_sam2.training.examples import Example
+
+    dataset, examples = ClipDataset({path: 1.0}), []
+    for images, labels in (dataset[i] for i in range(len(dataset))):
+        frames = np.flatnonzero(labels.any((1, 2))).tolist()
+        wanted = _spread([t for t in frames if chosen is None or t in chosen])
+        if wanted:
+            examples.append(Example(images[wanted], labels[wanted], path.name))
+    if not examples:
+        raise UsageError(f"no cell is labelled on the chosen frames of {path.name}")
+    return examples
 
 
 def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:

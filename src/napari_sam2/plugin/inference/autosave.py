@@ -227,6 +227,11 @@ class Autosave:
         else:
             folder.leave()
 
+    @property
+    def deeds(self) -> Sequence[Deed]:
+        """All that was done to the document since it was begun."""
+        return self._missed if self._folder is None else self._folder.deeds
+
     # Ending
 
     def close(self) -> None:
@@ -237,8 +242,10 @@ class Autosave:
             self._folder = None
 
     def hand_over(self, successor: Autosave) -> None:
-        """Transfer the save folder to another document of the same image, and close this one."""
+        """Transfer save folder and history to another document of the image, and close this one."""
         successor.target = self.target
+        if self._folder is not None and successor._folder is not None:
+            successor._folder.prepend(self._folder.deeds)
         folder, self._folder = self._folder, None
         self.annotation.follow_journal(None)
         if folder is not None and is_unsaved(folder.path) and successor.is_begun:

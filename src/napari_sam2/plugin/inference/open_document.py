@@ -45,8 +45,10 @@ from napari_sam2.plugin.protocol.messages import (
     TrackStarted,
 )
 from napari_sam2.plugin.protocol.review_messages import (
+    AskEffort,
     DaughterOffered,
     DivisionsFound,
+    EffortCounted,
     FindDivisions,
     FindDoubtful,
     FindTracks,
@@ -306,6 +308,13 @@ class OpenDocument:
     @perform.register
     def _(self, command: FindTracks) -> None:
         self._tell(TracksFound(self.image, *self.annotation.tracks()))
+
+    @perform.register
+    def _(self, command: AskEffort) -> None:
+        from napari_sam2.io.project.effort import effort_of  # imports torch, which is loaded by now
+
+        deeds = () if self.autosave is None else self.autosave.deeds
+        self._tell(EffortCounted(self.image, effort_of(deeds, self.annotation)))
 
     @perform.register
     def _(self, command: SaveDocument) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.io.project.effort import Effort
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,11 @@ class FindDivisions(ImageCommand):
 @dataclass(frozen=True, eq=False)
 class FindTracks(ImageCommand):
     """Find the paths and families of all objects."""
+
+
+@dataclass(frozen=True, eq=False)
+class AskEffort(ImageCommand):
+    """Count the time and the corrections that the annotation took."""
 
 
 # Reports
@@ -83,3 +89,10 @@ class TracksFound(ImageReport):
 
     rows: NDArray[Any]
     parents: Mapping[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class EffortCounted(ImageReport):
+    """The time and the corrections that the annotation took."""
+
+    effort: Effort

@@ -34,6 +34,13 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("Shift+D", "says that a possible division is none"),
         ("D with two cells selected", "makes them daughters of the cell before"),
     ),
+    "Review of whole cells": (
+        ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),
+        ("G", "good: the cell is right on every frame"),
+        ("W", "wrong: the cell goes to the list of cells to refine"),
+        ("J", "rejects the cell: it is left out of exports"),
+        ("Q", "pauses; plays the cell again"),
+    ),
     "Always": (
         ("Ctrl+Z", "undoes the last change, on any layer"),
         ("Ctrl+Shift+Z", "redoes it"),

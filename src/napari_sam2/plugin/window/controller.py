@@ -36,6 +36,7 @@ from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
 from napari_sam2.plugin.window.divisions import Divisions
+from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
@@ -46,6 +47,7 @@ from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
+from napari_sam2.plugin.window.verification import Verification
 from napari_sam2.plugin.window.view import View
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class Controller(QObject):
             self._on_other_size,
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
+        self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
             self.view.acting_place,
@@ -130,6 +134,7 @@ class Controller(QObject):
         self._mailbox.delivered.connect(self._on_reports)
         self._look_timer.timeout.connect(self._look)
         self.tracking.changed.connect(self.changed)
+        self.verification.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
@@ -145,6 +150,7 @@ class Controller(QObject):
             self.exporting,
             self.divisions,
             self.tracks,
+            self.effort,
         ):
             table.add(part.handlers)
         table.add(
@@ -172,6 +178,7 @@ class Controller(QObject):
             return
         self.is_closed = True
         self._look_timer.stop()
+        self.verification.stop()
         self._mailbox.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
