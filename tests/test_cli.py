@@ -87,6 +87,14 @@ def test_scores_tell_which_frames_were_tracked(
     assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
 
 
+def test_track_writes_a_table_of_possible_divisions(run: Any, movie: Path) -> None:
+    result = run(*TRACK, "--divisions", "divisions.csv")
+    assert result.code == 0, result.err
+    header = Path("divisions.csv").read_text().splitlines()[0]
+    assert header.startswith("frame,mother,score,daughter_1_y")
+    assert "possible divisions" in result.out
+
+
 def test_a_run_that_fails_leaves_no_empty_folder(run: Any, movie: Path) -> None:
     Path("there").mkdir()
     Path("prompts.json").write_text("no prompts")

@@ -132,3 +132,30 @@ def test_importing_tells_how_far_it_is_and_can_be_ended(annotation, tracker) -> 
     assert not annotation.objects
     assert not tracker.object_ids
     assert not annotation.labels.any()
+
+
+def family() -> np.ndarray:
+    """Label 3 until frame 1, then 5 and 6."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[:2, 4:12, 4:8] = 3
+    labels[2:, 4:8, 4:8] = 5
+    labels[2:, 9:12, 4:8] = 6
+    return labels
+
+
+def test_families_of_imported_labels_come_along(annotation) -> None:
+    annotation.import_labels(family(), parents={5: 3, 6: 3, 9: 3, 3: 8})
+    objects = annotation.objects
+    assert {key: one.parent for key, one in objects.items()} == {3: None, 5: 3, 6: 3}
+    assert (objects[3].end, objects[5].birth, objects[6].birth) == (1, 2, 2)
+    annotation.undo()
+    assert not annotation.objects
+    annotation.redo()
+    assert annotation.objects == objects
+
+
+def test_mother_that_goes_on_beside_her_daughter_is_imported_without_a_link(annotation) -> None:
+    labels = family()
+    labels[2:, 14:18, 4:8] = 3
+    annotation.import_labels(labels, parents={5: 3, 6: 3})
+    assert all(one.parent is None for one in annotation.objects.values())

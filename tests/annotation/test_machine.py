@@ -25,7 +25,15 @@ ids = st.integers(1, 4)
 points = st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(0, SHAPE[2] - 1))
 reviews = st.sampled_from(["lock", "unlock", "accept", "unaccept", "clear_masks"])
 operations = st.sampled_from(
-    ["split_object", "divide_object", "swap_objects", "merge_objects", "set_parent"]
+    [
+        "split_object",
+        "divide_object",
+        "swap_objects",
+        "merge_objects",
+        "set_parent",
+        "link_daughters",
+        "move_division",
+    ]
 )
 directions = st.sampled_from(["forward", "backward", "both"])
 
@@ -78,6 +86,10 @@ class AnnotationMachine(RuleBasedStateMachine):
         if tracked:
             self.track_on("both", tracked)
         self.attempt(self.annotation.add_points, t, object_id, [point], [sign])
+
+    @rule(t=frames, object_id=ids, point=points)
+    def click_daughter(self, t: int, object_id: int, point: Any) -> None:
+        self.attempt(self.annotation.add_daughter, t, object_id, [point], [1])
 
     @rule(t=frames, object_id=ids, corner=points, other=points)
     def box(self, t: int, object_id: int, corner: tuple[int, int], other: tuple[int, int]) -> None:
@@ -142,6 +154,8 @@ class AnnotationMachine(RuleBasedStateMachine):
             "swap_objects": (one, other, t),
             "merge_objects": (one, other),
             "set_parent": (one, None if t == 0 else other),
+            "link_daughters": ([one, other], None, t or None),
+            "move_division": (one, t),
         }
         self.attempt(getattr(self.annotation, what), *arguments[what], moves_locks=True)
 

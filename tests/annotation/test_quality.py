@@ -195,3 +195,31 @@ def test_change_of_a_frame_is_measured_with_its_neighbours() -> None:
             one, other = measures.trace(object_id), trace_of(labels, object_id)
             for name in ("area", "y", "x", "on_border", "shared_1", "shared_2"):
                 np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_mask_over_both_daughters_is_doubted_on_every_frame() -> None:
+    labels = moving_disc()
+    for t in range(WRONG, LENGTH):
+        labels[t] = disc(22, 15 + 2 * t, 4) | disc(38, 15 + 2 * t, 4)
+    found = doubts_of(labels)
+    assert all(Doubt.TWO_PIECES in found[t] for t in range(WRONG, LENGTH))
+    quality = grade(
+        trace_of(labels),
+        np.full(LENGTH, 0.9, np.float32),
+        np.zeros(LENGTH, bool),
+        np.array([found.get(t, 0) for t in range(LENGTH)], np.uint8),
+    )
+    assert (quality[WRONG:] < 0.5).all()
+
+
+def test_small_speck_beside_a_mask_is_no_second_piece() -> None:
+    labels = moving_disc()
+    labels[WRONG, 50:53, 5:8] = 1
+    assert Doubt.TWO_PIECES not in doubts_of(labels).get(WRONG, Doubt(0))
+
+
+def test_pieces_are_measured_for_each_object() -> None:
+    labels = moving_disc()
+    labels[WRONG, 2:6, 2:6] = labels[WRONG, 50:58, 50:54] = 7
+    assert trace_of(labels, 7).second_piece[WRONG] == 16
+    assert trace_of(labels, 1).second_piece[WRONG] == 0

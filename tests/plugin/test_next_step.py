@@ -83,3 +83,17 @@ def test_the_tip_names_the_track_key_only_while_it_tracks():
     for now in (CLICKED, replace(CLICKED, is_stack=False), replace(CLICKED, is_tracking=True)):
         step = next_step(now)
         assert ("K: track" in step.tip) == (step.track is TrackButton.TRACK)
+
+
+@pytest.mark.parametrize(
+    ("situation", "tip"),
+    [
+        (Situation(daughters=0), "Division: click the first daughter"),
+        (Situation(daughters=1, mother=7), "Click the other daughter of cell 7."),
+        (Situation(daughters=2, mother=7, object_id=9), "Division of cell 7 done."),
+        (Situation(offered_mother=7, has_objects=True), "Daughter of cell 7? D: yes."),
+        (Situation(proposed_mother=7, has_objects=True), "Does cell 7 divide here?"),
+    ],
+)
+def test_tip_of_a_division(situation, tip):
+    assert next_step(situation).tip.startswith(tip)

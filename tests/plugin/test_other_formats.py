@@ -32,7 +32,14 @@ def test_tracks_are_saved_and_opened_again(tmp_path: Path, name: str) -> None:
     assert write_result(path, [labels_layer().as_layer_data_tuple()]) == [path]
     reader = get_tracks_reader(path)
     assert reader is not None
-    (opened,) = [Layer.create(*data) for data in reader(path)]
+    opened, paths = [Layer.create(*data) for data in reader(path)]
+    assert {
+        daughter: mothers for daughter, mothers in paths.graph.items() if daughter in (2, 3)
+    } == {
+        2: [1],
+        3: [1],
+    }
+    assert set(paths.data[:, 0].astype(int)) == set(np.unique(opened.data)) - {0}
     np.testing.assert_array_equal(opened.data > 0, family().labels > 0)
     assert opened.name == "cells"
     assert opened.metadata["parents"].items() >= {2: 1, 3: 1}.items()
@@ -69,6 +76,6 @@ def test_a_folder_is_opened_by_its_name(make_napari_viewer: Any, tmp_path: Path)
     path = tmp_path / "01_RES"
     write_result(str(tmp_path / "x.ctc"), [labels_layer().as_layer_data_tuple()])
     (tmp_path / "x.ctc").rename(path)
-    (opened,) = make_napari_viewer().open(str(path), plugin="napari-sam2")
+    opened, _ = make_napari_viewer().open(str(path), plugin="napari-sam2")
     assert isinstance(opened, Labels)
     assert open_tracked(path).parents == opened.metadata["parents"]

@@ -79,24 +79,6 @@ def objects_of(desk, index):
     return found
 
 
-@pytest.mark.parametrize("by", ["button", "key"])
-def test_divide_ends_the_mother_and_begins_two_daughters(tracked, by):
-    before = tracked.labels.data.copy()
-    select(tracked, 1)
-    if by == "button":
-        QTest.mouseClick(tracked.panel.review.box.divide, Qt.MouseButton.LeftButton)
-    else:
-        tracked.viewer.layers.selection.active = tracked.points
-        tracked.press(Qt.Key.Key_D)
-    done(tracked, f"divide cell 1 at frame {CUT}")
-    daughters = [key for key, cell in tracked.image_state.objects.items() if cell.parent == 1]
-    assert len(daughters) == 2
-    assert objects_of(tracked, 0) == [1] * CUT + [daughters[0]] * (FRAMES - CUT)
-    assert tracked.image_state.current_object == daughters[0]
-    undone(tracked, before)
-    assert list(tracked.image_state.objects) == [1, 2]
-
-
 @pytest.mark.parametrize("by", ["button", "menu"])
 def test_split_makes_another_object_from_the_shown_frame_on(tracked, by):
     before = tracked.labels.data.copy()

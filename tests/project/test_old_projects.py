@@ -99,12 +99,17 @@ def test_a_network_keeps_its_fingerprint() -> None:
 
 # What the projects cover: a new kind or call is put into a project of the version that brings it
 
-NOT_YET_SAVED = {
+NOT_YET_SAVED = {  # tags that no released version has written
+    "add_daughter",
     "adopt_masks",
+    "decline_division",
     "judge",
+    "link_daughters",
+    "move_division",
     "remove_box",
+    "withdraw_division",
     "Verdict",
-}  # tags that no released version has written
+}
 
 
 def test_every_kind_that_is_saved_is_in_an_old_project() -> None:

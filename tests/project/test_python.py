@@ -76,6 +76,26 @@ def test_changes_after_a_save_come_back_and_can_be_undone(
         assert loaded.objects[1].name == ""
 
 
+def test_divisions_come_back_and_can_be_undone(
+    annotation: Annotation, model: Sam2, path: Path, world: World
+) -> None:
+    annotation.save(path)
+    annotation.unlock(1)
+    annotation.add_daughter(2, 8, [world.centre(2, 2)], [1])
+    annotation.withdraw_division([8])
+    annotation.add_daughter(2, 9, [world.centre(2, 2)], [1])
+    annotation.decline_division(1, 3)
+    objects, labels = annotation.objects, annotation.labels.copy()
+    annotation.close()
+    with Annotation.load(path, model) as loaded:
+        assert loaded.objects == objects
+        assert loaded.objects[9].parent is not None
+        np.testing.assert_array_equal(loaded.labels, labels)
+        loaded.undo()
+        loaded.undo()
+        assert 9 not in loaded.objects
+
+
 def test_a_loaded_project_is_saved_in_its_place(
     annotation: Annotation, model: Sam2, path: Path
 ) -> None:

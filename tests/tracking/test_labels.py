@@ -171,3 +171,17 @@ def test_masks_of_an_object_are_short_in_words(tiny_model: Sam2, world: World) -
     assert repr(state) == "ObjectState(2 masks, 2 prompted frames, 0 locked frames)"
     assert all(len(repr(record)) < 150 for record in state.records.values())
     assert len(repr(state.records[1].painted)) < 80
+
+
+def test_an_object_takes_no_pixels_of_others_before_its_first_prompt(tiny_model: Sam2) -> None:
+    """A daughter that is clicked on a later frame does not eat her mother."""
+    world = worlds.disc_that_divides()
+    tracker = clicked(tiny_model, world, 1)
+    run(tracker)
+    mother = [tracker.labels(t) == 1 for t in range(5)]
+    tracker.add_points(5, 2, [world.centre(5, 2)], [1])
+    run(tracker, direction="both", object_ids=[2])
+    contested = [(mother[t] & mask(tracker, t, 2)).any() for t in range(5)]
+    assert any(contested), "the network should make masks that overlap"
+    for t in range(5):
+        assert (tracker.labels(t)[mother[t]] == 1).all()

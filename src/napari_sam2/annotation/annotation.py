@@ -8,6 +8,8 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
+from napari_sam2.annotation.division_proposals import DivisionProposals
+from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.document import Document
 from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal import UNDO_BYTES, is_callable_by_name
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 PARTS = (
+    DivisionProposals,
+    Divisions,
     History,
     LabelImport,
     Lineage,
@@ -184,6 +188,7 @@ class Annotation:
     remove_object = _delegate(ObjectList, ObjectList.remove_object)
     rename_object = _delegate(ObjectList, ObjectList.rename_object)
     set_status = _delegate(ObjectList, ObjectList.set_status)
+    tracks = _delegate(Lineage, Lineage.tracks)
     set_parent = _delegate(Lineage, Lineage.set_parent)
 
     # Prompts
@@ -226,6 +231,18 @@ class Annotation:
     swap_objects = _delegate(TrackEdits, TrackEdits.swap_objects)
     divide_object = _delegate(TrackEdits, TrackEdits.divide_object)
     merge_objects = _delegate(TrackEdits, TrackEdits.merge_objects)
+
+    # Divisions
+
+    add_daughter = _delegate(Divisions, Divisions.add_daughter)
+    link_daughters = _delegate(Divisions, Divisions.link_daughters)
+    move_division = _delegate(Divisions, Divisions.move_division)
+    decline_division = _delegate(Divisions, Divisions.decline_division)
+    propose_divisions = _delegate(DivisionProposals, DivisionProposals.propose_divisions)
+    withdraw_division = _delegate(Divisions, Divisions.withdraw_division)
+    find_mother = _delegate(Divisions, Divisions.find_mother)
+    mother_at = _delegate(Divisions, Divisions.mother_at)
+    propose_mother = _delegate(Divisions, Divisions.propose_mother)
 
     # Objects from elsewhere
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -58,7 +59,10 @@ class LabelImport:
 
     @callable_by_name
     def import_labels(
-        self, labels: ArrayLike | StackOfLabels, t: int | None = None
+        self,
+        labels: ArrayLike | StackOfLabels,
+        t: int | None = None,
+        parents: Mapping[int, int] | None = None,
     ) -> tuple[int, ...]:
         """Make an object of every label; each of its masks becomes a painted prompt.
 
@@ -73,6 +77,9 @@ class LabelImport:
             ``shape`` and ``dtype`` whose frames are read by their index is possible.
         t : int, optional
             The frame of (Y, X) labels.
+        parents : mapping of int to int, optional
+            Label of the daughter to label of the mother. Links to a mother that is not imported, or
+            is still there when her daughter begins, are left out.
 
         Returns
         -------
@@ -97,19 +104,26 @@ class LabelImport:
                 yield frame, masks[frame]
 
         with self._document.journal.call() as is_outermost:
-            chosen = self._import(read(), len(frames))
+            chosen = self._import(read(), len(frames), parents or {})
             if chosen and is_outermost:
-                self._document.journal.tell(Called("import_masks", {"masks": masks}))
+                arguments = {"masks": masks} | ({"parents": dict(parents)} if parents else {})
+                self._document.journal.tell(Called("import_masks", arguments))
         return chosen
 
     @journaled
-    def import_masks(self, masks: Mapping[int, Mapping[int, PixelMask]]) -> tuple[int, ...]:
+    def import_masks(
+        self,
+        masks: Mapping[int, Mapping[int, PixelMask]],
+        parents: Mapping[int, int] | None = None,
+    ) -> tuple[int, ...]:
         """Make an object of every label, as `import_labels` does, from the masks themselves.
 
         Parameters
         ----------
         masks : mapping of int to mapping of int to PixelMask
             (Y, X) mask, not empty, of each label on each frame.
+        parents : mapping of int to int, optional
+            As for `import_labels`.
 
         Returns
         -------
@@ -121,10 +135,13 @@ class LabelImport:
         ValueError
             If a mask is empty or does not fit the stack. Nothing is imported then.
         """
-        return self._import(masks.items(), len(masks))
+        return self._import(masks.items(), len(masks), parents or {})
 
     def _import(
-        self, masks: Iterable[tuple[int, Mapping[int, PixelMask]]], total: int
+        self,
+        masks: Iterable[tuple[int, Mapping[int, PixelMask]]],
+        total: int,
+        parents: Mapping[int, int],
     ) -> tuple[int, ...]:
         """Import the masks frame by frame; remove all of them again if that fails."""
         tracker = self._state.tracker
@@ -146,8 +163,9 @@ class LabelImport:
         if not ids:
             return ()
         actions: list[Action] = []
+        objects = _families(ids, found, parents)
         for label, object_id in sorted(ids.items()):
-            added = SetObject(object_id, None, AnnotatedObject(object_id))
+            added = SetObject(object_id, None, objects[object_id])
             added.apply(self._state)
             there = frozenset(found[label])
             state = tracker.snapshot(object_id)
@@ -184,6 +202,32 @@ class LabelImport:
             f"labels must be {shape}, or {shape[1:]} with their frame; "
             f"got {labels.shape} and frame {t}"
         )
+
+
+def _families(
+    ids: Mapping[int, int], frames: Mapping[int, Sequence[int]], parents: Mapping[int, int]
+) -> dict[int, AnnotatedObject]:
+    """Objects of labels, linked to their mothers where these end before.
+
+    Parameters
+    ----------
+    ids : mapping of int to int
+        Object of each label.
+    frames : mapping of int to sequence of int
+        Frames of each label.
+    parents : mapping of int to int
+        Label of the daughter to label of the mother.
+    """
+    objects = {object_id: AnnotatedObject(object_id) for object_id in ids.values()}
+    for label, object_id in ids.items():
+        mother = parents.get(label)
+        if mother is None or mother not in ids or max(frames[mother]) >= min(frames[label]):
+            continue
+        birth, parent = min(frames[label]), objects[ids[mother]]
+        end = birth - 1 if parent.end is None else min(parent.end, birth - 1)
+        objects[parent.object_id] = replace(parent, end=end)
+        objects[object_id] = replace(objects[object_id], parent=parent.object_id, birth=birth)
+    return objects
 
 
 def _masks_on(labels: ArrayLike) -> dict[int, PixelMask]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.objects import AnnotatedObject
     from napari_sam2.annotation.state import DocumentState
@@ -28,6 +32,30 @@ class Lineage:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._state = document.state
+
+    def tracks(self) -> tuple[NDArray[np.float64], dict[int, int]]:
+        """The paths and families of all objects.
+
+        Returns
+        -------
+        rows : ndarray
+            (N, 4) float64 object, frame, y and x of the centre of each mask, by object and then by
+            frame, as a Tracks layer of napari wants them.
+        parents : dict of int to int
+            Daughter to mother, for objects that both have masks.
+        """
+        state = self._state
+        state.stale |= state.measures.update(state.labels)
+        paths = []
+        for key in sorted(state.objects):
+            trace = state.measures.trace(key)
+            frames = np.flatnonzero(trace.area)
+            columns = (np.full(len(frames), key), frames, trace.y[frames], trace.x[frames])
+            paths.append(np.stack(columns, axis=1).astype(np.float64))
+        rows = np.concatenate(paths) if paths else np.zeros((0, 4))
+        seen = set(rows[:, 0].astype(int).tolist())
+        families = {key: one.parent for key, one in state.objects.items() if one.parent in seen}
+        return rows, {key: mother for key, mother in families.items() if mother and key in seen}
 
     @journaled
     def set_parent(self, object_id: int, parent: int | None) -> None:
@@ -56,7 +84,7 @@ class Lineage:
         changes = dict(without_parent(self._state, child))
         if parent is not None:
             mother = changes.get(parent, self._state.known(parent))
-            if object_id in self._ancestors(parent):
+            if object_id in ancestors(self._state, parent):
                 raise ObjectError("{0} descends from {1} itself", parent, object_id)
             birth = min(self._state.visible_frames(object_id), default=None)
             self._check_ended(parent, birth)
@@ -69,12 +97,6 @@ class Lineage:
         )
         verb = "unlink" if parent is None else "link"
         self._document.perform(Group(f"{verb} cell {object_id}", actions))
-
-    def _ancestors(self, object_id: int | None) -> Iterator[int]:
-        """An object, its mother, her mother..."""
-        while object_id is not None:
-            yield object_id
-            object_id = self._state.known(object_id).parent
 
     def _check_ended(self, mother: int, birth: int | None) -> None:
         """Raise a ValueError if a mother has masks from the birth of her daughter on."""
@@ -90,6 +112,13 @@ class Lineage:
             )
 
 
+def ancestors(state: DocumentState, object_id: int | None) -> Iterator[int]:
+    """An object, its mother, her mother..."""
+    while object_id is not None:
+        yield object_id
+        object_id = state.known(object_id).parent
+
+
 def without_parent(
     state: DocumentState, child: AnnotatedObject
 ) -> Iterator[tuple[int, AnnotatedObject]]:
@@ -100,3 +129,32 @@ def without_parent(
         births = [birth for key in siblings if (birth := state.known(key).birth) is not None]
         end = min(births) - 1 if births else None
         yield child.parent, replace(state.known(child.parent), end=end)
+
+
+def lineage_names(objects: Mapping[int, AnnotatedObject]) -> dict[int, str]:
+    """Names of objects by their families: 1, her daughters 1.1 and 1.2, granddaughter 1.1.2.
+
+    Parameters
+    ----------
+    objects : mapping of int to AnnotatedObject
+        The objects by id. An object whose mother is missing counts as the first of its family.
+
+    Returns
+    -------
+    dict of int to str
+        Name of each object.
+    """
+    daughters: dict[int, list[int]] = {}
+    for key in sorted(objects):
+        parent = objects[key].parent
+        if parent is not None and parent in objects:
+            daughters.setdefault(parent, []).append(key)
+    children = {key for found in daughters.values() for key in found}
+    names = {key: str(key) for key in sorted(objects) if key not in children}
+    waiting = list(names)
+    while waiting:
+        mother = waiting.pop()
+        for number, key in enumerate(daughters.get(mother, ()), start=1):
+            names[key] = f"{names[mother]}.{number}"
+            waiting.append(key)
+    return names

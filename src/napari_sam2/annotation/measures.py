@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 SMALL_ID = 2**20  # up to here ids are counted in a table, beyond it they are sorted
 
@@ -26,6 +27,8 @@ class Trace:
         Whether it touches the border of the image.
     shared_1, shared_2 : (T,) float32
         Pixels that it has in common with its mask one and two frames earlier.
+    second_piece : (T,) float32
+        Pixels of the second largest piece of its mask, 0 if it is in one piece.
     """
 
     area: NDArray[np.float32]
@@ -34,12 +37,13 @@ class Trace:
     on_border: NDArray[np.bool_]
     shared_1: NDArray[np.float32]
     shared_2: NDArray[np.float32]
+    second_piece: NDArray[np.float32]
 
     @classmethod
     def empty(cls, length: int) -> Trace:
         """An object without pixels."""
-        area, y, x, one, two = (np.zeros(length, np.float32) for _ in range(5))
-        return cls(area, y, x, np.zeros(length, bool), one, two)
+        area, y, x, one, two, piece = (np.zeros(length, np.float32) for _ in range(6))
+        return cls(area, y, x, np.zeros(length, bool), one, two, piece)
 
 
 class Measures:
@@ -109,6 +113,7 @@ class Measures:
             "on_border": (t, np.isin(present, edges)),
             "shared_1": (t, shared_with(t - 1)),
             "shared_2": (t, shared_with(t - 2)),
+            "second_piece": (t, _second_pieces(frame, places, index, count)),
         }
         self._write(t, present, values)
         for lag, name in ((1, "shared_1"), (2, "shared_2")):
@@ -135,6 +140,27 @@ class Measures:
                 getattr(self._traces[object_id], name)[at] = value
             for object_id in gone:
                 getattr(self._traces[object_id], name)[at] = 0
+
+
+def _second_pieces(
+    frame: NDArray[Any], places: NDArray[np.intp], index: NDArray[np.intp], count: int
+) -> NDArray[np.int64]:
+    """(n,) pixels of the second largest piece of each object; 0 if it is in one piece.
+
+    Pieces that other objects connect count as one piece.
+    """
+    regions, _ = ndimage.label(frame)
+    pieces, sizes = np.unique(regions.ravel()[places] * count + index, return_counts=True)
+    owners = pieces % max(count, 1)
+    order = np.lexsort((-sizes, owners))
+    owners, sizes = owners[order], sizes[order]
+    firsts = np.searchsorted(owners, np.arange(count))
+    is_second = np.isin(np.arange(len(owners)), firsts + 1) & ~np.isin(
+        np.arange(len(owners)), firsts
+    )
+    second = np.zeros(count, np.int64)
+    second[owners[is_second]] = sizes[is_second]
+    return second
 
 
 def _ranked(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

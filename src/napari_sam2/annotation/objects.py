@@ -50,6 +50,8 @@ class AnnotatedObject:
     birth, end : int or None
         First and last frame on which it may have a mask; None is no limit. A daughter has none
         before its birth, a mother none after its end.
+    undivided : tuple of int
+        Frames on which a person said that the object does not divide.
     verdict : Verdict or None
         Who gave the status and when; None if the object was never judged as a whole.
     """
@@ -60,6 +62,7 @@ class AnnotatedObject:
     parent: int | None = None
     birth: int | None = None
     end: int | None = None
+    undivided: tuple[int, ...] = ()
     verdict: Verdict | None = None
 
     @property

@@ -24,6 +24,7 @@ STEPS = 3.0  # times the usual step
 LOWEST_OVERLAP = 0.4
 FRAMES_BEFORE = 5  # whose median area is the usual one
 WEIGHT_GONE = 0.5
+LEAST_PIECE = 0.2  # of the area, in the second largest piece: the mask may cover two daughters
 
 
 class Doubt(IntFlag):
@@ -36,6 +37,7 @@ class Doubt(IntFlag):
     LOW_OVERLAP = 16
     TOUCHES_BORDER = 32
     IS_GONE = 64
+    TWO_PIECES = 128
 
 
 # What is left of the quality of a mask with this doubt.
@@ -45,6 +47,7 @@ WEIGHTS = {
     Doubt.JUMP_PLACE: 0.4,
     Doubt.LOW_OVERLAP: 0.6,
     Doubt.TOUCHES_BORDER: 0.9,
+    Doubt.TWO_PIECES: 0.4,
 }
 
 
@@ -122,6 +125,8 @@ def find_doubts(
     followed = visible[1:][np.diff(visible) == 1]
     arrived = followed[trace.on_border[followed] & ~trace.on_border[followed - 1]]
     doubts[arrived] |= np.uint8(Doubt.TOUCHES_BORDER)
+    in_pieces = (trace.area > 0) & (trace.second_piece >= LEAST_PIECE * trace.area) & ~is_fixed
+    doubts[in_pieces] |= np.uint8(Doubt.TWO_PIECES)
     last = visible[(visible + 1 < len(doubts)) & ~trace.on_border[visible]]
     doubts[last[is_lost[last + 1]] + 1] |= np.uint8(Doubt.IS_GONE)
     return doubts

@@ -72,26 +72,26 @@ class TrackEdits:
         t = self._state.checked_frame(t)
         late = self._state_from(object_id, t)
         early = self._state.object_state(object_id, range(t))
-        if early is None or not self._has_mask(early) or not self._has_mask(late):
+        if early is None or not has_mask(early) or not has_mask(late):
             raise ObjectError(
                 "{0} can be split where it has masks before and after; frame {t} is no such place",
                 object_id,
                 t=t,
             )
         new_id = self._state.new_object_id()
-        moved = self._anchored(object_id, late.renamed(new_id), new_id, first=True)
+        moved = anchored(self._state.labels, object_id, late.renamed(new_id), new_id, first=True)
         kept = early
         if not early.prompted and not early.locked:
-            kept = self._anchored(object_id, early, object_id, first=False)
+            kept = anchored(self._state.labels, object_id, early, object_id, first=False)
         objects = {
             object_id: replace(before, end=None),
             new_id: AnnotatedObject(new_id, before.name, end=before.end),
         }
         objects |= self._with_new_mother(object_id, new_id)
         masklets = [
-            _change(object_id, early, kept),
-            _change(object_id, late, late.cleared()),
-            _change(new_id, None, moved),
+            masklet_change(object_id, early, kept),
+            masklet_change(object_id, late, late.cleared()),
+            masklet_change(new_id, None, moved),
         ]
         data = {"action": "split object", "object": object_id, "frame": t, "new object": new_id}
         self._operate(f"split cell {object_id} at frame {t}", data, objects, masklets)
@@ -124,12 +124,14 @@ class TrackEdits:
             if known.end is not None and known.end < t - 1:
                 raise ObjectError("{0} is divided before frame {t}", known.object_id, t=t)
         late_one, late_two = self._state_from(object_id, t), self._state_from(other, t)
-        if not self._has_mask(late_one) and not self._has_mask(late_two):
+        if not has_mask(late_one) and not has_mask(late_two):
             raise ObjectError(
                 "neither {0} nor {1} has a mask from frame {t} on", object_id, other, t=t
             )
-        to_one = self._anchored(other, late_two.renamed(object_id), object_id, first=True)
-        to_two = self._anchored(object_id, late_one.renamed(other), other, first=True)
+        to_one = anchored(
+            self._state.labels, other, late_two.renamed(object_id), object_id, first=True
+        )
+        to_two = anchored(self._state.labels, object_id, late_one.renamed(other), other, first=True)
         objects = {
             object_id: replace(one, end=two.end),
             other: replace(two, end=one.end),
@@ -139,7 +141,10 @@ class TrackEdits:
             | self._with_new_mother(other, object_id)
             | objects
         )
-        masklets = [_change(object_id, late_one, to_one), _change(other, late_two, to_two)]
+        masklets = [
+            masklet_change(object_id, late_one, to_one),
+            masklet_change(other, late_two, to_two),
+        ]
         data = {"action": "swap objects", "object": object_id, "other": other, "frame": t}
         text = f"swap cells {object_id} and {other} from frame {t}"
         self._operate(text, data, objects, masklets)
@@ -172,7 +177,7 @@ class TrackEdits:
         mother = self._state.known(object_id)
         t = self._state.checked_frame(t)
         early, late = self._state.object_state(object_id, range(t)), self._state_from(object_id, t)
-        if early is None or not self._has_mask(early):
+        if early is None or not has_mask(early):
             raise ObjectError("{0} has no mask before frame {t} to divide", object_id, t=t)
         if daughters := self._state.daughters(object_id):
             raise ObjectError(
@@ -184,9 +189,12 @@ class TrackEdits:
             )
         kept = early
         if not early.prompted and not early.locked:
-            kept = self._anchored(object_id, early, object_id, first=False)
+            kept = anchored(self._state.labels, object_id, early, object_id, first=False)
         first, second = self._state.new_object_id(), self._state.new_object_id() + 1
-        masklets = [_change(object_id, early, kept), _change(object_id, late, late.cleared())]
+        masklets = [
+            masklet_change(object_id, early, kept),
+            masklet_change(object_id, late, late.cleared()),
+        ]
         masklets += self._daughters_from(object_id, late, t, (first, second))
         objects = {object_id: replace(mother, end=t - 1)}
         objects |= {k: AnnotatedObject(k, parent=object_id, birth=t) for k in (first, second)}
@@ -202,12 +210,12 @@ class TrackEdits:
         pieces = two_pieces(self._state.labels[t] == object_id)
         if pieces is None:
             first = daughters[0]
-            moved = self._anchored(object_id, late.renamed(first), first, first=True)
-            return [_change(first, None, moved)] if moved.records else []
+            moved = anchored(self._state.labels, object_id, late.renamed(first), first, first=True)
+            return [masklet_change(first, None, moved)] if moved.records else []
         at_birth = self._state.object_state(object_id, (t,))
         assert at_birth is not None
         return [
-            _change(key, None, at_birth.anchored(t, key, piece))
+            masklet_change(key, None, at_birth.anchored(t, key, piece))
             for key, piece in zip(daughters, pieces, strict=True)
         ]
 
@@ -245,7 +253,7 @@ class TrackEdits:
         if theirs is not None:
             masks = {t: np.isin(state.labels[t], (keep, other)) for t in shared}
             after = theirs.renamed(keep) if mine is None else mine.united(theirs, keep, masks)
-            masklets = [state.removal(other), _change(keep, mine, after)]
+            masklets = [state.removal(other), masklet_change(keep, mine, after)]
         data = {"action": "merge objects", "object": keep, "other": other}
         self._operate(f"merge cell {other} into cell {keep}", data, objects, masklets)
 
@@ -307,22 +315,6 @@ class TrackEdits:
             raise ObjectError("{0} has no mask yet: click it first", object_id)
         return state
 
-    def _has_mask(self, state: ObjectState) -> bool:
-        return any(record.is_visible for record in state.records.values())
-
-    def _anchored(
-        self, source: int, state: ObjectState, object_id: int, *, first: bool
-    ) -> ObjectState:
-        """Masks of `source`, of which the first or last one becomes a painted prompt."""
-        labels = self._state.labels
-        for t in sorted(state.records, reverse=not first):
-            if t in state.prompted or t in state.locked:
-                return state
-            mask = labels[t] == source
-            if mask.any():
-                return state.anchored(t, object_id, mask)
-        return state
-
     def _operate(
         self,
         text: str,
@@ -362,7 +354,25 @@ def two_pieces(
     return pieces == one, pieces == two
 
 
-def _change(object_id: int, before: ObjectState | None, after: ObjectState) -> SetMasklet:
+def has_mask(state: ObjectState) -> bool:
+    """Whether an object is visible on any frame of a state."""
+    return any(record.is_visible for record in state.records.values())
+
+
+def anchored(
+    labels: NDArray[Any], source: int, state: ObjectState, object_id: int, *, first: bool
+) -> ObjectState:
+    """Masks of `source`, of which the first or last one becomes a painted prompt of `object_id`."""
+    for t in sorted(state.records, reverse=not first):
+        if t in state.prompted or t in state.locked:
+            return state
+        mask = labels[t] == source
+        if mask.any():
+            return state.anchored(t, object_id, mask)
+    return state
+
+
+def masklet_change(object_id: int, before: ObjectState | None, after: ObjectState) -> SetMasklet:
     """Action that replaces prompts and masks of an object on the same frames."""
     if before is None:
         return SetMasklet(object_id, None, after, frozenset(after.records), _prompted(after))

@@ -58,6 +58,9 @@ def track(
     cell_size: CellSizeOption = None,
     min_score: MinScoreOption = 0.5,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
+    divisions: Annotated[
+        Path | None, typer.Option(help="Table of possible divisions to write, .csv.")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
@@ -65,7 +68,7 @@ def track(
         raise UsageError(f"labels are written as .tif; got {output.name}")
     is_automatic = prompts == AUTO
     _check_prompts(prompts, look_every, direction)
-    outputs = [path for path in (output, scores) if path is not None]
+    outputs = [path for path in (output, scores, divisions) if path is not None]
     for path in outputs:
         if path.resolve() in (movie.resolve(), Path(prompts).resolve()):
             raise UsageError(f"{path} is an input; give another name for the output")
@@ -75,7 +78,7 @@ def track(
     from napari_sam2.cli.tracking_run import carry_out, carry_out_found, score_rows
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.prompt_files import read_prompts
-    from napari_sam2.io.tables import write_scores
+    from napari_sam2.io.tables import write_divisions, write_scores
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames, Tracker
 
@@ -94,6 +97,10 @@ def track(
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
         write_scores(scores, score_rows(annotation), opened.scale.frame_column)
+    if divisions is not None:
+        proposals = annotation.propose_divisions()
+        write_divisions(divisions, proposals, opened.scale.frame_column)
+        typer.echo(f"{divisions}: {len(proposals)} possible divisions")
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {opened.shape[0]} frames, "
         f"{rate:.2f} frames/s on {network.device}"

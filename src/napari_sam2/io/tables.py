@@ -1,4 +1,4 @@
-"""Tables of scores as CSV."""
+"""Tables of scores and of possible divisions as CSV."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import csv
 import os
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING
 
 from napari_sam2.io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.division_proposals import DivisionProposal
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,46 @@ def write_scores(
     OSError
         If the file cannot be written; an old file is left as it was.
     """
+    header = [frame_column, *(field.name for field in fields(ScoreRow)[1:])]
+    _write(path, header, map(astuple, rows))
+
+
+def write_divisions(
+    path: str | os.PathLike[str],
+    proposals: Iterable[DivisionProposal],
+    frame_column: str = "frame",
+) -> None:
+    """Write possible divisions as CSV with a header, one line per division in their order.
+
+    The columns are ``frame`` (the first frame of the daughters), ``mother``, ``score``, and a place
+    inside each daughter in pixels: ``daughter_1_y``, ``daughter_1_x``, ``daughter_2_y`` and
+    ``daughter_2_x``.
+
+    Parameters
+    ----------
+    path : path
+        .csv file.
+    proposals : iterable of DivisionProposal
+    frame_column : str
+        Name of the first column: "z" where the frames are slices, see `ImageScale.frame_column`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    places = [f"daughter_{number}_{axis}" for number in (1, 2) for axis in "yx"]
+    rows = ((one.t, one.mother, one.score, *one.daughter_1, *one.daughter_2) for one in proposals)
+    _write(path, [frame_column, "mother", "score", *places], rows)
+
+
+def _write(
+    path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Iterable[object]]
+) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow([frame_column, *(field.name for field in fields(ScoreRow)[1:])])
-        table.writerows(_cells(row) for row in rows)
-
-
-def _cells(row: ScoreRow) -> list[str]:
-    return [_cell(value) for value in astuple(row)]
+        table.writerow(header)
+        table.writerows([_cell(value) for value in row] for row in rows)
 
 
 def _cell(value: object) -> str:

@@ -74,6 +74,9 @@ class SamPanel(QWidget):
         self._escape = KeyBindings(  # bound only while a run can be cancelled
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
+        self._division_escape = KeyBindings(  # bound only while a division is being clicked
+            {"Escape": self.controller.divisions.withdraw}, takes_all=True
+        )
         self._history_keys = KeyBindings(  # ours replace napari's undo of a single stroke
             {
                 "Control-Z": self.controller.review.undo,
@@ -193,6 +196,7 @@ class SamPanel(QWidget):
             for name in LOOKS:
                 getattr(image.events, name).disconnect(self._on_look)
         self._escape.release()
+        self._division_escape.release()
         self._history_keys.release()
         self._keys.release()
         self._verdict_keys.release()
@@ -331,6 +335,7 @@ class SamPanel(QWidget):
             Action.SHOW_IMAGE: controller.show_image,
             Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
+            Action.MAKE_DAUGHTER: controller.divisions.accept,
         }
         action = next_step(self._situation()).action
         if action is not None:
@@ -401,12 +406,14 @@ class SamPanel(QWidget):
             self._verdict_keys.bind(owners)
         else:
             self._verdict_keys.release()
-        if self.controller.tracking.is_on:
-            self._escape.bind(
-                [self.viewer, *self.controller.view.layers]
-            )  # the selected layer gets the key first
-        else:
-            self._escape.release()
+        is_tracking = self.controller.tracking.is_on
+        is_dividing = self.controller.divisions.division is not None and not is_tracking
+        escapes = ((self._escape, is_tracking), (self._division_escape, is_dividing))
+        for escape, is_bound in sorted(escapes, key=lambda pair: pair[1]):  # release before binding
+            if is_bound:  # the selected layer gets the key first
+                escape.bind([self.viewer, *self.controller.view.layers])
+            else:
+                escape.release()
 
     def _situation(self) -> Situation:
         controller, image_state = self.controller, self.controller.image_state
@@ -424,6 +431,8 @@ class SamPanel(QWidget):
         if image_state is None:
             return Situation(**common)
         reviewed, doubtful = image_state.review_progress
+        division, offer = controller.divisions.division, controller.divisions.offer
+        proposal = controller.divisions.proposal
         return Situation(
             **common,
             is_open=image_state.is_open,
@@ -441,4 +450,8 @@ class SamPanel(QWidget):
             is_tracked=image_state.is_tracked,
             unreviewed=doubtful - reviewed,
             contrast_differs=image_state.is_open and image_state.contrast_differs(),
+            daughters=None if division is None else len(division.daughters),
+            mother=None if division is None else division.mother,
+            offered_mother=None if offer is None else offer.mother,
+            proposed_mother=None if proposal is None else proposal.mother,
         )

@@ -3,7 +3,9 @@
 The network tracks each object independently, so the masks of two objects may cover the same cell. A
 prompted mask wins over a tracked mask, and of two tracked masks the one with the nearer prompt in
 time wins. A cell that is prompted as a new object therefore keeps this object's id on the following
-frames, even if another object drifted onto the cell.
+frames, even if another object drifted onto the cell. On the frames before the first prompt of an
+object its masks are the weakest: they take no pixel that another object has, because the new object
+may be a daughter and the other one her mother.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.tracking.masks import Region, clip
 
-RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(4)
+RANK_PRECEDING, RANK_TRACKED, RANK_CLICKED, RANK_PAINTED, RANK_WINNER = range(-1, 4)
 UNKNOWN_DISTANCE = 2**31  # for masks that were stored without a distance
 
 
@@ -97,7 +99,7 @@ def hidden(shape: tuple[int, int], layers: Iterable[Layer]) -> set[int]:
     for group in groups:
         lost = [np.count_nonzero(k.region.mask & taken[k.region.window]) for k in group]
         for layer, pixels in zip(group, lost, strict=True):
-            if layer.rank == RANK_TRACKED and 2 * pixels > np.count_nonzero(layer.region.mask):
+            if layer.rank <= RANK_TRACKED and 2 * pixels > np.count_nonzero(layer.region.mask):
                 found.add(layer.object_id)
             else:
                 taken[layer.region.window] |= layer.region.mask
@@ -106,7 +108,7 @@ def hidden(shape: tuple[int, int], layers: Iterable[Layer]) -> set[int]:
 
 def may_be_hidden(layer: Layer, others: Iterable[Layer]) -> bool:
     """Whether a tracked mask may lose more than half of its pixels to stronger claims."""
-    if layer.rank != RANK_TRACKED:
+    if layer.rank > RANK_TRACKED:
         return False
     lost = sum(
         _shared(layer.region, other.region) for other in others if other.priority < layer.priority

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_sam2.tracking.composition import (
     RANK_CLICKED,
     RANK_PAINTED,
+    RANK_PRECEDING,
     RANK_TRACKED,
     RANK_WINNER,
     UNKNOWN_DISTANCE,
@@ -83,7 +84,7 @@ class LabelComposer:
         """Whether a tracked mask may appear in the labels or disappear from them."""
         layer = self._unlocked_layer(t, object_id)
         there = layer.region.window
-        if layer.rank != RANK_TRACKED or not layer.region.mask.any():
+        if layer.rank > RANK_TRACKED or not layer.region.mask.any():
             return False
         if not (labels[there] == object_id).any():
             return True
@@ -100,11 +101,13 @@ class LabelComposer:
 def _rank(record: MaskRecord) -> int:
     if record.painted is not None:
         return RANK_PAINTED
-    return RANK_CLICKED if record.is_prompted else RANK_TRACKED
+    if record.is_prompted:
+        return RANK_CLICKED
+    return RANK_PRECEDING if record.precedes else RANK_TRACKED
 
 
 def _distance(record: MaskRecord, t: int) -> int:
     """Number of frames between a tracked mask and its prompt; 0 for other masks."""
-    if _rank(record) != RANK_TRACKED:
+    if _rank(record) > RANK_TRACKED:
         return 0
     return UNKNOWN_DISTANCE if record.anchor is None else abs(record.anchor - t)

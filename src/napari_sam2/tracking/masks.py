@@ -54,6 +54,9 @@ class MaskRecord:
     basis : int or None
         For a tracked mask, the digest of the prompts and locks of its object when it was tracked;
         None if unknown. A mask with another digest is out of date.
+    precedes : bool
+        Whether the mask was tracked to a frame before the first prompt of its object. Such a mask
+        takes no pixels from other objects.
     """
 
     corner: tuple[int, int]
@@ -68,6 +71,7 @@ class MaskRecord:
     painted: PixelMask | None = None
     anchor: int | None = None
     basis: int | None = None
+    precedes: bool = False
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""

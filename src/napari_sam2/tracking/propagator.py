@@ -117,7 +117,12 @@ class Propagator:
         if self.area_guard:
             records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
         records = [
-            replace(record, anchor=masklet.nearest_anchor(t), basis=masklet.basis())
+            replace(
+                record,
+                anchor=masklet.nearest_anchor(t),
+                basis=masklet.basis(),
+                precedes=t < min(masklet.anchors()),
+            )
             for record, masklet in zip(records, masklets, strict=True)
         ]
         self._runner.memorize(t, records)

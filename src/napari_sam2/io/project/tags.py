@@ -27,6 +27,7 @@ from napari_sam2.annotation.actions import (
     SetPrompt,
     SetReviewed,
 )
+from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal_entries import (
     Advanced,
@@ -167,6 +168,11 @@ CALLS: Final = (
     Call("unaccept", Review.unaccept),
     Call("undo", History.undo),
     Call("unlock", Review.unlock),
+    Call("add_daughter", Divisions.add_daughter),
+    Call("link_daughters", Divisions.link_daughters),
+    Call("move_division", Divisions.move_division),
+    Call("decline_division", Divisions.decline_division),
+    Call("withdraw_division", Divisions.withdraw_division),
 )
 
 # deeds of the history that are no calls

@@ -46,10 +46,15 @@ from napari_sam2.plugin.protocol.messages import (
 )
 from napari_sam2.plugin.protocol.review_messages import (
     AskEffort,
+    DaughterOffered,
+    DivisionsFound,
     EffortCounted,
+    FindDivisions,
     FindDoubtful,
+    FindTracks,
     NothingDoubtful,
     PlaceFound,
+    TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
@@ -206,7 +211,10 @@ class OpenDocument:
                 f"There is nothing to exclude: cell {object_id} has no outline on frame {t}. "
                 "Click the cell with Include first."
             )
+        mother = self._mother_behind(command)
         self.annotation.add_points(t, object_id, [command.position], [command.sign])
+        if mother is not None:
+            self._tell(DaughterOffered(self.image, t, object_id, mother))
 
     @perform.register
     def _(self, command: RemovePoints) -> None:
@@ -252,7 +260,7 @@ class OpenDocument:
         """Import the labels of one frame, or of all frames, one frame at a time."""
         labels = LabelStack(command.source, self.annotation.shape, command.label)
         if command.t is None:
-            imported = self.annotation.import_labels(labels)
+            imported = self.annotation.import_labels(labels, parents=command.source.parents)
         else:
             imported = self.annotation.import_labels(labels[command.t], command.t)
         if not imported:
@@ -294,6 +302,14 @@ class OpenDocument:
             self._tell(PlaceFound(self.image, *found))
 
     @perform.register
+    def _(self, command: FindDivisions) -> None:
+        self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
+
+    @perform.register
+    def _(self, command: FindTracks) -> None:
+        self._tell(TracksFound(self.image, *self.annotation.tracks()))
+
+    @perform.register
     def _(self, command: AskEffort) -> None:
         from napari_sam2.io.project.effort import effort_of  # imports torch, which is loaded by now
 
@@ -331,6 +347,15 @@ class OpenDocument:
         )
         self._run = TrackingRun(steps, total)
         self._tell(TrackStarted(self.image, total))
+
+    def _mother_behind(self, command: AddPoint) -> int | None:
+        """The object where a click makes a new object, if that may be its daughter."""
+        objects = self.annotation.objects
+        if command.object_id in objects or not 0 < command.t < self.annotation.shape[0]:
+            return None
+        mother = self.annotation.mother_at(command.t, command.position)
+        daughters = [key for key, known in objects.items() if known.parent == mother]
+        return None if len(daughters) > 1 else mother
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.plugin.layers.source_image import data_of, stack_shape
+from napari_sam2.plugin.napari_io.layer_metadata import PARENTS
 from napari_sam2.plugin.protocol.sources import NOWHERE, LabelSource
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
         raise ValueError(
             f"“{layer.name}” does not overlap “{image.name}”: check scale and translate"
         )
-    return LabelSource(str(layer.name), data, frames, rows, columns)
+    parents = {int(k): int(mother) for k, mother in layer.metadata.get(PARENTS, {}).items()}
+    return LabelSource(str(layer.name), data, frames, rows, columns, parents)
 
 
 def _pixel_map(layer: Labels, image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS
+
+if TYPE_CHECKING:
+    from napari_sam2.io.tracked import TrackedLabels
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -88,7 +92,7 @@ def get_tracks_reader(path: str | list[str]) -> Callable[[str], list[LayerData]]
 
 
 def read_tracks_layer(path: str) -> list[LayerData]:
-    """Read tracked labels as an editable layer, with mothers and names in its metadata."""
+    """Read tracked labels as an editable layer, and their paths and families as a Tracks layer."""
     from pathlib import Path
 
     import numpy as np
@@ -103,4 +107,23 @@ def read_tracks_layer(path: str) -> list[LayerData]:
         "metadata": {PARENTS: dict(tracked.parents), NAMES: dict(tracked.names)},
         **layer_scale(tracked.scale, labels.ndim),
     }
-    return [(labels, options, "labels")]
+    layers: list[LayerData] = [(labels, options, "labels")]
+    if labels.ndim == 3 and labels.any():
+        layers.append(_tracks(tracked, options))
+    return layers
+
+
+def _tracks(tracked: TrackedLabels, options: dict[str, Any]) -> LayerData:
+    """The Tracks layer of tracked labels: objects, their centres, and their mothers."""
+    import numpy as np
+
+    from napari_sam2.io.spots import find_spots
+
+    spots = find_spots(tracked)
+    rows = np.stack([spots.object_id, spots.t, spots.y, spots.x], axis=1)
+    seen = set(spots.object_id.tolist())
+    graph = {k: [mother] for k, mother in tracked.parents.items() if {k, mother} <= seen}
+    shown = {name: options[name] for name in ("scale", "units", "axis_labels")}
+    order = np.lexsort((spots.t, spots.object_id))
+    name = f"{options['name']} tracks"
+    return rows[order].astype(np.float64), {"name": name, "graph": graph, **shown}, "tracks"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.protocol.messages import ImageCommand, ImageReport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
     from napari_sam2.io.project.effort import Effort
 
@@ -21,6 +26,16 @@ class FindDoubtful(ImageCommand):
 
     after: tuple[int, int] | None
     is_backward: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FindDivisions(ImageCommand):
+    """Find frames on which objects may have divided."""
+
+
+@dataclass(frozen=True, eq=False)
+class FindTracks(ImageCommand):
+    """Find the paths and families of all objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +65,30 @@ class PlaceFound(ImageReport):
 @dataclass(frozen=True, eq=False)
 class NothingDoubtful(ImageReport):
     """No doubtful frame remains to be reviewed."""
+
+
+@dataclass(frozen=True, eq=False)
+class DaughterOffered(ImageReport):
+    """A new object was clicked where another one, its possible mother, is or has just been."""
+
+    t: int
+    object_id: int
+    mother: int
+
+
+@dataclass(frozen=True, eq=False)
+class DivisionsFound(ImageReport):
+    """The possible divisions, the surest first."""
+
+    proposals: tuple[DivisionProposal, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TracksFound(ImageReport):
+    """The paths of all objects: (N, 4) rows of object, frame, y and x in pixels; and mothers."""
+
+    rows: NDArray[Any]
+    parents: Mapping[int, int]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +63,8 @@ class LabelSource:
         a single frame, which is then used for every frame.
     rows, columns : (Y,) and (X,) integers
         Row and column of `data` for each row and column of the stack, -1 outside of `data`.
+    parents : mapping of int to int
+        Label of a daughter to label of her mother.
     """
 
     name: str
@@ -69,6 +72,7 @@ class LabelSource:
     frames: NDArray[np.intp] | None
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
+    parents: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype[Any]:

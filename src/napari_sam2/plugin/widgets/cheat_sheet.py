@@ -30,7 +30,9 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("[", "goes back to the doubtful frame before"),
         ("C", "marks the cell as reviewed on this frame; again: takes it back"),
         ("L", "locks the cell on this frame; again: unlocks it"),
-        ("D", "divides the cell: two daughters start on this frame"),
+        ("D", "on the first frame with two cells: click each daughter; Esc undoes it"),
+        ("Shift+D", "says that a possible division is none"),
+        ("D with two cells selected", "makes them daughters of the cell before"),
     ),
     "Review of whole cells": (
         ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),

@@ -29,6 +29,7 @@ class Column(IntEnum):
     PROMPTS = 4
     DOUBTFUL = 5
     STATUS = 6
+    MOTHER = 7
 
 
 TITLES = {
@@ -42,9 +43,10 @@ TITLES = {
         "Status",
         "Double-click to change: draft, reviewed, to refine or rejected (left out of exports)",
     ),
+    Column.MOTHER: ("↑", "Number of the mother; double-click to change it, empty for none"),
 }
-EDITABLE = (Column.NAME, Column.STATUS)
-NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL)
+EDITABLE = (Column.NAME, Column.STATUS, Column.MOTHER)
+NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL, Column.MOTHER)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class ObjectRow:
     summary: Summary
     status: str = "draft"
     is_shown: bool = True
+    mother: int | None = None
+    family: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """The name; that of the family, such as 1.1.2, for a daughter without a name."""
+        return self.name or ("" if self.mother is None else self.family)
 
     def text(self, column: Column) -> str:
         """Text of a column."""
@@ -67,6 +76,7 @@ class ObjectRow:
             Column.PROMPTS: str(self.summary.prompts),
             Column.DOUBTFUL: str(self.unreviewed or ""),
             Column.STATUS: self.status,
+            Column.MOTHER: str(self.mother or ""),
         }
         return texts.get(column, "")
 
@@ -75,11 +85,12 @@ class ObjectRow:
         keys = {
             Column.SHOWN: self.is_shown,
             Column.OBJECT: self.object_id,
-            Column.NAME: self.name.casefold(),
+            Column.NAME: self.shown_name.casefold(),
             Column.FRAMES: -1 if self.summary.first is None else self.summary.first,
             Column.PROMPTS: self.summary.prompts,
             Column.DOUBTFUL: self.unreviewed,
             Column.STATUS: STATUSES.index(self.status),
+            Column.MOTHER: self.mother or 0,
         }
         return keys[column]
 
@@ -94,13 +105,15 @@ class ObjectsModel(QAbstractTableModel):
 
     Signals
     -------
-    renamed(int, str), status_chosen(int, str), shown_chosen(int, bool)
-        The user edited an object; the table shows the change once the document has made it.
+    renamed(int, str), status_chosen(int, str), shown_chosen(int, bool), mother_chosen(int, int)
+        The user edited an object; mother 0 is none. The table shows the change once the document
+        has made it.
     """
 
     renamed = Signal(int, str)
     status_chosen = Signal(int, str)
     shown_chosen = Signal(int, bool)
+    mother_chosen = Signal(int, int)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -162,6 +175,8 @@ class ObjectsModel(QAbstractTableModel):
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Value of a table cell for a role."""
         row, column = self._rows[index.row()], Column(index.column())
+        if role == Qt.ItemDataRole.DisplayRole and column == Column.NAME:
+            return row.shown_name
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return row.text(column)
         if role == SORT_ROLE:
@@ -196,4 +211,13 @@ class ObjectsModel(QAbstractTableModel):
             self.renamed.emit(row.object_id, str(value).strip())
         elif column == Column.STATUS:
             self.status_chosen.emit(row.object_id, str(value))
+        elif column == Column.MOTHER:
+            return self._choose_mother(row.object_id, str(value).strip())
+        return True
+
+    def _choose_mother(self, object_id: int, text: str) -> bool:
+        """Emit the number of a mother that the user typed; False if it is none of a cell."""
+        if text and (not text.isdecimal() or self.row_of(int(text)) is None):
+            return False
+        self.mother_chosen.emit(object_id, int(text or 0))
         return True

@@ -51,6 +51,9 @@ class ObjectsTable(QWidget):
     removal_asked(list), merge_asked(list), split_asked(int), swap_asked(int, int)
         The user asked to delete objects, to merge them (the first one keeps its number), to split
         one at the shown frame, or to swap two from the shown frame on.
+    mother_chosen(int, int), dissolve_asked(int, int), move_asked(int)
+        The user chose the mother of an object, 0 for none; or asked that a mother goes on in a
+        daughter, or that the daughters of a mother begin on the shown frame.
     """
 
     object_chosen = Signal(int)
@@ -61,6 +64,9 @@ class ObjectsTable(QWidget):
     merge_asked = Signal(list)
     split_asked = Signal(int)
     swap_asked = Signal(int, int)
+    mother_chosen = Signal(int, int)
+    dissolve_asked = Signal(int, int)
+    move_asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -94,6 +100,7 @@ class ObjectsTable(QWidget):
         self.model.renamed.connect(self.renamed)
         self.model.status_chosen.connect(self.status_chosen)
         self.model.shown_chosen.connect(self.shown_chosen)
+        self.model.mother_chosen.connect(self.mother_chosen)
         self.view.selectionModel().selectionChanged.connect(self._on_selected)
         self.view.customContextMenuRequested.connect(self._show_menu)
         self.merge.clicked.connect(lambda: self.merge_asked.emit(self._kept_first()))
@@ -178,7 +185,27 @@ class ObjectsTable(QWidget):
         menu.addSeparator()
         for pressed in (self.merge, self.split, self.swap, self.remove):
             menu.addAction(pressed.text(), pressed.click).setEnabled(pressed.isEnabled())
+        if len(chosen) == 1:
+            self._add_family(menu, chosen[0])
         return menu
+
+    def _add_family(self, menu: QMenu, object_id: int) -> None:
+        """Add the actions on the division that an object came from, or that ended it."""
+        rows = [self.model.object_at(number) for number in range(self.model.rowCount())]
+        mother = next(row.mother for row in rows if row.object_id == object_id)
+        divided = object_id if any(row.mother == object_id for row in rows) else mother
+        if divided is None:
+            return
+        menu.addSeparator()
+        menu.addAction("Move division to this frame", lambda: self.move_asked.emit(divided))
+        if mother is not None:
+            menu.addAction(
+                f"Undo division: cell {mother} goes on as this cell",
+                lambda: self.dissolve_asked.emit(mother, object_id),
+            )
+            menu.addAction(
+                f"Not a daughter of cell {mother}", lambda: self.mother_chosen.emit(object_id, 0)
+            )
 
     def _set_status(self, object_ids: Sequence[int], status: str) -> None:
         for object_id in object_ids:
@@ -231,6 +258,7 @@ class _View(QTableView):
             Column.PROMPTS: of_text("00") + 8,
             Column.DOUBTFUL: of_text("00") + 8,
             Column.STATUS: of_text("reviewed") + 8,
+            Column.MOTHER: of_text("000") + 8,
         }
         for column, width in widths.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
@@ -43,12 +45,23 @@ class ReviewBox(QWidget):
         )
         self.divide = button(
             "Divide (D)",
-            "The current cell ends before the shown frame, and two daughters start on it",
+            "On the first frame with two cells: press D and click each daughter. "
+            "With two cells selected in the table: makes them daughters of the cell before",
         )
         self.lanes = button(
             "Lanes", "Show a lane for each cell: where it has masks, and which frames are doubtful"
         )
         self.lanes.setCheckable(True)
+        self.divisions = button(
+            "Possible divisions",
+            "Look for cells that may have divided; ] and [ go through them, D takes one, "
+            "Shift+D declines it",
+        )
+        self.divisions.setCheckable(True)
+        self.tracks = button(
+            "Tracks layer", "Show the paths and families of all cells in a Tracks layer of napari"
+        )
+        self.tracks.setCheckable(True)
         self._lay_out()
         self._connect()
 
@@ -59,6 +72,7 @@ class ReviewBox(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(row(self.previous, self.next, self.accept))
         layout.addWidget(row(self.lock, self.divide, self.lanes))
+        layout.addWidget(row(self.divisions, self.tracks))
 
     def _connect(self) -> None:
         self.previous.clicked.connect(self.previous_asked)
@@ -74,6 +88,12 @@ class ReviewBox(QWidget):
         self.progress.setFormat(progress_text(reviewed, doubtful))
         for widget in (self.previous, self.next):
             widget.setEnabled(reviewed < doubtful)
+
+    def show_divisions(self, proposals: Sequence[object] | None) -> None:
+        """Show how many possible divisions are left to decide; None if they are not shown."""
+        self.divisions.setChecked(proposals is not None)
+        count = "" if proposals is None else f" ({len(proposals)})"
+        self.divisions.setText(f"Possible divisions{count}")
 
     def show_place(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.annotation.lineage import lineage_names
 from napari_sam2.annotation.objects import Status
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
@@ -60,7 +61,9 @@ class ReviewWidgets(QObject):
         self.box.next_asked.connect(lambda: review.find_doubtful())
         self.box.accept_asked.connect(review.toggle_accepted)
         self.box.lock_asked.connect(review.toggle_lock)
-        self.box.divide_asked.connect(review.divide)
+        self.box.divide_asked.connect(self._divide)
+        self.box.tracks.clicked.connect(self.controller.tracks.set_shown)
+        self.box.divisions.clicked.connect(self.controller.divisions.show_proposals)
         self.box.lanes.clicked.connect(self.show_lanes)
         self._connect_verdicts()
         self.table.object_chosen.connect(self.controller.choose_object)
@@ -71,6 +74,9 @@ class ReviewWidgets(QObject):
         self.table.merge_asked.connect(review.merge)
         self.table.split_asked.connect(review.split)
         self.table.swap_asked.connect(review.swap)
+        self.table.mother_chosen.connect(review.set_mother)
+        self.table.dissolve_asked.connect(review.dissolve)
+        self.table.move_asked.connect(review.move_division)
         self.lanes.closed.connect(self._take_back)
         self.lanes.view.jumped.connect(self.controller.go_to)
         self.lanes.clear_asked.connect(lambda chosen: review.clear(*_parts(chosen)))
@@ -109,13 +115,28 @@ class ReviewWidgets(QObject):
         """Keys of the review and their actions."""
         review = self.controller.review
         return {
-            "]": review.find_doubtful,
-            "[": lambda: review.find_doubtful(is_backward=True),
+            "]": self._next,
+            "[": lambda: self._next(is_backward=True),
+            "Shift-D": self.controller.divisions.decline,
             "C": review.toggle_accepted,
             "L": review.toggle_lock,
-            "D": review.divide,
+            "D": self._divide,
             "Shift-R": self.controller.verification.toggle,
         }
+
+    def _divide(self) -> None:
+        """Link the selected cells as daughters, or begin the clicks of a division."""
+        image_state = self.controller.image_state
+        known = () if image_state is None else image_state.objects
+        self.controller.divisions.press([key for key in self.table.selected() if key in known])
+
+    def _next(self, is_backward: bool = False) -> None:
+        """Go to the next possible division, or to the next doubtful frame if none are shown."""
+        divisions = self.controller.divisions
+        if divisions.proposals is not None:
+            divisions.next_proposal(is_backward)
+        else:
+            self.controller.review.find_doubtful(is_backward)
 
     # Dock of the lanes
 
@@ -158,7 +179,8 @@ class ReviewWidgets(QObject):
             state := (image_state, image_state.revision, image_state.layers.colours)
         ):
             self._shown = state
-            self._rows = [_row(image_state, object_id) for object_id in image_state.objects]
+            names = lineage_names(image_state.objects)
+            self._rows = [_row(image_state, key, names[key]) for key in image_state.objects]
         self.table.show_objects(self._rows, image_state.current_object)
         self.box.show_progress(*image_state.review_progress)
         t = self.controller.view.frame
@@ -167,8 +189,13 @@ class ReviewWidgets(QObject):
             is_accepted=image_state.is_accepted(t),
             can_lock=image_state.can_lock(t),
             is_locked=image_state.is_locked(t),
-            can_divide=image_state.current_object in image_state.objects,
+            can_divide=bool(image_state.objects) and image_state.image.ndim == 3,
         )
+        is_movie = image_state.image.ndim == 3
+        for movie_button in (self.box.divisions, self.box.tracks):
+            movie_button.setEnabled(is_movie)
+        self.box.show_divisions(self.controller.divisions.proposals)
+        self.box.tracks.setChecked(self.controller.tracks.is_shown)
         self.box.lanes.setChecked(self.lanes.is_docked)
         if self.lanes.is_docked:
             self._render_lanes(image_state, t)
@@ -191,7 +218,7 @@ class ReviewWidgets(QObject):
         view.show_place(t, image_state.current_object)
 
 
-def _row(image_state: ImageState, object_id: int) -> ObjectRow:
+def _row(image_state: ImageState, object_id: int, family: str) -> ObjectRow:
     properties = image_state.objects[object_id]
     return ObjectRow(
         object_id,
@@ -200,6 +227,8 @@ def _row(image_state: ImageState, object_id: int) -> ObjectRow:
         image_state.summaries.get(object_id, Summary()),
         str(properties.status),
         object_id not in image_state.hidden,
+        properties.parent,
+        family,
     )
 
 

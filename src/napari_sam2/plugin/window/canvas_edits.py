@@ -39,6 +39,9 @@ class CanvasEdits:
         Takes commands to the inference thread.
     on_change : callable
         Called when the widgets must be rendered again.
+    translated : callable
+        Turns the click on a daughter, while a division is being clicked, into the edit that makes
+        the daughter; any other edit stays as it is.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class CanvasEdits:
         image_states: Mapping[int, ImageState],
         send: Callable[[Command], None],
         on_change: Callable[[], None],
+        translated: Callable[[Edit | PromptEdit], Edit | PromptEdit],
     ) -> None:
+        self._translated = translated
         self._view = view
         self._image_states = image_states
         self._send = send
@@ -60,6 +65,7 @@ class CanvasEdits:
             show_warning(reason)
             QTimer.singleShot(0, lambda: image_state.show(None))
             return
+        edit = self._translated(edit)
         image_state.sent(edit, edit.place)
         self._send(edit)
         self._on_change()

@@ -35,6 +35,7 @@ from napari_sam2.plugin.protocol.review_messages import PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
+from napari_sam2.plugin.window.divisions import Divisions
 from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
@@ -45,6 +46,7 @@ from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.tracking import Tracking
+from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.verification import Verification
 from napari_sam2.plugin.window.view import View
 
@@ -81,8 +83,21 @@ class Controller(QObject):
         self.models = Models(engine, self._thread.send, self._mailbox.post)
         self._image_states: dict[int, ImageState] = {}
         self.view = View(viewer, lambda: self.image_state)
+        self.divisions = Divisions(
+            self.view.acting_place,
+            self.view.place,
+            self.activate_clicks,
+            self._thread.send,
+            self.changed.emit,
+            self.go_to,
+        )
+        self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
         self.canvas = CanvasEdits(
-            self.view, self._image_states, self._thread.send, self.changed.emit
+            self.view,
+            self._image_states,
+            self._thread.send,
+            self.changed.emit,
+            self.divisions.translated,
         )
         self.images = OpenImages(
             self.view,
@@ -127,8 +142,16 @@ class Controller(QObject):
     def _fill_table(self) -> None:
         table = self._reports
         table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
-        parts = (self.models, self.saving, self.tracking, self.review, self.exporting, self.effort)
-        for part in parts:
+        for part in (
+            self.models,
+            self.saving,
+            self.tracking,
+            self.review,
+            self.exporting,
+            self.divisions,
+            self.tracks,
+            self.effort,
+        ):
             table.add(part.handlers)
         table.add(
             {
@@ -160,6 +183,7 @@ class Controller(QObject):
         self._thread.close()
         atexit.unregister(self._thread.close)
         self.tracking.clear()
+        self.tracks.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
@@ -252,6 +276,7 @@ class Controller(QObject):
 
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
+        self.tracks.forget(layer)
         for image_state in list(self._image_states.values()):
             if image_state.image is layer:
                 self._close_image(image_state)
@@ -320,6 +345,7 @@ class Controller(QObject):
 
     def next_object(self) -> None:
         """Let the next click create a new object."""
+        self.divisions.end()
         if self.image_state is not None:
             self.image_state.choose(self.image_state.next_object(), INCLUDE)
             self.activate_clicks()

@@ -57,6 +57,14 @@ class Situation:
         Number of doubtful frames that are not reviewed.
     contrast_differs : bool
         Whether the model uses another contrast than the layer.
+    daughters : int, optional
+        Number of daughters that were clicked of a division; None if no division is being clicked.
+    mother : int, optional
+        The mother of these daughters, once the model has answered.
+    offered_mother : int, optional
+        The possible mother of the current object, a new one.
+    proposed_mother : int, optional
+        The object that may divide on the shown frame, while possible divisions are shown.
     """
 
     has_images: bool = True
@@ -82,6 +90,10 @@ class Situation:
     is_tracked: bool = False
     unreviewed: int = 0
     contrast_differs: bool = False
+    daughters: int | None = None
+    mother: int | None = None
+    offered_mother: int | None = None
+    proposed_mother: int | None = None
 
 
 class Action(Enum):
@@ -92,6 +104,7 @@ class Action(Enum):
     BACK_TO_MOVIE = "Go to its nearest frame"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
+    MAKE_DAUGHTER = "It is a daughter (D)"
 
 
 class TrackButton(Enum):
@@ -146,6 +159,13 @@ def next_step(now: Situation) -> NextStep:
         return NextStep(*disorder, track)
     if now.tool != "click":
         return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
+    if now.daughters is not None:
+        return NextStep(_division_tip(now.daughters, now), None, track)
+    if now.offered_mother is not None:
+        return NextStep(_offer_tip(now), Action.MAKE_DAUGHTER, track)
+    if now.proposed_mother is not None:
+        tip = f"Does cell {now.proposed_mother} divide here? D: yes. Shift+D: no. ]: next one."
+        return NextStep(tip, None, track)
     return NextStep(_step(now, track), None, track)
 
 
@@ -201,6 +221,25 @@ def _tool_tip(now: Situation) -> str:
     if now.tool == "paint":
         return f"Paint or erase to correct cell {now.object_id} on this frame; tracking keeps it."
     return _TOOL_TIPS[now.tool]
+
+
+def _division_tip(daughters: int, now: Situation) -> str:
+    mother = "the same cell" if now.mother is None else f"cell {now.mother}"
+    if not daughters:
+        return "Division: click the first daughter on this frame. Esc: no division."
+    if daughters == 1:
+        return f"Click the other daughter of {mother}. Esc undoes the division."
+    return (
+        f"Division of {mother} done. More clicks change cell {now.object_id}. "
+        "Esc undoes the division. K: track."
+    )
+
+
+def _offer_tip(now: Situation) -> str:
+    return (
+        f"Daughter of cell {now.offered_mother}? D: yes. "
+        f"Otherwise cell {now.object_id} is a cell without a mother."
+    )
 
 
 def _step(now: Situation, track: TrackButton) -> str:

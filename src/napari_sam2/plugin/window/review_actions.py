@@ -104,11 +104,22 @@ class ReviewActions:
         if image_state is not None and image_state.can_lock(t):
             self.lock(image_state.current_object, range(t, t + 1), not image_state.is_locked(t))
 
-    def divide(self) -> None:
-        """Divide the current object: it ends before the shown frame, two daughters start on it."""
-        image_state, _ = self._place()
-        if image_state is not None and image_state.current_object in image_state.objects:
-            self.edit_here("divide_object", object_id=image_state.current_object)
+    def set_mother(self, object_id: int, mother: int) -> None:
+        """Make an object the daughter of another one; 0 removes its mother."""
+        if mother:
+            self.edit("link_daughters", daughters=(object_id,), mother=mother)
+        else:
+            self.edit("set_parent", object_id=object_id, parent=None)
+
+    def dissolve(self, mother: int, daughter: int) -> None:
+        """Remove a division: the mother goes on in one of her daughters."""
+        self.edit("merge_objects", keep=mother, other=daughter)
+
+    def move_division(self, mother: int) -> None:
+        """Let the daughters of an object begin on the shown frame."""
+        image_state, t = self._acting_place()
+        if image_state is not None:
+            self.edit("move_division", mother=mother, t=t)
 
     def split(self, object_id: int) -> None:
         """Split an object: from the shown frame on its masks become a new object."""
