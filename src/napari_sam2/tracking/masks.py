@@ -54,6 +54,8 @@ class MaskRecord:
     basis : int or None
         For a tracked mask, the digest of the prompts and locks of its object when it was tracked;
         None if unknown. A mask with another digest is out of date.
+    made_by : str
+        Name of the model that made the mask; empty for the present model of the document.
     """
 
     corner: tuple[int, int]
@@ -68,6 +70,7 @@ class MaskRecord:
     painted: PixelMask | None = None
     anchor: int | None = None
     basis: int | None = None
+    made_by: str = ""
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""
