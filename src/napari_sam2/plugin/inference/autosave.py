@@ -236,10 +236,23 @@ class Autosave:
             self._folder.close()
             self._folder = None
 
+    def resume(self) -> None:
+        """Record again in a folder, after `hand_over`; the whole document is written at once."""
+        try:
+            path = new_unsaved(self._source.name)
+            folder = ProjectFolder.create(path, self.annotation, self._about(), self._missed)
+        except (OSError, ValueError) as error:
+            logger.warning("the folder for the journal could not be created", exc_info=True)
+            self._problem = f"changes cannot be recovered after a crash: {error}"
+            self.annotation.follow_journal(self._listen)
+        else:
+            self._take(folder)
+
     def hand_over(self, successor: Autosave) -> None:
         """Transfer the save folder to another document of the same image, and close this one."""
         successor.target = self.target
         folder, self._folder = self._folder, None
+        self._missed = [] if folder is None else list(folder.deeds)
         self.annotation.follow_journal(None)
         if folder is not None and is_unsaved(folder.path) and successor.is_begun:
             folder.remove()
