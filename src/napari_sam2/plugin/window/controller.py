@@ -43,6 +43,7 @@ from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
+from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.view import View
 
@@ -103,6 +104,15 @@ class Controller(QObject):
         self.image_state: ImageState | None = None  # state of the chosen image
         self.problem: str | None = None  # why the chosen image has no state
         self.exporting = Exporting(self.view, self._mailbox.post, self.changed.emit)
+        self.teaching = Teaching(
+            lambda: self.image_state,
+            self._image_states.values,
+            self.models,
+            engine,
+            self._thread.send,
+            self._mailbox.post,
+            self.changed.emit,
+        )
         self.saving = Saving(lambda: self.image_state, self._thread.send)
         self.is_closed = False
         self._reports = ReportTable()
@@ -122,7 +132,14 @@ class Controller(QObject):
     def _fill_table(self) -> None:
         table = self._reports
         table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
-        for part in (self.models, self.saving, self.tracking, self.review, self.exporting):
+        for part in (
+            self.models,
+            self.saving,
+            self.tracking,
+            self.review,
+            self.exporting,
+            self.teaching,
+        ):
             table.add(part.handlers)
         table.add(
             {
@@ -150,6 +167,7 @@ class Controller(QObject):
         self.is_closed = True
         self._look_timer.stop()
         self._mailbox.close()
+        self.teaching.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
         self.tracking.clear()

@@ -57,6 +57,10 @@ class Situation:
         Number of doubtful frames that are not reviewed.
     contrast_differs : bool
         Whether the model uses another contrast than the layer.
+    wants_tracking : bool
+        Whether a taught model is in use since the last tracking.
+    can_teach : bool
+        Whether teaching is to be offered.
     """
 
     has_images: bool = True
@@ -82,6 +86,8 @@ class Situation:
     is_tracked: bool = False
     unreviewed: int = 0
     contrast_differs: bool = False
+    wants_tracking: bool = False
+    can_teach: bool = False
 
 
 class Action(Enum):
@@ -92,6 +98,7 @@ class Action(Enum):
     BACK_TO_MOVIE = "Go to its nearest frame"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
+    TRACK_AGAIN = "Track again what is not reviewed"
 
 
 class TrackButton(Enum):
@@ -146,7 +153,14 @@ def next_step(now: Situation) -> NextStep:
         return NextStep(*disorder, track)
     if now.tool != "click":
         return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
-    return NextStep(_step(now, track), None, track)
+    if now.wants_tracking and track is TrackButton.TRACK:
+        return NextStep(
+            "The taught model is in use. Your clicks, locked and reviewed frames are kept.",
+            Action.TRACK_AGAIN,
+            track,
+        )
+    offer = " Shift+T: teach the model your cells." if now.can_teach else ""
+    return NextStep(_step(now, track) + offer, None, track)
 
 
 def _track(now: Situation) -> TrackButton:
