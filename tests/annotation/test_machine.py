@@ -127,6 +127,10 @@ class AnnotationMachine(RuleBasedStateMachine):
     def set_status(self, object_id: int, status: Status) -> None:
         self.attempt(self.annotation.set_status, object_id, status)
 
+    @rule(object_id=ids, status=st.sampled_from(Status))
+    def judge(self, object_id: int, status: Status) -> None:
+        self.attempt(self.annotation.judge, object_id, status, "Ada", 1000.0)
+
     @rule(data=st.data(), t=frames, what=operations)
     def operate(self, data: st.DataObject, t: int, what: str) -> None:
         """Cut, join, exchange or relate objects."""

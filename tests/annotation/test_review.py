@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation, Status
+from napari_sam2.annotation.objects import Verdict
+from napari_sam2.annotation.vouched import vouched_labels
 
 from .helpers import click, mask, seen
 from .stand_in import StandInTracker, calm_tracker
@@ -288,3 +290,85 @@ def test_nothing_is_doubtful_without_masks(annotation: Annotation) -> None:
     assert annotation.next_doubtful() is None
     with pytest.raises(ValueError, match="frame must be"):
         annotation.next_doubtful((99, 1))
+
+
+# Verdicts
+
+
+def judge(annotation: Annotation, status: Status, object_id: int = 1) -> None:
+    annotation.judge(object_id, status, by="Ada", at=1000.0)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_verdict_records_status_person_and_time(tracked: Annotation, status: Status) -> None:
+    judge(tracked, status)
+    assert tracked.objects[1].status is status
+    assert tracked.objects[1].verdict == Verdict("Ada", 1000.0)
+    assert tracked.undo() == f"mark cell 1 as {status}"
+    assert tracked.objects[1].verdict is None
+
+
+def test_satisfactory_object_is_reviewed_on_every_frame(tracked: Annotation) -> None:
+    judge(tracked, Status.REVIEWED)
+    assert tracked.reviewed_frames(1) == set(range(5))
+    assert tracked.is_satisfactory(1)
+    assert not tracked.is_satisfactory(2)
+
+
+def test_object_that_changes_after_its_verdict_is_not_satisfactory(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    judge(tracked, Status.REVIEWED)
+    shift_truth(tracker)
+    click(tracked, tracker, 1, 3)
+    assert not tracked.is_satisfactory(1)
+    tracked.undo()
+    assert tracked.is_satisfactory(1)
+
+
+def test_object_that_loses_pixels_after_its_verdict_is_not_satisfactory(
+    tracked: Annotation,
+) -> None:
+    judge(tracked, Status.REVIEWED)
+    tracked.add_mask(2, 2, tracked.labels[2] == 1)
+    assert not tracked.is_satisfactory(1)
+
+
+def test_another_verdict_takes_the_marks_of_frames_back(tracked: Annotation) -> None:
+    judge(tracked, Status.REVIEWED)
+    judge(tracked, Status.TO_REFINE)
+    assert tracked.reviewed_frames(1) == frozenset()
+
+
+def test_first_verdict_against_an_object_keeps_single_marks(tracked: Annotation) -> None:
+    tracked.accept(1, [2])
+    judge(tracked, Status.TO_REFINE)
+    assert tracked.reviewed_frames(1) == {2}
+
+
+def test_status_without_a_verdict_counts_as_it_is(tracked: Annotation) -> None:
+    judge(tracked, Status.TO_REFINE)
+    tracked.set_status(1, Status.REVIEWED)
+    assert tracked.objects[1].verdict is None
+    assert tracked.is_satisfactory(1)
+
+
+@pytest.mark.parametrize("status", [Status.TO_REFINE, Status.REJECTED])
+def test_object_with_a_bad_verdict_is_never_learnt_from(
+    tracked: Annotation, status: Status
+) -> None:
+    tracked.accept(1, range(5))
+    judge(tracked, status)
+    judge(tracked, Status.REVIEWED, object_id=2)
+    learnt = vouched_labels(tracked)
+    assert sorted(learnt) == list(range(5))
+    assert {int(k) for frame in learnt.values() for k in np.unique(frame)} == {0, 2}
+
+
+def test_frames_that_changed_after_the_verdict_are_not_learnt_from(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    judge(tracked, Status.REVIEWED)
+    shift_truth(tracker)
+    list(tracked.propagate(2, 4, object_ids=[1]))
+    assert sorted(vouched_labels(tracked)) == [0, 1, 4]

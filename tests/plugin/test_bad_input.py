@@ -145,7 +145,7 @@ def test_a_rejected_cell_is_not_exported_and_the_user_is_told(
     clicked.controller.next_object()
     clicked.click(0, *disc_centre(1, 0))
     clicked.settle()
-    clicked.controller.review.set_status([1], "rejected")
+    clicked.controller.review.judge([1], "rejected")
     clicked.settle()
     clicked.qtbot.waitUntil(lambda: clicked.image_state.objects[1].is_rejected)
     path = tmp_path / "cells.tif"
@@ -161,7 +161,7 @@ def test_a_rejected_cell_is_not_exported_and_the_user_is_told(
 def test_napari_saves_the_labels_layer_without_rejected_cells(clicked, monkeypatch, tmp_path):
     told = []
     monkeypatch.setattr("napari_sam2.plugin.napari_io.writers.show_info", told.append)
-    clicked.controller.review.set_status([1], "rejected")
+    clicked.controller.review.judge([1], "rejected")
     clicked.qtbot.waitUntil(lambda: clicked.image_state.objects[1].is_rejected)
     clicked.labels.save(str(tmp_path / "cells.sam2.tif"))
     assert not read_labels(tmp_path / "cells.sam2.tif")[0].any()

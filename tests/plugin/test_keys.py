@@ -8,7 +8,7 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 
-from napari_sam2.plugin.window.keys import OURS, KeyBindings, default_of
+from napari_sam2.plugin.window.keys import OURS, VERDICTS, KeyBindings, default_of
 
 LAYERS = (Image, Labels, Points, Shapes)
 
@@ -17,7 +17,7 @@ LAYERS = (Image, Labels, Points, Shapes)
 def _shortcuts_of_napari():
     """Bind on the layers what napari binds with its first window."""
     for name, action in list(action_manager._actions.items()):
-        if action.keymapprovider in LAYERS:
+        if action.keymapprovider in (*LAYERS, ViewerModel):
             action_manager.unbind_shortcut(name)
             for shortcut in default_shortcuts.get(name, ()):
                 action_manager.bind_shortcut(name, shortcut)
@@ -35,6 +35,16 @@ def our_keys() -> set[str]:
 def test_napari_binds_no_key_of_ours_on_the_clicks_layer():
     assert {"S", "Z", "3", "4"} <= napari_keys(Points)
     assert not our_keys() & napari_keys(Points)
+
+
+def test_napari_binds_no_key_of_a_verdict_on_any_layer_or_the_viewer():
+    viewer = {str(key) for key in ViewerModel.class_keymap}
+    for kind in LAYERS:
+        assert not set(VERDICTS) & (napari_keys(kind) | viewer), kind
+
+
+def test_a_verdict_has_no_key_of_the_panel():
+    assert not set(VERDICTS) & our_keys()
 
 
 def test_keys_that_napari_keeps_on_shapes_and_labels_are_the_documented_ones():

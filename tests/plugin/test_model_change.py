@@ -23,7 +23,7 @@ def reviewed(desk: Any) -> Any:
     review.rename(1, "Zelle")
     review.lock(1, range(2, 4), True)
     review.accept(2, range(1, 3))
-    review.set_status([2], "rejected")
+    review.judge([2], "rejected")
     desk.controller.set_shown(1, False)
     wait(desk)
     return desk

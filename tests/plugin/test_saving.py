@@ -14,9 +14,10 @@ import pytest
 from napari.layers import Image
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2.io.data_folder import data_folder
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project.manifest import read_manifest
-from napari_sam2.io.project.shelf import data_folder, find_unsaved
+from napari_sam2.io.project.shelf import find_unsaved
 from napari_sam2.io.tiff import write_images
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH
 from napari_sam2.plugin.napari_io.layer_data import movie_layer

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_sam2.annotation.objects import Verdict
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.prompt_files import read_prompts
@@ -62,6 +63,21 @@ def test_locks_names_and_reviews_come_back(saved, annotation, reopened) -> None:
     for each in (annotation, other):
         each.unlock(1)
     assert same_seen(other, annotation)
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_verdicts_come_back_with_person_and_time(
+    saved, annotation, reopened, is_saved: bool
+) -> None:
+    annotation.judge(1, "reviewed", by="Ada 母", at=1234.5)
+    annotation.judge(2, "to refine", by="", at=1235.0)
+    if is_saved:
+        saved.save()
+    saved.close()
+    other = reopened().annotation
+    assert same_seen(other, annotation)
+    assert other.objects[1].verdict == Verdict("Ada 母", 1234.5)
+    assert other.is_satisfactory(1)
 
 
 def test_a_removed_id_is_not_given_again(saved, annotation, reopened) -> None:

@@ -7,7 +7,12 @@ import pytest
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.journal_entries import Entry
 from napari_sam2.io.project.folder import ProjectFolder
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.parts import Deed
+from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.io.project.subject import ImageOrigin, subject_of
+from napari_sam2.plugin.inference.autosave import Autosave
+from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import Frames, Tracker
 from tests.tracking.tiny import build_tiny_model
 
@@ -58,3 +63,39 @@ def test_it_is_repeated_by_another_model(folder, world) -> None:
     again = repeated(folder.deeds, build_tiny_model(seed=5), world)
     assert again.objects == folder.annotation.objects
     assert again.locked_frames(1) == folder.annotation.locked_frames(1)
+
+
+def test_it_is_repeated_from_the_last_model_change_on(folder, model, world) -> None:
+    before = folder.deeds
+    folder.prepend([Deed(1.0, "add_object", {"object_id": 9}), Deed(2.0, "no_such_call", {})])
+    assert folder.deeds[2:] == before
+    assert same_seen(repeated(folder.deeds, model, world), folder.annotation)
+
+
+def test_deeds_before_a_model_change_are_saved(folder, reopened) -> None:
+    early = Deed(1.0, "add_object", {"object_id": 9})
+    folder.prepend([early])
+    folder.save()
+    folder.close()
+    first, *_ = reopened().deeds
+    assert (first.time, first.name, first.arguments) == (1.0, early.name, early.arguments)
+
+
+def test_a_model_change_in_the_window_keeps_the_history(
+    model, world, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("NAPARI_SAM2_DATA", str(tmp_path))
+    source = ImageSource(world.images, name="movie")
+    tracker, other = Tracker(model, world.images), Tracker(build_tiny_model(seed=3), world.images)
+    annotation, successor = Annotation(tracker), Annotation(other)
+    old = Autosave(tracker, annotation, source)
+    new = Autosave(other, successor, source)
+    annotation.add_points(0, 1, [world.centre(0, 1)], [1])
+    successor.carry_over(annotation.work())
+    old.hand_over(new)
+    new.save(tmp_path / "project.sam2")
+    successor.rename_object(1, "mother")
+    new.close()
+    manifest = read_manifest(tmp_path / "project.sam2")
+    names = [deed.name for deed in read_deeds(tmp_path / "project.sam2", manifest)]
+    assert names == ["add_points", "carry_over", "rename_object"]

@@ -99,7 +99,12 @@ def test_a_network_keeps_its_fingerprint() -> None:
 
 # What the projects cover: a new kind or call is put into a project of the version that brings it
 
-NOT_YET_SAVED = {"adopt_masks", "remove_box"}  # tags that no released version has written
+NOT_YET_SAVED = {
+    "adopt_masks",
+    "judge",
+    "remove_box",
+    "Verdict",
+}  # tags that no released version has written
 
 
 def test_every_kind_that_is_saved_is_in_an_old_project() -> None:

@@ -68,6 +68,7 @@ def import_labels(annotation: Annotation, world: World) -> None:
 def review(annotation: Annotation, world: World) -> None:
     list(annotation.propagate())
     annotation.lock(1, [2, 3])
+    annotation.judge(2, "rejected", by="Ada", at=1.0)
     annotation.accept(2, range(3))
     annotation.rename_object(2, "seen")
     annotation.add_points(4, 1, [world.centre(4, 2)], [0])

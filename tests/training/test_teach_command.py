@@ -41,11 +41,11 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(capsys: pytest.CaptureFixture[str], movie: Path) -> Any:
     """Teach with the labels of the movie unless told otherwise; exit code, output and errors."""
 
-    def run(*options: str, labels: bool = True) -> tuple[int, str, str]:
+    def run(*options: str, labels: bool = True, source: Path = movie) -> tuple[int, str, str]:
         given = ["--labels", str(movie.with_name("labels.tif"))] if labels else []
         output = str(movie.with_name("mine.safetensors"))
         with pytest.raises(SystemExit) as ended:
-            main(["teach", str(movie), *given, "-o", output, "--minutes", "0.01", *options])
+            main(["teach", str(source), *given, "-o", output, "--minutes", "0.01", *options])
         shown = capsys.readouterr()
         return int(ended.value.code or 0), shown.out, shown.err
 
@@ -86,6 +86,30 @@ def test_a_movie_without_labels_is_refused(run: Any) -> None:
     code, _, err = run(labels=False)
     assert code == 2
     assert "each movie needs its labels" in err
+
+
+@pytest.mark.parametrize("part", ["", "train"])
+def test_a_folder_of_images_and_labels_is_learnt_from(
+    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(lessons, "LEAST_GAIN", -1.0)
+    folder = movie.with_name("set")
+    for kind, name in (("images", "movie.tif"), ("labels", "labels.tif")):
+        (folder / part / kind).mkdir(parents=True)
+        (folder / part / kind / "one.tif").write_bytes(movie.with_name(name).read_bytes())
+    taught = run(source=folder, labels=False)
+    assert taught[0] == 0, taught
+    assert movie.with_name("mine.safetensors").exists()
+
+
+def test_a_folder_without_labels_on_the_chosen_frames_is_refused(run: Any, movie: Path) -> None:
+    folder = movie.with_name("set")
+    for kind, name in (("images", "movie.tif"), ("labels", "labels.tif")):
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / "one.tif").write_bytes(movie.with_name(name).read_bytes())
+    code, _, err = run("--frames", "2", source=folder, labels=False)
+    assert code == 2
+    assert "no cell is labelled on the chosen frames of set" in err
 
 
 def test_frames_without_labels_are_refused(run: Any) -> None:

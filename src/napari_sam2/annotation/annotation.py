@@ -214,6 +214,8 @@ class Annotation:
     accept = _delegate(Review, Review.accept)
     unaccept = _delegate(Review, Review.unaccept)
     reviewed_frames = _delegate(Review, Review.reviewed_frames)
+    judge = _delegate(Review, Review.judge)
+    is_satisfactory = _delegate(Review, Review.is_satisfactory)
     clear_masks = _delegate(Review, Review.clear_masks)
     timeline = _delegate(Timelines, Timelines.timeline)
     next_doubtful = _delegate(Timelines, Timelines.next_doubtful)

@@ -103,7 +103,7 @@ class ObjectList:
 
     @journaled
     def set_status(self, object_id: int, status: Status) -> None:
-        """Set the review status of an object.
+        """Set the review status of an object without saying who judged it; see `Review.judge`.
 
         Parameters
         ----------
@@ -118,7 +118,8 @@ class ObjectList:
             If there is no such object or status.
         """
         before = self._state.known(object_id)
-        self._set_properties("set the status of", replace(before, status=Status(status)))
+        after = replace(before, status=Status(status), verdict=None)
+        self._set_properties("set the status of", after)
 
     def _set_properties(self, verb: str, after: AnnotatedObject) -> None:
         """Replace the properties of an object, unless they are the same."""

@@ -12,8 +12,25 @@ class Status(StrEnum):
     """How far a person has come with an object (paper §5.1 "Data engine", quality verification)."""
 
     DRAFT = "draft"
-    REVIEWED = "reviewed"
+    REVIEWED = "reviewed"  # "satisfactory" in the paper
+    TO_REFINE = "to refine"  # "unsatisfactory" in the paper
     REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who gave an object its status, and when.
+
+    Attributes
+    ----------
+    by : str
+        Name of the person, empty if unknown.
+    at : float
+        In seconds since 1970.
+    """
+
+    by: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,8 @@ class AnnotatedObject:
     birth, end : int or None
         First and last frame on which it may have a mask; None is no limit. A daughter has none
         before its birth, a mother none after its end.
+    verdict : Verdict or None
+        Who gave the status and when; None if the object was never judged as a whole.
     """
 
     object_id: int
@@ -41,6 +60,7 @@ class AnnotatedObject:
     parent: int | None = None
     birth: int | None = None
     end: int | None = None
+    verdict: Verdict | None = None
 
     @property
     def is_rejected(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, SupportsIndex
 
 from napari_sam2.annotation.actions import (
@@ -11,9 +12,11 @@ from napari_sam2.annotation.actions import (
     Operation,
     SetLocks,
     SetMasklet,
+    SetObject,
     SetReviewed,
 )
 from napari_sam2.annotation.journal import journaled
+from napari_sam2.annotation.objects import Status, Verdict
 from napari_sam2.annotation.undo_texts import frames_text
 from napari_sam2.errors import ObjectError
 
@@ -154,6 +157,61 @@ class Review:
             change = SetReviewed(object_id, before, after)
             text = f"mark {frames_text(before ^ after)} of cell {object_id} as {mark}"
             self._document.perform(Group(text, (change,)))
+
+    # Verdicts on whole objects
+
+    @journaled
+    def judge(self, object_id: int, status: Status, by: str, at: float) -> None:
+        """Give an object its status after looking through all its frames.
+
+        The status "reviewed" marks every frame as reviewed; where a mask changes later, the
+        frame is no longer reviewed, and `is_satisfactory` is False until the object is judged
+        again. Another status after "reviewed" takes the marks of all frames back.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        status : Status
+            The verdict, or its text such as ``"to refine"``.
+        by : str
+            Name of the person who judged.
+        at : float
+            When, in seconds since 1970.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or status.
+        """
+        before, status = self._state.known(object_id), Status(status)
+        object_id = before.object_id
+        after = replace(before, status=status, verdict=Verdict(str(by), float(at)))
+        actions: list[Action] = [SetObject(object_id, before, after)]
+        marked = self.reviewed_frames(object_id)
+        frames = marked
+        if status is Status.REVIEWED:
+            frames = frozenset(range(self._state.shape[0]))
+        elif before.status is Status.REVIEWED:
+            frames = frozenset()
+        if frames != marked:
+            actions.append(SetReviewed(object_id, marked, frames))
+        self._document.perform(Group(f"mark cell {object_id} as {status}", tuple(actions)))
+
+    def is_satisfactory(self, object_id: int) -> bool:
+        """Whether a person found all masks of an object right, and none has changed since.
+
+        The status of an object that was set without a verdict, as older versions did, counts as it
+        is.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object.
+        """
+        known = self._state.known(object_id)
+        is_unchanged = len(self.reviewed_frames(object_id)) == self._state.shape[0]
+        return known.status is Status.REVIEWED and (known.verdict is None or is_unchanged)
 
     # Clearing
 

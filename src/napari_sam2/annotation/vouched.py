@@ -13,8 +13,9 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
     """Labels that a model may learn from, by frame.
 
     A mask is vouched for where a person prompted it (clicks, box, brush or import), locked it, or
-    marked it as reviewed; all masks of an object with the status "reviewed" are. Masks that only
-    the model has made are left out, and so is every mask of a rejected object.
+    marked it as reviewed; all masks of an object with the status "reviewed" are, except those that
+    changed after the verdict. Masks that only the model has made are left out, and so is every
+    mask of an object with the status "to refine" or "rejected".
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
     frames_of = {
         object_id: _vouched_frames(annotation, object_id)
         for object_id, known in annotation.objects.items()
-        if known.status is not Status.REJECTED
+        if known.status not in (Status.REJECTED, Status.TO_REFINE)
     }
     found: dict[int, NDArray[np.integer]] = {}
     for t in sorted(frozenset().union(*frames_of.values())):
@@ -42,7 +43,7 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
 
 
 def _vouched_frames(annotation: Annotation, object_id: int) -> frozenset[int]:
-    if annotation.objects[object_id].status is Status.REVIEWED:
+    if annotation.is_satisfactory(object_id):
         return frozenset(range(annotation.shape[0]))
     prompted = {prompt.t for prompt in annotation.prompts() if prompt.object_id == object_id}
     locked = annotation.locked_frames(object_id)

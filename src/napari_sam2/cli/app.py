@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
+from napari_sam2.cli.effort import effort
 from napari_sam2.cli.errors import UsageError, no_empty_folders
 from napari_sam2.cli.evaluate import evaluate
 from napari_sam2.cli.export import export
@@ -40,6 +42,8 @@ app.command()(replay)
 app.command()(evaluate)
 app.command()(score)
 app.command()(export)
+app.command()(effort)
+app.command()(collect)
 app.command()(teach)
 app.command()(train)
 app.command("open")(open_window)

@@ -84,8 +84,8 @@ def replay(
 
 def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
     """An annotation in which nothing was done; another model sees through its own windows."""
-    from napari_sam2.annotation import Annotation
     from napari_sam2.io.project.reading import is_same_model
+    from napari_sam2.io.project.saving import Annotation  # makes it known to `write_labels`
     from napari_sam2.tracking import Frames, Tracker
 
     settings = manifest.settings.model_dump()

@@ -26,7 +26,7 @@ def teach(
         typer.Argument(
             metavar="MOVIE_OR_PROJECT...",
             exists=True,
-            help="Movies with --labels for each, or projects (.sam2), or both.",
+            help="Movies with --labels for each, projects (.sam2), or data sets of `collect`.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model to write, .safetensors.")],
@@ -112,7 +112,8 @@ def parse_frames(text: str) -> list[int]:
 def _examples(
     sources: list[Path], labels: list[Path], images: list[Path], chosen: list[int] | None
 ) -> list[Example]:
-    movies = [path for path in sources if path.suffix != PROJECT_SUFFIX]
+    folders = [path for path in sources if _is_dataset(path)]
+    movies = [path for path in sources if path.suffix != PROJECT_SUFFIX and path not in folders]
     if len(movies) != len(labels):
         raise UsageError(
             f"{len(movies)} movies and {len(labels)} times --labels: each movie needs its labels"
@@ -123,7 +124,11 @@ def _examples(
             f"{len(projects)} projects and {len(images)} times --image: give the movie of each "
             "project, or of none"
         )
-    from napari_sam2.training.example_files import example_of_annotation, example_of_movie
+    from napari_sam2.training.example_files import (
+        example_of_annotation,
+        example_of_movie,
+        examples_of_folder,
+    )
 
     places: list[Path | None] = [*images] or [None] * len(projects)
     try:
@@ -133,9 +138,17 @@ def _examples(
             examples.append(
                 example_of_annotation(opened.annotation, opened.image.data, path.name, chosen)
             )
+        for folder in folders:
+            examples += examples_of_folder(folder, chosen)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return examples
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether a folder holds images and labels, or a data set of `napari-sam2 collect`."""
+    parts = (path, path / "train")
+    return any((part / "images").is_dir() and (part / "labels").is_dir() for part in parts)
 
 
 @contextmanager

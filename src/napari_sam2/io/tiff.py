@@ -51,6 +51,8 @@ def write_labels(
     labels: ArrayLike | Annotation,
     scale: ImageScale | Movie | None = None,
     format: LabelsFormat = "auto",  # the word of imageio and PIL too
+    *,
+    compress: bool = True,
 ) -> None:
     """Write labels as a compressed TIFF file that is complete or not there at all.
 
@@ -70,6 +72,8 @@ def write_labels(
     format : {"auto", "imagej", "ome"}
         "auto" writes an ImageJ file, and an OME file where ImageJ's format ends: above 65535 ids,
         from 4 GiB of pixels on, or when the name ends with .ome.tif.
+    compress : bool
+        False writes the pixels as they are, so that programs can read single frames quickly.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def write_labels(
     dtype = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
     file_format = _chosen_format(format, Path(path), shape, dtype)
     description = _description(file_format, len(shape), scale, (0, max(largest, 1)))
-    _write_pages(path, _pages(array, dtype), shape, dtype, file_format, description)
+    _write_pages(path, _pages(array, dtype), shape, dtype, file_format, description, compress)
 
 
 def write_images(
@@ -119,6 +123,44 @@ def write_images(
     limits = (float(images.min()), float(images.max()))
     description = _description(file_format, 3, scale or ImageScale(), limits)
     _write_pages(path, iter(images), images.shape, images.dtype, file_format, description)
+
+
+def write_stack(
+    path: str | os.PathLike[str],
+    images: ArrayLike,
+    scale: ImageScale | None = None,
+    *,
+    rgb: bool = False,
+) -> None:
+    """Write an image or a movie uncompressed, one frame at a time, atomically.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    images : (T, Y, X), (Y, X), or the same with 3 colours last
+        May be lazy. The scale is kept for grey images of uint8, uint16 and float32.
+    scale : ImageScale, optional
+        Its axes and sizes.
+    rgb : bool
+        Whether the last axis holds colours.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    shape, dtype = tuple(images.shape), np.dtype(images.dtype)
+    is_stack = len(shape) - rgb == 3
+    frames = (np.asarray(images[t]) for t in range(shape[0])) if is_stack else [np.asarray(images)]
+    file_format: FileFormat | None = None
+    description: dict[str, Any] = {"metadata": None}
+    if not rgb and dtype in (np.uint8, np.uint16, np.float32):
+        file_format = _chosen_format("auto", Path(path), shape, dtype)
+        first = np.asarray(images[0] if is_stack else images)
+        limits = (float(first.min()), float(first.max()))
+        description = _description(file_format, len(shape), scale or ImageScale(), limits)
+    _write_pages(path, iter(frames), shape, dtype, file_format, description, False, rgb)
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.uint32], ImageScale]:
@@ -239,8 +281,10 @@ def _write_pages(
     pages: Iterator[NDArray[Any]],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    file_format: FileFormat,
+    file_format: FileFormat | None,
     description: dict[str, Any],
+    compress: bool = True,
+    rgb: bool = False,
 ) -> None:
     with (
         atomic_path(path) as temporary,
@@ -255,8 +299,8 @@ def _write_pages(
             pages,
             shape=shape,
             dtype=dtype,
-            photometric="minisblack",
-            compression="zlib",
+            photometric="rgb" if rgb else "minisblack",
+            compression="zlib" if compress else None,
             maxworkers=1,
             **description,
         )

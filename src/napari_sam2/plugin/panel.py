@@ -72,6 +72,7 @@ class SamPanel(QWidget):
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
+        self._verdict_keys = KeyBindings(self.review.verdict_keys())
         self._escape = KeyBindings(  # bound only while a run can be cancelled
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
@@ -109,6 +110,7 @@ class SamPanel(QWidget):
         for part in (self.status, self.object, self.track, self.teach.box, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
+        layout.addWidget(self.review.verdicts)
         layout.addSpacing(2 * SPACING)
         layout.addWidget(self.review.table, stretch=1)
         layout.addSpacing(2 * SPACING)
@@ -196,6 +198,7 @@ class SamPanel(QWidget):
         self._escape.release()
         self._history_keys.release()
         self._keys.release()
+        self._verdict_keys.release()
         self._help_key.setEnabled(False)
         self.controller.close()
 
@@ -399,6 +402,10 @@ class SamPanel(QWidget):
             owners += list(self.controller.image_state.layers)
         self._keys.bind(owners)
         self._history_keys.bind(owners)
+        if self.controller.verification.is_on:
+            self._verdict_keys.bind(owners)
+        else:
+            self._verdict_keys.release()
         if self.controller.tracking.is_on:
             self._escape.bind(
                 [self.viewer, *self.controller.view.layers]

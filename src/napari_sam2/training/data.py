@@ -81,7 +81,7 @@ class ClipDataset:
         weights = np.array(list(folders.values()), float)
         if not len(weights) or weights.min() <= 0:
             raise ValueError(f"every folder needs a positive weight; got {dict(folders)}")
-        self._fill([(weight, open_stills(Path(folder))) for folder, weight in folders.items()])
+        self._fill([(weight, _open_folder(Path(folder))) for folder, weight in folders.items()])
         self.shape = shape
 
     @classmethod
@@ -331,14 +331,7 @@ def _limits(still: Still) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def open_stills(folder: Path) -> Sequence[_Item]:
-    """Stills and movies of a folder, each with its labels, not read yet.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    """
+def _open_folder(folder: Path) -> list[_Item]:
     if any(folder.glob("*.images.npy")):
         return [
             _PackedClip(shard, number)

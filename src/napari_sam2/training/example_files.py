@@ -17,7 +17,7 @@ from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import load as read_project
 from napari_sam2.io.project.reading import make_tracker
 from napari_sam2.model.checkpoint import load_model
-from napari_sam2.training.data import open_stills
+from napari_sam2.training.data import ClipDataset
 from napari_sam2.training.examples import Example
 
 PROJECT_SUFFIX = ".sam2"
@@ -47,12 +47,35 @@ def read_examples(path: Path) -> list[Example]:
         raise FileNotFoundError(f"{path} is not there any more")
     if path.suffix == PROJECT_SUFFIX:
         return [example_of_project(path)]
-    stills = [item.open() for item in open_stills(path)[:MOST_FRAMES]]
-    found = [Example(np.asarray(image), np.asarray(labels), path.name) for image, labels in stills]
-    labelled = [example for example in found if example.labels.any()]
-    if not labelled:
-        raise ValueError(f"no cell is labelled in {path.name}")
-    return labelled
+    return examples_of_folder(path)
+
+
+def examples_of_folder(path: Path, chosen: Collection[int] | None = None) -> list[Example]:
+    """Labelled frames of all movies and stills of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        A folder as `ClipDataset` takes it.
+    chosen : collection of int, optional
+        Learn from these frames of each movie only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no images with labels.
+    ValueError
+        If no cell is labelled on the chosen frames.
+    """
+    dataset, examples = ClipDataset({path: 1.0}), []
+    for images, labels in (dataset[i] for i in range(len(dataset))):
+        frames = np.flatnonzero(labels.any((1, 2))).tolist()
+        wanted = spread([t for t in frames if chosen is None or t in chosen])
+        if wanted:
+            examples.append(Example(images[wanted], labels[wanted], path.name))
+    if not examples:
+        raise ValueError(f"no cell is labelled on the chosen frames of {path.name}")
+    return examples
 
 
 def example_of_movie(movie: Path, labels: Path, chosen: Collection[int] | None = None) -> Example:

@@ -72,7 +72,8 @@ def find_stills(folder: str | Path) -> list[Still]:
     Parameters
     ----------
     folder : str or Path
-        Holds the two folders, or two stacks ``raw.tif`` and ``labels.tif`` of unrelated stills.
+        Holds the two folders, or two stacks ``raw.tif`` and ``labels.tif`` of unrelated stills. Of
+        a data set of ``napari-sam2 collect``, the part ``train`` is read.
 
     Returns
     -------
@@ -85,6 +86,8 @@ def find_stills(folder: str | Path) -> list[Still]:
         If there are no pairs, or a picture has no labels.
     """
     folder = Path(folder)
+    if (folder / "train" / "images").is_dir():
+        folder = folder / "train"
     if (folder / "raw.tif").exists() and (folder / "labels.tif").exists():
         with tifffile.TiffFile(folder / "labels.tif") as file:
             pages = len(file.pages)

@@ -222,6 +222,16 @@ class ProjectFolder:
         """All that was done to the annotation since it was begun."""
         return (*self._past, *self._deeds)
 
+    def prepend(self, deeds: Sequence[Deed]) -> None:
+        """Put deeds made with an earlier model before those of this folder, for the next save.
+
+        Parameters
+        ----------
+        deeds : sequence of Deed
+            Deeds of the document whose objects this one has taken.
+        """
+        self._deeds[:0] = deeds
+
     def keep(self, entries: Sequence[Entry]) -> None:
         """Write journal entries; the listener of the annotation."""
         assert self._journal is not None

@@ -9,7 +9,7 @@ from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.journal_entries import Advanced, Began, Called, Ended, Entry, Folded
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.parts import Batch, Deed
-from napari_sam2.io.project.tags import BEGIN, END, FOLD, TRACK, calls_by_method
+from napari_sam2.io.project.tags import BEGIN, CARRY_OVER, END, FOLD, TRACK, calls_by_method
 from napari_sam2.tracking import ObjectState
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
     """Repeat deeds on an empty annotation, with any model.
 
     Deeds that do not fit the masks of another model, such as the division of a cell that it does
-    not see, are left out with a line in the log.
+    not see, are left out with a line in the log. Deeds before the last change of the model in the
+    window are left out as well, because that change brings all objects along.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
     ProjectError
         If a deed is nothing that can be done to an annotation.
     """
-    place = 0
+    place = max((i for i, deed in enumerate(deeds) if deed.name == CARRY_OVER), default=0)
     while place < len(deeds):
         if deeds[place].name == BEGIN:
             with annotation.grouped("track"):

@@ -11,9 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.data_folder import data_folder
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
 from napari_sam2.io.project.files import DISCARDED, set_aside
 from napari_sam2.io.project.journal_file import TITLE
@@ -47,12 +46,6 @@ class Unsaved:
     name: str
     image_path: str | None
     time: float
-
-
-def data_folder() -> Path:
-    """Data folder of the user; the variable ``NAPARI_SAM2_DATA`` names another one."""
-    chosen = os.environ.get("NAPARI_SAM2_DATA")
-    return Path(chosen or platformdirs.user_data_dir("napari-sam2", appauthor=False))
 
 
 def is_unsaved(folder: Path) -> bool:

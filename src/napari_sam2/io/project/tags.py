@@ -45,7 +45,7 @@ from napari_sam2.annotation.label_import import LabelImport
 from napari_sam2.annotation.lineage import Lineage
 from napari_sam2.annotation.model_change import ModelChange, Work
 from napari_sam2.annotation.object_list import ObjectList
-from napari_sam2.annotation.objects import AnnotatedObject
+from napari_sam2.annotation.objects import AnnotatedObject, Verdict
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.review import Review
 from napari_sam2.annotation.track_edits import TrackEdits
@@ -134,6 +134,7 @@ KINDS: Final = (
     Kind("Prompt", Prompt),
     Kind("PromptedFrame", PromptedFrame),
     Kind("Request", Request),
+    Kind("Verdict", Verdict),
     Kind("Window", Window),
     Kind("Work", Work),
 )
@@ -149,6 +150,7 @@ CALLS: Final = (
     Call("clear_masks", Review.clear_masks),
     Call("clear_prompts", Prompting.clear_prompts),
     Call("divide_object", TrackEdits.divide_object),
+    Call("judge", Review.judge),
     Call("lock", Review.lock),
     Call("merge_objects", TrackEdits.merge_objects),
     Call("redo", History.redo),
@@ -169,6 +171,7 @@ CALLS: Final = (
 
 # deeds of the history that are no calls
 BEGIN, TRACK, END, FOLD = "begin tracking", "track", "end tracking", "fold"
+CARRY_OVER = ModelChange.carry_over.__name__  # the call that brings objects to another model
 
 
 def index(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Row]:

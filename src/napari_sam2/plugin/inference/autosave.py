@@ -227,6 +227,11 @@ class Autosave:
         else:
             folder.leave()
 
+    @property
+    def deeds(self) -> Sequence[Deed]:
+        """All that was done to the document since it was begun."""
+        return self._missed if self._folder is None else self._folder.deeds
+
     # Ending
 
     def close(self) -> None:
@@ -237,7 +242,10 @@ class Autosave:
             self._folder = None
 
     def resume(self) -> None:
-        """Record again in a folder, after `hand_over`; the whole document is written at once."""
+        """Record again in a folder, after `hand_over`; the whole document is written at once.
+
+        The history comes from the document that is handed over to this one.
+        """
         try:
             path = new_unsaved(self._source.name)
             folder = ProjectFolder.create(path, self.annotation, self._about(), self._missed)
@@ -249,10 +257,12 @@ class Autosave:
             self._take(folder)
 
     def hand_over(self, successor: Autosave) -> None:
-        """Transfer the save folder to another document of the same image, and close this one."""
+        """Transfer save folder and history to another document of the image, and close this one."""
         successor.target = self.target
+        if self._folder is not None and successor._folder is not None:
+            successor._folder.prepend(self._folder.deeds)
         folder, self._folder = self._folder, None
-        self._missed = [] if folder is None else list(folder.deeds)
+        self._missed = []
         self.annotation.follow_journal(None)
         if folder is not None and is_unsaved(folder.path) and successor.is_begun:
             folder.remove()

@@ -19,10 +19,10 @@ DURING_TRACKING: Final = frozenset(
         "accept",
         "add_box",
         "clear_prompts",
+        "judge",
         "lock",
         "remove_box",
         "rename_object",
-        "set_status",
         "unaccept",
         "unlock",
     }

@@ -44,7 +44,13 @@ from napari_sam2.plugin.protocol.messages import (
     TrackEnded,
     TrackStarted,
 )
-from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful, PlaceFound
+from napari_sam2.plugin.protocol.review_messages import (
+    AskEffort,
+    EffortCounted,
+    FindDoubtful,
+    NothingDoubtful,
+    PlaceFound,
+)
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
 
@@ -308,6 +314,13 @@ class OpenDocument:
             self._tell(NothingDoubtful(self.image))
         else:
             self._tell(PlaceFound(self.image, *found))
+
+    @perform.register
+    def _(self, command: AskEffort) -> None:
+        from napari_sam2.io.project.effort import effort_of  # imports torch, which is loaded by now
+
+        deeds = () if self.autosave is None else self.autosave.deeds
+        self._tell(EffortCounted(self.image, effort_of(deeds, self.annotation)))
 
     @perform.register
     def _(self, command: SaveDocument) -> None:

@@ -9,6 +9,7 @@ from napari_sam2.plugin.protocol.messages import ImageCommand, ImageReport
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.io.project.effort import Effort
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,11 @@ class FindDoubtful(ImageCommand):
 
     after: tuple[int, int] | None
     is_backward: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class AskEffort(ImageCommand):
+    """Count the time and the corrections that the annotation took."""
 
 
 # Reports
@@ -44,3 +50,10 @@ class PlaceFound(ImageReport):
 @dataclass(frozen=True, eq=False)
 class NothingDoubtful(ImageReport):
     """No doubtful frame remains to be reviewed."""
+
+
+@dataclass(frozen=True, eq=False)
+class EffortCounted(ImageReport):
+    """The time and the corrections that the annotation took."""
+
+    effort: Effort

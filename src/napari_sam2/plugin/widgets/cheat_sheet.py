@@ -33,6 +33,13 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("L", "locks the cell on this frame; again: unlocks it"),
         ("D", "divides the cell: two daughters start on this frame"),
     ),
+    "Review of whole cells": (
+        ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),
+        ("G", "good: the cell is right on every frame"),
+        ("W", "wrong: the cell goes to the list of cells to refine"),
+        ("J", "rejects the cell: it is left out of exports"),
+        ("Q", "pauses; plays the cell again"),
+    ),
     "Always": (
         ("Ctrl+Z", "undoes the last change, on any layer"),
         ("Ctrl+Shift+Z", "redoes it"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.layers.colours import Colour
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
-STATUSES = ("draft", "reviewed", "rejected")
+STATUSES = ("draft", "reviewed", "to refine", "rejected")
 
 
 class Column(IntEnum):
@@ -40,7 +40,7 @@ TITLES = {
     Column.DOUBTFUL: ("?", "Doubtful frames that are not reviewed yet"),
     Column.STATUS: (
         "Status",
-        "Double-click to change: draft, reviewed or rejected (left out of exports)",
+        "Double-click to change: draft, reviewed, to refine or rejected (left out of exports)",
     ),
 }
 EDITABLE = (Column.NAME, Column.STATUS)

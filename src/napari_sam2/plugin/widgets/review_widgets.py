@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.annotation.objects import Status
+from napari_sam2.annotation.undo_texts import counted
+from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
+from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
+from napari_sam2.plugin.widgets.verdict_box import VerdictBox
 from napari_sam2.plugin.window.timelines import Summary, lineage_order
+from napari_sam2.plugin.window.verification import cells_to_refine
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.widgets.lanes_view import LaneRange
     from napari_sam2.plugin.window.controller import Controller
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.verification import Verification
 
 DOCK_NAME = "SAM 2 lanes"
 
@@ -30,13 +37,14 @@ class ReviewWidgets(QObject):
     controller : Controller
         State of the window.
     panel : QWidget
-        The panel that holds `box` and `table`, and the lanes while they are not docked.
+        The panel that holds `box`, `verdicts` and `table`, and the lanes while they are not docked.
     """
 
     def __init__(self, controller: Controller, panel: QWidget) -> None:
         super().__init__(panel)
         self.controller = controller
         self.box = ReviewBox()
+        self.verdicts = VerdictBox(reviewer_name())
         self.table = ObjectsTable()
         self.lanes = LanesBox(panel)
         self.lanes.hide()
@@ -54,9 +62,10 @@ class ReviewWidgets(QObject):
         self.box.lock_asked.connect(review.toggle_lock)
         self.box.divide_asked.connect(review.divide)
         self.box.lanes.clicked.connect(self.show_lanes)
+        self._connect_verdicts()
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
-        self.table.status_chosen.connect(lambda key, status: review.set_status([key], status))
+        self.table.status_chosen.connect(lambda key, status: review.judge([key], status))
         self.table.shown_chosen.connect(self.controller.set_shown)
         self.table.removal_asked.connect(review.remove)
         self.table.merge_asked.connect(review.merge)
@@ -72,6 +81,30 @@ class ReviewWidgets(QObject):
         tracking = self.controller.tracking
         self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*_parts(chosen)))
 
+    def _connect_verdicts(self) -> None:
+        verification, box = self.controller.verification, self.verdicts
+        box.mode_asked.connect(verification.toggle)
+        box.refine_asked.connect(verification.go_to_refine)
+        box.effort_asked.connect(self.controller.effort.ask)
+        self.controller.effort.counted.connect(
+            lambda effort: EffortDialog(effort, self._panel).show()
+        )
+        box.satisfactory_asked.connect(lambda: verification.judge(Status.REVIEWED))
+        box.unsatisfactory_asked.connect(lambda: verification.judge(Status.TO_REFINE))
+        box.rejection_asked.connect(lambda: verification.judge(Status.REJECTED))
+        box.play_asked.connect(verification.play)
+        box.name_chosen.connect(set_reviewer_name)
+
+    def verdict_keys(self) -> dict[str, Any]:
+        """Keys of the review of whole cells, bound while it is on, and their actions."""
+        verification = self.controller.verification
+        return {
+            "G": lambda: verification.judge(Status.REVIEWED),
+            "W": lambda: verification.judge(Status.TO_REFINE),
+            "J": lambda: verification.judge(Status.REJECTED),
+            "Q": verification.play,
+        }
+
     def key_actions(self) -> dict[str, Any]:
         """Keys of the review and their actions."""
         review = self.controller.review
@@ -81,6 +114,7 @@ class ReviewWidgets(QObject):
             "C": review.toggle_accepted,
             "L": review.toggle_lock,
             "D": review.divide,
+            "Shift-R": self.controller.verification.toggle,
         }
 
     # Dock of the lanes
@@ -108,8 +142,9 @@ class ReviewWidgets(QObject):
     def render(self) -> None:
         """Show the state of the controller."""
         image_state = self.controller.image_state
-        for widget in (self.box, self.table):
+        for widget in (self.box, self.verdicts, self.table):
             widget.setEnabled(image_state is not None)
+        self._render_verdicts(image_state)
         if image_state is None:
             self._shown, self._rows = None, []
             self.table.show_objects([], 0)
@@ -138,6 +173,13 @@ class ReviewWidgets(QObject):
         if self.lanes.is_docked:
             self._render_lanes(image_state, t)
 
+    def _render_verdicts(self, image_state: ImageState | None) -> None:
+        to_refine = [] if image_state is None else cells_to_refine(image_state)
+        has_cells = image_state is not None and bool(image_state.objects)
+        self.verdicts.show_cells(len(to_refine), has_cells=has_cells)
+        verification = self.controller.verification
+        self.verdicts.show_place(_place_text(verification), is_playing=verification.is_playing)
+
     def _render_lanes(self, image_state: ImageState, t: int) -> None:
         view = self.lanes.view
         view.show_frames(image_state.frames)
@@ -165,6 +207,19 @@ def _heading(image_state: ImageState, object_id: int) -> Heading:
     properties = image_state.objects[object_id]
     colour = image_state.layers.colour_of(object_id)
     return Heading(object_id, properties.name, colour, properties.parent)
+
+
+def _place_text(verification: Verification) -> str | None:
+    """What the review of whole cells shows: "Cell 3, doubtful frame 12. 4 cells are left."."""
+    if verification.current is None:
+        return None
+    cell = f"Cell {verification.current}"
+    left = verification.cells_left
+    rest = "This is the last cell." if not left else f"{counted(left, 'cell')} left after it."
+    if verification.step is None:
+        return f"{cell}: is it right on every frame? {rest}"
+    frame = "doubtful frame" if verification.step.is_doubtful else "frame"
+    return f"{cell}, {frame} {verification.step.t}. {rest}"
 
 
 def _parts(chosen: LaneRange) -> tuple[int, range]:

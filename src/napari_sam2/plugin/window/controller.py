@@ -35,6 +35,7 @@ from napari_sam2.plugin.protocol.review_messages import PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
+from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
@@ -45,6 +46,7 @@ from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
+from napari_sam2.plugin.window.verification import Verification
 from napari_sam2.plugin.window.view import View
 
 if TYPE_CHECKING:
@@ -92,6 +94,8 @@ class Controller(QObject):
             self._on_other_size,
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
+        self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
             self.view.acting_place,
@@ -125,6 +129,7 @@ class Controller(QObject):
         self._mailbox.delivered.connect(self._on_reports)
         self._look_timer.timeout.connect(self._look)
         self.tracking.changed.connect(self.changed)
+        self.verification.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
@@ -138,6 +143,7 @@ class Controller(QObject):
             self.tracking,
             self.review,
             self.exporting,
+            self.effort,
             self.teaching,
         ):
             table.add(part.handlers)
@@ -166,6 +172,7 @@ class Controller(QObject):
             return
         self.is_closed = True
         self._look_timer.stop()
+        self.verification.stop()
         self._mailbox.close()
         self.teaching.close()
         self._thread.close()

@@ -249,6 +249,12 @@ class ImageState:
         timeline = self.timelines.get(self.current_object)
         return timeline is not None and bool(timeline.has_mask[t] or timeline.is_locked[t])
 
+    def is_outdated(self, object_id: int) -> bool:
+        """Whether a cell with the status "reviewed" has changed since a person judged it."""
+        known, timeline = self.objects[object_id], self.timelines.get(object_id)
+        is_judged = known.status == "reviewed" and known.verdict is not None
+        return is_judged and timeline is not None and not timeline.is_reviewed.all()
+
     @property
     def review_progress(self) -> tuple[int, int]:
         """Numbers of reviewed and of all doubtful frames, without those of rejected objects."""

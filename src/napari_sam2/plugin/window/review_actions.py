@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from napari.utils.notifications import show_info
 
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.objects import Status
+from napari_sam2.io.project.reviewer import reviewer_name
 from napari_sam2.plugin.protocol.messages import Edit
 from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful
 
@@ -136,10 +138,11 @@ class ReviewActions:
         """Rename an object."""
         self.edit("rename_object", object_id=object_id, name=name)
 
-    def set_status(self, object_ids: Sequence[int], status: str) -> None:
-        """Set the review status of some objects."""
-        rows = [{"object_id": key, "status": Status(status)} for key in object_ids]
-        self.edit_together(f"set {_cells(object_ids)} to {status}", "set_status", rows)
+    def judge(self, object_ids: Sequence[int], status: str) -> None:
+        """Set the review status of some objects, and record who did it and when."""
+        verdict = {"status": Status(status), "by": reviewer_name(), "at": time.time()}
+        rows = [{"object_id": key, **verdict} for key in object_ids]
+        self.edit_together(f"mark {_cells(object_ids)} as {status}", "judge", rows)
 
     def remove(self, object_ids: Sequence[int]) -> None:
         """Delete some objects."""

@@ -81,9 +81,10 @@ def is_vouched(known: AnnotatedObject, timeline: Timeline) -> NDArray[np.bool_]:
 
     The rule is that of `napari_sam2.annotation.vouched.vouched_labels`.
     """
-    if known.status is Status.REJECTED:
+    if known.status in (Status.REJECTED, Status.TO_REFINE):
         return np.zeros_like(timeline.has_mask)
-    if known.status is Status.REVIEWED:
+    is_unchanged = known.verdict is None or timeline.is_reviewed.all()
+    if known.status is Status.REVIEWED and is_unchanged:
         return timeline.has_mask
     said = timeline.is_prompted | timeline.is_locked | timeline.is_reviewed
     return np.asarray(timeline.has_mask & said)
