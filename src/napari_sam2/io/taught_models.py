@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.project.shelf import data_folder
+from napari_sam2.io.data_folder import data_folder
 
 logger = logging.getLogger(__name__)
 

@@ -51,6 +51,6 @@ def write_settings(settings: TeachingSettings) -> None:
 
 
 def _path() -> Path:
-    from napari_sam2.io.project.shelf import data_folder  # not needed to open the window
+    from napari_sam2.io.data_folder import data_folder  # not needed to open the window
 
     return data_folder() / "teaching.json"
