@@ -39,7 +39,7 @@ def vouched(desk: Any) -> Any:
     desk.click(0, *disc_centre(1, 0))
     desk.settle()
     desk.track()
-    desk.controller.review.set_status([2], "rejected")
+    desk.controller.review.judge([2], "rejected")
     desk.qtbot.waitUntil(lambda: desk.image_state.vouched.masks == 5, timeout=20000)
     desk.settle()
     return desk
@@ -183,7 +183,7 @@ def test_a_used_model_offers_to_track_again_and_keeps_reviewed_frames(vouched: A
 
 
 def test_masks_that_overlap_are_told(vouched: Any) -> None:
-    vouched.controller.review.set_status([2], "draft")
+    vouched.controller.review.judge([2], "draft")
     vouched.click(0, *disc_centre(0, 0))  # cell 2 takes the disc of cell 1, too
     vouched.settle()
     assert "On 1 frame, masks of two cells overlap" in end(vouched).verdict.text()
