@@ -26,6 +26,7 @@ from napari_sam2.plugin.widgets.object_box import ObjectBox
 from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
 from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
 from napari_sam2.plugin.widgets.status_line import StatusLine
+from napari_sam2.plugin.widgets.teach_widgets import TeachWidgets
 from napari_sam2.plugin.widgets.track_box import TrackBox
 from napari_sam2.plugin.window.controller import Controller
 from napari_sam2.plugin.window.keys import KeyBindings
@@ -66,6 +67,7 @@ class SamPanel(QWidget):
         self.review = ReviewWidgets(self.controller, self)
         self.document = DocumentBox()
         self.saving = SavingWidgets(self.controller, self)
+        self.teach = TeachWidgets(self.controller, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
@@ -108,7 +110,7 @@ class SamPanel(QWidget):
         layout.addWidget(self.model)
         layout.addWidget(self.input_preview)
         layout.addWidget(self.import_box)
-        for part in (self.status, self.object, self.track, self.review.box):
+        for part in (self.status, self.object, self.track, self.teach.box, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
         layout.addWidget(self.review.verdicts)
@@ -158,6 +160,7 @@ class SamPanel(QWidget):
             "N": controller.next_object,
             "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.canvas.clear_frame,
+            "Shift-T": self.teach.start_or_stop,
             **self.review.key_actions(),
         }
 
@@ -336,6 +339,7 @@ class SamPanel(QWidget):
             Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
             Action.MAKE_DAUGHTER: controller.divisions.accept,
+            Action.TRACK_AGAIN: controller.tracking.start_again,
         }
         action = next_step(self._situation()).action
         if action is not None:
@@ -370,6 +374,7 @@ class SamPanel(QWidget):
             widget.setEnabled(is_usable)
         self.review.render()
         self.saving.render()
+        self.teach.render()
         self.input_preview.show_input(None if image_state is None else image_state.seen)
         if image_state is None:
             self.track.show_run(None, step.track)
@@ -454,4 +459,6 @@ class SamPanel(QWidget):
             mother=None if division is None else division.mother,
             offered_mother=None if offer is None else offer.mother,
             proposed_mother=None if proposal is None else proposal.mother,
+            wants_tracking=image_state.wants_tracking,
+            can_teach=self.teach.is_worth_offering,
         )

@@ -65,6 +65,10 @@ class Situation:
         The possible mother of the current object, a new one.
     proposed_mother : int, optional
         The object that may divide on the shown frame, while possible divisions are shown.
+    wants_tracking : bool
+        Whether a taught model is in use since the last tracking.
+    can_teach : bool
+        Whether teaching is to be offered.
     """
 
     has_images: bool = True
@@ -94,6 +98,8 @@ class Situation:
     mother: int | None = None
     offered_mother: int | None = None
     proposed_mother: int | None = None
+    wants_tracking: bool = False
+    can_teach: bool = False
 
 
 class Action(Enum):
@@ -105,6 +111,7 @@ class Action(Enum):
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
     MAKE_DAUGHTER = "It is a daughter (D)"
+    TRACK_AGAIN = "Track again what is not reviewed"
 
 
 class TrackButton(Enum):
@@ -166,7 +173,14 @@ def next_step(now: Situation) -> NextStep:
     if now.proposed_mother is not None:
         tip = f"Does cell {now.proposed_mother} divide here? D: yes. Shift+D: no. ]: next one."
         return NextStep(tip, None, track)
-    return NextStep(_step(now, track), None, track)
+    if now.wants_tracking and track is TrackButton.TRACK:
+        return NextStep(
+            "The taught model is in use. Your clicks, locked and reviewed frames are kept.",
+            Action.TRACK_AGAIN,
+            track,
+        )
+    offer = " Shift+T: teach the model your cells." if now.can_teach else ""
+    return NextStep(_step(now, track) + offer, None, track)
 
 
 def _track(now: Situation) -> TrackButton:
