@@ -105,9 +105,11 @@ class ThresholdTracker:
     def add_mask(self, t: int, object_id: int, mask) -> FrameResult:
         return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
 
-    def import_masks(self, t: int, masks) -> None:
+    def import_masks(self, t: int, masks, clicks=None) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
+        for object_id, place in (clicks or {}).items():
+            self.add_points(t, object_id, [place], [1])
 
     def carry_over(self, object_id: int, state: ObjectState, kept=()) -> None:
         self.restore(object_id, state)
