@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from napari_sam2.plugin.protocol.messages import ModelChoice
 from napari_sam2.plugin.startup.preload import preload_torch, uncollected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_sam2.annotation import Annotation
+    from napari_sam2.finding import Proposal
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.tracking.protocol import EncodingTracker
 
     Progress = Callable[[int, int], None]
+
+LEAST_SCORE: Final = 0.1  # of proposals; the window hides those below the score on its slider
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,17 @@ class EngineFactory(Protocol):
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a document for an image, with a tracker that uses the model."""
+
+    def find_cells(
+        self,
+        model: Any,
+        source: ImageSource,
+        t: int,
+        cell_size: float | None,
+        progress: Progress,
+        should_stop: Callable[[], bool],
+    ) -> Sequence[Proposal]:
+        """Find all cells of frame `t`, the best first; raises `FindingStopped` if asked to stop."""
 
     def download(self, name: str, progress: Progress) -> None:
         """Download a model; `progress` is called with the bytes done and in total (0: unknown)."""
@@ -128,6 +142,30 @@ class Sam2Engine:
         tracker = Tracker(model, frames)
         annotation = Annotation(tracker)
         return OpenedImage(tracker, annotation, Autosave(tracker, annotation, source))
+
+    def find_cells(
+        self,
+        model: Any,
+        source: ImageSource,
+        t: int,
+        cell_size: float | None,
+        progress: Progress,
+        should_stop: Callable[[], bool],
+    ) -> Sequence[Proposal]:
+        """Find all cells of a frame with the method that suits the model."""
+        from napari_sam2.finding import find_objects
+        from napari_sam2.tracking import Frames
+
+        frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
+        return find_objects(
+            model,
+            frames,
+            t=t,
+            min_score=LEAST_SCORE,
+            cell_size=cell_size,
+            progress=progress,
+            should_stop=should_stop,
+        )
 
     def download(self, name: str, progress: Progress) -> None:
         """Download an official checkpoint into the user's cache."""

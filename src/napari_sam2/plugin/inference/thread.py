@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ObjectError
+from napari_sam2.plugin.inference.finding import find_cells
 from napari_sam2.plugin.inference.open_document import ImportCancelledError, OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
     find_open_image,
@@ -17,6 +18,7 @@ from napari_sam2.plugin.inference.saved_projects import (
     saved_list,
     wanted_model,
 )
+from napari_sam2.plugin.protocol.find_messages import FindCells
 from napari_sam2.plugin.protocol.messages import (
     Answered,
     Cancel,
@@ -184,6 +186,7 @@ class InferenceThread(threading.Thread):
             ListSaved: lambda command: (saved_list(command),),
             DiscardUnsaved: lambda command: (saved_list(command),),
             FindOpenImage: lambda command: (find_open_image(command),),
+            FindCells: self._find_cells,
         }
 
     def _perform(self, command: Command) -> tuple[Report, ...]:
@@ -194,6 +197,12 @@ class InferenceThread(threading.Thread):
         with document.collecting() as changes:
             document.perform(command)
         return tuple(changes)
+
+    def _find_cells(self, command: FindCells) -> tuple[Report, ...]:
+        document = self._document(command)
+        return find_cells(
+            self._engine, self._model, document, command, self._report, self._is_cancelled
+        )
 
     def _list_engine(self, command: ListEngine) -> tuple[Report, ...]:
         return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)

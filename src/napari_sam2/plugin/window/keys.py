@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Keys of the panel. napari uses T, L and D itself on the shapes layer and L on the labels layer. It
 # must use none of these keys on the clicks layer, because the panel selects that layer.
-LETTERS = ("K", "Shift-K", "T", "N", "Shift-C", "]", "[", "C", "L", "D", "Shift-D", "Shift-R")
+LETTERS = ("K", "Shift-K", "T", "N", "Shift-C", "]", "[", "C", "L", "D", "Shift-D", "Shift-R", "F")
 VERDICTS = ("G", "W", "J", "Q")  # bound while whole cells are reviewed; napari uses none of them
 OURS = (*LETTERS, "Control-Z", "Control-Shift-Z")
 BRUSHES = ("paint", "erase")

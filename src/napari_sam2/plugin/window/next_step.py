@@ -65,6 +65,10 @@ class Situation:
         The possible mother of the current object, a new one.
     proposed_mother : int, optional
         The object that may divide on the shown frame, while possible divisions are shown.
+    is_finding : bool
+        Whether cells are being looked for.
+    found : int, optional
+        Number of cells that were found and are shown on this frame; None if there are none.
     """
 
     has_images: bool = True
@@ -94,6 +98,8 @@ class Situation:
     mother: int | None = None
     offered_mother: int | None = None
     proposed_mother: int | None = None
+    is_finding: bool = False
+    found: int | None = None
 
 
 class Action(Enum):
@@ -155,12 +161,16 @@ def next_step(now: Situation) -> NextStep:
         )
     if (obstacle := _obstacle(now)) is not None:
         return NextStep(obstacle, None, track)
+    if now.is_finding:
+        return NextStep("Looking for cells. Esc cancels; nothing is changed.", None, track)
     if (disorder := _disorder(now)) is not None:
         return NextStep(*disorder, track)
     if now.tool != "click":
         return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
     if now.daughters is not None:
         return NextStep(_division_tip(now.daughters, now), None, track)
+    if now.found is not None:
+        return NextStep(_found_tip(now.found), None, track)
     if now.offered_mother is not None:
         return NextStep(_offer_tip(now), Action.MAKE_DAUGHTER, track)
     if now.proposed_mother is not None:
@@ -235,6 +245,15 @@ def _division_tip(daughters: int, now: Situation) -> str:
     )
 
 
+def _found_tip(found: int) -> str:
+    if not found:
+        return "No cell has this score and size. Move the sliders, or press Esc to leave."
+    return (
+        "Enter takes all yellow outlines. A click takes one, a right-click drops one. "
+        "Esc leaves without a change."
+    )
+
+
 def _offer_tip(now: Situation) -> str:
     return (
         f"Daughter of cell {now.offered_mother}? D: yes. "
@@ -252,7 +271,7 @@ def _step(now: Situation, track: TrackButton) -> str:
     if not now.is_open and not now.has_objects:
         return "The model is loading; you can already click a cell."
     if not now.has_objects:
-        return "Click a cell to outline it."
+        return "Click a cell, or press F to find all cells."
     if not now.has_object:
         return f"Click another cell: it becomes cell {now.object_id}."
     if now.is_tracked and now.unreviewed:
