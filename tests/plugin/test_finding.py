@@ -255,7 +255,7 @@ def test_outlines_can_be_taken_on_their_own_frame_only(desk):
 
 def test_the_tip_names_the_keys_while_outlines_are_shown(desk):
     find(desk)
-    assert tip(desk).startswith("Enter takes all yellow outlines.")
+    assert tip(desk) == "Enter: take all. Click: take one. Right-click: drop one. Esc: leave."
     desk.panel.find.score.setValue(100)
     assert tip(desk).startswith("No cell has this score and size.")
 
@@ -294,3 +294,18 @@ def test_a_proposal_around_an_object_is_not_drawn():
 def test_a_proposal_mostly_on_a_better_one_is_not_drawn():
     better, worse = proposal(square(0, 0, 10, 10)), proposal(square(0, 2, 10, 12), 0.5)
     assert set(np.unique(draw_proposals({1: better, 2: worse}, np.zeros((64, 64), int)))) == {0, 1}
+
+
+def test_specks_of_a_proposal_are_not_drawn():
+    both = proposal(square(0, 0, 10, 10) | square(20, 20, 22, 22))
+    drawn = draw_proposals({1: both}, np.zeros((64, 64), int))
+    assert np.array_equal(drawn == 1, square(0, 0, 10, 10))
+
+
+def test_the_buttons_have_room_on_a_low_screen(desk):
+    desk.viewer.window._qt_window.resize(900, 500)
+    find(desk)
+    box = desk.panel.find
+    desk.qtbot.waitUntil(
+        lambda: all(one.height() >= one.minimumSizeHint().height() for one in (box.take, box.find))
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,7 @@ def draw_proposals(
     """Draw proposals beside the objects of a frame.
 
     A proposal that covers more than half of an object, or of which more than half lies on objects
-    or on proposals that were drawn before, is left out. Pixels of objects are never drawn.
+    or on proposals that were drawn before, is left out. Pixels of objects are never drawn, nor are small parts beside the largest one.
 
     Parameters
     ----------
@@ -101,10 +102,19 @@ def draw_proposals(
     drawn = np.zeros(labels.shape, np.int32)
     for number, proposal in proposals.items():
         crop, window = proposal.mask.crop, proposal.mask.window
-        free = crop & (labels[window] == 0) & (drawn[window] == 0)
+        free = _largest_part(crop & (labels[window] == 0) & (drawn[window] == 0))
         if 2 * free.sum() >= crop.sum() and not _covers_an_object(proposal, labels):
             drawn[window][free] = number
     return drawn
+
+
+def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask without its smaller disconnected parts."""
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    largest = np.bincount(parts.ravel())[1:].argmax() + 1
+    return np.asarray(parts == largest)
 
 
 def _covers_an_object(proposal: Proposal, labels: NDArray[np.integer[Any]]) -> bool:

@@ -248,10 +248,7 @@ def _division_tip(daughters: int, now: Situation) -> str:
 def _found_tip(found: int) -> str:
     if not found:
         return "No cell has this score and size. Move the sliders, or press Esc to leave."
-    return (
-        "Enter takes all yellow outlines. A click takes one, a right-click drops one. "
-        "Esc leaves without a change."
-    )
+    return "Enter: take all. Click: take one. Right-click: drop one. Esc: leave."
 
 
 def _offer_tip(now: Situation) -> str:
