@@ -85,7 +85,8 @@ def draw_proposals(
     """Draw proposals beside the objects of a frame.
 
     A proposal that covers more than half of an object, or of which more than half lies on objects
-    or on proposals that were drawn before, is left out. Pixels of objects are never drawn, nor are small parts beside the largest one.
+    or on proposals that were drawn before, is left out. Pixels of objects are never drawn, nor are
+    small parts of a proposal beside its largest one.
 
     Parameters
     ----------
