@@ -138,3 +138,25 @@ TestHandingMachine = HandingMachine.TestCase
 TestHandingMachine.settings = settings(
     max_examples=settings.default.max_examples // 8, stateful_step_count=20, deadline=None
 )
+
+
+def test_masks_name_the_model_that_made_them(annotation, models, world) -> None:
+    other = Annotation(Tracker(models[1], world.images))
+    other.carry_over(replace(annotation.work(), made_by="cells"))
+    tracked = [1, 4, 5, 7]  # the other masks are painted or locked
+    assert other.models_of(2) == dict.fromkeys(tracked, "cells")
+
+
+def test_a_mask_that_is_tracked_again_is_by_the_present_model(annotation, models, world) -> None:
+    other = Annotation(Tracker(models[1], world.images))
+    other.carry_over(replace(annotation.work(), made_by="cells"))
+    list(other.propagate())
+    assert other.models_of(2) == {}
+
+
+def test_a_second_change_keeps_the_name_of_the_first_model(annotation, models, world) -> None:
+    for name in ("cells", "taught"):
+        other = Annotation(Tracker(models[1], world.images))
+        other.carry_over(replace(annotation.work(), made_by=name))
+        annotation = other
+    assert set(annotation.models_of(2).values()) == {"cells"}

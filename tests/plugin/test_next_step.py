@@ -36,6 +36,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
         (replace(CLICKED, is_tracked=True), "Check the frames"),
         (replace(CLICKED, is_tracked=True, unreviewed=3), "]: go to the most doubtful"),
+        (replace(CLICKED, wants_tracking=True), "The taught model is in use"),
         (replace(CLICKED, is_stack=False), "Right-click excludes an area. N: next cell. Export"),
         (Situation(is_importing=True, tool="other"), "Importing labels. Esc cancels"),
         (replace(CLICKED, contrast_differs=True), "You changed the contrast"),
@@ -97,3 +98,13 @@ def test_the_tip_names_the_track_key_only_while_it_tracks():
 )
 def test_tip_of_a_division(situation, tip):
     assert next_step(situation).tip.startswith(tip)
+
+
+def test_a_taught_model_offers_to_track_again():
+    assert next_step(replace(CLICKED, wants_tracking=True)).action is Action.TRACK_AGAIN
+
+
+def test_teaching_is_offered_behind_the_tip():
+    tip = next_step(replace(CLICKED, can_teach=True)).tip
+    assert tip.startswith("Right-click excludes an area.")
+    assert tip.endswith("Shift+T: teach the model your cells.")

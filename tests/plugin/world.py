@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +24,7 @@ from napari_sam2.tracking.pixels import masks_of
 from napari_sam2.tracking.plan import Step, plan_steps
 from napari_sam2.tracking.results import PromptedFrame
 from napari_sam2.tracking.windows import Window
+from napari_sam2.training.lesson_process import LessonEnded, Message
 
 FRAMES, SIDE = 8, 64
 STARTS = ((20.0, 16.0), (44.0, 20.0))  # (y, x) of the discs on frame 0
@@ -218,6 +222,9 @@ class ThresholdTracker:
     def features_cached(self, t: int) -> bool:
         return t in self._cached
 
+    def forget_features(self) -> None:
+        self._cached.clear()
+
     def _pixels(self, record: MaskRecord) -> np.ndarray:
         return pixels(record, self.shape[1:])
 
@@ -313,6 +320,35 @@ class Gate:
         self._permits.release(1000)
 
 
+class StubLesson:
+    """In place of the process of a lesson: sends what a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.calls: list[str] = []
+        self._said: Queue[Message | Exception | None] = Queue()
+
+    def say(self, *messages: Message | Exception) -> None:
+        """Send messages; an exception is raised where the messages are read."""
+        for message in messages:
+            self._said.put(message)
+
+    def messages(self) -> Iterator[Message]:
+        while (message := self._said.get(timeout=60)) is not None:
+            if isinstance(message, Exception):
+                raise message
+            yield message
+            if isinstance(message, LessonEnded):
+                return
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+        self._said.put(None)
+
+
 class ThresholdEngine:
     """Engine of this world: loads in no time and computes what can be foreseen.
 
@@ -328,6 +364,7 @@ class ThresholdEngine:
         self.loaded: list[tuple[str, str]] = []
         self.downloaded: list[str] = []
         self.reaches: list[tuple[str, bool]] = []
+        self.lessons: list[StubLesson] = []
 
     def begin(self) -> None:
         pass
@@ -345,6 +382,8 @@ class ThresholdEngine:
 
     def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
         sizes = {model.name: model.image_sizes for model in self.models()}.get(name)
+        if sizes is None and Path(name).is_file():
+            sizes = (64,)
         if sizes is None:
             raise FileNotFoundError(f"no checkpoint at {name}")
         self.loaded.append((name, device))
@@ -370,6 +409,10 @@ class ThresholdEngine:
             Proposal(mask, 0.9, 1.0, ndimage.center_of_mass(mask.full()))
             for mask in masks_of(spots).values()
         ]
+
+    def teach(self, folder: Path) -> Any:
+        self.lessons.append(StubLesson(folder))
+        return self.lessons[-1]
 
     def download(self, name: str, progress: Callable[[int, int], None]) -> None:
         progress(78_000_000, 156_000_000)

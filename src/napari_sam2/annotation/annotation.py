@@ -250,6 +250,7 @@ class Annotation:
     import_masks = _delegate(LabelImport, LabelImport.import_masks)
     work = _delegate(ModelChange, ModelChange.work)
     carry_over = _delegate(ModelChange, ModelChange.carry_over)
+    models_of = _delegate(ModelChange, ModelChange.models_of)
 
     @property
     def on_progress(self) -> Callable[[int, int], None] | None:

@@ -32,12 +32,15 @@ class Work:
         Reviewed frames, by object id.
     largest_id : int
         Largest object id that there ever was.
+    made_by : str
+        Name of the model that made the masks; empty if it is not to be recorded.
     """
 
     objects: tuple[AnnotatedObject, ...]
     states: Mapping[int, ObjectState]
     reviewed: Mapping[int, frozenset[int]]
     largest_id: int
+    made_by: str = ""
 
 
 class ModelChange:
@@ -91,7 +94,8 @@ class ModelChange:
         if state.objects:
             raise ValueError("only a document without objects can take over the work of another")
         try:
-            for object_id, carried in work.states.items():
+            for object_id, state_before in work.states.items():
+                carried = state_before.made_by(work.made_by) if work.made_by else state_before
                 tracker.carry_over(object_id, carried, work.reviewed.get(object_id, frozenset()))
         except BaseException:
             for object_id in tracker.object_ids:
@@ -117,6 +121,19 @@ class ModelChange:
         if is_replaced:
             self._document.events.labels_replaced.emit()
         self._document.announce(group.touched)
+
+    def models_of(self, object_id: int) -> dict[int, str]:
+        """Models that made the masks of an object, by frame.
+
+        Returns
+        -------
+        dict of int to str
+            Names of models that were in use before the present one, which made all other masks
+            except painted ones.
+        """
+        state = self._state.object_state(object_id)
+        records = {} if state is None else state.records
+        return {t: record.made_by for t, record in sorted(records.items()) if record.made_by}
 
     def _is_whole(self, object_id: int) -> Callable[[int], bool]:
         """Function that says whether the whole mask of an object is visible on a frame."""

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from napari_sam2.training.teach import Taught, TeachingProgress
 
 NO_GAIN = 3  # exit code
-MOST_FRAMES = 200  # of a movie, spread evenly over those that are labelled
 
 
 def teach(
@@ -126,75 +124,31 @@ def _examples(
             f"{len(projects)} projects and {len(images)} times --image: give the movie of each "
             "project, or of none"
         )
-    pairs = zip(movies, labels, strict=True)
-    examples = [_of_movie(movie, path, chosen) for movie, path in pairs]
+    from napari_sam2.training.example_files import (
+        example_of_annotation,
+        example_of_movie,
+        examples_of_folder,
+    )
+
     places: list[Path | None] = [*images] or [None] * len(projects)
-    located = zip(projects, places, strict=True)
-    examples += [_of_project(path, image, chosen) for path, image in located]
-    return examples + [example for path in folders for example in _of_dataset(path, chosen)]
+    try:
+        examples = [example_of_movie(*pair, chosen) for pair in zip(movies, labels, strict=True)]
+        for path, image in zip(projects, places, strict=True):
+            opened = open_project(path, image)
+            examples.append(
+                example_of_annotation(opened.annotation, opened.image.data, path.name, chosen)
+            )
+        for folder in folders:
+            examples += examples_of_folder(folder, chosen)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return examples
 
 
 def _is_dataset(path: Path) -> bool:
     """Whether a folder holds images and labels, or a data set of `napari-sam2 collect`."""
     parts = (path, path / "train")
     return any((part / "images").is_dir() and (part / "labels").is_dir() for part in parts)
-
-
-def _of_dataset(path: Path, chosen: list[int] | None) -> list[Example]:
-    """Labelled frames of all movies of a folder."""
-    from napari_sam2.training.data import ClipDataset
-    from napari_sam2.training.examples import Example
-
-    dataset, examples = ClipDataset({path: 1.0}), []
-    for images, labels in (dataset[i] for i in range(len(dataset))):
-        frames = np.flatnonzero(labels.any((1, 2))).tolist()
-        wanted = _spread([t for t in frames if chosen is None or t in chosen])
-        if wanted:
-            examples.append(Example(images[wanted], labels[wanted], path.name))
-    if not examples:
-        raise UsageError(f"no cell is labelled on the chosen frames of {path.name}")
-    return examples
-
-
-def _of_movie(movie: Path, labels: Path, chosen: list[int] | None) -> Example:
-    """Frames that are labelled, and no others, are read."""
-    from napari_sam2.evaluation.ground_truth import open_labels
-    from napari_sam2.io.movies import open_movie
-    from napari_sam2.training.examples import Example
-
-    images, truth = open_movie(movie), open_labels(labels)
-    if tuple(images.shape) != truth.shape:
-        raise UsageError(
-            f"{movie.name} is {images.shape} and {labels.name} {truth.shape}, both (T, Y, X): "
-            "they must be of the same size"
-        )
-    labelled = [t for t, ids in enumerate(truth.ids_by_frame) if ids]
-    wanted = _spread(labelled if chosen is None else [t for t in labelled if t in chosen])
-    if not wanted:
-        raise UsageError(f"no cell is labelled on the chosen frames of {labels.name}")
-    stack = np.stack([np.asarray(images.data[t]) for t in wanted])
-    return Example(stack, np.stack([truth.frame(t) for t in wanted]), movie.name)
-
-
-def _of_project(path: Path, image: Path | None, chosen: list[int] | None) -> Example:
-    from napari_sam2.annotation.vouched import vouched_labels
-    from napari_sam2.training.examples import Example
-
-    opened = open_project(path, image)
-    vouched = vouched_labels(opened.annotation)
-    wanted = _spread([t for t in vouched if chosen is None or t in chosen])
-    if not wanted:
-        raise UsageError(
-            f"{path.name} holds no mask to learn from: click, paint, lock or review some cells"
-        )
-    stack = np.stack([np.asarray(opened.image.data[t]) for t in wanted])
-    return Example(stack, np.stack([vouched[t] for t in wanted]), path.name)
-
-
-def _spread(frames: list[int]) -> list[int]:
-    """At most so many frames, spread evenly."""
-    step = -(-len(frames) // MOST_FRAMES) or 1
-    return frames[::step]
 
 
 @contextmanager

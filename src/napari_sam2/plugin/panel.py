@@ -27,6 +27,7 @@ from napari_sam2.plugin.widgets.object_box import ObjectBox
 from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
 from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
 from napari_sam2.plugin.widgets.status_line import StatusLine
+from napari_sam2.plugin.widgets.teach_widgets import TeachWidgets
 from napari_sam2.plugin.widgets.track_box import TrackBox
 from napari_sam2.plugin.window.controller import Controller
 from napari_sam2.plugin.window.keys import KeyBindings
@@ -68,6 +69,7 @@ class SamPanel(QWidget):
         self.review = ReviewWidgets(self.controller, self)
         self.document = DocumentBox()
         self.saving = SavingWidgets(self.controller, self)
+        self.teach = TeachWidgets(self.controller, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
@@ -114,7 +116,8 @@ class SamPanel(QWidget):
         layout.addWidget(self.model)
         layout.addWidget(self.input_preview)
         layout.addWidget(self.import_box)
-        for part in (self.status, self.find, self.object, self.track, self.review.box):
+        parts = (self.find, self.object, self.track, self.teach.box, self.review.box)
+        for part in (self.status, *parts):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
         layout.addWidget(self.review.verdicts)
@@ -171,6 +174,7 @@ class SamPanel(QWidget):
             "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.canvas.clear_frame,
             "F": controller.finding.start,
+            "Shift-T": self.teach.start_or_stop,
             **self.review.key_actions(),
         }
 
@@ -351,6 +355,7 @@ class SamPanel(QWidget):
             Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
             Action.MAKE_DAUGHTER: controller.divisions.accept,
+            Action.TRACK_AGAIN: controller.tracking.start_again,
         }
         action = next_step(self._situation()).action
         if action is not None:
@@ -386,6 +391,7 @@ class SamPanel(QWidget):
             widget.setEnabled(is_usable)
         self.review.render()
         self.saving.render()
+        self.teach.render()
         self.input_preview.show_input(None if image_state is None else image_state.seen)
         if image_state is None:
             self.track.show_run(None, step.track)
@@ -493,4 +499,6 @@ class SamPanel(QWidget):
             proposed_mother=None if proposal is None else proposal.mother,
             is_finding=controller.finding.is_searching,
             found=None if found is None else len(found.numbers),
+            wants_tracking=image_state.wants_tracking,
+            can_teach=self.teach.is_worth_offering,
         )

@@ -57,6 +57,8 @@ class MaskRecord:
     precedes : bool
         Whether the mask was tracked to a frame before the first prompt of its object. Such a mask
         takes no pixels from other objects.
+    made_by : str
+        Name of the model that made the mask; empty for the present model of the document.
     """
 
     corner: tuple[int, int]
@@ -72,6 +74,7 @@ class MaskRecord:
     anchor: int | None = None
     basis: int | None = None
     precedes: bool = False
+    made_by: str = ""
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""

@@ -80,6 +80,7 @@ class Translator:
             predicted_iou=record.predicted_iou,
             occlusion_score=record.occlusion_score,
             direction=record.direction,
+            made_by=record.made_by,
             painted=mask if is_exact else record.painted,
         )
 

@@ -190,6 +190,10 @@ class EncodingTracker(AnnotationTracker, Protocol):
         """Whether the features of a frame are cached."""
         ...
 
+    def forget_features(self) -> None:
+        """Free the memory of all features."""
+        ...
+
     def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
         """(S, S, 3) float32 in 0..1: the network's input for an object on a frame."""
         ...

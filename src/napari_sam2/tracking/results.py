@@ -137,6 +137,28 @@ class ObjectState:
         }
         return replace(self, records={**self.records, **painted})
 
+    def made_by(self, model: str) -> ObjectState:
+        """The state whose masks name the model that made them.
+
+        Painted masks, and masks that name an earlier model, stay as they are.
+        """
+        known: dict[MaskRecord, MaskRecord] = {}
+
+        def signed(record: MaskRecord) -> MaskRecord:
+            if record.made_by or record.painted is not None:
+                return record
+            return known.setdefault(record, replace(record, made_by=model))
+
+        return ObjectState(
+            self.frames,
+            {t: signed(record) for t, record in self.records.items()},
+            {
+                t: replace(entry, before=None if entry.before is None else signed(entry.before))
+                for t, entry in self.prompted.items()
+            },
+            {t: None if mask is None else signed(mask) for t, mask in self.locked.items()},
+        )
+
     def united(
         self, other: ObjectState, object_id: int, masks: Mapping[int, NDArray[np.bool_]]
     ) -> ObjectState:

@@ -540,6 +540,15 @@ class Tracker:
         window = record.window if record else self._runner.grid.whole
         return self._runner.encoder.input_of((frames or self._frames).read(t), window)
 
+    def forget_features(self) -> None:
+        """Free the memory and the files of all features; they are computed again on demand."""
+        self._runner.encoder.features.clear()
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the low-resolution masks in pixels, which depends on the model."""
+        return self._store.renderer.size
+
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are cached."""
         return all(view in self._runner.encoder.features for view in self._views(t))

@@ -241,12 +241,28 @@ class Autosave:
             self._folder.close()
             self._folder = None
 
+    def resume(self) -> None:
+        """Record again in a folder, after `hand_over`; the whole document is written at once.
+
+        The history comes from the document that is handed over to this one.
+        """
+        try:
+            path = new_unsaved(self._source.name)
+            folder = ProjectFolder.create(path, self.annotation, self._about(), self._missed)
+        except (OSError, ValueError) as error:
+            logger.warning("the folder for the journal could not be created", exc_info=True)
+            self._problem = f"changes cannot be recovered after a crash: {error}"
+            self.annotation.follow_journal(self._listen)
+        else:
+            self._take(folder)
+
     def hand_over(self, successor: Autosave) -> None:
         """Transfer save folder and history to another document of the image, and close this one."""
         successor.target = self.target
         if self._folder is not None and successor._folder is not None:
             successor._folder.prepend(self._folder.deeds)
         folder, self._folder = self._folder, None
+        self._missed = []
         self.annotation.follow_journal(None)
         if folder is not None and is_unsaved(folder.path) and successor.is_begun:
             folder.remove()

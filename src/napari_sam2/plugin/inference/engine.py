@@ -16,12 +16,15 @@ from napari_sam2.plugin.startup.preload import preload_torch, uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from napari_sam2.annotation import Annotation
     from napari_sam2.finding import Proposal
+    from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.tracking.protocol import EncodingTracker
+    from napari_sam2.training.lesson_process import LessonProcess
 
     Progress = Callable[[int, int], None]
 
@@ -51,7 +54,10 @@ class OpenedImage:
 
 
 class EngineFactory(Protocol):
-    """Creates models and documents; only `download` may be called outside the inference thread."""
+    """Creates models and documents, in the inference thread.
+
+    Only `download` and `teach` may be called in other threads.
+    """
 
     def begin(self) -> None:
         """Set up the inference thread; called once, before all other methods."""
@@ -82,6 +88,9 @@ class EngineFactory(Protocol):
     ) -> Sequence[Proposal]:
         """Find all cells of frame `t`, the best first; raises `FindingStopped` if asked to stop."""
 
+    def teach(self, folder: Path) -> LessonProcess:
+        """Start the lesson of a folder in another process; may be called in any thread."""
+
     def download(self, name: str, progress: Progress) -> None:
         """Download a model; `progress` is called with the bytes done and in total (0: unknown)."""
 
@@ -105,7 +114,8 @@ class Sam2Engine:
         return (*(name for name, is_available in found if is_available), "cpu")
 
     def models(self) -> tuple[ModelChoice, ...]:
-        """The built-in model, then the official models."""
+        """The built-in model, those that the user has taught, then the official models."""
+        from napari_sam2.io.taught_models import taught_models
         from napari_sam2.model import PRESETS, image_sizes
         from napari_sam2.model.registry import EMBEDDED, REGISTRY, checkpoint_state
 
@@ -114,7 +124,8 @@ class Sam2Engine:
             return ModelChoice(name, title_of(name), checkpoint_state(name), size_bytes, sizes)
 
         official = (choice(name, known.size_bytes) for name, known in REGISTRY.items())
-        return (choice(EMBEDDED), *official)
+        taught = (_choice_of(model) for model in taught_models())
+        return (choice(EMBEDDED), *taught, *official)
 
     def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
         """Load a model by name or from a checkpoint file."""
@@ -167,11 +178,26 @@ class Sam2Engine:
             should_stop=should_stop,
         )
 
+    def teach(self, folder: Path) -> LessonProcess:
+        """Start a lesson in another process."""
+        from napari_sam2.training.lesson_process import LessonProcess
+
+        return LessonProcess(folder)
+
     def download(self, name: str, progress: Progress) -> None:
         """Download an official checkpoint into the user's cache."""
         from napari_sam2.model.registry import download
 
         download(name, progress)
+
+
+def _choice_of(model: TaughtModel) -> ModelChoice:
+    """Menu entry of a taught model."""
+    from napari_sam2.model import PRESETS, image_sizes
+
+    sizes = image_sizes(PRESETS[model.preset]) if model.preset in PRESETS else ()
+    title = f"{model.name} (taught {model.date.partition(' ')[0]})"
+    return ModelChoice(str(model.path), title, "taught", image_sizes=sizes)
 
 
 def shipped_engine() -> Sam2Engine:

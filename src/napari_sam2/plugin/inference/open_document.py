@@ -114,6 +114,8 @@ class OpenDocument:
         self._is_cancelled = is_cancelled
         self._collected: list[Report] | None = None
         self._run: TrackingRun | None = None
+        self._undo_model = self._redo_model = ""  # texts of changes of the model
+        self._marked_steps = 0  # undo steps when the model was changed
         self.outlines = dict(outlines or {})
         self.timelines = TimelineFeed(image, self.annotation, self._tell)
         self._connect()
@@ -169,9 +171,29 @@ class OpenDocument:
 
     def _history(self) -> Report:
         annotation = self.annotation
-        return HistoryChanged(
-            self.image, annotation.undo_text or None, annotation.redo_text or None
-        )
+        undo = self._undo_model if self.undoes_model else annotation.undo_text
+        redo = self._redo_model if self.redoes_model else annotation.redo_text
+        return HistoryChanged(self.image, undo or None, redo or None)
+
+    def mark_model(self, undo: str, redo: str) -> None:
+        """Set the texts of the model changes before and after this state; empty for none."""
+        self._undo_model, self._redo_model = undo, redo
+        self._marked_steps = len(self.annotation.history)
+
+    @property
+    def is_as_marked(self) -> bool:
+        """Whether nothing was done since the model was changed, or all of it was undone."""
+        return len(self.annotation.history) == self._marked_steps
+
+    @property
+    def undoes_model(self) -> bool:
+        """Whether the next undo goes back to the model before."""
+        return bool(self._undo_model) and not self.annotation.can_undo
+
+    @property
+    def redoes_model(self) -> bool:
+        """Whether the next redo uses the later model again."""
+        return bool(self._redo_model) and self.is_as_marked and not self.annotation.can_redo
 
     def _prompt(self, t: int, object_id: int) -> Report:
         prompt = self.annotation.prompt(t, object_id)
@@ -331,6 +353,8 @@ class OpenDocument:
         prompted = sorted({prompt.object_id for prompt in self.annotation.prompts()})
         if not prompted:
             raise ValueError("nothing to track yet: click a cell first")
+        if command.keep_reviewed:
+            self._lock_reviewed(prompted)
         start, stop = self._frames_of(command)
         object_ids = command.object_ids or tuple(prompted)
         until_locked = command.until_locked
@@ -356,6 +380,17 @@ class OpenDocument:
         mother = self.annotation.mother_at(command.t, command.position)
         daughters = [key for key, known in objects.items() if known.parent == mother]
         return None if len(daughters) > 1 else mother
+
+    def _lock_reviewed(self, object_ids: list[int]) -> None:
+        """Lock the reviewed frames of objects, so that tracking leaves them as they are."""
+        annotation = self.annotation
+        with annotation.grouped("lock reviewed frames"):
+            for object_id in object_ids:
+                line = annotation.timeline(object_id)
+                is_whole = annotation.objects[object_id].status == "reviewed"
+                chosen = line.has_mask & (line.is_reviewed | is_whole) & ~line.is_locked
+                if chosen.any():
+                    annotation.lock(object_id, np.flatnonzero(chosen).tolist())
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None

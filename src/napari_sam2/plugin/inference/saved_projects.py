@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
 )
 
 if TYPE_CHECKING:
+    from napari_sam2.annotation.model_change import Work
     from napari_sam2.io.project.manifest import ModelInfo
     from napari_sam2.plugin.protocol.sources import ImageSource
 
@@ -37,6 +39,57 @@ def wanted_model(folder: str, model: Any) -> ModelInfo | None:
 
     manifest = read_manifest(Path(folder))
     return None if is_same_model(manifest, model) else manifest.model
+
+
+class MissingModelError(ValueError):
+    """The taught model of a project is not on this computer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"This project was made with a taught model that is not on this computer: {name}. "
+            "Your work is shown with the model chosen above, and the saved project stays as it "
+            "is. To continue with the taught model, choose its file with “Model from file…”."
+        )
+
+
+def found_name(wanted: ModelInfo) -> str:
+    """The name by which the model of a project is loaded on this computer.
+
+    Raises
+    ------
+    MissingModelError
+        If it is a file, and neither there nor among the models of the user.
+    """
+    from napari_sam2.io.taught_models import SUFFIX, find_model
+
+    if not wanted.name.endswith(SUFFIX):
+        return wanted.name
+    if (found := find_model(wanted.name)) is None:
+        raise MissingModelError(wanted.name)
+    return str(found)
+
+
+def work_of(folder: str, model: Any, data: Any) -> Work:
+    """All work in a project, read with another model than that of the project.
+
+    Raises
+    ------
+    ValueError
+        If the masks have another size than those of the model.
+    """
+    from napari_sam2.io.project.manifest import read_manifest
+    from napari_sam2.io.project.reading import load, make_tracker
+
+    manifest = read_manifest(Path(folder))
+    tracker = make_tracker(manifest, model, data)
+    work = load(Path(folder), manifest, tracker).annotation.work()
+    sizes = {record.size for state in work.states.values() for record in state.records.values()}
+    if sizes - {tracker.mask_size}:
+        raise ValueError(
+            "the taught model of this project is missing, and the model chosen above is of another "
+            "kind: choose the model that it was taught from, and open the project again"
+        )
+    return replace(work, made_by=manifest.model.name)
 
 
 def find_open_image(command: FindOpenImage) -> OpenImageFound:

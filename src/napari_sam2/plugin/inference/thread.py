@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ObjectError
 from napari_sam2.plugin.inference.finding import find_cells
+from napari_sam2.plugin.inference.lessons import (
+    ManageTaught,
+    keep_settings,
+    manage,
+    prepare,
+    read_kept,
+)
+from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps
 from napari_sam2.plugin.inference.open_document import ImportCancelledError, OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
+    MissingModelError,
     find_open_image,
     find_work,
+    found_name,
     saved_list,
     wanted_model,
+    work_of,
 )
 from napari_sam2.plugin.protocol.find_messages import FindCells
 from napari_sam2.plugin.protocol.messages import (
@@ -42,6 +53,14 @@ from napari_sam2.plugin.protocol.saving_messages import (
     FindOpenImage,
     ListSaved,
     UnsavedWorkFound,
+)
+from napari_sam2.plugin.protocol.teaching_messages import (
+    DeleteTaught,
+    ExportTaught,
+    KeepTeachingSettings,
+    PrepareLesson,
+    RenameTaught,
+    UseTaught,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +105,8 @@ class InferenceThread(threading.Thread):
         self._waiting_tracks: deque[Track] = deque()
         self._ahead: deque[LookAt] = deque()
         self._loaded_as: LoadModel | None = None
+        self._loaded: ModelLoaded | None = None
+        self._steps = ModelSteps()
         self._is_local = False
         self._perform_by_type = self._tasks()
 
@@ -120,6 +141,7 @@ class InferenceThread(threading.Thread):
         for document in self._documents.values():
             document.close()
         self._documents.clear()
+        self._steps.clear()
         self._model = None
 
     def _step(self) -> None:
@@ -187,6 +209,10 @@ class InferenceThread(threading.Thread):
             DiscardUnsaved: lambda command: (saved_list(command),),
             FindOpenImage: lambda command: (find_open_image(command),),
             FindCells: self._find_cells,
+            PrepareLesson: self._prepare_lesson,
+            UseTaught: self._use_taught,
+            KeepTeachingSettings: keep_settings,
+            **dict.fromkeys((RenameTaught, DeleteTaught, ExportTaught), self._manage_taught),
         }
 
     def _perform(self, command: Command) -> tuple[Report, ...]:
@@ -194,6 +220,8 @@ class InferenceThread(threading.Thread):
 
     def _perform_on_document(self, command: ImageCommand) -> tuple[Report, ...]:
         document = self._document(command)
+        if (state := self._steps.wanted(command, document)) is not None:
+            return self._go_to_model(state)
         with document.collecting() as changes:
             document.perform(command)
         return tuple(changes)
@@ -205,7 +233,8 @@ class InferenceThread(threading.Thread):
         )
 
     def _list_engine(self, command: ListEngine) -> tuple[Report, ...]:
-        return (EngineListed(tuple(self._engine.devices()), tuple(self._engine.models())),)
+        listed = EngineListed(tuple(self._engine.devices()), tuple(self._engine.models()))
+        return (listed, *read_kept())
 
     def _cancel_runs(self, command: Cancel) -> tuple[Report, ...]:
         self._cancel()
@@ -229,13 +258,15 @@ class InferenceThread(threading.Thread):
 
     def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
         self._cancel()
+        former = self._model_state()
         loaded = self._engine.load_model(command.name, command.device, command.image_size)
         model = loaded.model
         self._engine.set_memory_reach(model, self._is_local)
         before, self._loaded_as = self._loaded_as, command
+        made_by = "" if former is None else former.loaded.name
         try:
             moved = {
-                image: self._moved(document, model, document.source)
+                image: self._moved(document, model, document.source, made_by)
                 for image, document in self._documents.items()
             }
         except BaseException:
@@ -247,9 +278,71 @@ class InferenceThread(threading.Thread):
         with self._wake:
             self._inbox.extendleft(reversed(self._waiting_for_model))
         self._waiting_for_model.clear()
-        states = (report for document in moved.values() for report in document.everything())
         report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
+        self._loaded = report
+        if command.text and former is not None:
+            self._steps.record(command.text, former, moved.values())
+            for document in former.documents.values():
+                document.tracker.forget_features()
+        else:
+            self._steps.clear()
+        states = (report for document in moved.values() for report in document.everything())
         return (report, *states)
+
+    def _model_state(self) -> ModelState | None:
+        if self._loaded_as is None or self._loaded is None:
+            return None
+        return ModelState(self._loaded_as, self._loaded, self._model, dict(self._documents))
+
+    def _go_to_model(self, state: ModelState) -> tuple[Report, ...]:
+        """Undo or redo a change of the model: its documents come back as they were left."""
+        self._cancel()
+        now = self._model_state()
+        assert now is not None
+        self._loaded_as, self._loaded, self._model = state.command, state.loaded, state.model
+        self._engine.set_memory_reach(state.model, self._is_local)
+        self._documents = {
+            image: self._brought_back(document, state, now.loaded.name)
+            for image, document in self._documents.items()
+        }
+        documents = self._documents.values()
+        self._steps.swap(now, state, documents)
+        return (state.loaded, *(report for one in documents for report in one.everything()))
+
+    def _brought_back(
+        self, document: OpenDocument, state: ModelState, made_by: str
+    ) -> OpenDocument:
+        """The document of another model; the work on an image that it lacks moves to it."""
+        other = state.documents.get(document.image)
+        if other is None or not document.is_as_marked:
+            other = self._moved(document, state.model, document.source, made_by)
+        elif other.autosave is not None:
+            other.autosave.resume()
+        document.hand_over(other)
+        return other
+
+    def _use_taught(self, command: UseTaught) -> tuple[Report, ...]:
+        """Keep the model of a lesson and load it; if it cannot be loaded, it is not kept."""
+        from napari_sam2.io.taught_models import keep_model
+
+        before = self._loaded_as or LoadModel("")
+        kept = keep_model(command.checkpoint, command.name, command.movies)
+        text = f"use the model “{kept.name}”"
+        try:
+            states = self._load_model(replace(before, name=str(kept.path), text=text))
+        except BaseException:
+            kept.path.unlink()
+            raise
+        return (*self._list_engine(ListEngine()), *states)
+
+    def _manage_taught(self, command: ManageTaught) -> tuple[Report, ...]:
+        used = None if self._loaded_as is None else self._loaded_as.name
+        listed = manage(command, used)
+        return (listed, *self._list_engine(ListEngine()))
+
+    def _prepare_lesson(self, command: PrepareLesson) -> tuple[Report, ...]:
+        assert self._loaded_as is not None
+        return (prepare(command, self._document(command), self._loaded_as),)
 
     def _set_memory_reach(self, command: SetMemoryReach) -> tuple[Report, ...]:
         self._is_local = command.is_local
@@ -257,12 +350,17 @@ class InferenceThread(threading.Thread):
             self._engine.set_memory_reach(self._model, command.is_local)
         return ()
 
-    def _moved(self, document: OpenDocument, model: Any, source: ImageSource) -> OpenDocument:
-        """Move a document to another model or contrast: clicks are recomputed, masks are kept."""
+    def _moved(
+        self, document: OpenDocument, model: Any, source: ImageSource, made_by: str = ""
+    ) -> OpenDocument:
+        """Move a document to another model or contrast: clicks are recomputed, masks are kept.
+
+        `made_by` names the model before, if it is another one.
+        """
         opened = self._open(model, replace(source, project=None))
         work = document.annotation.work()
         if work.objects:
-            opened.annotation.carry_over(work)
+            opened.annotation.carry_over(replace(work, made_by=made_by))
         return self._made(document.image, source, opened, document.outlines)
 
     def _made(
@@ -284,8 +382,13 @@ class InferenceThread(threading.Thread):
         loaded: tuple[Report, ...] = ()
         found: tuple[Report, ...] = ()
         if before is None or (command.source.project is not None and not before.annotation.objects):
-            loaded = self._load_model_for(command.source)
-            opened = self._open(self._model, command.source)
+            try:
+                loaded = self._load_model_for(command.source)
+            except MissingModelError as error:
+                self._report(Failed(str(error)))
+                opened = self._open_without_model(command.source)
+            else:
+                opened = self._open(self._model, command.source)
             document = self._made(command.image, command.source, opened)
             if before is not None:
                 before.close()
@@ -293,6 +396,7 @@ class InferenceThread(threading.Thread):
                 found = (UnsavedWorkFound(command.image, work),)
         else:
             before.cancel()
+            self._steps.clear()
             document = self._moved(before, self._model, command.source)
             before.hand_over(document)
         self._documents[command.image] = document
@@ -311,12 +415,21 @@ class InferenceThread(threading.Thread):
         wanted = wanted_model(source.project, self._model)
         if wanted is None:
             return ()
+        name = found_name(wanted)
         if any(document.annotation.objects for document in self._documents.values()):
             raise ValueError(
                 f"this project was made with the model “{wanted}”, but other open images use "
                 "another model: close those images first"
             )
-        return self._load_model(LoadModel(wanted.name, self._loaded_as.device, wanted.image_size))
+        return self._load_model(LoadModel(name, self._loaded_as.device, wanted.image_size))
+
+    def _open_without_model(self, source: ImageSource) -> OpenedImage:
+        """Open a project whose model is missing, with the present model; the project stays."""
+        assert source.project is not None
+        work = work_of(source.project, self._model, source.data)
+        opened = self._open(self._model, replace(source, project=None))
+        opened.annotation.carry_over(work)
+        return opened
 
     def _cancel(self) -> None:
         early = [command for command in self._waiting_for_model if isinstance(command, Track)]

@@ -56,7 +56,7 @@ class ModelChoice:
     title : str
         Name that the menu displays.
     state : str
-        "embedded", "cached" or "missing".
+        "embedded", "cached", "missing", or "taught" for a model that the user has taught.
     size_bytes : int, optional
         Size of the download in bytes, if known.
     image_sizes : tuple of int
@@ -88,12 +88,13 @@ class LoadModel(Command):
     """Load a model and move every open image to it.
 
     `image_size` is the side of the model's input in pixels; None selects the size that it was
-    trained for.
+    trained for. With a `text`, undo goes back to the model before; the text names that step.
     """
 
     name: str
     device: str = "auto"
     image_size: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +241,8 @@ class Track(ImageCommand):
     """Track objects through the frames [start, stop).
 
     If `object_ids` is None, every object that needs tracking is tracked. With `until_locked`, each
-    object stops before the first locked frame that it reaches.
+    object stops before the first locked frame that it reaches. With `keep_reviewed`, reviewed
+    frames are locked first.
     """
 
     direction: Direction = "both"
@@ -248,6 +250,7 @@ class Track(ImageCommand):
     stop: int | None = None
     object_ids: tuple[int, ...] | None = None
     until_locked: bool = False
+    keep_reviewed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

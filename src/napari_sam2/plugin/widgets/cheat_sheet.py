@@ -31,6 +31,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "cancels tracking; frames that are done stay"),
         ("Shift+K", "outlines the cell on this frame only, from its other frames"),
     ),
+    "Teaching": (("Shift+T", "teaches the model your cells; while teaching, stops it"),),
     "Review": (
         ("]", "goes to the next doubtful frame, the worst first"),
         ("[", "goes back to the doubtful frame before"),

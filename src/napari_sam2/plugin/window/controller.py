@@ -46,6 +46,7 @@ from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.saving import Saving
+from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.verification import Verification
@@ -125,6 +126,15 @@ class Controller(QObject):
         self.image_state: ImageState | None = None  # state of the chosen image
         self.problem: str | None = None  # why the chosen image has no state
         self.exporting = Exporting(self.view, self._mailbox.post, self.changed.emit)
+        self.teaching = Teaching(
+            lambda: self.image_state,
+            self._image_states.values,
+            self.models,
+            engine,
+            self._thread.send,
+            self._mailbox.post,
+            self.changed.emit,
+        )
         self.saving = Saving(lambda: self.image_state, self._thread.send)
         self.is_closed = False
         self._reports = ReportTable()
@@ -156,6 +166,7 @@ class Controller(QObject):
             self.tracks,
             self.effort,
             self.finding,
+            self.teaching,
         ):
             table.add(part.handlers)
         table.add(
@@ -185,6 +196,7 @@ class Controller(QObject):
         self._look_timer.stop()
         self.verification.stop()
         self._mailbox.close()
+        self.teaching.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
         self.tracking.clear()

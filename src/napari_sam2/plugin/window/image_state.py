@@ -36,6 +36,7 @@ from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingSta
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.window.timelines import Summary, summarise
+from napari_sam2.plugin.window.vouched import VouchedMasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,6 +155,8 @@ class ImageState:
         self._waiting: dict[Command, Place | None] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
+        self.vouched = VouchedMasks(self._shape[0])
+        self.wants_tracking = False  # whether another model is in use since the last tracking
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
         self.seen: InputShown | None = None  # preview of the network's input for the shown frame
@@ -290,6 +293,8 @@ class ImageState:
         self.prompts.clear()
         self.timelines.clear()
         self.summaries.clear()
+        self.vouched.clear()
+        self.wants_tracking = False
         self.revision += 1
 
     def _take_labels(self, report: LabelsReady) -> None:
@@ -313,17 +318,27 @@ class ImageState:
     def _take_timeline(self, report: TimelineChanged) -> None:
         self.timelines[report.object_id] = report.timeline
         self.summaries[report.object_id] = summarise(report.timeline)
+        self._count_vouched(report.object_id)
         self.revision += 1
 
+    def _count_vouched(self, object_id: int) -> None:
+        if object_id in self.objects and object_id in self.timelines:
+            self.vouched.put(self.objects[object_id], self.timelines[object_id])
+
     def _take_objects(self, report: ObjectsChanged) -> None:
-        self.objects, self._next_id = report.objects, report.next_id
+        before, self.objects, self._next_id = self.objects, report.objects, report.next_id
         self.layers.describe_objects(report.objects)
         for object_id in self.timelines.keys() - self.objects.keys():
             del self.timelines[object_id], self.summaries[object_id]
+            self.vouched.remove(object_id)
+        for object_id, known in report.objects.items():
+            if object_id in before and before[object_id].status != known.status:
+                self._count_vouched(object_id)
         self.hidden &= self.objects.keys()
         self.revision += 1
 
     def _begin_tracking(self, report: TrackStarted) -> None:
+        self.wants_tracking = False
         self.progress = RunProgress(report.total)
 
     def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:

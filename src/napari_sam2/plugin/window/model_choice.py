@@ -17,7 +17,6 @@ from napari_sam2.plugin.protocol.messages import (
     LoadModel,
     ModelChoice,
     ModelLoaded,
-    OpenImage,
     Report,
     SetMemoryReach,
 )
@@ -69,7 +68,6 @@ class Models:
             ListEngine: self._take_listed,
             ModelLoaded: self._take_model,
             LoadModel: self._take_loaded,
-            OpenImage: self._take_opened,
             DownloadAdvanced: self._take_progress,
             DownloadEnded: self._take_download,
         }
@@ -197,16 +195,12 @@ class Models:
     def _take_model(self, report: ModelLoaded) -> None:
         self.loaded = report
         self._file_sizes[report.name] = report.image_sizes
+        self._go_back_to(report)  # an undo, or a taught model
 
     def _take_loaded(self, answer: Answered) -> None:
         self._loads -= 1
         if answer.error is not None and self.missing is None:
             self._go_back_to(self.loaded)
-
-    def _take_opened(self, answer: Answered) -> None:
-        for change in answer.changes:
-            if isinstance(change, ModelLoaded):  # the model of the opened project
-                self._go_back_to(change)
 
     def _take_progress(self, report: DownloadAdvanced) -> None:
         self.download = report

@@ -69,6 +69,10 @@ class Situation:
         Whether cells are being looked for.
     found : int, optional
         Number of cells that were found and are shown on this frame; None if there are none.
+    wants_tracking : bool
+        Whether a taught model is in use since the last tracking.
+    can_teach : bool
+        Whether teaching is to be offered.
     """
 
     has_images: bool = True
@@ -100,6 +104,8 @@ class Situation:
     proposed_mother: int | None = None
     is_finding: bool = False
     found: int | None = None
+    wants_tracking: bool = False
+    can_teach: bool = False
 
 
 class Action(Enum):
@@ -111,6 +117,7 @@ class Action(Enum):
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
     MAKE_DAUGHTER = "It is a daughter (D)"
+    TRACK_AGAIN = "Track again what is not reviewed"
 
 
 class TrackButton(Enum):
@@ -176,7 +183,14 @@ def next_step(now: Situation) -> NextStep:
     if now.proposed_mother is not None:
         tip = f"Does cell {now.proposed_mother} divide here? D: yes. Shift+D: no. ]: next one."
         return NextStep(tip, None, track)
-    return NextStep(_step(now, track), None, track)
+    if now.wants_tracking and track is TrackButton.TRACK:
+        return NextStep(
+            "The taught model is in use. Your clicks, locked and reviewed frames are kept.",
+            Action.TRACK_AGAIN,
+            track,
+        )
+    offer = " Shift+T: teach the model your cells." if now.can_teach else ""
+    return NextStep(_step(now, track) + offer, None, track)
 
 
 def _track(now: Situation) -> TrackButton:

@@ -98,6 +98,12 @@ class Tracking(QObject):
                 Track(image_state.number, direction, start, stop, until_locked=until_locked),
             )
 
+    def start_again(self) -> None:
+        """Track all objects through all frames again; reviewed frames are locked first."""
+        image_state, _ = self._place()
+        if image_state is not None and image_state.has_prompts():
+            self._start(image_state, Track(image_state.number, keep_reviewed=True))
+
     def start_range(self, object_id: int, frames: range) -> None:
         """Track one object through some frames only."""
         image_state, _ = self._place()
