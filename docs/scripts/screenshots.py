@@ -90,8 +90,17 @@ def take_first_click(user: User, docks: Docks, folder: Path) -> None:
     docks.take("dark")
 
 
+def take_found(user: User, folder: Path) -> None:
+    """Find all cells, and leave again."""
+    user.press(Qt.Key.Key_F)
+    wait_until(lambda: user.panel.controller.finding.found is not None)
+    take(user.viewer, folder / "find.png")
+    user.press(Qt.Key.Key_Escape)
+
+
 def take_tracking(user: User, docks: Docks, folder: Path) -> None:
     """Track three cells and correct one of them."""
+    take_found(user, folder)
     for cell in CELLS[1:]:
         user.press(Qt.Key.Key_N)
         user.click_cell(cell, 0)

@@ -139,9 +139,13 @@ class StandInTracker:
             raise ValueError(f"mask must be {self.shape[1:]}; got {np.shape(mask)}")
         return self.set_prompt(self._prompt_or_empty(t, object_id).with_mask(mask))
 
-    def import_masks(self, t: int, masks: Mapping[int, Any]) -> None:
+    def import_masks(
+        self, t: int, masks: Mapping[int, Any], clicks: Mapping[int, Any] | None = None
+    ) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
+        for object_id, place in (clicks or {}).items():
+            self.add_points(t, object_id, [place], [1])
 
     def carry_over(self, object_id: int, state: State, kept: Collection[int] = ()) -> None:
         self.restore(object_id, state)

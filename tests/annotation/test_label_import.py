@@ -5,6 +5,7 @@ import pytest
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.journal_entries import Called, Entry
+from napari_sam2.tracking.pixels import PixelMask
 from tests.lazy_labels import LazyLabels
 
 from .helpers import click, seen
@@ -159,3 +160,17 @@ def test_mother_that_goes_on_beside_her_daughter_is_imported_without_a_link(anno
     labels[2:, 14:18, 4:8] = 3
     annotation.import_labels(labels, parents={5: 3, 6: 3})
     assert all(one.parent is None for one in annotation.objects.values())
+
+
+def test_masks_with_their_clicks_are_prompts_with_both(annotation: Annotation) -> None:
+    square = np.zeros(SHAPE[1:], bool)
+    square[2:8, 2:8] = True
+    masks = {2: {1: PixelMask.of(square)}}
+    assert annotation.import_masks(masks, clicks={2: {1: (5.0, 5.0)}}) == (1,)
+    prompt = annotation.prompt(2, 1)
+    assert prompt is not None
+    assert prompt.mask is not None
+    assert prompt.points.tolist() == [[5.0, 5.0]]
+    annotation.undo()
+    assert not annotation.objects
+    assert not annotation.prompts()

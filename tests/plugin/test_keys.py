@@ -49,8 +49,8 @@ def test_a_verdict_has_no_key_of_the_panel():
 
 def test_keys_that_napari_keeps_on_shapes_and_labels_are_the_documented_ones():
     history = {"Ctrl+Z", "Ctrl+Shift+Z"}  # taken from napari's labels: a stroke is undone by ours
-    assert our_keys() & napari_keys(Shapes) == {"D", "L", "T"}
-    assert our_keys() & napari_keys(Labels) - history == {"L", "[", "]"}
+    assert our_keys() & napari_keys(Shapes) == {"D", "F", "L", "T"}
+    assert our_keys() & napari_keys(Labels) - history == {"F", "L", "[", "]"}
 
 
 def test_the_panel_binds_the_listed_keys(desk):
@@ -86,8 +86,8 @@ def test_every_key_is_ours_on_viewer_and_clicks(keys):
 @pytest.mark.parametrize(
     ("layer", "key"),
     [
-        *((Shapes(ndim=3), key) for key in ("L", "D", "T")),
-        (Labels(np.zeros((4, 4), int)), "L"),
+        *((Shapes(ndim=3), key) for key in ("L", "D", "T", "F")),
+        *((Labels(np.zeros((4, 4), int)), key) for key in ("L", "F")),
     ],
 )
 def test_tools_of_napari_keep_their_keys(keys, layer, key):

@@ -24,7 +24,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (Situation(outside="This movie ends at frame 7."), "This movie ends at frame 7. Clicks"),
         (Situation(hidden_image="cells"), "“cells” is hidden"),
         (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
-        (READY, "Click a cell to outline it."),
+        (READY, "Click a cell, or press F to find all cells."),
         (replace(READY, tool="other"), "Another layer or tool of napari is selected"),
         (replace(READY, tool="select"), "Clicks now select and move points"),
         (replace(READY, tool="draw"), "Draw a rectangle around a cell"),

@@ -13,12 +13,14 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.finding import Proposal
 from napari_sam2.plugin.inference.engine import LoadedModel, OpenedImage
 from napari_sam2.plugin.protocol.messages import ModelChoice
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import FrameResult, Frames, ObjectState, Prompt
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
+from napari_sam2.tracking.pixels import masks_of
 from napari_sam2.tracking.plan import Step, plan_steps
 from napari_sam2.tracking.results import PromptedFrame
 from napari_sam2.tracking.windows import Window
@@ -109,9 +111,11 @@ class ThresholdTracker:
     def add_mask(self, t: int, object_id: int, mask) -> FrameResult:
         return self.set_prompt(self._prompt_at(t, object_id).with_mask(mask))
 
-    def import_masks(self, t: int, masks) -> None:
+    def import_masks(self, t: int, masks, clicks=None) -> None:
         for object_id, mask in masks.items():
             self.add_mask(t, object_id, mask)
+        for object_id, place in (clicks or {}).items():
+            self.add_points(t, object_id, [place], [1])
 
     def carry_over(self, object_id: int, state: ObjectState, kept=()) -> None:
         self.restore(object_id, state)
@@ -396,6 +400,15 @@ class ThresholdEngine:
             raise ValueError(f"expected (T, Y, X) or (Y, X); got shape {data.shape}")
         tracker = ThresholdTracker(data.reshape(-1, *data.shape[-2:]), self._on_step)
         return OpenedImage(tracker, Annotation(tracker))
+
+    def find_cells(self, model, source, t, cell_size, progress, should_stop) -> list[Proposal]:
+        data = np.asarray(source.data)
+        spots, _ = ndimage.label(data.reshape(-1, *data.shape[-2:])[t] > 1000)
+        progress(1, 1)
+        return [
+            Proposal(mask, 0.9, 1.0, ndimage.center_of_mass(mask.full()))
+            for mask in masks_of(spots).values()
+        ]
 
     def teach(self, folder: Path) -> Any:
         self.lessons.append(StubLesson(folder))

@@ -87,3 +87,28 @@ def test_bad_masks_are_refused(any_model: Sam2, world: World) -> None:
         with pytest.raises(ValueError):
             tracker.import_masks(t, {1: good, 2: wrong})
     assert tracker.object_ids == ()
+
+
+def test_mask_with_its_click_stays_as_it_is_and_further_clicks_correct_it(
+    any_model: Sam2, world: World
+) -> None:
+    tracker = Tracker(any_model, world.images, area_guard=False)
+    given = world.mask(0, 1)
+    place = tuple(np.argwhere(given).mean(0).tolist())
+    tracker.import_masks(0, {1: given}, {1: place})
+    np.testing.assert_array_equal(mask(tracker, 0, 1), given)
+    prompt = tracker.prompt(0, 1)
+    assert prompt is not None
+    assert prompt.mask is not None
+    np.testing.assert_allclose(prompt.points, [place])
+    run(tracker)
+    np.testing.assert_array_equal(mask(tracker, 0, 1), given)
+    tracker.add_points(0, 1, [place], [0])
+    assert not np.array_equal(mask(tracker, 0, 1), given)
+
+
+def test_mask_with_its_click_outside_of_the_image_is_refused(any_model: Sam2, world: World) -> None:
+    tracker = Tracker(any_model, world.images, area_guard=False)
+    with pytest.raises(ValueError, match="outside the image"):
+        tracker.import_masks(0, {1: world.mask(0, 1)}, {1: (-9.0, 3.0)})
+    assert not tracker.object_ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -115,6 +116,7 @@ class LabelImport:
         self,
         masks: Mapping[int, Mapping[int, PixelMask]],
         parents: Mapping[int, int] | None = None,
+        clicks: Mapping[int, Mapping[int, tuple[float, float]]] | None = None,
     ) -> tuple[int, ...]:
         """Make an object of every label, as `import_labels` does, from the masks themselves.
 
@@ -124,6 +126,8 @@ class LabelImport:
             (Y, X) mask, not empty, of each label on each frame.
         parents : mapping of int to int, optional
             As for `import_labels`.
+        clicks : mapping of int to mapping of int to (float, float), optional
+            Click (y, x) of labels on frames, which is known to give the mask there.
 
         Returns
         -------
@@ -135,13 +139,14 @@ class LabelImport:
         ValueError
             If a mask is empty or does not fit the stack. Nothing is imported then.
         """
-        return self._import(masks.items(), len(masks), parents or {})
+        return self._import(masks.items(), len(masks), parents or {}, clicks or {})
 
     def _import(
         self,
         masks: Iterable[tuple[int, Mapping[int, PixelMask]]],
         total: int,
         parents: Mapping[int, int],
+        clicks: Mapping[int, Mapping[int, tuple[float, float]]] = MappingProxyType({}),
     ) -> tuple[int, ...]:
         """Import the masks frame by frame; remove all of them again if that fails."""
         tracker = self._state.tracker
@@ -151,7 +156,9 @@ class LabelImport:
         try:
             for done, (frame, present) in enumerate(masks, start=1):
                 self._choose_ids(ids, present)
-                tracker.import_masks(frame, {ids[label]: mask for label, mask in present.items()})
+                places = {ids[label]: place for label, place in clicks.get(frame, {}).items()}
+                shown = {ids[label]: mask for label, mask in present.items()}
+                tracker.import_masks(frame, shown, places)
                 for label in present:
                     found[label].append(frame)
                 if self.on_progress is not None:

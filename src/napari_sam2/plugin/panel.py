@@ -16,6 +16,7 @@ from napari_sam2.plugin.protocol.messages import EXCLUDE
 from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
+from napari_sam2.plugin.widgets.find_box import FindBox
 from napari_sam2.plugin.widgets.form import SPACING, scrolled
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.import_box import ImportBox
@@ -62,6 +63,7 @@ class SamPanel(QWidget):
         self.import_box = ImportBox()
         self.input_preview = InputPreviewBox()
         self.model = ModelBox()
+        self.find = FindBox()
         self.object = ObjectBox()
         self.track = TrackBox()
         self.review = ReviewWidgets(self.controller, self)
@@ -79,6 +81,10 @@ class SamPanel(QWidget):
         self._division_escape = KeyBindings(  # bound only while a division is being clicked
             {"Escape": self.controller.divisions.withdraw}, takes_all=True
         )
+        self._finding_escape = KeyBindings(  # bound only while cells are found or looked for
+            {"Escape": self.controller.finding.leave}, takes_all=True
+        )
+        self._enter = KeyBindings({"Enter": self.controller.finding.take_all})
         self._history_keys = KeyBindings(  # ours replace napari's undo of a single stroke
             {
                 "Control-Z": self.controller.review.undo,
@@ -110,7 +116,8 @@ class SamPanel(QWidget):
         layout.addWidget(self.model)
         layout.addWidget(self.input_preview)
         layout.addWidget(self.import_box)
-        for part in (self.status, self.object, self.track, self.teach.box, self.review.box):
+        parts = (self.find, self.object, self.track, self.teach.box, self.review.box)
+        for part in (self.status, *parts):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
         layout.addWidget(self.review.verdicts)
@@ -130,6 +137,12 @@ class SamPanel(QWidget):
         self.model.size_chosen.connect(self._choose_size)
         self.model.nearby_chosen.connect(controller.models.choose_memory_reach)
         self.model.download_asked.connect(self._download)
+        self.find.find_asked.connect(controller.finding.start)
+        self.find.take_asked.connect(controller.finding.take_all)
+        self.find.leave_asked.connect(controller.finding.leave)
+        self.find.limits_chosen.connect(
+            lambda score, low, high: controller.finding.show_only(score, (low, high))
+        )
         self.object.object_chosen.connect(controller.choose_object)
         self.object.sign_chosen.connect(controller.choose_sign)
         self.object.next_asked.connect(controller.next_object)
@@ -160,6 +173,7 @@ class SamPanel(QWidget):
             "N": controller.next_object,
             "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.canvas.clear_frame,
+            "F": controller.finding.start,
             "Shift-T": self.teach.start_or_stop,
             **self.review.key_actions(),
         }
@@ -200,6 +214,8 @@ class SamPanel(QWidget):
                 getattr(image.events, name).disconnect(self._on_look)
         self._escape.release()
         self._division_escape.release()
+        self._finding_escape.release()
+        self._enter.release()
         self._history_keys.release()
         self._keys.release()
         self._verdict_keys.release()
@@ -370,7 +386,8 @@ class SamPanel(QWidget):
         is_usable = image_state is not None
         self.label_import.refresh()
         self.import_box.show_layers(self.label_import.layers() if is_usable else (), now.is_stack)
-        for widget in (self.object, self.track, self.document):
+        self._render_finding()
+        for widget in (self.find, self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
         self.saving.render()
@@ -391,6 +408,17 @@ class SamPanel(QWidget):
         self.document.show_history(image_state.undo_text, image_state.redo_text)
         can_export = bool(image_state.objects) and image_state.layers.labels is not None
         self.document.show_export(can_export, controller.exporting.is_on)
+
+    def _render_finding(self) -> None:
+        finding = self.controller.finding
+        found = finding.found
+        self.find.show_search(finding.progress if finding.is_searching else None)
+        if found is None:
+            self.find.show_found(None)
+            return
+        self.find.show_found(len(found.numbers), len(found.proposals) - len(found.numbers))
+        self.find.show_limits(found.score, found.sizes, found.limits)
+        self.find.show_hovered(finding.hovered)
 
     def _render_model(self) -> None:
         models = self.controller.models
@@ -413,12 +441,22 @@ class SamPanel(QWidget):
             self._verdict_keys.release()
         is_tracking = self.controller.tracking.is_on
         is_dividing = self.controller.divisions.division is not None and not is_tracking
-        escapes = ((self._escape, is_tracking), (self._division_escape, is_dividing))
+        finding = self.controller.finding
+        is_finding = finding.is_searching or finding.found is not None
+        escapes = (
+            (self._escape, is_tracking),
+            (self._division_escape, is_dividing),
+            (self._finding_escape, is_finding and not is_dividing and not is_tracking),
+        )
         for escape, is_bound in sorted(escapes, key=lambda pair: pair[1]):  # release before binding
             if is_bound:  # the selected layer gets the key first
                 escape.bind([self.viewer, *self.controller.view.layers])
             else:
                 escape.release()
+        if finding.found is None:
+            self._enter.release()
+        else:
+            self._enter.bind(owners)
 
     def _situation(self) -> Situation:
         controller, image_state = self.controller, self.controller.image_state
@@ -437,7 +475,7 @@ class SamPanel(QWidget):
             return Situation(**common)
         reviewed, doubtful = image_state.review_progress
         division, offer = controller.divisions.division, controller.divisions.offer
-        proposal = controller.divisions.proposal
+        proposal, found = controller.divisions.proposal, controller.finding.found
         return Situation(
             **common,
             is_open=image_state.is_open,
@@ -459,6 +497,8 @@ class SamPanel(QWidget):
             mother=None if division is None else division.mother,
             offered_mother=None if offer is None else offer.mother,
             proposed_mother=None if proposal is None else proposal.mother,
+            is_finding=controller.finding.is_searching,
+            found=None if found is None else len(found.numbers),
             wants_tracking=image_state.wants_tracking,
             can_teach=self.teach.is_worth_offering,
         )

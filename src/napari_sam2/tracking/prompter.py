@@ -71,9 +71,15 @@ class Prompter:
             put(masklet.records, t, entry.before)
         return self._store.result(t, object_id)
 
-    def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
+    def import_masks(
+        self,
+        t: int,
+        masks: Mapping[int, ArrayLike | PixelMask],
+        clicks: Mapping[int, tuple[float, float]],
+    ) -> None:
         """Set the painted masks of many objects without running the network."""
-        prompts = [Prompt(check_integer(t, "frame"), k).with_mask(m) for k, m in masks.items()]
+        frame = check_integer(t, "frame")
+        prompts = [_clicked(Prompt(frame, k).with_mask(m), clicks.get(k)) for k, m in masks.items()]
         for prompt in prompts:
             check_inside(prompt, self._store.shape)
             if prompt.mask is None or not prompt.mask.any():
@@ -86,7 +92,8 @@ class Prompter:
             window = self._runner.grid.choose(prompt.mask.extent, near.window if near else None)
             record = draw_record(prompt.mask, window, self._store.renderer.size)
             before = entry.before if entry else before
-            masklet.prompted[t] = PromptedFrame(prompt, before, ((-1, record),))
+            rounds = (-1, *prompt.round_numbers())  # a click has the mask as its answer
+            masklet.prompted[t] = PromptedFrame(prompt, before, tuple((n, record) for n in rounds))
             masklet.records[t] = record
 
     def carry_over(self, object_id: int, state: ObjectState, kept: Collection[int]) -> None:
@@ -215,6 +222,11 @@ class Prompter:
             conditioned = self._runner.condition(prompt.t, [replace(job, window=window)])
             self._embedding = (key, conditioned)
         return self._embedding[1]
+
+
+def _clicked(prompt: Prompt, place: tuple[float, float] | None) -> Prompt:
+    """The prompt with a click that includes, if there is one."""
+    return prompt if place is None else prompt.with_points([place], [1])
 
 
 def _rounds_in_common(old: PromptedFrame, prompt: Prompt) -> Iterator[tuple[int, MaskRecord]]:

@@ -91,8 +91,13 @@ class AnnotationTracker(ObjectTracker, Protocol):
         """Remove the prompt of an object on a frame."""
         ...
 
-    def import_masks(self, t: int, masks: Mapping[int, Any]) -> None:
-        """Set the painted masks of many objects on a frame."""
+    def import_masks(
+        self,
+        t: int,
+        masks: Mapping[int, Any],
+        clicks: Mapping[int, tuple[float, float]] | None = ...,
+    ) -> None:
+        """Set the painted masks of many objects on a frame, with the clicks that give them."""
         ...
 
     def carry_over(self, object_id: int, state: Any, kept: Collection[int] = ...) -> None:

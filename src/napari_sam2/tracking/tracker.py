@@ -253,7 +253,12 @@ class Tracker:
         """
         return self._prompter.add_mask(t, object_id, mask)
 
-    def import_masks(self, t: int, masks: Mapping[int, ArrayLike | PixelMask]) -> None:
+    def import_masks(
+        self,
+        t: int,
+        masks: Mapping[int, ArrayLike | PixelMask],
+        clicks: Mapping[int, tuple[float, float]] | None = None,
+    ) -> None:
         """Set the (Y, X) masks of many objects on a frame, like `add_mask` for one object.
 
         This is fast, because the network processes a mask only when another frame needs it.
@@ -265,13 +270,16 @@ class Tracker:
             Frame.
         masks : mapping of int to array_like
             (Y, X) masks, none of them empty, by object.
+        clicks : mapping of int to (float, float), optional
+            A click (y, x) by object that is known to give its mask. The prompt holds it beside the
+            mask, and further clicks correct the mask.
 
         Raises
         ------
         ValueError
             As for `add_mask`, or if a mask is empty. No mask is then imported.
         """
-        self._prompter.import_masks(t, masks)
+        self._prompter.import_masks(t, masks, clicks or {})
 
     def carry_over(
         self, object_id: int, state: ObjectState, kept: Collection[int] = frozenset()

@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from napari_sam2.plugin.protocol.messages import ModelChoice
 from napari_sam2.plugin.startup.preload import preload_torch, uncollected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from napari_sam2.annotation import Annotation
+    from napari_sam2.finding import Proposal
     from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from napari_sam2.training.lesson_process import LessonProcess
 
     Progress = Callable[[int, int], None]
+
+LEAST_SCORE: Final = 0.1  # of proposals; the window hides those below the score on its slider
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,17 @@ class EngineFactory(Protocol):
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a document for an image, with a tracker that uses the model."""
+
+    def find_cells(
+        self,
+        model: Any,
+        source: ImageSource,
+        t: int,
+        cell_size: float | None,
+        progress: Progress,
+        should_stop: Callable[[], bool],
+    ) -> Sequence[Proposal]:
+        """Find all cells of frame `t`, the best first; raises `FindingStopped` if asked to stop."""
 
     def teach(self, folder: Path) -> LessonProcess:
         """Start the lesson of a folder in another process; may be called in any thread."""
@@ -139,6 +153,30 @@ class Sam2Engine:
         tracker = Tracker(model, frames)
         annotation = Annotation(tracker)
         return OpenedImage(tracker, annotation, Autosave(tracker, annotation, source))
+
+    def find_cells(
+        self,
+        model: Any,
+        source: ImageSource,
+        t: int,
+        cell_size: float | None,
+        progress: Progress,
+        should_stop: Callable[[], bool],
+    ) -> Sequence[Proposal]:
+        """Find all cells of a frame with the method that suits the model."""
+        from napari_sam2.finding import find_objects
+        from napari_sam2.tracking import Frames
+
+        frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
+        return find_objects(
+            model,
+            frames,
+            t=t,
+            min_score=LEAST_SCORE,
+            cell_size=cell_size,
+            progress=progress,
+            should_stop=should_stop,
+        )
 
     def teach(self, folder: Path) -> LessonProcess:
         """Start a lesson in another process."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ObjectError
+from napari_sam2.plugin.inference.finding import find_cells
 from napari_sam2.plugin.inference.lessons import (
     ManageTaught,
     keep_settings,
@@ -28,6 +29,7 @@ from napari_sam2.plugin.inference.saved_projects import (
     wanted_model,
     work_of,
 )
+from napari_sam2.plugin.protocol.find_messages import FindCells
 from napari_sam2.plugin.protocol.messages import (
     Answered,
     Cancel,
@@ -206,6 +208,7 @@ class InferenceThread(threading.Thread):
             ListSaved: lambda command: (saved_list(command),),
             DiscardUnsaved: lambda command: (saved_list(command),),
             FindOpenImage: lambda command: (find_open_image(command),),
+            FindCells: self._find_cells,
             PrepareLesson: self._prepare_lesson,
             UseTaught: self._use_taught,
             KeepTeachingSettings: keep_settings,
@@ -222,6 +225,12 @@ class InferenceThread(threading.Thread):
         with document.collecting() as changes:
             document.perform(command)
         return tuple(changes)
+
+    def _find_cells(self, command: FindCells) -> tuple[Report, ...]:
+        document = self._document(command)
+        return find_cells(
+            self._engine, self._model, document, command, self._report, self._is_cancelled
+        )
 
     def _list_engine(self, command: ListEngine) -> tuple[Report, ...]:
         listed = EngineListed(tuple(self._engine.devices()), tuple(self._engine.models()))

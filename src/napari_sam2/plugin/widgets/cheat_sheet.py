@@ -15,6 +15,12 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("N", "the next click makes a new cell"),
         ("Shift+C", "clears the prompts of the cell on this frame"),
     ),
+    "Find cells": (
+        ("F", "finds all cells of this frame and shows them as yellow outlines"),
+        ("Enter", "makes a cell of each yellow outline"),
+        ("Click, right-click an outline", "takes this cell, drops this cell"),
+        ("Esc", "stops the search; removes the outlines without a change"),
+    ),
     "Painting on the labels layer": (
         ("Paint, erase, fill, polygon", "each stroke corrects the cell; tracking keeps it"),
         ("Choose a label that exists", "selects that cell for the brush"),

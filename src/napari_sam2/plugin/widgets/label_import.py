@@ -41,7 +41,9 @@ class LabelImport:
         return [
             layer
             for layer in layers
-            if isinstance(layer, Labels) and not self._controller.images.owns(layer)
+            if isinstance(layer, Labels)
+            and not self._controller.images.owns(layer)
+            and not self._controller.finding.owns(layer)
         ]
 
     def refresh(self) -> None:

@@ -42,6 +42,8 @@ class CanvasEdits:
     translated : callable
         Turns the click on a daughter, while a division is being clicked, into the edit that makes
         the daughter; any other edit stays as it is.
+    answers_proposal : callable
+        Returns whether an edit was a click on a proposal, which is then dealt with.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class CanvasEdits:
         send: Callable[[Command], None],
         on_change: Callable[[], None],
         translated: Callable[[Edit | PromptEdit], Edit | PromptEdit],
+        answers_proposal: Callable[[Edit | PromptEdit], bool],
     ) -> None:
+        self._answers_proposal = answers_proposal
         self._translated = translated
         self._view = view
         self._image_states = image_states
@@ -61,6 +65,9 @@ class CanvasEdits:
     def on_edit(self, edit: Edit | PromptEdit) -> None:
         """Send an edit that the layers show already, or undo it on the layers if it is refused."""
         image_state = self._image_states[edit.image]
+        if self._answers_proposal(edit):
+            QTimer.singleShot(0, lambda: image_state.show(None))  # removes the drawn click
+            return
         if (reason := self._reason_against(image_state, edit)) is not None:
             show_warning(reason)
             QTimer.singleShot(0, lambda: image_state.show(None))

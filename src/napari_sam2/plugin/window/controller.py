@@ -38,6 +38,7 @@ from napari_sam2.plugin.window.canvas_edits import CanvasEdits
 from napari_sam2.plugin.window.divisions import Divisions
 from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
+from napari_sam2.plugin.window.finding import Finding
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
 from napari_sam2.plugin.window.model_choice import Models
@@ -93,12 +94,14 @@ class Controller(QObject):
             self.go_to,
         )
         self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
+        self.finding = Finding(self.view, self._thread.send, self.changed.emit)
         self.canvas = CanvasEdits(
             self.view,
             self._image_states,
             self._thread.send,
             self.changed.emit,
             self.divisions.translated,
+            lambda edit: self.divisions.division is None and self.finding.answers(edit),
         )
         self.images = OpenImages(
             self.view,
@@ -148,6 +151,7 @@ class Controller(QObject):
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         self.viewer.dims.events.current_step.connect(self._on_step)
+        self.viewer.mouse_move_callbacks.append(self.finding.hover)
 
     def _fill_table(self) -> None:
         table = self._reports
@@ -161,6 +165,7 @@ class Controller(QObject):
             self.divisions,
             self.tracks,
             self.effort,
+            self.finding,
             self.teaching,
         ):
             table.add(part.handlers)
@@ -199,6 +204,8 @@ class Controller(QObject):
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self.viewer.mouse_move_callbacks.remove(self.finding.hover)
+        self.finding.leave()
         self.images.close_all()
         self.image_state = None
         close_log()
@@ -289,6 +296,7 @@ class Controller(QObject):
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
         self.tracks.forget(layer)
+        self.finding.forget_layer(layer)
         for image_state in list(self._image_states.values()):
             if image_state.image is layer:
                 self._close_image(image_state)

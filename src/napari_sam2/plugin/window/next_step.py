@@ -65,6 +65,10 @@ class Situation:
         The possible mother of the current object, a new one.
     proposed_mother : int, optional
         The object that may divide on the shown frame, while possible divisions are shown.
+    is_finding : bool
+        Whether cells are being looked for.
+    found : int, optional
+        Number of cells that were found and are shown on this frame; None if there are none.
     wants_tracking : bool
         Whether a taught model is in use since the last tracking.
     can_teach : bool
@@ -98,6 +102,8 @@ class Situation:
     mother: int | None = None
     offered_mother: int | None = None
     proposed_mother: int | None = None
+    is_finding: bool = False
+    found: int | None = None
     wants_tracking: bool = False
     can_teach: bool = False
 
@@ -162,12 +168,16 @@ def next_step(now: Situation) -> NextStep:
         )
     if (obstacle := _obstacle(now)) is not None:
         return NextStep(obstacle, None, track)
+    if now.is_finding:
+        return NextStep("Looking for cells. Esc cancels; nothing is changed.", None, track)
     if (disorder := _disorder(now)) is not None:
         return NextStep(*disorder, track)
     if now.tool != "click":
         return NextStep(_tool_tip(now), Action.BACK_TO_CLICKING, track)
     if now.daughters is not None:
         return NextStep(_division_tip(now.daughters, now), None, track)
+    if now.found is not None:
+        return NextStep(_found_tip(now.found), None, track)
     if now.offered_mother is not None:
         return NextStep(_offer_tip(now), Action.MAKE_DAUGHTER, track)
     if now.proposed_mother is not None:
@@ -249,6 +259,12 @@ def _division_tip(daughters: int, now: Situation) -> str:
     )
 
 
+def _found_tip(found: int) -> str:
+    if not found:
+        return "No cell has this score and size. Move the sliders, or press Esc to leave."
+    return "Enter: take all. Click: take one. Right-click: drop one. Esc: leave."
+
+
 def _offer_tip(now: Situation) -> str:
     return (
         f"Daughter of cell {now.offered_mother}? D: yes. "
@@ -266,7 +282,7 @@ def _step(now: Situation, track: TrackButton) -> str:
     if not now.is_open and not now.has_objects:
         return "The model is loading; you can already click a cell."
     if not now.has_objects:
-        return "Click a cell to outline it."
+        return "Click a cell, or press F to find all cells."
     if not now.has_object:
         return f"Click another cell: it becomes cell {now.object_id}."
     if now.is_tracked and now.unreviewed:

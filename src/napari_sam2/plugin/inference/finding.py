@@ -1,0 +1,57 @@
+"""Find all cells of a frame, in the inference thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.plugin.inference.engine import EngineFactory
+    from napari_sam2.plugin.inference.open_document import OpenDocument
+    from napari_sam2.plugin.protocol.messages import Report
+
+
+def find_cells(
+    engine: EngineFactory,
+    model: Any,
+    document: OpenDocument,
+    command: FindCells,
+    report: Callable[[Report], None],
+    is_cancelled: Callable[[], bool],
+) -> tuple[Report, ...]:
+    """Search the frame of a command and report the progress.
+
+    The search may use the size of the cells that the frame has already.
+
+    Returns
+    -------
+    tuple of Report
+        The proposals; empty if the user cancelled the search.
+    """
+    from napari_sam2.finding import FindingStopped  # imports torch, which is loaded by now
+
+    cell_size = command.cell_size or typical_diameter(document.annotation.labels[command.t])
+    try:
+        found = engine.find_cells(
+            model,
+            document.source,
+            command.t,
+            cell_size,
+            lambda done, total: report(FindAdvanced(command.image, done, total)),
+            is_cancelled,
+        )
+    except FindingStopped:
+        return ()
+    return (CellsFound(command.image, command.t, tuple(found)),)
+
+
+def typical_diameter(labels: NDArray[np.integer[Any]]) -> float | None:
+    """Median diameter in pixels of the objects of a frame, (Y, X) labels; None if it has none."""
+    _, areas = np.unique(labels[labels > 0], return_counts=True)
+    return float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else None

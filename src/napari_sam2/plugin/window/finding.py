@@ -1,0 +1,308 @@
+"""Find cells: proposals of all cells of the shown frame, and which of them the user takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_info
+
+from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.plugin.layers.proposal_layer import ProposalLayer, draw_proposals
+from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
+from napari_sam2.plugin.protocol.messages import (
+    INCLUDE,
+    AddPoint,
+    Answered,
+    Cancel,
+    Edit,
+    FrameChanged,
+    LabelsReady,
+    TrackStarted,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.finding import Proposal
+    from napari_sam2.plugin.protocol.messages import Command, Position, PromptEdit
+    from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.reports import Handlers
+    from napari_sam2.plugin.window.view import View
+    from napari_sam2.tracking.pixels import PixelMask
+
+DEFAULT_SCORE = 0.5
+NOTHING_FOUND = (
+    "No cells found on this frame. Click one cell and press F again, so that the size of the cells "
+    "is known, or try another frame or another contrast."
+)
+BUSY = "Cells can be looked for once tracking or the import is over. Esc stops it."
+
+
+@dataclass
+class Found:
+    """Proposals of one frame, and what the user wants to see of them.
+
+    Attributes
+    ----------
+    image_state : ImageState
+        The image.
+    t : int
+        The frame.
+    proposals : dict of int to Proposal
+        Proposals by number, the best first, without those that were taken or dropped.
+    layer : ProposalLayer
+        Shows them.
+    drawn : ndarray
+        (Y, X) numbers of the shown proposals.
+    numbers : list of int
+        These numbers.
+    score : float
+        Smallest score that is shown.
+    sizes : tuple of float
+        Smallest and largest diameter in pixels that are shown.
+    limits : tuple of float
+        Diameters of the smallest and of the largest proposal, in pixels.
+    """
+
+    image_state: ImageState
+    t: int
+    proposals: dict[int, Proposal]
+    layer: ProposalLayer
+    drawn: NDArray[np.int32] = field(init=False)
+    numbers: list[int] = field(init=False)
+    score: float = DEFAULT_SCORE
+    sizes: tuple[float, float] = field(init=False)
+
+    limits: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.diameters = {number: one.diameter for number, one in self.proposals.items()}
+        self.limits = min(self.diameters.values()), max(self.diameters.values())
+        self.sizes = self.limits
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the proposals that have the wanted score and size, beside all objects."""
+        low, high = self.sizes
+        wanted = {
+            number: one
+            for number, one in self.proposals.items()
+            if one.score >= self.score and low <= self.diameters[number] <= high
+        }
+        labels = self.image_state.labels
+        assert labels is not None, "an image that is open has labels"
+        frame = np.asarray(labels[self.t] if labels.ndim == 3 else labels)
+        self.drawn = draw_proposals(wanted, frame)
+        areas = np.bincount(self.drawn.ravel())
+        self.numbers = [number for number in wanted if number < len(areas) and areas[number]]
+        self.layer.show(self.drawn)
+
+    def number_at(self, position: Position) -> int:
+        """Number of the shown proposal at a place (y, x); 0 if there is none."""
+        y, x = round(position[0]), round(position[1])
+        height, width = self.drawn.shape
+        return int(self.drawn[y, x]) if 0 <= y < height and 0 <= x < width else 0
+
+
+class Finding:
+    """Searches a frame for cells, and turns proposals into cells.
+
+    Parameters
+    ----------
+    view : View
+        Knows the layers and the shown frame.
+    send : callable
+        Takes commands to the inference thread.
+    on_change : callable
+        Called when the widgets must be rendered again.
+
+    Attributes
+    ----------
+    progress : tuple of int
+        Done and all steps of the search, as far as they are known.
+    hovered : str
+        Score and size of the proposal under the mouse; empty if there is none.
+    """
+
+    def __init__(
+        self, view: View, send: Callable[[Command], None], on_change: Callable[[], None]
+    ) -> None:
+        self._view = view
+        self._send = send
+        self._on_change = on_change
+        self._search: FindCells | None = None
+        self._found: Found | None = None
+        self._cell_sizes: dict[int, float] = {}  # by number of the image
+        self.progress = (0, 0)
+        self.hovered = ""
+        self.handlers: Handlers = {
+            FindAdvanced: self._advance,
+            FindCells: self._take_answer,
+            FrameChanged: self._redraw,
+            LabelsReady: self._redraw,
+            TrackStarted: lambda report: self._forget(),
+        }
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether a search is in progress."""
+        return self._search is not None
+
+    @property
+    def found(self) -> Found | None:
+        """The proposals of the shown frame; None if there are none to decide on."""
+        found, (image_state, t) = self._found, self._view.place()
+        if found is None or image_state is not found.image_state or t != found.t:
+            return None
+        return found
+
+    def start(self) -> None:
+        """Search the shown frame."""
+        image_state, t = self._view.acting_place()
+        if image_state is None or self.is_searching:
+            return
+        if image_state.progress is not None:
+            show_info(BUSY)
+            return
+        self._forget()
+        self.progress = (0, 0)
+        self._search = FindCells(image_state.number, t, self._cell_sizes.get(image_state.number))
+        self._send(self._search)
+        self._on_change()
+
+    def leave(self) -> None:
+        """Cancel the search, or remove the proposals."""
+        if self.is_searching:
+            self._search = None
+            self._send(Cancel())
+        self._forget()
+        self._on_change()
+
+    def _forget(self) -> None:
+        found, self._found = self._found, None
+        if found is not None:
+            found.layer.remove()
+
+    def forget_layer(self, layer: Any) -> None:
+        """Forget the proposals when their layer or their image was deleted."""
+        found = self._found
+        if found is not None and layer in (found.layer.layer, found.image_state.image):
+            self._forget()
+
+    def owns(self, layer: Any) -> bool:
+        """Whether a layer shows proposals."""
+        return self._found is not None and layer is self._found.layer.layer
+
+    # Which proposals
+
+    def show_only(self, score: float, sizes: tuple[float, float]) -> None:
+        """Show the proposals with at least this score, and a diameter between two sizes."""
+        if (found := self.found) is not None:
+            found.score, found.sizes = score, sizes
+            found.draw()
+            self._on_change()
+
+    def take_all(self) -> None:
+        """Make a cell of each shown proposal."""
+        if (found := self.found) is not None and found.numbers:
+            self._take(found, found.numbers)
+            self._forget()
+            self._on_change()
+
+    def answers(self, edit: Edit | PromptEdit) -> bool:
+        """Take or drop the proposal that a click hits; returns whether there was one."""
+        found = self.found
+        if found is None or not isinstance(edit, AddPoint):
+            return False
+        number = found.number_at(edit.position)
+        if not number:
+            return False
+        if edit.sign == INCLUDE:
+            self._take(found, [number])
+        del found.proposals[number]
+        found.draw()
+        self._on_change()
+        return True
+
+    def _take(self, found: Found, numbers: list[int]) -> None:
+        from napari_sam2.tracking.pixels import masks_of  # imports torch, which is loaded by now
+
+        image_state = found.image_state
+        drawn = masks_of(found.drawn)
+        masks = {number: drawn[number] for number in numbers}
+        first = image_state.next_object()
+        ids = dict(zip(masks, range(first, first + len(masks)), strict=True))
+        clicks = {
+            ids[number]: _place_in(mask, found.proposals[number].centre)
+            for number, mask in masks.items()
+        }
+        arguments = {
+            "masks": {found.t: {ids[number]: mask for number, mask in masks.items()}},
+            "clicks": {found.t: clicks},
+        }
+        noun = "cell" if len(masks) == 1 else "cells"
+        edit = Edit(
+            image_state.number,
+            (Called("import_masks", arguments),),
+            f"take {len(masks)} found {noun}",
+        )
+        diameters = [found.proposals[number].diameter for number in masks]
+        self._cell_sizes[image_state.number] = float(np.median(diameters))
+        image_state.sent(edit)
+        self._send(edit)
+        image_state.choose(first + len(masks), INCLUDE)
+
+    def hover(self, viewer: Any, event: Any) -> None:
+        """Note the proposal under the mouse; napari calls this when the mouse moves."""
+        text = ""
+        if (found := self.found) is not None:
+            y, x = found.image_state.image.world_to_data(event.position)[-2:]
+            if number := found.number_at((y, x)):
+                one = found.proposals[number]
+                text = f"Score {one.score:.2f} · {one.diameter:.0f} px wide · {one.area} px"
+        if text != self.hovered:
+            self.hovered = text
+            self._on_change()
+
+    # Reports
+
+    def _advance(self, report: FindAdvanced) -> None:
+        self.progress = (report.done, report.total)
+
+    def _take_answer(self, answer: Answered) -> None:
+        if answer.command is not self._search:
+            return
+        self._search = None
+        for report in answer.changes:
+            if isinstance(report, CellsFound):
+                self._show(report)
+
+    def _show(self, report: CellsFound) -> None:
+        image_state, _ = self._view.place()
+        if image_state is None or image_state.number != report.image:
+            return
+        if not report.proposals:
+            self._cell_sizes.pop(report.image, None)  # it may have been the wrong size
+            show_info(NOTHING_FOUND)
+            return
+        layer = ProposalLayer(self._view.layers, image_state.image, report.t)
+        self._found = Found(image_state, report.t, dict(enumerate(report.proposals, 1)), layer)
+
+    def _redraw(self, report: FrameChanged | LabelsReady) -> None:
+        found = self._found
+        if found is None or report.image != found.image_state.number:
+            return
+        if isinstance(report, LabelsReady) or report.t == found.t:
+            found.draw()
+
+
+def _place_in(mask: PixelMask, place: Position) -> Position:
+    """The place (y, x), or the pixel of a mask that is nearest to it if it lies outside."""
+    pixels = np.argwhere(mask.crop) + mask.corner
+    if (pixels == np.round(place)).all(1).any():
+        return float(place[0]), float(place[1])
+    nearest = pixels[np.abs(pixels - place).sum(1).argmin()]
+    return float(nearest[0]), float(nearest[1])
