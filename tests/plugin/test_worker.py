@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -305,6 +306,7 @@ class Discs:
     name = "discs"
 
     dtype = np.dtype(np.uint8)
+    parents: Mapping[int, int] = {}
 
     def __init__(self, on_read=lambda t: None):
         self.on_read = on_read

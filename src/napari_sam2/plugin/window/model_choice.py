@@ -63,6 +63,7 @@ class Models:
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
         self._loads = 0  # load commands without an answer
+        self._awaited: list[str] = []  # models that were asked for and are not loaded yet
         self.handlers: Handlers = {
             EngineListed: self._take_list,
             ListEngine: self._take_listed,
@@ -153,6 +154,7 @@ class Models:
 
     def _load(self, name: str) -> None:
         self._loads += 1
+        self._awaited.append(name)
         has_choice = len(self._sizes_of(name)) > 1
         self._send(LoadModel(name, self.device, self._image_size if has_choice else None))
 
@@ -195,12 +197,17 @@ class Models:
     def _take_model(self, report: ModelLoaded) -> None:
         self.loaded = report
         self._file_sizes[report.name] = report.image_sizes
-        self._go_back_to(report)  # an undo, or a taught model
+        if report.name in self._awaited:
+            self._awaited.remove(report.name)  # another one may be wanted by now
+        else:
+            self._go_back_to(report)  # of a project that was opened, a taught one, or an undo
 
     def _take_loaded(self, answer: Answered) -> None:
         self._loads -= 1
-        if answer.error is not None and self.missing is None:
-            self._go_back_to(self.loaded)
+        if answer.error is not None:
+            self._awaited.clear()
+            if self.missing is None:
+                self._go_back_to(self.loaded)
 
     def _take_progress(self, report: DownloadAdvanced) -> None:
         self.download = report
