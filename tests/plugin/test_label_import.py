@@ -105,7 +105,7 @@ def test_a_single_frame_cannot_be_imported_on_all(desk, notifications):
 
 def test_an_import_says_so_and_can_be_cancelled(open_desk, notifications, monkeypatch):
     gate = Gate()
-    monkeypatch.setattr(ThresholdTracker, "import_masks", lambda self, t, masks: gate.wait(t))
+    monkeypatch.setattr(ThresholdTracker, "import_masks", lambda self, t, *given: gate.wait(t))
     desk = open_desk(movie())
     desk.viewer.add_labels(foreign(), name="cellpose")
     desk.qtbot.waitUntil(desk.panel.import_box.isVisible)
