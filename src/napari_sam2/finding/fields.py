@@ -13,6 +13,7 @@ from napari_sam2.finding.progress import Steps
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.model.cell_head import OFFSET_SCALE
 from napari_sam2.tracking.device import inference
+from napari_sam2.tracking.frame_encoder import encode_windows
 from napari_sam2.tracking.windows import Window
 
 ENCODE_BATCH = 4  # windows in one run of the encoder
@@ -117,13 +118,8 @@ def _see_windows(
 ) -> tuple[list[FrameFeatures], FloatArray]:
     """Features of windows, and (N, 3, S / 4, S / 4): foreground and offsets in entries."""
     assert model.cell_head is not None, "only a model with a head has fields"
-    crops = [np.array(window.crop(image), order="C") for window in windows]
+    features = encode_windows(model, image, windows)
     with inference(model):
-        inputs = [
-            model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(model.device))
-            for crop in crops
-        ]
-        features = model.encode_frame(torch.cat(inputs))
         maps = model.cell_head(features).float()
     foreground = maps[:, :1].sigmoid()
     offsets = maps[:, 2:] * (OFFSET_SCALE / 4)

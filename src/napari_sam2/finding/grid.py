@@ -22,6 +22,7 @@ from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_boxes
 from napari_sam2.model import FrameFeatures, PromptTensors, Sam2
 from napari_sam2.tracking.device import Batches, inference
+from napari_sam2.tracking.frame_encoder import encode_windows
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
@@ -106,7 +107,7 @@ def find_by_grid(
     steps.expect(sum(batches))
     found: list[Proposal] = []
     for window, side in crops:
-        features = encode_window(model, image if is_rgb else image[..., :1], window)
+        features = encode_windows(model, image if is_rgb else image[..., :1], [window])
         places = point_grid(side)
         for start in range(0, len(places), settings.points_per_batch):
             part = places[start : start + settings.points_per_batch]
@@ -136,13 +137,6 @@ def point_grid(side: int) -> NDArray[np.float32]:
     line = ((np.arange(side) + 0.5) / side).astype(np.float32)
     x, y = np.meshgrid(line, line)
     return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
-def encode_window(model: Sam2, image: NDArray[np.float32], window: Window) -> FrameFeatures:
-    """Features of a window of an image with one or three channels."""
-    crop = torch.from_numpy(np.array(window.crop(image), order="C")).permute(2, 0, 1)[None]
-    with inference(model):
-        return model.encode_frame(model.preprocess(crop.to(model.device)))
 
 
 def _judged(

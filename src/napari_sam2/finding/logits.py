@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.measure import label
 from skimage.morphology import remove_small_holes
 
+from napari_sam2.tracking.masks import interpolation
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
@@ -64,7 +65,7 @@ def _reach(is_above: NDArray[np.bool_], start: int, length: int, image: int) -> 
     """Pixels of the image that entries above the threshold can reach by interpolation."""
     found = np.flatnonzero(is_above)
     if not len(found):
-        return range(0)
+        return range(start, start)
     step = length / len(is_above)
     first = start + int(np.floor((found[0] - 1) * step))
     last = start + int(np.ceil((found[-1] + 2) * step))
@@ -76,22 +77,11 @@ def _enlarged(
     logits: NDArray[np.float32], window: Window, rows: range, columns: range
 ) -> NDArray[np.float32]:
     """Bilinear interpolation between pixel centres, at some rows and columns of the image."""
-    down = _weights(len(logits), window.y0, window.height, rows)
-    right = _weights(logits.shape[1], window.x0, window.width, columns)
+    down = interpolation(logits.shape[0], window.height)
+    right = interpolation(logits.shape[1], window.width)
+    down = down[rows.start - window.y0 : rows.stop - window.y0]
+    right = right[columns.start - window.x0 : columns.stop - window.x0]
     return np.asarray(down @ logits @ right.T, np.float32)
-
-
-def _weights(size: int, start: int, length: int, places: range) -> NDArray[np.float32]:
-    """(len(places), size) shares of the entries in each interpolated pixel."""
-    where = (np.arange(places.start, places.stop) - start + 0.5) * (size / length) - 0.5
-    where = where.clip(0, size - 1)
-    low = np.minimum(where.astype(int), max(size - 2, 0))
-    share = (where - low).astype(np.float32)
-    weights = np.zeros((len(where), size), np.float32)
-    index = np.arange(len(where))
-    weights[index, low] = 1 - share
-    weights[index, np.minimum(low + 1, size - 1)] += share
-    return weights
 
 
 def _cropped(
@@ -99,14 +89,9 @@ def _cropped(
 ) -> PixelMask:
     crop = PixelMask.of(pixels)
     if not crop.any():
-        return crop_of_nothing(shape)
+        return PixelMask(shape, (0, 0), crop.crop)
     place = (corner[0] + crop.corner[0], corner[1] + crop.corner[1])
     return PixelMask(shape, place, crop.crop)
-
-
-def crop_of_nothing(shape: tuple[int, int]) -> PixelMask:
-    """The empty mask of an image."""
-    return PixelMask(shape, (0, 0), np.zeros((0, 0), bool))
 
 
 def tidied(mask: PixelMask, area: float) -> PixelMask:

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.pixels import PixelMask, shared_pixels
 
 TILE = 128  # pixels, side of the squares by which neighbours are found
 
@@ -68,32 +68,19 @@ def suppress_masks(
         Indices of the masks that are kept, the best first.
     """
     areas = [int(mask.crop.sum()) for mask in masks]
+    crops = [(mask.window, mask.crop) for mask in masks]
     near = _Neighbours()
     kept = []
     for index in np.argsort(-scores, kind="stable").tolist():
-        shared = {other: common(masks[index], masks[other]) for other in near.of(masks[index])}
+        shared = {
+            other: shared_pixels(crops[index], crops[other]) for other in near.of(masks[index])
+        }
         covered = sum(shared.values()) > threshold * areas[index]
         if covered or any(n > threshold * areas[k] for k, n in shared.items()):
             continue
         kept.append(index)
         near.add(index, masks[index])
     return kept
-
-
-def common(one: PixelMask, other: PixelMask) -> int:
-    """Number of pixels that two masks of one image share."""
-    starts = np.maximum(one.corner, other.corner)
-    stops = np.minimum(np.add(one.corner, one.crop.shape), np.add(other.corner, other.crop.shape))
-    if (starts >= stops).any():
-        return 0
-    return int((_part(one, starts, stops) & _part(other, starts, stops)).sum())
-
-
-def _part(mask: PixelMask, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Pixels of a mask in a box that lies in its own box."""
-    top, left = starts - mask.corner
-    bottom, right = stops - mask.corner
-    return mask.crop[top:bottom, left:right]
 
 
 class _Neighbours:

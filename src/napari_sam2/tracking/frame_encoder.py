@@ -90,11 +90,27 @@ class FrameEncoder:
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
         seen = image if self._frames.is_rgb else image[..., :1]  # grey: equal channels
-        crops = [np.array(window.crop(seen), order="C") for window in windows]
-        device = self._model.device
-        with inference(self._model):
-            inputs = [
-                self._model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(device))
-                for crop in crops
-            ]
-            return self._model.encode_frame(torch.cat(inputs)).unstack()
+        return encode_windows(self._model, seen, windows).unstack()
+
+
+def encode_windows(
+    model: Sam2, image: NDArray[np.float32], windows: Sequence[Window]
+) -> FrameFeatures:
+    """Features of an image in some windows, one set for each, in one run of the image encoder.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    image : ndarray
+        (Y, X, 1 or 3) float32 in 0..1.
+    windows : sequence of Window
+        At least one.
+    """
+    crops = [np.array(window.crop(image), order="C") for window in windows]
+    with inference(model):
+        inputs = [
+            model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(model.device))
+            for crop in crops
+        ]
+        return model.encode_frame(torch.cat(inputs))

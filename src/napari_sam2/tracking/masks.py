@@ -282,7 +282,7 @@ class Renderer:
         """Interpolation of the image pixels that depend on the map cells `low` to `high`."""
         # one more cell on each side, since the interpolation uses neighbours
         seen = slice(max(low - 1, 0), min(high + 1, self.size))
-        weights = _interpolation(self.size, length)[:, seen]
+        weights = interpolation(self.size, length)[:, seen]
         touched = np.flatnonzero(weights[:, max(low, 0) - seen.start : high - seen.start].any(1))
         if not len(touched):  # the image is so small that no pixel depends on these cells
             return _Weights(slice(0, 0), seen, weights[:0])
@@ -301,7 +301,7 @@ class _Weights:
 
 
 @lru_cache(maxsize=64)
-def _interpolation(size: int, length: int) -> NDArray[np.float32]:
+def interpolation(size: int, length: int) -> NDArray[np.float32]:
     """(length, size) weights of bilinear interpolation between pixel centres."""
     place = np.clip((np.arange(length) + 0.5) * size / length - 0.5, 0, size - 1)
     lower = np.floor(place).astype(int)

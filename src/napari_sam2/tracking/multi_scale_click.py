@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_sam2.tracking.masks import MaskRecord, Region
+from napari_sam2.tracking.pixels import shared_pixels
 
 AGREEMENT = 0.5  # weight of the overlap with the masks of the next smaller and larger window
 ODD_SIZE = 0.1  # penalty for each factor of e between the size and the usual size
@@ -51,17 +52,6 @@ def oddness(look: MaskRecord) -> float:
 
 def overlap(one: Region, other: Region) -> float:
     """Intersection over union of two masks; 0 if either is empty."""
-    shared = 0
-    starts = [max(a.start, b.start) for a, b in zip(one.window, other.window, strict=True)]
-    stops = [min(a.stop, b.stop) for a, b in zip(one.window, other.window, strict=True)]
-    if all(start < stop for start, stop in zip(starts, stops, strict=True)):
-        parts = [
-            region.mask[
-                starts[0] - region.window[0].start : stops[0] - region.window[0].start,
-                starts[1] - region.window[1].start : stops[1] - region.window[1].start,
-            ]
-            for region in (one, other)
-        ]
-        shared = int((parts[0] & parts[1]).sum())
+    shared = shared_pixels((one.window, one.mask), (other.window, other.mask))
     union = int(one.mask.sum()) + int(other.mask.sum()) - shared
     return shared / union if union else 0.0

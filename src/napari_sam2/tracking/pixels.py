@@ -11,6 +11,8 @@ from scipy import ndimage
 
 from napari_sam2.tracking.windows import Extent, Window
 
+CroppedMask = tuple[tuple[slice, slice], NDArray[np.bool_]]
+"""Rows and columns of the image, and the (h, w) bool pixels in them."""
 FEW = 2**16  # largest label for which a table of boxes is used
 
 
@@ -105,6 +107,22 @@ class PixelMask:
         height, width = np.minimum(part.shape, there.shape)
         there[:height, :width] = part[:height, :width]
         return seen
+
+
+def shared_pixels(one: CroppedMask, other: CroppedMask) -> int:
+    """Number of pixels that two masks of one image share; each is given as window and crop."""
+    starts = [max(a.start, b.start) for a, b in zip(one[0], other[0], strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(one[0], other[0], strict=True)]
+    if any(start >= stop for start, stop in zip(starts, stops, strict=True)):
+        return 0
+    parts = (
+        crop[
+            starts[0] - window[0].start : stops[0] - window[0].start,
+            starts[1] - window[1].start : stops[1] - window[1].start,
+        ]
+        for window, crop in (one, other)
+    )
+    return int(np.logical_and(*parts).sum())
 
 
 def masks_of(labels: NDArray[np.integer[Any]]) -> dict[int, PixelMask]:
