@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from napari_sam2.annotation.annotation import Annotation
+import numpy as np
+
 from napari_sam2.annotation.objects import Status
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.annotation.annotation import Annotation
+    from napari_sam2.annotation.objects import AnnotatedObject
+    from napari_sam2.annotation.quality import Timeline
+
+FEWEST_MASKS = 5
+"""Vouched masks that a model can be taught from."""
 
 
 def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
@@ -28,23 +38,27 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
         (Y, X) object ids of each frame with at least one vouched mask, 0 elsewhere.
     """
     frames_of = {
-        object_id: _vouched_frames(annotation, object_id)
+        object_id: is_vouched(known, annotation.timeline(object_id))
         for object_id, known in annotation.objects.items()
-        if known.status not in (Status.REJECTED, Status.TO_REFINE)
     }
     found: dict[int, NDArray[np.integer]] = {}
-    for t in sorted(frozenset().union(*frames_of.values())):
-        ids = [object_id for object_id, frames in frames_of.items() if t in frames]
-        labels = np.asarray(annotation.labels[t])
-        kept = np.where(np.isin(labels, ids), labels, 0)
-        if kept.any():
-            found[t] = kept
+    for t in range(annotation.shape[0]):
+        ids = [object_id for object_id, is_learnt in frames_of.items() if is_learnt[t]]
+        if ids:
+            labels = np.asarray(annotation.labels[t])
+            found[t] = np.where(np.isin(labels, ids), labels, 0)
     return found
 
 
-def _vouched_frames(annotation: Annotation, object_id: int) -> frozenset[int]:
-    if annotation.is_satisfactory(object_id):
-        return frozenset(range(annotation.shape[0]))
-    prompted = {prompt.t for prompt in annotation.prompts() if prompt.object_id == object_id}
-    locked = annotation.locked_frames(object_id)
-    return frozenset(prompted) | locked | annotation.reviewed_frames(object_id)
+def is_vouched(known: AnnotatedObject, timeline: Timeline) -> NDArray[np.bool_]:
+    """(T,) whether a person vouches for the mask of an object on each frame.
+
+    The rule is told at `vouched_labels`.
+    """
+    if known.status in (Status.REJECTED, Status.TO_REFINE):
+        return np.zeros_like(timeline.has_mask)
+    is_unchanged = known.verdict is None or timeline.is_reviewed.all()
+    if known.status is Status.REVIEWED and is_unchanged:
+        return timeline.has_mask
+    said = timeline.is_prompted | timeline.is_locked | timeline.is_reviewed
+    return np.asarray(timeline.has_mask & said)

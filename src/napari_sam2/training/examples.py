@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.vouched import FEWEST_MASKS
 from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
 from napari_sam2.training.data import ArrayClip, ClipDataset, stretch_to_bytes
 
-FEWEST_MASKS = 5
 KEPT_ASIDE = 0.2  # share of cells that a model is judged on
 EVERY = 5  # one of so many labelled frames is kept aside
 MOST_JUDGED = 16  # masks that a model is judged on

@@ -62,6 +62,13 @@ class Listener(Protocol):
         """The user selected another tool of a layer."""
 
 
+def append_unselected(layers: LayerList, layer: Layer) -> None:
+    """Append a layer, which napari would select, and leave the selected layer as it is."""
+    active = layers.selection.active
+    layers.append(layer)
+    layers.selection.active = active
+
+
 class ImageLayers:
     """The layers that display the prompts and labels of one image.
 

@@ -9,6 +9,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
+from napari_sam2.plugin.layers.image_layers import GEOMETRY, append_unselected
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,9 +59,7 @@ class ProposalLayer:
         )
         self.layer.contour = max(1, round(max(drawn.shape) / CONTOUR_SHARE))
         self.layer.editable = False
-        active = self._layers.selection.active
-        self._layers.append(self.layer)
-        self._layers.selection.active = active  # napari selects a layer that is added
+        append_unselected(self._layers, self.layer)
 
     def remove(self) -> None:
         """Remove the layer."""
@@ -70,8 +70,7 @@ class ProposalLayer:
     def _geometry(self) -> dict[str, Any]:
         """Place of the image in the world, from frame `t` on."""
         image = self._image
-        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-        geometry = {name: getattr(image, name) for name in names}
+        geometry = {name: getattr(image, name) for name in GEOMETRY}
         if image.ndim == 3:
             offset = np.zeros(3)
             offset[0] = self._t * image.scale[0]

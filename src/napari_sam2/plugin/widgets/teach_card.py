@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.widgets.form import SPACING, button, row
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ class TeachCard(QDialog):
 def verdict(outcome: Outcome) -> str:
     """Sentences that say whether the taught model is better, and how that was measured."""
     result = outcome.result
-    noun = "mask" if result.judged_masks == 1 else "masks"
     figures = f"{result.before:.2f} before, {result.after:.2f} after"
     if result.is_better:
         first = f"The taught model is better on your cells: IoU {figures}."
@@ -75,14 +75,13 @@ def verdict(outcome: Outcome) -> str:
         first = f"The taught model is not better: IoU {figures}. The old model stays in use."
     lines = [
         first,
-        f"It learnt {result.learnt_masks} masks and was tested on {result.judged_masks} other "
-        f"{noun} that it did not learn.",
+        f"It learnt {result.learnt_masks} masks and was tested on "
+        f"{counted(result.judged_masks, 'other mask')} that it did not learn.",
     ]
     if outcome.overlapping:
-        frames = "1 frame" if outcome.overlapping == 1 else f"{outcome.overlapping} frames"
         lines.append(
-            f"On {frames}, masks of two cells overlap. Each pixel was learnt as part of the cell "
-            "that the labels show there."
+            f"On {counted(outcome.overlapping, 'frame')}, masks of two cells overlap. "
+            "Each pixel was learnt as part of the cell that the labels show there."
         )
     return "\n".join(lines)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.annotation.vouched import FEWEST_MASKS
 from napari_sam2.plugin.widgets.teach_box import TeachBox
 from napari_sam2.plugin.widgets.teach_card import TeachCard
 from napari_sam2.plugin.widgets.teach_dialogs import TaughtModelsDialog, TeachSettings
-from napari_sam2.plugin.window.vouched import FEWEST_MASKS
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.window.controller import Controller

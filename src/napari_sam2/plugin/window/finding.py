@@ -10,6 +10,7 @@ import numpy as np
 from napari.utils.notifications import show_info
 
 from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.layers.proposal_layer import ProposalLayer, draw_proposals
 from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
 from napari_sam2.plugin.protocol.messages import (
@@ -243,11 +244,10 @@ class Finding:
             "masks": {found.t: {ids[number]: mask for number, mask in masks.items()}},
             "clicks": {found.t: clicks},
         }
-        noun = "cell" if len(masks) == 1 else "cells"
         edit = Edit(
             image_state.number,
             (Called("import_masks", arguments),),
-            f"take {len(masks)} found {noun}",
+            f"take {counted(len(masks), 'found cell')}",
         )
         diameters = [found.proposals[number].diameter for number in masks]
         self._cell_sizes[image_state.number] = float(np.median(diameters))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari.utils.notifications import show_info
 
+from napari_sam2.annotation.vouched import FEWEST_MASKS
 from napari_sam2.io.teaching_settings import TeachingSettings
 from napari_sam2.plugin.protocol.teaching_messages import (
     DeleteTaught,
@@ -27,7 +28,6 @@ from napari_sam2.plugin.protocol.teaching_messages import (
     UseTaught,
 )
 from napari_sam2.plugin.startup.error_notifications import show_error
-from napari_sam2.plugin.window.vouched import FEWEST_MASKS
 from napari_sam2.training.lesson_process import (
     MODEL,
     LessonEnded,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Tracks
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam2.plugin.layers.image_layers import append_unselected
 from napari_sam2.plugin.protocol.messages import (
     FrameChanged,
     HistoryChanged,
@@ -107,9 +108,7 @@ class TracksLayers(QObject):
             geometry = {name: getattr(image, name) for name in ("scale", "translate", "units")}
             layer = Tracks(report.rows, graph=graph, name=f"{image.name} tracks", **geometry)
             self._layers[report.image] = (image_state, layer)
-            active = self._view.layers.selection.active
-            self._view.layers.append(layer)
-            self._view.layers.selection.active = active  # clicks stay where they were
+            append_unselected(self._view.layers, layer)  # clicks stay where they were
             return
         layer.graph = {}
         layer.data = report.rows

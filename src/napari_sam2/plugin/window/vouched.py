@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.annotation.objects import Status
+from napari_sam2.annotation.undo_texts import counted
+from napari_sam2.annotation.vouched import is_vouched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.quality import Timeline
-
-FEWEST_MASKS = 5
 
 
 class VouchedMasks:
@@ -53,8 +52,8 @@ class VouchedMasks:
     def __str__(self) -> str:
         """Text for the panel: "31 masks of 6 cells on 9 frames"."""
         return (
-            f"{_counted(self.masks, 'mask')} of {_counted(self.cells, 'cell')} on "
-            f"{_counted(self.frames, 'frame')}"
+            f"{counted(self.masks, 'mask')} of {counted(self.cells, 'cell')} on "
+            f"{counted(self.frames, 'frame')}"
         )
 
     def put(self, known: AnnotatedObject, timeline: Timeline) -> None:
@@ -74,21 +73,3 @@ class VouchedMasks:
         """Stop counting all objects."""
         self._per_object.clear()
         self._per_frame[:] = 0
-
-
-def is_vouched(known: AnnotatedObject, timeline: Timeline) -> NDArray[np.bool_]:
-    """(T,) whether a person vouches for the mask of an object on each frame.
-
-    The rule is that of `napari_sam2.annotation.vouched.vouched_labels`.
-    """
-    if known.status in (Status.REJECTED, Status.TO_REFINE):
-        return np.zeros_like(timeline.has_mask)
-    is_unchanged = known.verdict is None or timeline.is_reviewed.all()
-    if known.status is Status.REVIEWED and is_unchanged:
-        return timeline.has_mask
-    said = timeline.is_prompted | timeline.is_locked | timeline.is_reviewed
-    return np.asarray(timeline.has_mask & said)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
