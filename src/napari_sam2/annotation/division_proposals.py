@@ -165,9 +165,10 @@ class DivisionProposals:
 
     def _in_pieces(self, t: int, object_id: int, usual: float) -> DivisionProposal | None:
         """The mask falls into two pieces of similar area."""
-        now, before = self._pieces(t, object_id, usual), self._pieces(t - 1, object_id, usual)
+        now = self._pieces(t, object_id, usual)
         if now is None:
             return None
+        before = self._pieces(t - 1, object_id, usual)
         likeness, was = _likeness(*now), 0.0 if before is None else _likeness(*before)
         score = 0.95 * likeness * (1 - was / 2)
         return DivisionProposal(t, object_id, score, now[0].inside, now[1].inside)

@@ -318,17 +318,20 @@ class Divisions:
             raise ObjectError(
                 "{0} is locked on frame {t}: unlock it there first", mother, t=min(late.locked)
             )
-        kept = early
-        if not early.prompted and not early.locked:
-            kept = anchored(self._state.labels, mother, early, mother, first=False)
         actions: list[Action] = [
-            masklet_change(mother, before, after)
-            for before, after in ((early, kept), (late, late.cleared()))
-            if before is not after and (before.records or after.records)
+            *self._anchored_at_end(mother, early),
+            *([masklet_change(mother, late, late.cleared())] if late.records else []),
         ]
         if known.end != t - 1:
             actions.append(SetObject(mother, known, replace(known, end=t - 1)))
         return actions
+
+    def _anchored_at_end(self, mother: int, early: ObjectState) -> list[SetMasklet]:
+        """The action that anchors a mother at her last mask, if no prompt or lock does."""
+        if early.prompted or early.locked:
+            return []
+        kept = anchored(self._state.labels, mother, early, mother, first=False)
+        return [] if kept is early else [masklet_change(mother, early, kept)]
 
     def _check_division(self, mother: int, t: int) -> None:
         """Raise a ValueError if an object divides on another frame than `t`."""
@@ -542,11 +545,8 @@ class Divisions:
         """Actions that remove the masks of a mother from the frames that daughters get."""
         early = self._state_before(mother, between.start)
         lost = self._unfixed_state(mother, between)
-        kept = early
-        if not early.prompted and not early.locked:
-            kept = anchored(self._state.labels, mother, early, mother, first=False)
-        changes = ((early, kept), (lost, lost.cleared()))
-        return [masklet_change(mother, one, other) for one, other in changes if one is not other]
+        cleared = masklet_change(mother, lost, lost.cleared())
+        return [*self._anchored_at_end(mother, early), cleared]
 
     def _moved_later(
         self, mother: int, daughters: Sequence[int], between: range
@@ -559,8 +559,7 @@ class Divisions:
             late = self._state.object_state(key, range(between.stop, len(labels)))
             if lost is None or late is None:
                 continue
-            if lost.locked:
-                raise ObjectError("{0} is locked on frame {t}: unlock it", key, t=min(lost.locked))
+            _check_unlocked(key, lost)
             if not has_mask(late):
                 raise ObjectError("{0} has no mask from frame {t} on", key, t=between.stop)
             kept = anchored(labels, key, late, key, first=True)
@@ -594,11 +593,14 @@ class Divisions:
         """State of an object on some frames; a ValueError if it is locked on any of them."""
         state = self._state.object_state(object_id, frames)
         assert state is not None
-        if state.locked:
-            raise ObjectError(
-                "{0} is locked on frame {t}: unlock it", object_id, t=min(state.locked)
-            )
+        _check_unlocked(object_id, state)
         return state
+
+
+def _check_unlocked(object_id: int, state: ObjectState) -> None:
+    """Raise a ValueError if an object is locked on any frame of a state."""
+    if state.locked:
+        raise ObjectError("{0} is locked on frame {t}: unlock it", object_id, t=min(state.locked))
 
 
 def _is_inside(mask: NDArray[np.bool_], point: Any) -> bool:
