@@ -72,6 +72,16 @@ def test_new_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
     assert len(modes) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no modes on Windows")
+def test_file_that_the_body_put_in_place_is_as_readable_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("")
+    with atomic_path(tmp_path / "atomic.txt") as temporary:
+        temporary.unlink()
+        temporary.touch(mode=0o600)
+    modes = {(tmp_path / name).stat().st_mode for name in ("plain.txt", "atomic.txt")}
+    assert len(modes) == 1
+
+
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError, match="nowhere does not exist"),

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 
 
 @contextmanager
@@ -38,11 +39,13 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(target))
     temporary = _make_temporary(path)
+    usual = temporary.stat().st_mode
     try:
         yield temporary
         _flush_to_disk(temporary)
-        if path.exists():
-            shutil.copymode(path, temporary)
+        # the body may have put another file in its place, as the writer of safetensors does, which
+        # makes files that only their owner may read
+        os.chmod(temporary, S_IMODE(path.stat().st_mode if path.exists() else usual))
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as as_safetensors
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from napari_sam2.io.atomic import atomic_path
@@ -146,8 +146,8 @@ def write_weights(weights: Mapping[str, Tensor], path: Path, notes: Mapping[str,
         The file's metadata; `preset` names the network.
     """
     half = {key: value.half().contiguous().cpu() for key, value in weights.items()}
-    with atomic_path(path) as temporary:  # save_file would make a file for its owner alone
-        temporary.write_bytes(as_safetensors(half, dict(notes)))
+    with atomic_path(path) as temporary:
+        save_file(half, temporary, dict(notes))
 
 
 def resume(
