@@ -35,6 +35,32 @@ def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
         make_folder(path.parent)
 
 
+def check_labels_output(path: Path) -> None:
+    """Refuse to write labels into a file that is no TIFF.
+
+    Raises
+    ------
+    UsageError
+        If its suffix is another one.
+    """
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise UsageError(f"labels are written as .tif; got {path.name}")
+
+
+def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over what a command reads.
+
+    Raises
+    ------
+    UsageError
+        With the first output that is an input.
+    """
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in read:
+            raise UsageError(f"{path} is an input; give another name for the output")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder to write to, and those around it, where they are missing.
 

@@ -16,6 +16,7 @@ from napari_sam2.cli.options import (
     FastOption,
     LocalOption,
     ModelOption,
+    MovieArgument,
     OverwriteOption,
     SizeOption,
     load,
@@ -45,11 +46,7 @@ if TYPE_CHECKING:
 def evaluate(
     movie: Annotated[
         Path,
-        typer.Argument(
-            metavar="MOVIE",
-            exists=True,
-            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
-        ),
+        MovieArgument,
     ],
     truth: Annotated[
         Path,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.errors import UsageError, check_inputs_stay, check_labels_output, check_outputs
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
     ModelOption,
+    MovieArgument,
     OverwriteOption,
     SizeOption,
     load,
@@ -49,11 +50,7 @@ NOTHING_FOUND = (
 def find(
     movie: Annotated[
         Path,
-        typer.Argument(
-            metavar="MOVIE",
-            exists=True,
-            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
-        ),
+        MovieArgument,
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
     frame: Annotated[int, typer.Option(min=0, help="The frame, counted from 0.")] = 0,
@@ -69,10 +66,8 @@ def find(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Find all cells of a frame without a prompt, and write them as labels."""
-    if output.suffix.lower() not in (".tif", ".tiff"):
-        raise UsageError(f"labels are written as .tif; got {output.name}")
-    if output.resolve() == movie.resolve():
-        raise UsageError(f"{output} is an input; give another name for the output")
+    check_labels_output(output)
+    check_inputs_stay([output], [movie])
     check_outputs([output], overwrite)
 
     from napari_sam2.finding import draw_labels, typical_size

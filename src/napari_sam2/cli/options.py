@@ -22,6 +22,11 @@ class Direction(StrEnum):
     backward = "backward"
 
 
+MovieArgument = typer.Argument(
+    metavar="MOVIE",
+    exists=True,
+    help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
+)
 ModelOption = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.errors import UsageError, check_labels_output, check_outputs
 from napari_sam2.cli.export import say_left_out
 from napari_sam2.cli.options import (
     DeviceOption,
@@ -52,8 +52,7 @@ def replay(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Repeat all clicks and tracking of a project, and write the labels."""
-    if output.suffix.lower() not in (".tif", ".tiff"):
-        raise UsageError(f"labels are written as .tif; got {output.name}")
+    check_labels_output(output)
     check_outputs([output], overwrite)
 
     from napari_sam2.cli import tracking_run as run

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.errors import UsageError, check_inputs_stay, check_labels_output, check_outputs
 from napari_sam2.cli.find import NOTHING_FOUND, CellSizeOption, MinScoreOption
 from napari_sam2.cli.options import (
     DeviceOption,
@@ -15,6 +15,7 @@ from napari_sam2.cli.options import (
     FastOption,
     LocalOption,
     ModelOption,
+    MovieArgument,
     OverwriteOption,
     SizeOption,
     load,
@@ -26,11 +27,7 @@ AUTO = "auto"  # in place of a file with prompts
 def track(
     movie: Annotated[
         Path,
-        typer.Argument(
-            metavar="MOVIE",
-            exists=True,
-            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
-        ),
+        MovieArgument,
     ],
     prompts: Annotated[
         str,
@@ -64,14 +61,11 @@ def track(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
-    if output.suffix.lower() not in (".tif", ".tiff"):
-        raise UsageError(f"labels are written as .tif; got {output.name}")
+    check_labels_output(output)
     is_automatic = prompts == AUTO
     _check_prompts(prompts, look_every, direction)
     outputs = [path for path in (output, scores, divisions) if path is not None]
-    for path in outputs:
-        if path.resolve() in (movie.resolve(), Path(prompts).resolve()):
-            raise UsageError(f"{path} is an input; give another name for the output")
+    check_inputs_stay(outputs, [movie, Path(prompts)])
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation

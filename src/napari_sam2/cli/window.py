@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from napari_sam2.cli.options import MovieArgument
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.napari_io.layer_data import LayerData
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 def open_window(
     movie: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="MOVIE",
-            exists=True,
-            help="TIFF, folder of TIFF, PNG or JPEG images, MP4, AVI, GIF or zarr.",
-        ),
+        MovieArgument,
     ] = None,
 ) -> None:
     """Open napari with the widget docked, and a movie if one is given."""
