@@ -31,13 +31,12 @@ def effort(
 ) -> None:
     """Show how long a project took: seconds per frame, edited frames, clicks per clicked frame."""
     check_outputs([path for path in (csv, json) if path is not None], overwrite)
-    annotation = open_project(project, image).annotation
+    opened = open_project(project, image)
 
     from napari_sam2.io.project.effort import effort_of, write_effort_csv, write_effort_json
-    from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.project.reading import read_deeds
 
-    found = effort_of(read_deeds(project, read_manifest(project)), annotation)
+    found = effort_of(read_deeds(project, opened.manifest), opened.annotation)
     typer.echo(table(found))
     if csv is not None:
         write_effort_csv(csv, found)

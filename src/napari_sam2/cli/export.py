@@ -115,7 +115,7 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
     from napari_sam2.io.tracked import TrackedLabels
 
     opened = open_project(saved, images[0] if images else None)
-    annotation, info = opened.annotation, opened.info
+    annotation, info = opened.annotation, opened.manifest.image
     objects = annotation.objects
     say_left_out(objects)
     is_single = len(info.axes.replace("C", "")) == 2

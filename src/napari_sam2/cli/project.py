@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,30 +9,7 @@ from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.options import load
 
 if TYPE_CHECKING:
-    from napari_sam2.annotation import Annotation
-    from napari_sam2.io.project.images import FoundImage
-    from napari_sam2.io.project.manifest import ImageInfo
-
-PROJECT_SUFFIX = ".sam2"
-
-
-@dataclass(frozen=True, eq=False)
-class OpenedProject:
-    """A project that was read; no frame was tracked.
-
-    Attributes
-    ----------
-    annotation : Annotation
-        The document, with the changes since the last save.
-    info : ImageInfo
-        What the project knows of its image.
-    image : FoundImage
-        The image, opened.
-    """
-
-    annotation: Annotation
-    info: ImageInfo
-    image: FoundImage
+    from napari_sam2.io.project.opening import OpenedProject
 
 
 def open_project(path: Path, image: Path | None = None) -> OpenedProject:
@@ -55,17 +31,10 @@ def open_project(path: Path, image: Path | None = None) -> OpenedProject:
     ValueError, OSError
         If it cannot be read.
     """
-    from napari_sam2.io.project.images import ImageMovedError, find_image
-    from napari_sam2.io.project.manifest import read_manifest
-    from napari_sam2.io.project.reading import load as read_project
-    from napari_sam2.io.project.reading import make_tracker
+    from napari_sam2.io.project.images import ImageMovedError
+    from napari_sam2.io.project.opening import open_to_read
 
-    manifest = read_manifest(path)
-    try:
-        found = find_image(path, manifest, image)
+    try:  # no frame is tracked: masks are kept as the model of the project has made them
+        return open_to_read(path, image, lambda model: load(model.name, "cpu", model.image_size))
     except ImageMovedError as error:
         raise UsageError(f"{error} with --image") from error
-    made_by = manifest.model
-    network = load(made_by.name, "cpu", made_by.image_size)  # masks are kept as it made them
-    tracker = make_tracker(manifest, network, found.data)
-    return OpenedProject(read_project(path, manifest, tracker).annotation, manifest.image, found)

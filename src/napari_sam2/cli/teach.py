@@ -11,7 +11,8 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
-from napari_sam2.cli.project import PROJECT_SUFFIX, open_project
+from napari_sam2.cli.project import open_project
+from napari_sam2.io.project import PROJECT_SUFFIX
 
 if TYPE_CHECKING:
     from napari_sam2.training.examples import Example

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from napari_sam2.io.atomic import atomic_path
+_FILE = "teaching.json"
 
 
 @dataclass(frozen=True)
@@ -27,13 +25,15 @@ class TeachingSettings:
 
 def read_settings() -> TeachingSettings:
     """The settings of the user; the defaults where there are none, or they are damaged."""
+    from napari_sam2.io.data_folder import read_kept  # not needed to open the window
+
+    content = read_kept(_FILE)
     try:
-        content = json.loads(_path().read_text(encoding="utf-8"))
         budget = content["budget_s"]
         return TeachingSettings(
             None if budget is None else int(budget), tuple(map(str, content["sources"]))
         )
-    except (OSError, ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError):
         return TeachingSettings()
 
 
@@ -45,12 +45,6 @@ def write_settings(settings: TeachingSettings) -> None:
     OSError
         If they cannot be written.
     """
-    _path().parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(_path()) as temporary:
-        temporary.write_text(json.dumps(asdict(settings)), encoding="utf-8")
+    from napari_sam2.io.data_folder import keep
 
-
-def _path() -> Path:
-    from napari_sam2.io.data_folder import data_folder  # not needed to open the window
-
-    return data_folder() / "teaching.json"
+    keep(_FILE, asdict(settings))

@@ -12,15 +12,12 @@ from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.vouched import vouched_labels
 from napari_sam2.evaluation.ground_truth import open_labels
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.project.images import find_image
-from napari_sam2.io.project.manifest import read_manifest
-from napari_sam2.io.project.reading import load as read_project
-from napari_sam2.io.project.reading import make_tracker
+from napari_sam2.io.project import PROJECT_SUFFIX
+from napari_sam2.io.project.opening import open_to_read
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.training.data import ClipDataset
 from napari_sam2.training.examples import Example
 
-PROJECT_SUFFIX = ".sam2"
 MOST_FRAMES = 200  # of a movie, spread evenly over those that are labelled
 
 
@@ -124,12 +121,10 @@ def example_of_project(path: Path) -> Example:
     FileNotFoundError
         If there is no project, or its model is missing.
     """
-    manifest = read_manifest(path)
-    found = find_image(path, manifest)
-    network = load_model(manifest.model.name, "cpu", image_size=manifest.model.image_size)
-    tracker = make_tracker(manifest, network, found.data)
-    annotation = read_project(path, manifest, tracker).annotation
-    return example_of_annotation(annotation, found.data, path.name)
+    opened = open_to_read(
+        path, None, lambda model: load_model(model.name, "cpu", image_size=model.image_size)
+    )
+    return example_of_annotation(opened.annotation, opened.image.data, path.name)
 
 
 def example_of_annotation(

@@ -1,1 +1,3 @@
 """Projects: the annotation of an image, saved in one folder, ``NAME.sam2``."""
+
+PROJECT_SUFFIX = ".sam2"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -313,7 +314,7 @@ def _colours(data: ArrayLike) -> ArrayLike:
     return data if data.shape[-1] == 3 else _WithoutAlpha(data)
 
 
-class _Lazy:
+class _Lazy(ABC):
     """Base of arrays that are computed a frame at a time."""
 
     shape: tuple[int, ...]
@@ -321,8 +322,8 @@ class _Lazy:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray([self[t] for t in range(self.shape[0])], dtype)
 
-    def __getitem__(self, key: Any, /) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 class _WithoutAlpha(_Lazy):

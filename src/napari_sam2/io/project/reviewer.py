@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import getpass
-import json
 
-from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.data_folder import data_folder
+from napari_sam2.io.data_folder import keep, read_kept
 
 _FILE = "reviewer.json"
 
 
 def reviewer_name() -> str:
     """The name that was set, or else the user name of the system; empty if there is none."""
-    try:
-        name = json.loads((data_folder() / _FILE).read_text(encoding="utf-8"))["name"]
-    except (OSError, ValueError, LookupError, TypeError):
-        name = ""
+    kept = read_kept(_FILE)
+    name = kept.get("name") if isinstance(kept, dict) else None
     return name if isinstance(name, str) and name else _system_name()
 
 
@@ -28,9 +24,7 @@ def set_reviewer_name(name: str) -> None:
     OSError
         If the file cannot be written.
     """
-    data_folder().mkdir(parents=True, exist_ok=True)
-    with atomic_path(data_folder() / _FILE) as temporary:
-        temporary.write_text(json.dumps({"name": name.strip()}), encoding="utf-8")
+    keep(_FILE, {"name": name.strip()})
 
 
 def _system_name() -> str:

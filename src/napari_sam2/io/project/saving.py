@@ -20,13 +20,13 @@ from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.images import find_image
 from napari_sam2.io.project.manifest import Manifest, read_manifest
 from napari_sam2.io.project.parts import Deed
 from napari_sam2.io.project.reading import is_same_model, make_tracker
-from napari_sam2.io.project.shelf import SUFFIX
 from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of
 from napari_sam2.io.project.tags import BEGIN, END, TRACK
 from napari_sam2.io.scale import ImageScale
@@ -53,8 +53,8 @@ def _save(
     if before is not None and before.path == place:
         before.save()
         return before
-    if place.suffix != SUFFIX:
-        raise ValueError(f"a project is a folder NAME{SUFFIX}; got {place.name}")
+    if place.suffix != PROJECT_SUFFIX:
+        raise ValueError(f"a project is a folder NAME{PROJECT_SUFFIX}; got {place.name}")
     if place.exists() and not overwrite:
         raise FileExistsError(
             f"{place} is there already: choose another name, or replace it with overwrite=True"

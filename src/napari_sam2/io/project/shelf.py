@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -11,8 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.io.atomic import atomic_path
-from napari_sam2.io.data_folder import data_folder
+from napari_sam2.io.data_folder import data_folder, keep, read_kept
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
 from napari_sam2.io.project.files import DISCARDED, set_aside
 from napari_sam2.io.project.journal_file import TITLE
@@ -21,7 +20,6 @@ from napari_sam2.io.project.manifest import read_manifest
 
 logger = logging.getLogger(__name__)
 
-SUFFIX = ".sam2"
 RECENT_LIMIT = 10
 _UNSAVED, _RECENT = "unsaved", "recent.json"
 
@@ -66,7 +64,7 @@ def new_unsaved(name: str) -> Path:
     plain = re.sub(r"[^\w.-]+", "_", name)[:40] or "image"
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
     numbers = range(1, 10_000)
-    paths = (shelf / f"{stem}{f'-{n}' if n > 1 else ''}{SUFFIX}" for n in numbers)
+    paths = (shelf / f"{stem}{f'-{n}' if n > 1 else ''}{PROJECT_SUFFIX}" for n in numbers)
     return next(path for path in paths if not path.exists())
 
 
@@ -77,7 +75,7 @@ def find_unsaved() -> tuple[Unsaved, ...]:
     line in the log.
     """
     shelf = data_folder() / _UNSAVED
-    there = list(shelf.glob(f"*{SUFFIX}")) if shelf.is_dir() else []
+    there = list(shelf.glob(f"*{PROJECT_SUFFIX}")) if shelf.is_dir() else []
     found = (_look(path) for path in [*there, *recent()])
     return tuple(sorted(filter(None, found), key=lambda work: -work.time))
 
@@ -116,11 +114,10 @@ def discard(folder: Path) -> None:
 
 def recent() -> tuple[Path, ...]:
     """Projects that were opened or saved lately and are there, the last one first."""
-    try:
-        names = json.loads((data_folder() / _RECENT).read_text(encoding="utf-8"))
-        paths = [Path(name) for name in names if isinstance(name, str)]
-    except (OSError, ValueError, TypeError):
-        return ()
+    names = read_kept(_RECENT)
+    paths = (
+        [Path(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    )
     return tuple(path for path in paths if path.is_dir())[:RECENT_LIMIT]
 
 
@@ -130,6 +127,4 @@ def note_recent(folder: Path) -> None:
         return
     path = Path(os.path.abspath(folder))
     paths = [path, *(other for other in recent() if other != path)][:RECENT_LIMIT]
-    data_folder().mkdir(parents=True, exist_ok=True)
-    with atomic_path(data_folder() / _RECENT) as temporary:
-        temporary.write_text(json.dumps([str(path) for path in paths]), encoding="utf-8")
+    keep(_RECENT, [str(path) for path in paths])

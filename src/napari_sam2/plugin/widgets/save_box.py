@@ -17,9 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.widgets.form import SPACING, button
-
-SUFFIX = ".sam2"
 
 
 class SaveBox(QWidget):
@@ -139,18 +138,18 @@ class RestoreOffer(QFrame):
 
 def ask_where_to_save(parent: QWidget, proposal: Path) -> Path | None:
     """Ask for the project folder to save to; confirm before one is replaced."""
-    dialog = QFileDialog(parent, "Save project", str(proposal), f"Project (*{SUFFIX})")
+    dialog = QFileDialog(parent, "Save project", str(proposal), f"Project (*{PROJECT_SUFFIX})")
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setFileMode(QFileDialog.FileMode.AnyFile)
     dialog.setOption(
         QFileDialog.Option.DontUseNativeDialog
     )  # native dialogs would enter an existing project folder
-    dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
+    dialog.setDefaultSuffix(PROJECT_SUFFIX.removeprefix("."))
     return Path(dialog.selectedFiles()[0]) if dialog.exec() else None
 
 
 def ask_what_to_open(parent: QWidget, folder: Path) -> Path | None:
     """Ask for the project folder to open."""
-    title = f"Open project (a folder NAME{SUFFIX})"
+    title = f"Open project (a folder NAME{PROJECT_SUFFIX})"
     name = QFileDialog.getExistingDirectory(parent, title, str(folder))
     return Path(name) if name else None

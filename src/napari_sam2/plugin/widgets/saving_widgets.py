@@ -10,9 +10,9 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.source_image import image_path, image_source
 from napari_sam2.plugin.widgets.save_box import (
-    SUFFIX,
     RestoreOffer,
     SaveBox,
     ask_what_to_open,
@@ -77,7 +77,7 @@ class SavingWidgets:
         image = image_state.image
         source = image_state.saving.path or image_path(image)
         folder = Path(source).parent if source else Path.home()
-        path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{SUFFIX}")
+        path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{PROJECT_SUFFIX}")
         if path is not None:
             self._controller.saving.save(path)
 
