@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
-from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tables import write_table
 from napari_sam2.io.tracked import TrackedLabels, compact_labels
 
 # name of scikit-image -> our column; lengths and areas get _px and, where known, a unit
@@ -42,7 +41,6 @@ _SHAPES = {
 }
 _LENGTHS = ("perimeter", "equivalent_diameter", "major_axis", "minor_axis")
 _INTENSITIES = ("mean", "min", "max")
-_DIGITS = 7
 
 Row = dict[str, Any]
 
@@ -118,24 +116,6 @@ def write_measurements(path: str | os.PathLike[str], tracked: TrackedLabels) -> 
         If the file cannot be written; an old file is left as it was.
     """
     write_table(path, column_names(tracked), (row.values() for row in measure(tracked)))
-
-
-def write_table(
-    path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Iterable[object]]
-) -> None:
-    """Write a CSV file with a header, UTF-8, numbers with 7 digits; None is left blank."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(header)
-        table.writerows([_cell(value) for value in row] for row in rows)
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.{_DIGITS}g}" if math.isfinite(value) else ""
-    return value
 
 
 def _rows(frame: NDArray[Any], images: dict[str, NDArray[Any]]) -> Iterator[Row]:

@@ -6,8 +6,8 @@ import math
 import os
 from collections.abc import Iterator
 
-from napari_sam2.io.measure import write_table
 from napari_sam2.io.spots import NO_PARENT, Spots, find_spots
+from napari_sam2.io.tables import write_table
 from napari_sam2.io.tracked import TrackedLabels
 
 _TRACKMATE = (

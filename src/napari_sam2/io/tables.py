@@ -1,8 +1,9 @@
-"""Tables of scores and of possible divisions as CSV."""
+"""Tables as CSV, among them those of scores and of possible divisions."""
 
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
@@ -12,6 +13,8 @@ from napari_sam2.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.division_proposals import DivisionProposal
+
+_DIGITS = 7
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def write_scores(
         If the file cannot be written; an old file is left as it was.
     """
     header = [frame_column, *(field.name for field in fields(ScoreRow)[1:])]
-    _write(path, header, map(astuple, rows))
+    write_table(path, header, (map(_score, astuple(row)) for row in rows))
 
 
 def write_divisions(
@@ -91,21 +94,31 @@ def write_divisions(
     """
     places = [f"daughter_{number}_{axis}" for number in (1, 2) for axis in "yx"]
     rows = ((one.t, one.mother, one.score, *one.daughter_1, *one.daughter_2) for one in proposals)
-    _write(path, [frame_column, "mother", "score", *places], rows)
+    write_table(
+        path, [frame_column, "mother", "score", *places], (map(_score, row) for row in rows)
+    )
 
 
-def _write(
+def write_table(
     path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Iterable[object]]
 ) -> None:
+    """Write a CSV file with a header, UTF-8, numbers with 7 digits; None is left blank."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(header)
-        table.writerows([_cell(value) for value in row] for row in rows)
+        table.writerows([_number(value) for value in row] for row in rows)
 
 
-def _cell(value: object) -> str:
+def _number(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS}g}" if math.isfinite(value) else ""
+    return value
+
+
+def _score(value: object) -> object:
+    """A value of a table with 4 decimals; a bool as 0 or 1."""
     if isinstance(value, bool):
-        return str(int(value))
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+        return int(value)
+    return f"{value:.4f}" if isinstance(value, float) else value
