@@ -40,7 +40,7 @@ class FindingEngine(world.ThresholdEngine):
         self.is_empty = False
         self.waits = False  # for the search to be cancelled
 
-    def find_cells(self, model, source, t, cell_size, progress, should_stop):
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop):
         self.searches.append((t, cell_size))
         progress(1, 4)
         end = time.monotonic() + 20

@@ -401,8 +401,8 @@ class ThresholdEngine:
         tracker = ThresholdTracker(data.reshape(-1, *data.shape[-2:]), self._on_step)
         return OpenedImage(tracker, Annotation(tracker))
 
-    def find_cells(self, model, source, t, cell_size, progress, should_stop) -> list[Proposal]:
-        data = np.asarray(source.data)
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop) -> list[Proposal]:
+        data = np.asarray(frames.data)
         spots, _ = ndimage.label(data.reshape(-1, *data.shape[-2:])[t] > 1000)
         progress(1, 1)
         return [

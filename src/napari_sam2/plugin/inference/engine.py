@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
+    from napari_sam2.tracking import Frames
     from napari_sam2.tracking.protocol import EncodingTracker
     from napari_sam2.training.lesson_process import LessonProcess
 
@@ -80,7 +81,7 @@ class EngineFactory(Protocol):
     def find_cells(
         self,
         model: Any,
-        source: ImageSource,
+        frames: Frames,
         t: int,
         cell_size: float | None,
         progress: Progress,
@@ -157,7 +158,7 @@ class Sam2Engine:
     def find_cells(
         self,
         model: Any,
-        source: ImageSource,
+        frames: Frames,
         t: int,
         cell_size: float | None,
         progress: Progress,
@@ -165,9 +166,7 @@ class Sam2Engine:
     ) -> Sequence[Proposal]:
         """Find all cells of a frame with the method that suits the model."""
         from napari_sam2.finding import find_objects
-        from napari_sam2.tracking import Frames
 
-        frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
         return find_objects(
             model,
             frames,

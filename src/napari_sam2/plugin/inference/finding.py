@@ -40,7 +40,7 @@ def find_cells(
     try:
         found = engine.find_cells(
             model,
-            document.source,
+            document.tracker.frames,  # with the contrast that the model sees
             command.t,
             cell_size,
             lambda done, total: report(FindAdvanced(command.image, done, total)),
