@@ -7,6 +7,8 @@ from qtpy.QtCore import Qt
 from . import hands
 from .world import disc, disc_centre
 
+pytestmark = pytest.mark.real_window
+
 
 def draw(desk, mode, start, end):
     desk.viewer.layers.selection.active = desk.shapes
