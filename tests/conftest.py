@@ -49,11 +49,10 @@ def screen() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that depend on the version of napari: they open its window, or import napari."""
+    """Mark tests that depend on the version of napari: they open a viewer, or import napari."""
     for item in items:
         names = vars(item.module).values() if isinstance(item, pytest.Function) else ()
         homes = {str(getattr(value, "__module__", "")).partition(".")[0] for value in names}
-        opens_window = item.get_closest_marker("real_window") is not None
-        opens_window |= "make_napari_viewer" in getattr(item, "fixturenames", ())
-        if "napari" in homes or opens_window:
+        viewers = {"make_napari_viewer", "make_viewer"} & {*getattr(item, "fixturenames", ())}
+        if "napari" in homes or viewers:
             item.add_marker("napari")

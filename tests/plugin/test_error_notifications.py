@@ -11,8 +11,6 @@ from napari_sam2.plugin.startup.error_notifications import show_error
 
 from .world import ThresholdEngine, disc_centre, movie
 
-pytestmark = pytest.mark.real_window
-
 
 @pytest.fixture
 def log(monkeypatch, tmp_path):

@@ -8,7 +8,6 @@ from napari_sam2.plugin.layers.source_image import is_hidden
 
 from .world import FRAMES, SIDE, disc, disc_centre, movie
 
-pytestmark = pytest.mark.real_window
 
 GEOMETRY = {
     "scale": (2.0, 0.5, 0.25),

@@ -6,7 +6,6 @@ from qtpy.QtCore import Qt
 
 from .world import FRAMES, disc_centre, movie
 
-pytestmark = pytest.mark.real_window
 
 LAST, BEYOND = FRAMES - 1, FRAMES + 2
 SHIFT = (Qt.KeyboardModifier.ShiftModifier,)
