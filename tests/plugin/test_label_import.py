@@ -11,7 +11,6 @@ from napari_sam2.plugin.layers.label_source import label_source
 from . import hands
 from .world import FRAMES, Gate, ThresholdTracker, disc, disc_centre, movie
 
-
 SIDE = 12
 
 

@@ -8,7 +8,6 @@ from napari_sam2.plugin.layers.source_image import is_hidden
 
 from .world import FRAMES, SIDE, disc, disc_centre, movie
 
-
 GEOMETRY = {
     "scale": (2.0, 0.5, 0.25),
     "translate": (0.0, 10.0, -7.0),

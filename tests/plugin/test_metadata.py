@@ -27,7 +27,6 @@ from napari_sam2.plugin.napari_io.readers import get_reader
 from napari_sam2.plugin.napari_io.writers import write_labels_layer, write_result
 from napari_sam2.plugin.window.export import start_export
 
-
 IMAGES = np.arange(3 * 8 * 10, dtype=np.uint16).reshape(3, 8, 10)
 LABELS = np.zeros((3, 8, 10), np.uint16)
 LABELS[:, 2:4, 2:6] = 7

@@ -6,7 +6,6 @@ from qtpy.QtCore import Qt
 
 from .world import FRAMES, disc_centre, movie
 
-
 LAST, BEYOND = FRAMES - 1, FRAMES + 2
 SHIFT = (Qt.KeyboardModifier.ShiftModifier,)
 KEYS = {
