@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from . import hands, world
 from .model_viewer import ModelViewer
 
 WINDOW = "napari_sam2.plugin.window."
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -106,6 +108,13 @@ def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Keep what goes wrong on purpose out of the log of the person."""
     path = tmp_path_factory.getbasetemp() / "log" / "napari-sam2.log"
     monkeypatch.setattr("napari_sam2.plugin.startup.log_file.log_path", lambda: path)
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits longer than usual before a test fails, for machines that do other work."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=PATIENCE_MS)
+    return qtbot
 
 
 @pytest.fixture
