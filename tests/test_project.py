@@ -19,8 +19,8 @@ import napari_sam2
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "napari_sam2"
 FLOORS = ["model", "tracking", "finding", "annotation", "io"]
-FLOORS += ["evaluation", "training", "plugin", "cli"]
-ENGINE = FLOORS[:7]
+FLOORS += ["batch", "evaluation", "training", "plugin", "cli"]
+ENGINE = FLOORS[:8]
 ONLY_IN_NAPARI = {"napari", "qtpy", "magicgui", "superqt", "vispy", "npe2"}
 
 
