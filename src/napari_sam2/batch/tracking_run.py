@@ -6,7 +6,7 @@ labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ class FindingSettings:
 
 def track_prompts(
     annotation: Annotation, prompts: Iterable[Prompt], direction: Sweep = "both"
-) -> Iterator[RunStep]:
+) -> Generator[RunStep]:
     """Give all prompts, then track their objects through the movie.
 
     Parameters
@@ -84,7 +84,7 @@ def track_prompts(
 
 def track_found_objects(
     annotation: Annotation, network: Sam2, frames: Frames, settings: FindingSettings
-) -> Iterator[RunStep]:
+) -> Generator[RunStep]:
     """Find all objects of the first frame, track them, and look for new ones.
 
     Parameters
@@ -117,7 +117,7 @@ def track_found_objects(
         yield RunStep(stage, done, total)
 
 
-def track_changed(annotation: Annotation) -> Iterator[RunStep]:
+def track_changed(annotation: Annotation) -> Generator[RunStep]:
     """Track, both ways, all objects that were changed since they were tracked.
 
     Yields
@@ -130,7 +130,7 @@ def track_changed(annotation: Annotation) -> Iterator[RunStep]:
 
 def _propagate(
     annotation: Annotation, direction: Sweep, *, only_changed: bool = False
-) -> Iterator[RunStep]:
+) -> Generator[RunStep]:
     total = annotation.total_steps(direction=direction, only_changed=only_changed)
     yield RunStep("tracking", 0, total)
     results = annotation.propagate(direction=direction, only_changed=only_changed)
