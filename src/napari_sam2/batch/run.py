@@ -75,13 +75,23 @@ def run_batch(
     with _alone_in(plan.output_folder, results):
         watcher.begun(list(results))
         try:
-            for result in _track_here(tasks, watcher):
+            for result in _outcomes(tasks, client, watcher):
                 results[result.name] = result
                 watcher.ended(result)
         finally:
             report = sorted_report(plan.output_folder, list(results.values()))
             write_report(report)
     return report
+
+
+def _outcomes(
+    tasks: Sequence[MovieTask], client: Client | None, watcher: Watcher
+) -> Iterator[MovieResult]:
+    if client is None:
+        return _track_here(tasks, watcher)
+    from napari_sam2.batch.workers import track_on_workers  # with packages of an extra
+
+    return track_on_workers(client, tasks, watcher)
 
 
 def _track_here(tasks: Sequence[MovieTask], watcher: Watcher) -> Iterator[MovieResult]:

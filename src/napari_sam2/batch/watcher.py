@@ -10,7 +10,7 @@ from napari_sam2.batch.tracking_run import RunStep
 
 
 class Watcher(Protocol):
-    """Sees how far a batch is; all methods are called in the thread of `run_batch`."""
+    """Sees how far a batch is; `step` may be called in another thread than `run_batch`."""
 
     def begun(self, names: Sequence[str]) -> None:
         """The batch has begun with these movies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,13 @@ from napari_sam2.cli.errors import UsageError
 from napari_sam2.cli.options import DeviceOption, ModelOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from distributed import Client
+
     from napari_sam2.batch import BatchReport, Plan
+
+_JOBS = 8  # of a cluster at a time, by default
 
 
 def batch(
@@ -54,6 +61,28 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be done and how long it takes.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Movies at a time: processes on this computer, or jobs of a cluster."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="A running scheduler of Dask, as tcp://10.0.0.1:8786."
+        ),
+    ] = None,
+    slurm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OPTIONS",
+            help="Jobs of SLURM, as partition=gpu,time=4:00:00,cores=8,memory=32GB,gpus=1.",
+        ),
+    ] = None,
+    pbs: Annotated[str | None, typer.Option(metavar="OPTIONS", help="Jobs of PBS.")] = None,
+    lsf: Annotated[str | None, typer.Option(metavar="OPTIONS", help="Jobs of LSF.")] = None,
+    sge: Annotated[str | None, typer.Option(metavar="OPTIONS", help="Jobs of Grid Engine.")] = None,
 ) -> None:
     """Track many movies, each with its labels, measurements and project, and write a report."""
     from napari_sam2.batch import preview_batch, read_plan, run_batch
@@ -65,12 +94,41 @@ def batch(
         plan = read_plan(source)
     else:
         plan = _plan_of_options(source, prompts, output, model, device, export or [])
+    jobs = {"slurm": slurm, "pbs": pbs, "lsf": lsf, "sge": sge}
+    chosen = {name: text for name, text in jobs.items() if text is not None}
+    if len(chosen) + (scheduler is not None) > 1:
+        raise UsageError("choose one of --scheduler, --slurm, --pbs, --lsf and --sge")
+    where = _where(workers, scheduler, chosen)
     if dry_run:
-        say_preview(preview_batch(plan, resume=resume))
+        say_preview(preview_batch(plan, resume=resume), workers or 1)
         return
-    with BatchScreen() as screen:
-        report = run_batch(plan, resume=resume, watcher=screen)
+    with where as client, BatchScreen() as screen:
+        report = run_batch(plan, client, resume=resume, watcher=screen)
     _say(report)
+
+
+@contextmanager
+def _where(
+    workers: int | None, scheduler: str | None, jobs: Mapping[str, str]
+) -> Iterator[Client | None]:
+    """Workers of the options; None where this process does the work."""
+    if workers is None and scheduler is None and not jobs:
+        yield None
+        return
+    from napari_sam2.evaluation.optional_packages import needs_extra
+
+    with needs_extra("work on several workers", "cluster" if jobs else "batch"):
+        from napari_sam2.batch import clusters
+    if scheduler is not None:
+        made = clusters.scheduler_client(scheduler)
+    elif jobs:
+        ((system, options),) = jobs.items()
+        made = clusters.job_client(system, options, workers or _JOBS)
+    else:
+        made = clusters.local_client(workers or 1)
+    with made as client:
+        typer.echo(f"Dask dashboard: {client.dashboard_link}", err=True)
+        yield client
 
 
 def _plan_of_options(

@@ -26,6 +26,7 @@ class BatchScreen:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._bars: dict[str, TaskID] = {}
+        self._ended: set[str] = set()
 
     def __enter__(self) -> Self:
         self._progress = self._stack.enter_context(progress_bar())
@@ -45,6 +46,8 @@ class BatchScreen:
 
     def step(self, name: str, step: RunStep) -> None:
         """Show how far a movie is."""
+        if name in self._ended:  # a message that was on its way
+            return
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, rate="")
         self._progress.update(
@@ -53,6 +56,7 @@ class BatchScreen:
 
     def ended(self, result: MovieResult) -> None:
         """Remove the bar of a movie, and count the movie."""
+        self._ended.add(result.name)
         if result.name in self._bars:
             self._progress.remove_task(self._bars.pop(result.name))
         self._progress.advance(self._all)

@@ -1,0 +1,121 @@
+"""Track the movies of a batch on the workers of Dask."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import Any
+from uuid import uuid4
+
+import dask
+from distributed import Client, Future, KilledWorker, Worker, as_completed, get_worker
+
+from napari_sam2.batch.movie_task import Done, MovieTask, track_movie
+from napari_sam2.batch.results import TRIES, MovieResult, failure, may_pass, success
+from napari_sam2.batch.tracking_run import RunStep
+from napari_sam2.batch.watcher import Watcher
+
+_INTERVAL_S = 0.5  # between two messages about the progress of a movie
+_one_movie_at_a_time = threading.Lock()  # in each process: a network serves one movie
+
+
+def track_on_workers(
+    client: Client, tasks: Sequence[MovieTask], watcher: Watcher
+) -> Iterator[MovieResult]:
+    """Track each movie on a worker; results come in the order in which they are ready.
+
+    A movie whose worker died is given to another worker by the scheduler, as often as the scheduler
+    allows. A movie whose disk or memory was short is tried again, three times in all.
+
+    Parameters
+    ----------
+    client : Client
+        A client of the scheduler.
+    tasks : sequence of MovieTask
+        The movies.
+    watcher : Watcher
+        Sees the steps of all movies, in the thread of the client.
+
+    Yields
+    ------
+    MovieResult
+        One for each movie.
+    """
+    run = f"{uuid4().hex[:8]}"
+    begun: Counter[str] = Counter()
+
+    def hear(event: tuple[float, Any]) -> None:
+        name, stage, done, total = event[1]
+        if stage is None:
+            begun[name] += 1
+        else:
+            watcher.step(name, RunStep(stage, done, total))
+
+    def submit(task: MovieTask, tries: int) -> Future:
+        key = f"track-movie-{run}-{task.movie.name}-{tries}"
+        return client.submit(work_on, task, run, key=key, pure=False)
+
+    client.subscribe_topic(run, hear)
+    waiting = {submit(task, 1): (task, 1) for task in tasks}
+    completed = as_completed(list(waiting), loop=client.loop)
+    try:
+        for future in completed:
+            task, tries = waiting.pop(future)
+            try:
+                yield success(task, future.result(), max(tries, begun[task.movie.name]))
+            except (Exception, CancelledError) as error:
+                if tries < TRIES and (may_pass(error) or isinstance(error, CancelledError)):
+                    again = submit(task, tries + 1)
+                    waiting[again] = (task, tries + 1)
+                    completed.add(again)
+                else:
+                    yield failure(task, _readable(error), max(tries, begun[task.movie.name]))
+    finally:
+        client.cancel(list(waiting), force=True)
+        client.unsubscribe_topic(run)
+
+
+def work_on(task: MovieTask, topic: str) -> Done:
+    """Track a movie in the process of a worker, and send its steps to the client.
+
+    Parameters
+    ----------
+    task : MovieTask
+        The movie.
+    topic : str
+        Topic of the messages.
+    """
+    worker = get_worker()
+    # frames are read here, not as tasks of the cluster, which is what Dask does within a worker
+    with _one_movie_at_a_time, dask.config.set(scheduler="synchronous"):
+        worker.log_event(topic, (task.movie.name, None, 0, 0))
+        return track_movie(task, _Teller(worker, topic, task.movie.name))
+
+
+class _Teller:
+    """Sends steps of a movie to the client, not more than two a second."""
+
+    def __init__(self, worker: Worker, topic: str, name: str) -> None:
+        self._worker, self._topic, self._name = worker, topic, name
+        self._last = 0.0
+
+    def __call__(self, step: RunStep) -> None:
+        if time.monotonic() - self._last >= _INTERVAL_S:
+            self._last = time.monotonic()
+            message = (self._name, step.stage, step.done, step.total)
+            self._worker.log_event(self._topic, message)
+
+
+def _readable(error: BaseException) -> BaseException:
+    """An error in words for the user."""
+    if isinstance(error, KilledWorker):
+        return RuntimeError(
+            f"{error.allowed_failures + 1} workers died while they tracked this movie: it may need "
+            "more memory than a worker has"
+        )
+    if isinstance(error, CancelledError):
+        return RuntimeError("the connection to the scheduler was lost")
+    return error
