@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from distributed import Client
 
 from napari_sam2.batch import BatchReport, run_batch
 from napari_sam2.batch.clusters import job_cluster, local_client, parse_job_options, threads_of
 from napari_sam2.batch.movie_task import LABELS
 from napari_sam2.batch.plan import Plan
+from napari_sam2.batch.results import MovieResult
+from napari_sam2.batch.watcher import Quiet
 from napari_sam2.io.samples import Sample
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from tests.batch.stand_ins import TinyWorker
@@ -21,13 +25,14 @@ GOOD = [name for name in MOVIES if name != CORRUPT]
 
 
 class Run(NamedTuple):
+    client: Client
     plan: Plan
     report: BatchReport
     log: Path
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, sample: Sample) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, sample: Sample) -> Iterator[Run]:
     """Eight movies on three workers; one movie is corrupt, and one kills its worker once."""
     home = tmp_path_factory.mktemp("plate")
     for folder in ("wells", "prompts"):
@@ -42,8 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, sample: Sample) -> Run:
     )
     with local_client(3) as client:
         client.register_plugin(TinyWorker(home / "written.txt", FATAL))
-        report = run_batch(plan, client)
-    return Run(plan, report, home / "written.txt")
+        yield Run(client, plan, run_batch(plan, client), home / "written.txt")
 
 
 def test_all_movies_but_the_corrupt_one_are_done(run: Run) -> None:
@@ -75,6 +79,22 @@ def test_workers_write_the_labels_of_a_plain_loop(run: Run) -> None:
 def test_next_run_keeps_all_that_is_done(run: Run) -> None:
     report = run_batch(run.plan)
     assert (report.count("unchanged"), report.count("failed")) == (7, 1)
+
+
+class StopsAtTheFirst(Quiet):
+    """Ctrl+C when the first movie is done."""
+
+    def ended(self, result: MovieResult) -> None:
+        raise KeyboardInterrupt
+
+
+def test_stopped_batch_leaves_no_incomplete_results(run: Run) -> None:
+    plan = run.plan.model_copy(update={"output": Path("stopped")})
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(plan, run.client, watcher=StopsAtTheFirst())
+    found = {path.name for path in plan.output_folder.iterdir()}
+    assert found < {*GOOD, "report.csv", "report.html", ".batch.lock"}
+    assert "stopped" in (plan.output_folder / "report.csv").read_text()
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])

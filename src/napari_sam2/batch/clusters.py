@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,25 +40,26 @@ _KEYS = {
 _DEFAULTS = {"cores": "4", "memory": "16GB"}
 
 
-class TorchThreads(WorkerPlugin):  # type: ignore[misc]  # mypy sees no types of distributed
-    """Sets how many threads PyTorch has in each worker process.
+class LocalWorker(WorkerPlugin):  # type: ignore[misc]  # mypy sees no types of distributed
+    """Sets the threads of PyTorch in a worker process, and leaves Ctrl+C to the batch.
 
     Parameters
     ----------
-    count : int
+    threads : int
         Threads of each worker.
     """
 
-    name = "napari-sam2-threads"
+    name = "napari-sam2-local-worker"
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
 
     def setup(self, worker: Worker) -> None:
-        """Set it in a worker that starts."""
+        """Prepare a worker that starts."""
         import torch
 
-        torch.set_num_threads(self.count)
+        torch.set_num_threads(self.threads)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all processes
 
 
 @contextmanager
@@ -77,7 +79,7 @@ def local_client(workers: int) -> Iterator[Client]:
             silence_logs=logging.CRITICAL,
         )
         with cluster, Client(cluster, set_as_default=False) as client:
-            client.register_plugin(TorchThreads(threads_of(workers)))
+            client.register_plugin(LocalWorker(threads_of(workers)))
             yield client
 
 

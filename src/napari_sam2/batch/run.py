@@ -119,8 +119,8 @@ def _alone_in(output: Path, names: Collection[str]) -> Iterator[None]:
     try:
         _remove_incomplete(output, names)
         yield
-        _remove_incomplete(output, names)
     finally:
+        _remove_incomplete(output, names)
         lock.release()
 
 

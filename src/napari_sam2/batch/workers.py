@@ -19,6 +19,8 @@ from napari_sam2.batch.tracking_run import RunStep
 from napari_sam2.batch.watcher import Watcher
 
 _INTERVAL_S = 0.5  # between two messages about the progress of a movie
+_PATIENCE_S = 20.0  # until the workers have left the frame that they track when a batch is stopped
+_BEGUN, _ENDED = "begun", "ended"  # in place of a stage, when a worker takes and leaves a movie
 _one_movie_at_a_time = threading.Lock()  # in each process: a network serves one movie
 
 
@@ -44,38 +46,63 @@ def track_on_workers(
     MovieResult
         One for each movie.
     """
-    run = f"{uuid4().hex[:8]}"
-    begun: Counter[str] = Counter()
-
-    def hear(event: tuple[float, Any]) -> None:
-        name, stage, done, total = event[1]
-        if stage is None:
-            begun[name] += 1
-        else:
-            watcher.step(name, RunStep(stage, done, total))
-
-    def submit(task: MovieTask, tries: int) -> Future:
-        key = f"track-movie-{run}-{task.movie.name}-{tries}"
-        return client.submit(work_on, task, run, key=key, pure=False)
-
-    client.subscribe_topic(run, hear)
-    waiting = {submit(task, 1): (task, 1) for task in tasks}
+    run = _Run(client, watcher)
+    waiting = {run.submit(task, 1): (task, 1) for task in tasks}
     completed = as_completed(list(waiting), loop=client.loop)
     try:
         for future in completed:
             task, tries = waiting.pop(future)
+            begun = max(tries, run.begun[task.movie.name])
             try:
-                yield success(task, future.result(), max(tries, begun[task.movie.name]))
+                yield success(task, future.result(), begun)
             except (Exception, CancelledError) as error:
                 if tries < TRIES and (may_pass(error) or isinstance(error, CancelledError)):
-                    again = submit(task, tries + 1)
+                    again = run.submit(task, tries + 1)
                     waiting[again] = (task, tries + 1)
                     completed.add(again)
                 else:
-                    yield failure(task, _readable(error), max(tries, begun[task.movie.name]))
+                    yield failure(task, _readable(error), begun)
     finally:
         client.cancel(list(waiting), force=True)
-        client.unsubscribe_topic(run)
+        run.close()
+
+
+class _Run:
+    """Gives movies to the workers, and hears of their steps.
+
+    Attributes
+    ----------
+    begun : Counter of str
+        How often the work on each movie was begun.
+    """
+
+    def __init__(self, client: Client, watcher: Watcher) -> None:
+        self.begun: Counter[str] = Counter()
+        self._running: set[str] = set()
+        self._client, self._watcher = client, watcher
+        self._topic = f"batch-{uuid4().hex[:8]}"
+        client.subscribe_topic(self._topic, self._hear)
+
+    def submit(self, task: MovieTask, tries: int) -> Future:
+        key = f"track-movie-{self._topic}-{task.movie.name}-{tries}"
+        return self._client.submit(work_on, task, self._topic, key=key, pure=False)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        name, stage, done, total = event[1]
+        if stage == _BEGUN:
+            self.begun[name] += 1
+            self._running.add(name)
+        elif stage == _ENDED:
+            self._running.discard(name)
+        else:
+            self._watcher.step(name, RunStep(stage, done, total))
+
+    def close(self) -> None:
+        """Wait until the workers have left the movies that were cancelled."""
+        end = time.monotonic() + _PATIENCE_S
+        while self._running and time.monotonic() < end and self._client.status == "running":
+            time.sleep(0.1)
+        self._client.unsubscribe_topic(self._topic)
 
 
 def work_on(task: MovieTask, topic: str) -> Done:
@@ -88,21 +115,28 @@ def work_on(task: MovieTask, topic: str) -> Done:
     topic : str
         Topic of the messages.
     """
-    worker = get_worker()
+    worker, name = get_worker(), task.movie.name
     # frames are read here, not as tasks of the cluster, which is what Dask does within a worker
     with _one_movie_at_a_time, dask.config.set(scheduler="synchronous"):
-        worker.log_event(topic, (task.movie.name, None, 0, 0))
-        return track_movie(task, _Teller(worker, topic, task.movie.name))
+        worker.log_event(topic, (name, _BEGUN, 0, 0))
+        try:
+            return track_movie(task, _Teller(worker, topic, name))
+        finally:
+            worker.log_event(topic, (name, _ENDED, 0, 0))
 
 
 class _Teller:
-    """Sends steps of a movie to the client, not more than two a second."""
+    """Sends steps of a movie to the client, not more than two a second; ends cancelled work."""
 
     def __init__(self, worker: Worker, topic: str, name: str) -> None:
         self._worker, self._topic, self._name = worker, topic, name
+        self._key = worker.get_current_task()
         self._last = 0.0
 
     def __call__(self, step: RunStep) -> None:
+        task = self._worker.state.tasks.get(self._key)
+        if task is None or task.state == "cancelled":
+            raise RuntimeError("the batch was stopped")
         if time.monotonic() - self._last >= _INTERVAL_S:
             self._last = time.monotonic()
             message = (self._name, step.stage, step.done, step.total)
