@@ -52,6 +52,19 @@ def test_each_movie_has_a_folder_and_the_batch_a_report(wells: Path) -> None:
     assert {row["cells"] for row in rows} == {"2"}
 
 
+def test_measurements_of_all_movies_are_one_table(wells: Path, sample: Sample) -> None:
+    write_images(wells / "wells/b.tif", sample.images)  # without a scale
+    shell("batch", wells / "plan.toml")
+    rows = table(wells / "out" / MEASUREMENTS)
+    for name in ("a", "b"):
+        own = table(wells / "out" / name / MEASUREMENTS)
+        assert own
+        ours = [row for row in rows if row["movie"] == name]
+        assert [{column: row[column] for column in own[0]} for row in ours] == own
+    assert all(row["area_um2"] for row in rows if row["movie"] == "a")
+    assert not any(row["area_um2"] for row in rows if row["movie"] == "b")
+
+
 def test_labels_are_those_of_the_command_track(wells: Path) -> None:
     shell("batch", wells / "plan.toml")
     for name in ("a", "b"):
@@ -134,6 +147,36 @@ def test_corrected_project_is_never_replaced(plan: Plan) -> None:
         assert annotation.objects[1].name == "mine"
 
 
+def test_corrected_projects_are_tracked_and_exported_again(wells: Path, plan: Plan) -> None:
+    run_batch(plan)
+    before, _ = read_labels(plan.output_folder / "a" / LABELS)
+    untouched = (plan.output_folder / "b" / LABELS).stat().st_ino
+    with Annotation.load(plan.output_folder / "a/a.sam2", build_tiny_model()) as annotation:
+        annotation.add_box(0, 9, (2, 2, 14, 14))
+        annotation.rename_object(1, "mine")
+    assert shell("batch", wells / "plan.toml", "--replay-corrected") == 0
+    after, _ = read_labels(plan.output_folder / "a" / LABELS)
+    assert (9 in after[1], 9 in before[1]) == (True, False)
+    assert (plan.output_folder / "b" / LABELS).stat().st_ino == untouched
+    rows = table(plan.output_folder / MEASUREMENTS)
+    assert {row["name"] for row in rows if row["movie"] == "a"} == {"", "mine"}
+    with Annotation.load(plan.output_folder / "a/a.sam2", build_tiny_model()) as annotation:
+        np.testing.assert_array_equal(annotation.labels, after)
+        assert not annotation.objects_to_track(direction="both")
+    assert states(run_batch(plan, only_corrected=True)) == {"a": "unchanged", "b": "unchanged"}
+    assert states(run_batch(plan)) == {"a": "unchanged", "b": "unchanged"}
+
+
+def test_project_that_is_open_elsewhere_is_reported(plan: Plan) -> None:
+    run_batch(plan)
+    with Annotation.load(plan.output_folder / "a/a.sam2", build_tiny_model()) as annotation:
+        annotation.rename_object(1, "mine")
+        report = run_batch(plan, only_corrected=True)
+    assert [each.name for each in report.failed] == ["a"]
+    assert "is open in" in report.failed[0].error
+    assert {row["movie"] for row in table(plan.output_folder / MEASUREMENTS)} == {"a", "b"}
+
+
 def test_full_disk_is_tried_three_times_and_leaves_nothing(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +188,7 @@ def test_full_disk_is_tried_three_times_and_leaves_nothing(
     report = run_batch(plan)
     assert [(each.state, each.tries) for each in report.results] == [("failed", 3)] * 2
     found = sorted(path.name for path in plan.output_folder.iterdir())
-    assert found == [".batch.lock", "report.csv", "report.html"]
+    assert found == [".batch.lock", MEASUREMENTS, "report.csv", "report.html"]
 
 
 def test_remains_of_a_killed_run_are_removed(plan: Plan) -> None:

@@ -11,7 +11,7 @@ from distributed import Client
 
 from napari_sam2.batch import BatchReport, run_batch
 from napari_sam2.batch.clusters import job_cluster, local_client, parse_job_options, threads_of
-from napari_sam2.batch.movie_task import LABELS
+from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS
 from napari_sam2.batch.plan import Plan
 from napari_sam2.batch.results import MovieResult
 from napari_sam2.batch.watcher import Quiet
@@ -64,7 +64,7 @@ def test_movie_of_the_killed_worker_was_tried_again(run: Run) -> None:
 def test_nothing_is_written_twice_and_nothing_is_left_over(run: Run) -> None:
     assert Counter(run.log.read_text().split()) == Counter(GOOD)
     found = {path.name for path in run.plan.output_folder.iterdir()}
-    assert found == {*GOOD, "report.csv", "report.html", ".batch.lock"}
+    assert found == {*GOOD, MEASUREMENTS, "report.csv", "report.html", ".batch.lock"}
 
 
 def test_workers_write_the_labels_of_a_plain_loop(run: Run) -> None:
@@ -93,7 +93,7 @@ def test_stopped_batch_leaves_no_incomplete_results(run: Run) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_batch(plan, run.client, watcher=StopsAtTheFirst())
     found = {path.name for path in plan.output_folder.iterdir()}
-    assert found < {*GOOD, "report.csv", "report.html", ".batch.lock"}
+    assert found < {*GOOD, MEASUREMENTS, "report.csv", "report.html", ".batch.lock"}
     assert "stopped" in (plan.output_folder / "report.csv").read_text()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import file_digest, sha256
@@ -17,11 +17,17 @@ from napari_sam2.batch.plan import AUTO, Plan
 from napari_sam2.batch.record import (
     MovieRecord,
     is_corrected,
+    project_of,
     read_record,
     write_record,
 )
 from napari_sam2.batch.summary import record_of
-from napari_sam2.batch.tracking_run import RunStep, track_found_objects, track_prompts
+from napari_sam2.batch.tracking_run import (
+    RunStep,
+    track_changed,
+    track_found_objects,
+    track_prompts,
+)
 from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.exports import write_export
 from napari_sam2.io.formats import FORMATS
@@ -32,6 +38,8 @@ from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.folder import ProjectFolder
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.reading import is_same_model
 from napari_sam2.io.project.saving import past_deeds
 from napari_sam2.io.project.subject import ImageOrigin, subject_of
 from napari_sam2.io.prompt_files import read_prompts
@@ -71,12 +79,15 @@ class MovieTask:
         From `weights_digest`.
     resume : bool
         Whether results that are there and unchanged are kept.
+    only_corrected : bool
+        Whether only a project that was corrected is tracked again, from its corrections.
     """
 
     movie: BatchMovie
     plan: Plan
     weights: str
     resume: bool = True
+    only_corrected: bool = False
 
     @property
     def folder(self) -> Path:
@@ -98,6 +109,24 @@ class Done:
 
     record: MovieRecord
     is_new: bool
+
+
+def do_task(task: MovieTask, tell: Tell | None = None) -> Done:
+    """Track a movie, or track its project again from its corrections.
+
+    Parameters
+    ----------
+    task : MovieTask
+        The work to do.
+    tell : callable, optional
+        Gets every step.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `track_movie` and `track_corrected` do.
+    """
+    return track_corrected(task, tell) if task.only_corrected else track_movie(task, tell)
 
 
 def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
@@ -134,14 +163,66 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
         return Done(record, is_new=False)
     with atomic_folder(task.folder, _is_ours) as folder:
         annotation, steps = tracking_steps(task, movie)
-        for step in steps:
-            if tell is not None:
-                tell(step)
+        _follow(steps, tell)
         found = write_results(folder, task, movie, annotation)
         seconds = time.perf_counter() - start
         record = found.model_copy(update={"key": key, "seconds": seconds})
         write_record(folder, record)
     return Done(record, is_new=True)
+
+
+def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
+    """Track the changed objects of a corrected project, save it, and write all exports again.
+
+    Parameters
+    ----------
+    task : MovieTask
+        The movie.
+    tell : callable, optional
+        Gets every step.
+
+    Returns
+    -------
+    Done
+        With the record that is there if the project was not corrected.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the movie was not tracked yet.
+    ProjectError
+        If the project is open in another program, damaged or of another image.
+    OSError
+        If the results cannot be written.
+    """
+    start = time.perf_counter()
+    record = read_record(task.folder)
+    if record is None:
+        raise FileNotFoundError(f"{task.movie.name} was not tracked yet: run the batch first")
+    if not is_corrected(task.folder, record):
+        return Done(record, is_new=False)
+    movie, project = open_movie(task.movie.path), project_of(task.folder)
+    with Annotation.load(project, _network_for(project, task.plan), movie=movie) as annotation:
+        _follow(track_changed(annotation), tell)
+        annotation.save()
+        write_exports(task.folder, task.plan, movie, annotation)
+        found = record_of(task.movie, movie, annotation, project)
+    seconds = time.perf_counter() - start
+    after = found.model_copy(update={"key": record.key, "seconds": seconds})
+    write_record(task.folder, after)
+    return Done(after, is_new=True)
+
+
+def _network_for(project: Path, plan: Plan) -> Sam2 | None:
+    """The network of the plan; None if the project was continued with another one."""
+    network = network_of(plan)
+    return network if is_same_model(read_manifest(project), network) else None
+
+
+def _follow(steps: Iterable[RunStep], tell: Tell | None) -> None:
+    for step in steps:
+        if tell is not None:
+            tell(step)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -228,7 +309,9 @@ def write_results(
     write_exports(folder, task.plan, movie, annotation)
     project = folder / f"{task.movie.name}{PROJECT_SUFFIX}"
     tracker = tracker_of(annotation)
-    origin = ImageOrigin(movie.name, movie.path, movie.scale)
+    # an image of a plate has a number for a name
+    name = task.movie.name if task.movie.plate else movie.name
+    origin = ImageOrigin(name, movie.path, movie.scale)
     subject = subject_of(tracker, movie.data, origin, str(named_or_file(task.plan.model_name)))
     ProjectFolder.create(project, annotation, subject, [*past_deeds(annotation)]).close()
     return record_of(task.movie, movie, annotation, project)

@@ -14,7 +14,7 @@ from napari_sam2.batch.plan import Plan
 from napari_sam2.io.formats import stem_of
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, natural_order
 from napari_sam2.io.movies import MOVIE_SUFFIXES
-from napari_sam2.io.zarr_movie import is_zarr
+from napari_sam2.io.zarr_movie import PlateField, is_zarr, plate_fields
 
 _UNSAFE = r'[<>:"/\\|?*\x00-\x1f]'  # in names of files, on any system
 
@@ -30,7 +30,7 @@ class BatchMovie:
     path : Path
         File or folder of the movie, absolute.
     plate, well, field : str
-        Place on an OME-Zarr plate, such as ``"B/3"`` and ``"0"``; empty for other movies.
+        Place on an OME-Zarr plate, such as ``"B3"`` and ``"0"``; empty for other movies.
     """
 
     name: str
@@ -92,7 +92,17 @@ def _has_images(folder: Path) -> bool:
 
 
 def _movies_at(path: Path) -> list[BatchMovie]:
-    return [BatchMovie(_stem(path), path)]
+    """The movie of a path, or the movies of all wells of a plate."""
+    if not (fields := plate_fields(path) if is_zarr(path) else ()):
+        return [BatchMovie(_stem(path), path)]
+    return [
+        BatchMovie(f"{_stem(path)}_{each.well}_{each.field}", each.path, **_place(each))
+        for each in fields
+    ]
+
+
+def _place(place: PlateField) -> dict[str, str]:
+    return {"plate": place.plate, "well": place.well, "field": place.field}
 
 
 def _stem(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.manifest import MANIFEST, read_manifest
@@ -80,9 +81,9 @@ def read_record(folder: Path) -> MovieRecord | None:
 
 
 def write_record(folder: Path, record: MovieRecord) -> None:
-    """Write the record into a folder of results."""
-    text = record.model_dump_json(indent=1) + "\n"
-    (folder / RECORD).write_text(text, encoding="utf-8")
+    """Write the record into a folder of results, complete or not at all."""
+    with atomic_path(folder / RECORD) as temporary:
+        temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def project_of(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_sam2.batch.movie_task import Done, MovieTask
-from napari_sam2.batch.record import MovieRecord
+from napari_sam2.batch.record import MovieRecord, read_record
 
 TRIES = 3  # of a movie whose worker died or whose disk failed
 _LASTING = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError)
@@ -82,7 +82,7 @@ def sorted_report(output: Path, results: Sequence[MovieResult]) -> BatchReport:
 
 def _urgency(result: MovieResult) -> tuple[int, float, str]:
     record = result.record
-    if record is None:
+    if result.state == "failed" or record is None:
         return (0 if result.state == "failed" else 1), 0.0, result.name
     return (2 if record.cells == 0 else 3), -record.doubtful_share, result.name
 
@@ -94,9 +94,10 @@ def success(task: MovieTask, done: Done, tries: int) -> MovieResult:
 
 
 def failure(task: MovieTask, error: BaseException, tries: int) -> MovieResult:
-    """Result of a movie that could not be tracked."""
+    """Result of a movie that could not be tracked; a corrected one keeps the results it has."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return MovieResult(task.movie.name, str(task.movie.path), "failed", error=reason, tries=tries)
+    record = read_record(task.folder) if task.only_corrected else None
+    return MovieResult(task.movie.name, str(task.movie.path), "failed", record, reason, tries)
 
 
 def not_reached(task: MovieTask) -> MovieResult:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from napari_sam2.batch.movie_task import MovieTask, track_movie, weights_digest
+from napari_sam2.batch.measurements import write_measurement_table
+from napari_sam2.batch.movie_task import MovieTask, do_task, weights_digest
 from napari_sam2.batch.movies import movies_of
 from napari_sam2.batch.plan import Plan
 from napari_sam2.batch.report import write_report
@@ -36,7 +37,12 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{8}-(?:old-)?(.+)")  # folders of `napari_sa
 
 
 def run_batch(
-    plan: Plan, client: Client | None = None, *, resume: bool = True, watcher: Watcher | None = None
+    plan: Plan,
+    client: Client | None = None,
+    *,
+    resume: bool = True,
+    only_corrected: bool = False,
+    watcher: Watcher | None = None,
 ) -> BatchReport:
     """Track all movies of a plan, each with its own folder of results, and write the report.
 
@@ -48,6 +54,9 @@ def run_batch(
         Its workers track the movies. By default this process does, one movie after the other.
     resume : bool
         Whether results of an earlier run are kept if plan, model and movie are unchanged.
+    only_corrected : bool
+        Whether, in place of all this, the projects that were corrected since the batch wrote them
+        are tracked again from their corrections, saved and exported again.
     watcher : Watcher, optional
         Sees how far the batch is.
 
@@ -68,7 +77,8 @@ def run_batch(
         If the folder of the results or the report cannot be written.
     """
     weights = weights_digest(plan)
-    tasks = [MovieTask(movie, plan, weights, resume) for movie in movies_of(plan)]
+    movies = movies_of(plan)
+    tasks = [MovieTask(movie, plan, weights, resume, only_corrected) for movie in movies]
     results = {task.movie.name: not_reached(task) for task in tasks}
     watcher = watcher or Quiet()
     plan.output_folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +91,7 @@ def run_batch(
         finally:
             report = sorted_report(plan.output_folder, list(results.values()))
             write_report(report)
+            write_measurement_table(report)
     return report
 
 
@@ -100,7 +111,7 @@ def _track_here(tasks: Sequence[MovieTask], watcher: Watcher) -> Iterator[MovieR
         tell = partial(watcher.step, task.movie.name)
         for tries in range(1, TRIES + 1):
             try:
-                yield success(task, track_movie(task, tell), tries)
+                yield success(task, do_task(task, tell), tries)
                 break
             except Exception as error:
                 if tries == TRIES or not may_pass(error):

@@ -13,7 +13,7 @@ from uuid import uuid4
 import dask
 from distributed import Client, Future, KilledWorker, Worker, as_completed, get_worker
 
-from napari_sam2.batch.movie_task import Done, MovieTask, track_movie
+from napari_sam2.batch.movie_task import Done, MovieTask, do_task
 from napari_sam2.batch.results import TRIES, MovieResult, failure, may_pass, success
 from napari_sam2.batch.tracking_run import RunStep
 from napari_sam2.batch.watcher import Watcher
@@ -120,7 +120,7 @@ def work_on(task: MovieTask, topic: str) -> Done:
     with _one_movie_at_a_time, dask.config.set(scheduler="synchronous"):
         worker.log_event(topic, (name, _BEGUN, 0, 0))
         try:
-            return track_movie(task, _Teller(worker, topic, name))
+            return do_task(task, _Teller(worker, topic, name))
         finally:
             worker.log_event(topic, (name, _ENDED, 0, 0))
 

@@ -58,6 +58,13 @@ def batch(
             help="Keep results of an earlier run where plan, model and movie are unchanged.",
         ),
     ] = True,
+    replay_corrected: Annotated[
+        bool,
+        typer.Option(
+            "--replay-corrected",
+            help="Track the projects again that were corrected in napari, and export them again.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be done and how long it takes.")
     ] = False,
@@ -99,11 +106,15 @@ def batch(
     if len(chosen) + (scheduler is not None) > 1:
         raise UsageError("choose one of --scheduler, --slurm, --pbs, --lsf and --sge")
     where = _where(workers, scheduler, chosen)
+    if dry_run and replay_corrected:
+        raise UsageError("--dry-run and --replay-corrected do not go together")
     if dry_run:
         say_preview(preview_batch(plan, resume=resume), workers or 1)
         return
     with where as client, BatchScreen() as screen:
-        report = run_batch(plan, client, resume=resume, watcher=screen)
+        report = run_batch(
+            plan, client, resume=resume, only_corrected=replay_corrected, watcher=screen
+        )
     _say(report)
 
 
