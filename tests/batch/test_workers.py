@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from napari_sam2.batch import BatchReport, run_batch
 from napari_sam2.batch.clusters import job_cluster, local_client, parse_job_options, threads_of
@@ -15,6 +15,7 @@ from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS
 from napari_sam2.batch.plan import Plan
 from napari_sam2.batch.results import MovieResult
 from napari_sam2.batch.watcher import Quiet
+from napari_sam2.cli import main
 from napari_sam2.io.samples import Sample
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from tests.batch.stand_ins import TinyWorker
@@ -79,6 +80,42 @@ def test_workers_write_the_labels_of_a_plain_loop(run: Run) -> None:
 def test_next_run_keeps_all_that_is_done(run: Run) -> None:
     report = run_batch(run.plan)
     assert (report.count("unchanged"), report.count("failed")) == (7, 1)
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A scheduler with one worker in this process."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_shell_uses_a_running_scheduler(
+    wells: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["batch", str(wells / "plan.toml"), "--scheduler", address])
+    shown = capsys.readouterr()
+    assert left.value.code == 0, shown.err
+    assert "Dask dashboard: http://" in shown.err
+    assert "2 done." in shown.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--slurm", "nodes=3"), "--slurm: 'nodes=3' is no option of a job"),
+        (("--slurm", "time=1:00", "--pbs", "time=1:00"), "choose one of"),
+    ],
+)
+def test_wrong_choice_of_workers_is_explained(
+    wells: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["batch", str(wells / "plan.toml"), *options])
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 class StopsAtTheFirst(Quiet):

@@ -134,6 +134,10 @@ def _where(
         made = clusters.scheduler_client(scheduler)
     elif jobs:
         ((system, options),) = jobs.items()
+        try:
+            clusters.parse_job_options(options)
+        except ValueError as error:
+            raise UsageError(f"--{system}: {error}") from error
         made = clusters.job_client(system, options, workers or _JOBS)
     else:
         made = clusters.local_client(workers or 1)
