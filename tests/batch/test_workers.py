@@ -10,7 +10,13 @@ import pytest
 from distributed import Client, LocalCluster
 
 from napari_sam2.batch import BatchReport, run_batch
-from napari_sam2.batch.clusters import job_cluster, local_client, parse_job_options, threads_of
+from napari_sam2.batch.clusters import (
+    job_client,
+    job_cluster,
+    local_client,
+    parse_job_options,
+    threads_of,
+)
 from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS
 from napari_sam2.batch.plan import Plan
 from napari_sam2.batch.results import MovieResult
@@ -168,6 +174,15 @@ def test_slurm_job_asks_for_what_the_options_say() -> None:
 )
 def test_other_job_systems_get_their_script(system: str, line: str) -> None:
     assert line in job_script(system, "queue=long,time=01:00:00").splitlines()
+
+
+def test_computer_without_the_job_system_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with (
+        pytest.raises(FileNotFoundError, match="submitted with sbatch, which is not"),
+        job_client("slurm", "", 2),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("options", ["nodes=3", "time", "cores=many"])

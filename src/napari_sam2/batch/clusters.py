@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -129,10 +130,18 @@ def job_client(system: str, options: str, workers: int) -> Iterator[Client]:
 
     Raises
     ------
+    FileNotFoundError
+        If this computer has no command to submit jobs.
     ValueError
         If the options are wrong.
     """
     with dask.config.set(_SETTINGS), job_cluster(system, options) as cluster:
+        command = cluster.job_cls.submit_command
+        if shutil.which(command.split()[0]) is None:  # Dask would wait without an end
+            raise FileNotFoundError(
+                f"{system} jobs are submitted with {command}, which is not on this computer: run "
+                "the batch on a login node of the cluster"
+            )
         cluster.adapt(minimum_jobs=0, maximum_jobs=workers)
         with Client(cluster, set_as_default=False) as client:
             yield client
