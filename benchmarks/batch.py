@@ -1,8 +1,8 @@
 """Measure what a batch costs: beside a plain loop, and for each of many movies in the scheduler.
 
 The first part tracks the same movies by a plain loop, which opens a movie, tracks it and writes its
-labels, and as a batch. The second part sends many movies, whose work is a pause of a random length,
-through a scheduler with its workers.
+labels, measurements and possible divisions, and as a batch. The second part sends many movies, whose
+work is a pause of a random length, through a scheduler with its workers.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from napari_sam2.batch.movies import BatchMovie, movies_of
 from napari_sam2.batch.record import MovieRecord
 from napari_sam2.batch.tracking_run import track_prompts
 from napari_sam2.batch.watcher import Quiet
+from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.prompt_files import read_prompts
 from napari_sam2.io.samples import synthetic_movie
+from napari_sam2.io.tables import write_divisions
 from napari_sam2.io.tiff import write_images, write_labels
+from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.tracking import Frames, Tracker
 
 SPREAD = 0.5  # of the logarithm of a movie's time: most take half to twice the median
@@ -87,13 +90,16 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def track_by_hand(plan: Plan, movie: BatchMovie, output: Path) -> None:
-    """Track a movie without a batch, as ``napari-sam2 track`` does."""
+    """Track a movie as ``track --divisions`` does, and measure it as ``export`` does."""
     opened, prompts = open_movie(movie.path), plan.prompts_of(movie.name)
     assert prompts is not None
     annotation = Annotation(Tracker(network_of(plan), Frames(opened.data)))
     for _ in track_prompts(annotation, read_prompts(prompts, opened.shape)):
         pass
     write_labels(output, annotation.labels, opened.scale)
+    tracked = TrackedLabels(annotation.labels, scale=opened.scale, channels={"image": opened.data})
+    write_measurements(output.with_suffix(".csv"), tracked)
+    write_divisions(output.with_suffix(".divisions.csv"), annotation.propose_divisions())
 
 
 class Pauses(WorkerPlugin):

@@ -235,7 +235,7 @@ def test_dry_run_lists_movies_and_time_and_writes_nothing(
     ("arguments", "message"),
     [
         (("wells",), "a folder needs --prompts auto or a pattern, and --output"),
-        (("plan.toml", "-o", "x"), "a plan names prompts, output and exports itself"),
+        (("plan.toml", "-o", "x", "-m", "cells"), "the plan says output, model; change the plan"),
         (("wells", "-p", "p.tif", "-o", "x"), "with {name} for the name"),
     ],
 )

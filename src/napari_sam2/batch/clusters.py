@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import shutil
 import signal
@@ -165,12 +164,12 @@ def job_cluster(system: str, options: str) -> Any:
     Raises
     ------
     ValueError
-        If an option is unknown or has no value.
+        If an option is unknown, has no value, or the system does not have it.
     """
+    import dask_jobqueue  # in another extra than the rest
+
     given = parse_job_options(options)
-    make: Callable[..., Any] = getattr(
-        importlib.import_module("dask_jobqueue"), f"{_SYSTEMS[system]}Cluster"
-    )
+    make: Callable[..., Any] = getattr(dask_jobqueue, f"{_SYSTEMS[system]}Cluster")
     cores = int(given["cores"])
     settings: dict[str, Any] = {
         "cores": cores,
@@ -185,7 +184,9 @@ def job_cluster(system: str, options: str) -> Any:
     }
     if "account" in given:
         settings["account" if system in ("slurm", "pbs") else "project"] = given["account"]
-    if "resources" in given and system in ("pbs", "sge"):
+    if "resources" in given:
+        if system not in ("pbs", "sge"):
+            raise ValueError(f"resources are for PBS and Grid Engine; {system} has none")
         settings["resource_spec"] = given["resources"]
     if "gpus" in given:
         settings["job_extra_directives"] = [_gpu_directive(system, given["gpus"])]

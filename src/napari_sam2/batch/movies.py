@@ -115,10 +115,11 @@ def _stem(path: Path) -> str:
 def _with_names(movies: Sequence[BatchMovie]) -> list[BatchMovie]:
     """Movies with names that differ: where two are alike, both get the names of their folders."""
     counts = Counter(movie.name.casefold() for movie in movies)
-    root = Path(os.path.commonpath([movie.path.parent for movie in movies]))
+    clashing = {movie.path for movie in movies if counts[movie.name.casefold()] > 1}
+    root = Path(os.path.commonpath([path.parent for path in clashing])) if clashing else Path()
     named = []
     for movie in movies:
-        is_unique = counts[movie.name.casefold()] == 1
+        is_unique = movie.path not in clashing
         name = movie.name if is_unique else "_".join(movie.path.relative_to(root).parts)
         named.append(replace(movie, name=re.sub(_UNSAFE, "_", name)))
     again = Counter(movie.name.casefold() for movie in named)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_sam2.cli.errors import UsageError
-from napari_sam2.cli.options import DeviceOption, ModelOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,8 +41,15 @@ def batch(
         Path | None,
         typer.Option("--output", "-o", help="With a folder: where all results are written."),
     ] = None,
-    model: ModelOption = "cells",
-    device: DeviceOption = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="With a folder: cells, a name of `models`, or a checkpoint file."
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="With a folder: auto, cpu, cuda, cuda:1, mps.")
+    ] = None,
     export: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,12 +101,15 @@ def batch(
     from napari_sam2.batch import preview_batch, read_plan, run_batch
     from napari_sam2.cli.batch_screen import BatchScreen, say_preview
 
-    if source.is_file():
-        if prompts is not None or output is not None or export:
-            raise UsageError("a plan names prompts, output and exports itself; change the plan")
-        plan = read_plan(source)
+    options = {"prompts": prompts, "output": output, "model": model, "device": device}
+    given = {name: value for name, value in options.items() if value is not None}
+    given |= {"exports": export} if export else {}
+    if source.is_dir():
+        plan = _plan_of_options(source, given)
+    elif given:
+        raise UsageError(f"the plan says {', '.join(given)}; change the plan")
     else:
-        plan = _plan_of_options(source, prompts, output, model, device, export or [])
+        plan = read_plan(source)
     jobs = {"slurm": slurm, "pbs": pbs, "lsf": lsf, "sge": sge}
     chosen = {name: text for name, text in jobs.items() if text is not None}
     if len(chosen) + (scheduler is not None) > 1:
@@ -130,6 +139,9 @@ def _where(
 
     with needs_extra("work on several workers", "cluster" if jobs else "batch"):
         from napari_sam2.batch import clusters
+
+        if jobs:
+            import dask_jobqueue  # noqa: F401  # before the work, not in the middle of it
     if scheduler is not None:
         made = clusters.scheduler_client(scheduler)
     elif jobs:
@@ -146,20 +158,13 @@ def _where(
         yield client
 
 
-def _plan_of_options(
-    folder: Path,
-    prompts: str | None,
-    output: Path | None,
-    model: str,
-    device: str,
-    exports: list[str],
-) -> Plan:
+def _plan_of_options(folder: Path, given: dict[str, Any]) -> Plan:
     from napari_sam2.batch import plan_of_folder
 
-    if prompts is None or output is None:
+    if not {"prompts", "output"} <= given.keys():
         raise UsageError("a folder needs --prompts auto or a pattern, and --output")
     try:
-        return plan_of_folder(folder, prompts, output, model=model, device=device, exports=exports)
+        return plan_of_folder(folder, **given)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
