@@ -1,8 +1,8 @@
 """Measure what a batch costs: beside a plain loop, and for each of many movies in the scheduler.
 
 The first part tracks the same movies by a plain loop, which opens a movie, tracks it and writes its
-labels, measurements and possible divisions, and as a batch. The second part sends many movies, whose
-work is a pause of a random length, through a scheduler with its workers.
+labels, measurements and possible divisions, and as a batch. The second part sends many movies,
+whose work is a pause of a random length, through a scheduler with its workers.
 """
 
 from __future__ import annotations

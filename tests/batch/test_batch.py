@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,15 @@ import numpy as np
 import pytest
 
 from napari_sam2.batch import BatchReport, read_plan, run_batch
-from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS, write_results
+from napari_sam2.batch.movie_task import (
+    LABELS,
+    MEASUREMENTS,
+    MovieTask,
+    track_movie,
+    weights_digest,
+    write_results,
+)
+from napari_sam2.batch.movies import movies_of
 from napari_sam2.batch.plan import Plan
 from napari_sam2.cli import main
 from napari_sam2.finding import Proposal
@@ -128,6 +137,15 @@ def test_second_run_tracks_only_what_was_changed(plan: Plan, sample: Sample) -> 
     assert states(run_batch(plan)) == {"a": "done", "b": "unchanged"}
     forward = plan.model_copy(update={"direction": "forward"})
     assert states(run_batch(forward)) == {"a": "done", "b": "done"}
+
+
+def test_results_of_a_worker_that_died_after_writing_are_kept(plan: Plan) -> None:
+    plan.output_folder.mkdir()
+    movie, weights = movies_of(plan)[0], weights_digest(plan)
+    task = MovieTask(movie, plan, weights, resume=False, run="one")
+    first, again = track_movie(task), track_movie(task)
+    assert (again.record, again.is_new) == (first.record, True)
+    assert track_movie(replace(task, run="two")).record.finished > first.record.finished
 
 
 def test_without_resume_all_movies_are_tracked_again(plan: Plan) -> None:

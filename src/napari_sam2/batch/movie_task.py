@@ -81,6 +81,9 @@ class MovieTask:
         Whether results that are there and unchanged are kept.
     only_corrected : bool
         Whether only a project that was corrected is tracked again, from its corrections.
+    run : str
+        Identifier of the run of the batch. A worker may die after it has written the results of a
+        movie and before the scheduler has heard of it: then they are recognised, and kept.
     """
 
     movie: BatchMovie
@@ -88,6 +91,7 @@ class MovieTask:
     weights: str
     resume: bool = True
     only_corrected: bool = False
+    run: str = ""
 
     @property
     def folder(self) -> Path:
@@ -104,7 +108,7 @@ class Done:
     record : MovieRecord
         Of the results.
     is_new : bool
-        Whether they were computed now; False if they were there already.
+        Whether they were computed in this run; False if they were there before.
     """
 
     record: MovieRecord
@@ -160,13 +164,13 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
     key = task_key(task, movie)
     record = finished_record(task, key)
     if record is not None:
-        return Done(record, is_new=False)
+        return Done(record, is_new=record.run == task.run)
     with atomic_folder(task.folder, _is_ours) as folder:
         annotation, steps = tracking_steps(task, movie)
         _follow(steps, tell)
         found = write_results(folder, task, movie, annotation)
         seconds = time.perf_counter() - start
-        record = found.model_copy(update={"key": key, "seconds": seconds})
+        record = found.model_copy(update={"key": key, "seconds": seconds, "run": task.run})
         write_record(folder, record)
     return Done(record, is_new=True)
 
@@ -200,7 +204,7 @@ def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
     if record is None:
         raise FileNotFoundError(f"{task.movie.name} was not tracked yet: run the batch first")
     if not is_corrected(task.folder, record):
-        return Done(record, is_new=False)
+        return Done(record, is_new=record.run == task.run)
     movie, project = open_movie(task.movie.path), project_of(task.folder)
     with Annotation.load(project, _network_for(project, task.plan), movie=movie) as annotation:
         _follow(track_changed(annotation), tell)
@@ -208,7 +212,8 @@ def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
         write_exports(task.folder, task.plan, movie, annotation)
         found = record_of(task.movie, movie, annotation, project)
     seconds = time.perf_counter() - start
-    after = found.model_copy(update={"key": record.key, "seconds": seconds})
+    known = {"key": record.key, "seconds": seconds, "run": task.run}
+    after = found.model_copy(update=known)
     write_record(task.folder, after)
     return Done(after, is_new=True)
 
@@ -249,7 +254,7 @@ def finished_record(task: MovieTask, key: str) -> MovieRecord | None:
     record = read_record(task.folder)
     if record is None:
         return None
-    if task.resume and record.key == key:
+    if record.key == key and (task.resume or record.run == task.run):
         return record
     if is_corrected(task.folder, record):
         raise FileExistsError(

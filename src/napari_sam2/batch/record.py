@@ -44,6 +44,8 @@ class MovieRecord(BaseModel):
         When it was done, with its time zone.
     project : str
         From `project_digest`, as the batch has left the project.
+    run : str
+        Identifier of the run of the batch that has written the results.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +67,7 @@ class MovieRecord(BaseModel):
     seconds: float
     finished: AwareDatetime
     project: str
+    run: str = ""
 
     @property
     def doubtful_share(self) -> float:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -77,8 +78,8 @@ def run_batch(
         If the folder of the results or the report cannot be written.
     """
     weights = weights_digest(plan)
-    movies = movies_of(plan)
-    tasks = [MovieTask(movie, plan, weights, resume, only_corrected) for movie in movies]
+    movies, run = movies_of(plan), uuid4().hex
+    tasks = [MovieTask(movie, plan, weights, resume, only_corrected, run) for movie in movies]
     results = {task.movie.name: not_reached(task) for task in tasks}
     watcher = watcher or Quiet()
     plan.output_folder.mkdir(parents=True, exist_ok=True)

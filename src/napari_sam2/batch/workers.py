@@ -6,12 +6,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
 import dask
-from distributed import Client, Future, KilledWorker, Worker, as_completed, get_worker
+from distributed import Client, Future, KilledWorker, Worker, get_worker
+from distributed.client import FutureCancelledError
 
 from napari_sam2.batch.movie_task import Done, MovieTask, do_task
 from napari_sam2.batch.results import TRIES, MovieResult, failure, may_pass, success
@@ -20,6 +21,7 @@ from napari_sam2.batch.watcher import Watcher
 
 _INTERVAL_S = 0.5  # between two messages about the progress of a movie
 _PATIENCE_S = 20.0  # until the workers have left the frame that they track when a batch is stopped
+_CHECK_S = 2.0  # from one look whether the scheduler is there to the next
 _BEGUN, _ENDED = "begun", "ended"  # in place of a stage, when a worker takes and leaves a movie
 _one_movie_at_a_time = threading.Lock()  # in each process: a network serves one movie
 
@@ -47,23 +49,14 @@ def track_on_workers(
         One for each movie.
     """
     run = _Run(client, watcher)
-    waiting = {run.submit(task, 1): (task, 1) for task in tasks}
-    completed = as_completed(list(waiting), loop=client.loop)
+    for task in tasks:
+        run.submit(task, 1)
     try:
-        for future in completed:
-            task, tries = waiting.pop(future)
-            begun = max(tries, run.begun[task.movie.name])
-            try:
-                yield success(task, future.result(), begun)
-            except (Exception, CancelledError) as error:
-                if tries < TRIES and (may_pass(error) or isinstance(error, CancelledError)):
-                    again = run.submit(task, tries + 1)
-                    waiting[again] = (task, tries + 1)
-                    completed.add(again)
-                else:
-                    yield failure(task, _readable(error), begun)
+        while run.waiting:
+            result = run.next_result()
+            if result is not None:
+                yield result
     finally:
-        client.cancel(list(waiting), force=True)
         run.close()
 
 
@@ -72,25 +65,58 @@ class _Run:
 
     Attributes
     ----------
-    begun : Counter of str
-        How often the work on each movie was begun.
+    waiting : dict of Future to (MovieTask, int)
+        Movies without a result, and which try of each it is.
     """
 
     def __init__(self, client: Client, watcher: Watcher) -> None:
-        self.begun: Counter[str] = Counter()
+        self.waiting: dict[Future, tuple[MovieTask, int]] = {}
+        self._begun: Counter[str] = Counter()
         self._running: set[str] = set()
+        self._done: SimpleQueue[Future] = SimpleQueue()
         self._client, self._watcher = client, watcher
         self._topic = f"batch-{uuid4().hex[:8]}"
         client.subscribe_topic(self._topic, self._hear)
 
-    def submit(self, task: MovieTask, tries: int) -> Future:
+    def submit(self, task: MovieTask, tries: int) -> None:
+        """Give a movie to the scheduler."""
         key = f"track-movie-{self._topic}-{task.movie.name}-{tries}"
-        return self._client.submit(work_on, task, self._topic, key=key, pure=False)
+        future = self._client.submit(work_on, task, self._topic, key=key, pure=False)
+        self.waiting[future] = (task, tries)
+        future.add_done_callback(self._done.put)
+
+    def next_result(self) -> MovieResult | None:
+        """Wait for the next movie; None if it is tried again, or none is ready yet."""
+        future = self._next_future()
+        if future is None or future not in self.waiting:
+            return None
+        task, tries = self.waiting.pop(future)
+        begun = max(tries, self._begun[task.movie.name])
+        try:
+            return success(task, future.result(timeout=_PATIENCE_S), begun)
+        except FutureCancelledError:  # the scheduler was started again or is gone
+            error: Exception = ConnectionError("the connection to the scheduler was lost")
+        except Exception as raised:
+            error = raised
+        if tries < TRIES and may_pass(error) and self._is_connected:
+            self.submit(task, tries + 1)
+            return None
+        return failure(task, _readable(error), begun)
+
+    def _next_future(self) -> Future | None:
+        try:
+            return self._done.get(timeout=_CHECK_S)
+        except Empty:
+            return None if self._is_connected else next(iter(self.waiting))
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._client.status in ("running", "connecting")
 
     def _hear(self, event: tuple[float, Any]) -> None:
         name, stage, done, total = event[1]
         if stage == _BEGUN:
-            self.begun[name] += 1
+            self._begun[name] += 1
             self._running.add(name)
         elif stage == _ENDED:
             self._running.discard(name)
@@ -98,7 +124,10 @@ class _Run:
             self._watcher.step(name, RunStep(stage, done, total))
 
     def close(self) -> None:
-        """Wait until the workers have left the movies that were cancelled."""
+        """Cancel what is left, and wait until the workers have left these movies."""
+        if self._client.status != "running":
+            return
+        self._client.cancel(list(self.waiting), force=True)
         end = time.monotonic() + _PATIENCE_S
         while self._running and time.monotonic() < end and self._client.status == "running":
             time.sleep(0.1)
@@ -143,13 +172,11 @@ class _Teller:
             self._worker.log_event(self._topic, message)
 
 
-def _readable(error: BaseException) -> BaseException:
+def _readable(error: Exception) -> Exception:
     """An error in words for the user."""
     if isinstance(error, KilledWorker):
         return RuntimeError(
             f"{error.allowed_failures + 1} workers died while they tracked this movie: it may need "
             "more memory than a worker has"
         )
-    if isinstance(error, CancelledError):
-        return RuntimeError("the connection to the scheduler was lost")
     return error
