@@ -101,7 +101,12 @@ def batch(
     from napari_sam2.batch import preview_batch, read_plan, run_batch
     from napari_sam2.cli.batch_screen import BatchScreen, say_preview
 
-    options = {"prompts": prompts, "output": output, "model": model, "device": device}
+    options: dict[str, Any] = {
+        "prompts": prompts,
+        "output": output,
+        "model": model,
+        "device": device,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     given |= {"exports": export} if export else {}
     if source.is_dir():
