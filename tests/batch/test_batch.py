@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 
 from napari_sam2.batch import BatchReport, read_plan, run_batch
-from napari_sam2.batch.movie_task import (
-    LABELS,
-    MEASUREMENTS,
-    MovieTask,
-    track_movie,
-    weights_digest,
-    write_results,
-)
+from napari_sam2.batch.movie_task import MovieTask, track_movie, weights_digest
 from napari_sam2.batch.movies import movies_of
+from napari_sam2.batch.outputs import LABELS, MEASUREMENTS, write_results
 from napari_sam2.batch.plan import Plan
 from napari_sam2.cli import main
 from napari_sam2.finding import Proposal
@@ -202,7 +196,7 @@ def test_full_disk_is_tried_three_times_and_leaves_nothing(
         (folder / "part").write_bytes(b"part")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_sam2.batch.movie_task.write_exports", full)
+    monkeypatch.setattr("napari_sam2.batch.outputs.write_exports", full)
     report = run_batch(plan)
     assert [(each.state, each.tries) for each in report.results] == [("failed", 3)] * 2
     found = sorted(path.name for path in plan.output_folder.iterdir())
@@ -221,7 +215,7 @@ def test_stopped_batch_reports_what_was_not_reached(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_and_stop(*arguments: Any) -> Any:
-        if arguments[1].movie.name == "b":
+        if arguments[1].name == "b":
             raise KeyboardInterrupt
         return write_results(*arguments)
 

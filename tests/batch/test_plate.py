@@ -9,8 +9,8 @@ import pytest
 import zarr
 
 from napari_sam2.batch import Plan, run_batch
-from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS
 from napari_sam2.batch.movies import movies_of
+from napari_sam2.batch.outputs import LABELS, MEASUREMENTS
 from napari_sam2.finding import Proposal
 from napari_sam2.io.samples import Sample
 from napari_sam2.io.tiff import read_labels

@@ -17,7 +17,7 @@ from napari_sam2.batch.clusters import (
     parse_job_options,
     threads_of,
 )
-from napari_sam2.batch.movie_task import LABELS, MEASUREMENTS
+from napari_sam2.batch.outputs import LABELS, MEASUREMENTS
 from napari_sam2.batch.plan import Plan
 from napari_sam2.batch.results import MovieResult
 from napari_sam2.batch.watcher import Quiet

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_sam2.batch.movie_task import MEASUREMENTS
+from napari_sam2.batch.outputs import MEASUREMENTS
 from napari_sam2.batch.record import MovieRecord
 from napari_sam2.batch.results import BatchReport
 from napari_sam2.io.tables import write_table

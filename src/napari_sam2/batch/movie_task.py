@@ -11,8 +11,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.batch.movies import BatchMovie
+from napari_sam2.batch.outputs import write_exports, write_results
 from napari_sam2.batch.plan import AUTO, Plan
 from napari_sam2.batch.record import (
     MovieRecord,
@@ -29,37 +29,18 @@ from napari_sam2.batch.tracking_run import (
     track_prompts,
 )
 from napari_sam2.io.atomic import atomic_folder
-from napari_sam2.io.exports import write_export
-from napari_sam2.io.formats import FORMATS
-from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.fingerprint import image_fingerprint
-from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import is_same_model
-from napari_sam2.io.project.saving import past_deeds
-from napari_sam2.io.project.subject import ImageOrigin, subject_of
 from napari_sam2.io.prompt_files import read_prompts
-from napari_sam2.io.tiff import write_labels
-from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.model.checkpoint import named_or_file
 from napari_sam2.model.registry import checkpoint_path
 from napari_sam2.tracking import Tracker
 
-LABELS, MEASUREMENTS = "labels.tif", "measurements.csv"
-_FILES = {
-    "ome": "labels.ome.tif",
-    "ctc": "labels.ctc",
-    "geff": "tracks.geff.zarr",
-    "trackmate": "spots.trackmate.csv",
-    "track-edit": "nodes.track-edit.csv",
-    "coco": "masks.coco.json",
-    "overlay": "overlay.mp4",
-}
 _FORMAT = 1  # of the results; another number makes all movies be tracked again
 
 Tell = Callable[[RunStep], None]
@@ -168,7 +149,7 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
     with atomic_folder(task.folder, _is_ours) as folder:
         annotation, steps = tracking_steps(task, movie)
         _follow(steps, tell)
-        found = write_results(folder, task, movie, annotation)
+        found = write_results(folder, task.movie, task.plan, movie, annotation)
         seconds = time.perf_counter() - start
         record = found.model_copy(update={"key": key, "seconds": seconds, "run": task.run})
         write_record(folder, record)
@@ -281,63 +262,6 @@ def tracking_steps(task: MovieTask, movie: Movie) -> tuple[Annotation, Generator
         return annotation, track_found_objects(annotation, network, frames, plan.finding)
     given = read_prompts(prompts, movie.shape)
     return annotation, track_prompts(annotation, given, plan.direction)
-
-
-def write_results(
-    folder: Path, task: MovieTask, movie: Movie, annotation: Annotation
-) -> MovieRecord:
-    """Write labels, measurements, the project and all exports into an empty folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to write.
-    task : MovieTask
-        The work that was done.
-    movie : Movie
-        The opened movie.
-    annotation : Annotation
-        Its tracked objects.
-
-    Returns
-    -------
-    MovieRecord
-        Without key and time.
-
-    Raises
-    ------
-    OSError
-        If something cannot be written.
-    ValueError
-        If an export format cannot hold the result.
-    """
-    write_exports(folder, task.plan, movie, annotation)
-    project = folder / f"{task.movie.name}{PROJECT_SUFFIX}"
-    tracker = tracker_of(annotation)
-    # an image of a plate has a number for a name
-    name = task.movie.name if task.movie.plate else movie.name
-    origin = ImageOrigin(name, movie.path, movie.scale)
-    subject = subject_of(tracker, movie.data, origin, str(named_or_file(task.plan.model_name)))
-    ProjectFolder.create(project, annotation, subject, [*past_deeds(annotation)]).close()
-    return record_of(task.movie, movie, annotation, project)
-
-
-def write_exports(folder: Path, plan: Plan, movie: Movie, annotation: Annotation) -> None:
-    """Write the labels, the measurements and the other exports of a plan.
-
-    Raises
-    ------
-    OSError
-        If something cannot be written.
-    ValueError
-        If a format cannot hold the result.
-    """
-    channels = {"image": movie.data}  # the columns are the same for all movies
-    tracked = TrackedLabels.of_objects(annotation.labels, annotation.objects, movie.scale, channels)
-    write_labels(folder / LABELS, tracked.labels, tracked.scale)
-    write_measurements(folder / MEASUREMENTS, tracked)
-    for name in _FILES.keys() & set(plan.exports):
-        write_export(folder / _FILES[name], tracked, FORMATS[name])
 
 
 def task_key(task: MovieTask, movie: Movie) -> str:
