@@ -18,8 +18,8 @@ from napari_sam2.io.movie import Movie
 from napari_sam2.io.overlay import OverlayStyle, overlay_frames
 from napari_sam2.io.project.manifest import now
 
-_SIDE = 192  # pixels of a thumbnail
-_QUALITY = 80  # of its JPEG: about 6 kB each, so that a report of 10 000 movies opens
+_SIDE = 160  # pixels of a thumbnail
+_QUALITY = 75  # of its JPEG: about 7 kB each, so that a report of thousands of movies opens
 
 
 def record_of(
