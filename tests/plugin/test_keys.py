@@ -1,5 +1,7 @@
 """Keys: ours on the viewer and our layers, napari's own where it has one."""
 
+import warnings
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -18,11 +20,14 @@ LAYERS = (Image, Labels, Points, Shapes)
 @pytest.fixture(autouse=True, scope="module")
 def _shortcuts_of_napari():
     """Bind on the layers what napari binds with its first window."""
-    for name, action in list(action_manager._actions.items()):
-        if action.keymapprovider in (*LAYERS, ViewerModel):
-            action_manager.unbind_shortcut(name)
-            for shortcut in default_shortcuts.get(name, ()):
-                action_manager.bind_shortcut(name, shortcut)
+    with warnings.catch_warnings():
+        # before that window, the types of some actions of napari are not known
+        warnings.filterwarnings("ignore", "Could not resolve type hint", UserWarning)
+        for name, action in list(action_manager._actions.items()):
+            if action.keymapprovider in (*LAYERS, ViewerModel):
+                action_manager.unbind_shortcut(name)
+                for shortcut in default_shortcuts.get(name, ()):
+                    action_manager.bind_shortcut(name, shortcut)
 
 
 def napari_keys(kind) -> set[str]:
