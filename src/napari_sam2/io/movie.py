@@ -33,6 +33,8 @@ class Movie:
         Name of the file without its folder.
     path : Path, optional
         File or folder that the movie was opened from.
+    note : str
+        Which part of the file was taken, in words; empty where there was nothing to choose.
     """
 
     data: ArrayLike
@@ -40,6 +42,7 @@ class Movie:
     scale: ImageScale = field(default_factory=ImageScale)
     name: str = ""
     path: Path | None = None
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
