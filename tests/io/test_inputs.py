@@ -17,8 +17,9 @@ from PIL import Image
 from napari_sam2.io.exports import open_tracked
 from napari_sam2.io.kept_chunks import KeptChunks
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.scale import ImageScale, scale_of_steps
 from napari_sam2.io.tiff import read_labels
+from napari_sam2.io.tiff_metadata import lsm_steps, stk_steps
 
 
 def image(value: int, dtype: Any = np.uint16, size: tuple[int, int] = (6, 8)) -> np.ndarray:
@@ -230,6 +231,54 @@ def test_each_level_of_an_ome_zarr_has_its_pixel_size(tmp_path: Path) -> None:
 def test_an_axis_of_ome_zarr_is_known_by_its_type(tmp_path: Path) -> None:
     ngff(tmp_path / "a.zarr", time="timepoint")
     assert open_movie(tmp_path / "a.zarr").scale == ImageScale((0.25, 0.25), "um", 120.0)
+
+
+def ome_with_planes(path: Path, times: list[str], unit: str, length: str = "µm") -> Path:
+    """A movie without an interval whose planes tell when they were taken."""
+    planes = "".join(
+        f'<Plane TheT="{t}" TheC="0" TheZ="0" DeltaT="{time}" DeltaTUnit="{unit}"/>'
+        for t, time in enumerate(times)
+    )
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="8" SizeY="6" SizeC="1" '
+        f'SizeZ="1" SizeT="{len(times)}" PhysicalSizeX="2.5" PhysicalSizeXUnit="{length}" '
+        f'PhysicalSizeY="2.5" PhysicalSizeYUnit="{length}">'
+        f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData/>{planes}</Pixels></Image></OME>'
+    )
+    data = np.stack([image(t) for t in range(len(times))])
+    tifffile.imwrite(path, data, description=xml.encode(), metadata=None, photometric="minisblack")
+    return path
+
+
+def test_times_of_ome_planes_are_the_interval_where_none_is_written(tmp_path: Path) -> None:
+    path = ome_with_planes(tmp_path / "a.ome.tif", ["0.5", "2.5", "4.6", "6.5"], "min")
+    assert open_movie(path).scale == ImageScale((2.5, 2.5), "um", 120.0)
+
+
+def test_uneven_times_of_ome_planes_are_no_interval(tmp_path: Path) -> None:
+    path = ome_with_planes(tmp_path / "a.ome.tif", ["0", "1", "2", "30"], "s")
+    assert open_movie(path).scale.interval_s is None
+
+
+def test_pixels_in_angstrom_are_a_tenth_of_a_nanometre(tmp_path: Path) -> None:
+    path = ome_with_planes(tmp_path / "a.ome.tif", ["0", "1"], "s", "Å")
+    assert open_movie(path).scale == ImageScale((0.25, 0.25), "nm", 1.0)
+
+
+def test_the_scale_of_a_zeiss_file_is_in_metres() -> None:
+    metadata = {"VoxelSizeX": 2.5e-7, "VoxelSizeY": 5e-7, "VoxelSizeZ": 1e-6, "TimeIntervall": 30}
+    steps = lsm_steps(metadata)
+    assert scale_of_steps(steps, "t") == ImageScale((0.5, 0.25), "um", 30.0)
+    assert scale_of_steps(steps, "z") == ImageScale((0.5, 0.25), "um", z_spacing=1.0)
+
+
+def test_the_scale_of_a_metamorph_stack_is_read() -> None:
+    times = np.array(["2020-01-01T00:00:00", "2020-01-01T00:01:30"], "datetime64[ms]")
+    metadata = {"XCalibration": 0.25, "YCalibration": 0.5, "CalibrationUnits": "um"}
+    steps = stk_steps(metadata | {"ZDistance": np.array([2.0, 2.0]), "DatetimeCreated": times})
+    assert scale_of_steps(steps, "t") == ImageScale((0.5, 0.25), "um", 90.0)
+    assert scale_of_steps(steps, "z") == ImageScale((0.5, 0.25), "um", z_spacing=2.0)
 
 
 def test_the_only_series_of_bioformats2raw_is_opened(tmp_path: Path) -> None:
