@@ -111,6 +111,12 @@ def lengths_text(axes: str, shape: tuple[int, ...]) -> str:
     return ", ".join(f"{'unnamed' if a in _UNNAMED else a} {n}" for a, n in pairs)
 
 
+def count_channels(axes: str, shape: tuple[int, ...], source: str, wanted: str | None) -> int:
+    """Number of channels of a file, with the axes that a user gave or those of the file."""
+    named = axes if wanted is None else _renamed(wanted, axes, shape, source)
+    return next((n for letter, n in zip(named, shape, strict=False) if letter == "C" and n > 1), 1)
+
+
 def _renamed(wanted: str, axes: str, shape: tuple[int, ...], source: str) -> str:
     """The letters that a user gave, one per axis of the file; "1" for others of length 1."""
     if len(wanted) == len(shape):
