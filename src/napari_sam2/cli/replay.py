@@ -21,9 +21,9 @@ from napari_sam2.cli.options import (
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
-    from napari_sam2.tracking import Frames
     from napari_sam2.io.project.manifest import Manifest
     from napari_sam2.model import Sam2
+    from napari_sam2.tracking import Frames
 
 
 def replay(

@@ -106,8 +106,8 @@ def resolve_axes(
 
 
 def lengths_text(axes: str, shape: tuple[int, ...]) -> str:
-    """Axes and their lengths in words: "T 5, C 2, Y 64, X 64"."""
-    pairs = zip(axes, shape, strict=True)
+    """Axes and their lengths in words, "T 5, C 2, Y 64, X 64", without those of length 1."""
+    pairs = [(a, n) for a, n in zip(axes, shape, strict=True) if n != 1 or a in "YX"]
     return ", ".join(f"{'unnamed' if a in _UNNAMED else a} {n}" for a, n in pairs)
 
 

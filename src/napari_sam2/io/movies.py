@@ -73,7 +73,14 @@ def open_movie(
         If labels were asked for and the pixels are none.
     """
     selection = Selection(axes, channel, z, frames, series)
-    stack = open_stack(path, series=series, as_labels=as_labels)
+    return open_selection(path, selection, as_labels=as_labels)
+
+
+def open_selection(
+    path: str | os.PathLike[str], selection: Selection, *, as_labels: bool = False
+) -> Movie:
+    """Open a part of a file; see `open_movie`."""
+    stack = open_stack(path, series=selection.series, as_labels=as_labels)
     movie = replace(movie_of(stack, selection), path=Path(path))
     return as_object_ids(movie) if as_labels else movie
 

@@ -52,6 +52,8 @@ class Selection:
             _check_letters(self.axes)
         if isinstance(self.z, str) and self.z not in PROJECTIONS:
             raise ValueError(f"z must be a plane, max, mean or focus; got {self.z!r}")
+        if self.z is not None and not isinstance(self.z, str):
+            object.__setattr__(self, "z", operator.index(self.z))
         if self.frames is not None and (self.frames.step or 1) < 1:
             raise ValueError("frames must go forward: the step of the range must be positive")
         if self.channel is not None:

@@ -85,6 +85,7 @@ def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
         scale=scale_of_steps(steps, axes.frame_axis),
         name=stack.name,
         note=axes.note,
+        selection=selection,
     )
 
 
