@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.arrays import ArrayLike
     from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.selection import Selection
     from napari_sam2.io.tracked import TrackedLabels
 
 
@@ -117,7 +118,7 @@ def say_left_out(objects: Mapping[int, AnnotatedObject]) -> None:
         typer.echo(left_out_text(len(rejected)))
 
 
-def _opened(path: Path, images: list[Path], part: dict[str, Any]) -> TrackedLabels:
+def _opened(path: Path, images: list[Path], part: Selection) -> TrackedLabels:
     from napari_sam2.io.exports import open_tracked
     from napari_sam2.io.project.manifest import MANIFEST
 
@@ -126,7 +127,7 @@ def _opened(path: Path, images: list[Path], part: dict[str, Any]) -> TrackedLabe
     return _with_images(open_tracked(path), images, part)
 
 
-def _of_project(saved: Path, images: list[Path], part: dict[str, Any]) -> TrackedLabels:
+def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
     from napari_sam2.io.tracked import TrackedLabels
 
@@ -145,7 +146,7 @@ def _of_project(saved: Path, images: list[Path], part: dict[str, Any]) -> Tracke
     return replace(tracked, channels={**tracked.channels, **others.channels})
 
 
-def _with_images(tracked: TrackedLabels, paths: list[Path], part: dict[str, Any]) -> TrackedLabels:
+def _with_images(tracked: TrackedLabels, paths: list[Path], part: Selection) -> TrackedLabels:
     opened = [open_channels(path, part) for path in paths]
     by_name = {name: movie for movies in opened for name, movie in movies.items()}
     if len(by_name) < sum(map(len, opened)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ from napari_sam2.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
+    from napari_sam2.io.selection import Selection
     from napari_sam2.tracking import Frames
 
 UNREADABLE = 4  # exit code of a command that is done, but for frames that could not be read
@@ -58,8 +60,8 @@ SeriesOption = Annotated[
 
 def part_of_movie(
     axes: str | None, channel: str | None, z: str | None, frames: str | None, series: int | None
-) -> dict[str, Any]:
-    """The options above as arguments of `open_movie`.
+) -> Selection:
+    """The part of a movie that the options above choose.
 
     Raises
     ------
@@ -69,41 +71,39 @@ def part_of_movie(
     from napari_sam2.io.selection import Selection, parse_channels, parse_plane, parse_range
 
     try:
-        part = {
-            "axes": None if axes is None else axes.upper(),
-            "channel": None if channel is None else parse_channels(channel),
-            "z": None if z is None else parse_plane(z),
-            "frames": None if frames is None else parse_range(frames),
-            "series": series,
-        }
-        Selection(**part)
+        return Selection(
+            None if axes is None else axes.upper(),
+            None if channel is None else parse_channels(channel),
+            None if z is None else parse_plane(z),
+            None if frames is None else parse_range(frames),
+            series,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return part
 
 
-def open_part(path: Path, part: dict[str, Any]) -> Movie:
+def open_part(path: Path, part: Selection) -> Movie:
     """Open the chosen part of a movie, and say on stderr which one it is."""
-    from napari_sam2.io.movies import open_movie
+    from napari_sam2.io.movies import open_selection
 
-    movie = open_movie(path, **part)
+    movie = open_selection(path, part)
     if movie.note:
         typer.echo(movie.note, err=True)
     return movie
 
 
-def open_channels(path: Path, part: dict[str, Any]) -> dict[str, Movie]:
+def open_channels(path: Path, part: Selection) -> dict[str, Movie]:
     """The chosen channel of a movie, or each of them by its name, where none was chosen."""
     from napari_sam2.io.axes import count_channels
     from napari_sam2.io.movies import open_stack
 
     count = 1
-    if part["channel"] is None:
-        stack = open_stack(path, series=part["series"])
-        count = count_channels(stack.axes, stack.shape, path.name, part["axes"])
+    if part.channel is None:
+        stack = open_stack(path, series=part.series)
+        count = count_channels(stack.axes, stack.shape, path.name, part.axes)
     if count == 1:
         return {path.stem: open_part(path, part)}
-    parts = {f"{path.stem} channel {k}": part | {"channel": k} for k in range(count)}
+    parts = {f"{path.stem} channel {k}": replace(part, channel=k) for k in range(count)}
     return {name: open_part(path, chosen) for name, chosen in parts.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from napari_sam2.cli.project import open_project
 from napari_sam2.io.project import PROJECT_SUFFIX
 
 if TYPE_CHECKING:
+    from napari_sam2.io.selection import Selection
     from napari_sam2.training.examples import Example
     from napari_sam2.training.teach import Taught, TeachingProgress
 
@@ -130,7 +131,7 @@ def _examples(
     labels: list[Path],
     images: list[Path],
     chosen: list[int] | None,
-    part: dict[str, Any],
+    part: Selection,
 ) -> list[Example]:
     folders = [path for path in sources if _is_dataset(path)]
     movies = [path for path in sources if path.suffix != PROJECT_SUFFIX and path not in folders]

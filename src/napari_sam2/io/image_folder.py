@@ -77,8 +77,8 @@ class _Files:
         self.shape, self.dtype = (*counted.shape, *first.shape), np.dtype(first.data.dtype)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        place = index[: len(self._counts)]
-        if not all(isinstance(part, int) for part in place):
+        place = [part for part in index[: len(self._counts)] if isinstance(part, int)]
+        if len(place) < len(self._counts):
             raise ValueError("the images of a folder are frames; axes must begin with T")
         file = self._files[int(np.ravel_multi_index(place, self._counts))]
         stack = _stack_of(file, as_labels=self._as_labels)

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 Projection = Literal["max", "mean", "focus"]
 Channel: TypeAlias = int | Sequence[int] | Mapping[int, float]
@@ -108,7 +108,7 @@ def parse_plane(text: str) -> int | Projection:
         If it is neither.
     """
     if text in PROJECTIONS:
-        return cast(Projection, text)
+        return text
     if not text.isdecimal():
         raise ValueError(f"--z is a number, max, mean or focus; got {text!r}")
     return int(text)

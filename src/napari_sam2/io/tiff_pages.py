@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_sam2.io.stack import ImageStack
+from napari_sam2.io.stack import ImageStack, Indexable
 from napari_sam2.io.tiff_metadata import read_steps
 from napari_sam2.io.tiff_series import chosen_series, missing_text
 
@@ -74,7 +74,9 @@ def tiff_stack(tif: tifffile.TiffFile, source: str, number: int | None = None) -
     axes, shape = first.get_axes(squeeze=False), first.get_shape(squeeze=False)
     if len(series) > 1:
         axes, shape = f"I{axes}", (len(series), *shape)
-    data = (None if len(series) > 1 else _memory_map(first)) if 0 not in shape else None
+    data: Indexable | None = None
+    if len(series) == 1 and 0 not in shape:
+        data = _memory_map(first)
     if data is None:
         pages = [page for part in series for page in part.pages]
         if any(page is None for page in pages):
@@ -107,8 +109,8 @@ class _Pages:
         self._lock = threading.Lock()
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        place = index[: self._leading]
-        if not all(isinstance(part, int) for part in place):
+        place = [part for part in index[: self._leading] if isinstance(part, int)]
+        if len(place) < self._leading:
             raise ValueError(
                 f"{self._source} keeps its pixels in another order than the axes Y and X that "
                 "were given: save it uncompressed, or with Y and X last"

@@ -61,7 +61,9 @@ def _level_of_image(folder: Path) -> tuple[zarr.Array[Any], str, Steps] | None:
     if not is_zarr(parent):
         return None
     group = _node(parent)
-    for image in _multiscales(group) if isinstance(group, zarr.Group) else ():
+    if not isinstance(group, zarr.Group):
+        return None
+    for image in _multiscales(group):
         datasets = image.get("datasets", ()) if isinstance(image, Mapping) else ()
         for level, dataset in enumerate(datasets):
             if isinstance(dataset, Mapping) and dataset.get("path") == folder.name:
