@@ -11,6 +11,7 @@ from skimage.measure import regionprops
 from napari_sam2.io.measure import column_names, measure, write_measurements
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tracked import TrackedLabels
+from tests.evaluation.worlds import drawn
 from tests.families import family, image
 
 
@@ -40,6 +41,23 @@ def test_distances_count_the_size_of_a_pixel() -> None:
     assert row["speed_um_per_s"] == 0.75 / 60
     assert row["area_um2"] == 9 * 0.5 * 0.25
     assert row["time_s"] == 60
+
+
+def test_ages_count_from_the_birth_of_a_daughter() -> None:
+    rows = rows_of(family())
+    columns = ("generation", "age_frames", "age_s")
+    assert [rows[0, 1][name] for name in columns] == [0, None, None]
+    assert [rows[2, 2][name] for name in columns] == [1, 0, 0]
+    assert [rows[4, 3][name] for name in columns] == [1, 2, 120]
+
+
+def test_a_cycle_needs_birth_and_division() -> None:
+    labels = drawn("1.", "1.", "23", "23", "4.", "..")
+    rows = rows_of(TrackedLabels(labels, {2: 1, 3: 1, 4: 2}, scale=ImageScale(interval_s=30.0)))
+    found = {key: (row["cycle_frames"], row["cycle_s"]) for key, row in rows.items()}
+    assert found[2, 2] == found[3, 2] == (2, 60)
+    assert found[0, 1] == found[2, 3] == found[4, 4] == (None, None)
+    assert rows[4, 4]["generation"] == 2
 
 
 def test_there_is_no_displacement_after_a_gap() -> None:

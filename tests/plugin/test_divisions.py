@@ -313,3 +313,14 @@ def test_single_image_has_neither_divisions_nor_tracks(open_desk):
     desk = open_desk(movie()[0])
     box = desk.panel.review.box
     assert not any(button.isEnabled() for button in (box.divide, box.divisions, box.tracks))
+
+
+def test_q_shows_the_lanes_of_one_family(tracked):
+    divide(tracked)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 4)
+    tracked.press(Qt.Key.Key_Q)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 3)
+    tracked.controller.choose_object(2)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 1)
+    tracked.press(Qt.Key.Key_Q)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 4)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
+from napari_sam2.io.life_cycles import LifeCycle, life_cycles
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tables import write_table
 from napari_sam2.io.tracked import TrackedLabels, compact_labels
@@ -60,23 +61,25 @@ def measure(tracked: TrackedLabels) -> Iterator[Row]:
     Parameters
     ----------
     tracked : TrackedLabels
-        Read one frame at a time, once.
+        Read one frame at a time: once, or twice where objects have mothers.
 
     Yields
     ------
     dict
         The columns of `column_names`, in their order. What is not known is None: a displacement on
-        the first frame or slice and after a gap, an intensity of pixels that are all NaN, and
-        lengths in physical units where a pixel is not square (areas and positions are known then
-        too).
+        the first frame or slice and after a gap, an intensity of pixels that are all NaN, an age
+        without a mother, a cycle without a mother or daughters, and lengths in physical units where
+        a pixel is not square (areas and positions are known then too).
     """
     names = column_names(tracked)
     before: dict[int, _Step] = {}
+    cycles = life_cycles(tracked)
     for t, frame in enumerate(tracked.frames()):
         for row in _rows(frame, tracked.images(t)):
             object_id = row["object"]
             row |= {tracked.scale.frame_column: t, "name": tracked.names.get(object_id)}
             row["parent"] = tracked.parents.get(object_id)
+            row |= _life(cycles.get(object_id, LifeCycle()), t, tracked.scale)
             here = _Step(t, row["centroid_y_px"], row["centroid_x_px"])
             row |= _motion(before.get(object_id), here, tracked.scale)
             row |= _physical(row, tracked.scale)
@@ -93,7 +96,9 @@ def column_names(tracked: TrackedLabels) -> list[str]:
     unit, interval = scale.physical_unit, scale.interval_s
     position = scale.frame_position(0)
     names = [scale.frame_column, *([position[0]] if position else [])]
-    names += ["object", "name", "parent"]
+    names += ["object", "name", "parent", "generation"]
+    if scale.frame_column == "frame":
+        names += ["age_frames", "cycle_frames", *(["age_s", "cycle_s"] if interval else [])]
     names += [*_PLACES.values(), *_SHAPES.values()]
     if unit:
         names += [f"area_{unit}2", f"centroid_y_{unit}", f"centroid_x_{unit}"]
@@ -153,6 +158,17 @@ def _intensities(
         ]
         for statistic, column in table.items()
     }
+
+
+def _life(cycle: LifeCycle, t: int, scale: ImageScale) -> Row:
+    """Generation, time since birth, and time from birth to division."""
+    age = None if cycle.birth is None else t - cycle.birth
+    row: Row = {"generation": cycle.generation, "age_frames": age, "cycle_frames": cycle.length}
+    if scale.interval_s is not None:
+        for name in ("age", "cycle"):
+            frames = row[f"{name}_frames"]
+            row[f"{name}_s"] = None if frames is None else frames * scale.interval_s
+    return row
 
 
 def _motion(before: _Step | None, here: _Step, scale: ImageScale) -> Row:

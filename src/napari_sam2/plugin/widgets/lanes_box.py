@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -16,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.plugin.widgets.form import SPACING, button
+from napari_sam2.plugin.widgets.lanes_picture import PICTURE_FILTERS, save_picture
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
 from napari_sam2.plugin.window.timelines import sequence_text
 
@@ -31,6 +34,8 @@ class LanesBox(QWidget):
         The user pressed the button for a selected `LaneRange`.
     lock_asked(object, bool)
         The user wants a `LaneRange` locked, or unlocked.
+    family_chosen(bool)
+        The user wants only the family of the current cell, or all cells.
     closed()
         The dock of the lanes was closed.
     """
@@ -39,6 +44,7 @@ class LanesBox(QWidget):
     accept_asked = Signal(object)
     track_asked = Signal(object)
     lock_asked = Signal(object, bool)
+    family_chosen = Signal(bool)
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -56,6 +62,9 @@ class LanesBox(QWidget):
         )
         self.accept = button("Mark as reviewed", "The cell is right on the selected frames")
         self.track = button("Track here", "Track the cell through the selected frames only")
+        self.family = button("Family", "Show only the family of the current cell (Q)")
+        self.family.setCheckable(True)
+        self.picture = button("Picture…", "Save all listed lanes as a picture, PNG or SVG")
         self.narrower = button("−", "Zoom out (Ctrl+wheel)")
         self.wider = button("+", "Zoom in (Ctrl+wheel)")
         self.fit = button("Fit", "Show all frames")
@@ -86,7 +95,7 @@ class LanesBox(QWidget):
         for widget in self.actions_on_range:
             bar.addWidget(widget)
         bar.addSpacing(3 * SPACING)
-        for widget in (self.narrower, self.wider, self.fit):
+        for widget in (self.family, self.picture, self.narrower, self.wider, self.fit):
             bar.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
@@ -103,9 +112,21 @@ class LanesBox(QWidget):
         self.track.clicked.connect(lambda: self._ask(self.track_asked))
         self.lock.clicked.connect(lambda: self._ask(self.lock_asked, True))
         self.unlock.clicked.connect(lambda: self._ask(self.lock_asked, False))
+        self.family.clicked.connect(self.family_chosen)
+        self.picture.clicked.connect(self._ask_picture)
         self.narrower.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**-2))
         self.wider.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**2))
         self.fit.clicked.connect(self.view.fit)
+
+    def _ask_picture(self) -> None:
+        """Ask for the name of a picture and write it."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save the lanes", "lanes.png", PICTURE_FILTERS)
+        if not path:
+            return
+        try:
+            save_picture(self.view, path)
+        except (OSError, ValueError) as error:
+            show_error(f"The picture was not saved: {error}")
 
     def menu(self) -> QMenu:
         """Make a menu with the same actions as the buttons."""

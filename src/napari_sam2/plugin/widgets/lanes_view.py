@@ -133,6 +133,22 @@ class LanesView(QAbstractScrollArea):
         self._reveal_object()
         self.viewport().update()
 
+    @property
+    def lanes_listed(self) -> int:
+        """Number of lanes, visible or scrolled away."""
+        return len(self._headings)
+
+    def copy(self) -> LanesView:
+        """Make a view of the same lanes that is not on the screen and shows all frames."""
+        view = LanesView()
+        view.setPalette(self.palette())
+        view.show_frames(self._axis.frames)
+        view.show_objects(self._headings)
+        for object_id, lane in self._lanes.items():
+            view.show_timeline(object_id, lane.timeline)
+        view.show_place(self._frame, self._current)
+        return view
+
     def select(self, stretch: LaneRange | None) -> None:
         """Select a range of a lane; None clears the selection."""
         if stretch != self._selected:
