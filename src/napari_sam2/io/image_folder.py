@@ -58,9 +58,11 @@ def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     """
     files, counted = counted_files(_frame_files(folder), folder.name)
     first = _stack_of(files[0], as_labels=as_labels)
+    pairs = zip(first.axes, first.shape, strict=True)
+    inner = "".join("1" if n == 1 and axis not in "YX" else axis for axis, n in pairs)
     return ImageStack(
         _Files(files, counted, first, as_labels=as_labels),
-        counted.axes + first.axes,
+        counted.axes + inner,
         first.steps,
         folder.name,
     )
@@ -92,7 +94,7 @@ class _Files:
 
 
 def _stack_of(file: Path, *, as_labels: bool) -> ImageStack:
-    """The images of one file, without axes of length 1 beside Y and X."""
+    """The images of one file, which is a frame of the folder."""
     if file.suffix.lower() not in _TIFF:
         image = read_image(file, as_labels=as_labels)
         return ImageStack(image, "YXS"[: image.ndim], name=file.name)
