@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_sam2.batch.plan import Plan
+from napari_sam2.io.file_names import natural_order
 from napari_sam2.io.formats import stem_of
-from napari_sam2.io.image_folder import FRAME_SUFFIXES, natural_order
+from napari_sam2.io.image_folder import FRAME_SUFFIXES
 from napari_sam2.io.movies import MOVIE_SUFFIXES
 from napari_sam2.io.zarr_movie import PlateField, is_zarr, plate_fields
 

@@ -1,4 +1,7 @@
-"""The program `napari-sam2`: its commands, and exit codes (0 done, 1 failed, 2 wrong use)."""
+"""The program `napari-sam2`: its commands and exit codes.
+
+0 done, 1 failed, 2 wrong use, 3 a model that did not become better, 4 done but for some frames.
+"""
 
 from __future__ import annotations
 

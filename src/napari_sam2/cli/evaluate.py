@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    check_all_were_read,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -76,6 +86,11 @@ def evaluate(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     objects: Annotated[
         int | None, typer.Option(min=1, help="Number of objects, drawn at random; default: all.")
     ] = None,
@@ -102,6 +117,7 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Evaluate a model on a movie with ground truth, from which the clicks are simulated."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     kind = _prompt_kind(protocol, prompt)
     if protocol is ProtocolName.auto and objects is not None:
         raise UsageError("auto looks for all objects; leave --objects away")
@@ -109,17 +125,17 @@ def evaluate(
 
     from napari_sam2.evaluation.ground_truth import check_pair, open_labels
     from napari_sam2.evaluation.report import Report
-    from napari_sam2.io.movies import open_movie
 
     network = load(model, device, image_size, fast=fast, local=local)
-    opened = open_movie(movie)
+    opened = open_part(movie, part)
     right = open_labels(
         truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
     )
     check_pair(opened.shape, right)
     right = _part(right, frames, objects, seed)
     steps = _steps(kind, rounds, look_every or None)[protocol]
-    run = _runner(steps, right, _frames(opened, right.shape[0]))
+    seen = _frames(opened, right.shape[0])
+    run = _runner(steps, right, seen)
     other = run(_classical(protocol), "baseline") if baseline else None
     evaluation = run(network, str(protocol))
     provenance = {
@@ -140,6 +156,7 @@ def evaluate(
         "versions": versions(),
     }
     write_report(Report(evaluation, provenance, other), json, csv, plot)
+    check_all_were_read(seen, movie.name)
 
 
 def _prompt_kind(protocol: ProtocolName, prompt: PromptKind | None) -> PromptKind:

@@ -75,7 +75,9 @@ def _subject(annotation: Annotation) -> Subject:
     origin = ImageOrigin("image", has_user_contrast=has_contrast)
     if isinstance(frames, MovieFrames):
         movie = frames.movie
-        origin = ImageOrigin(movie.name or "image", movie.path, movie.scale, has_contrast)
+        origin = ImageOrigin(
+            movie.name or "image", movie.path, movie.scale, has_contrast, movie.selection
+        )
     return subject_of(tracker, frames.data, origin, tracker.model.config.name)
 
 
