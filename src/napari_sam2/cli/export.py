@@ -112,6 +112,7 @@ def _opened(path: Path, images: list[Path]) -> TrackedLabels:
 
 def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
+    from napari_sam2.annotation.error_probability import error_probabilities
     from napari_sam2.io.tracked import TrackedLabels
 
     opened = open_project(saved, images[0] if images else None)
@@ -124,6 +125,7 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
         objects,
         opened.image.scale,
         {info.name: opened.image.data},
+        error_probabilities(annotation),
     )
     others = _with_images(tracked, images[1:])
     return replace(tracked, channels={**tracked.channels, **others.channels})
