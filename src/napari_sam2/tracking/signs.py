@@ -112,4 +112,5 @@ def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
     is_near = (aims - aim).norm(dim=1, keepdim=True) < reach
     cell = (is_near & is_cell).float()
     union = torch.maximum(cell, mask).sum((1, 2, 3)).clamp(min=1)
-    return (cell * mask).sum((1, 2, 3)) / union
+    overlap: Tensor = (cell * mask).sum((1, 2, 3)) / union
+    return overlap
