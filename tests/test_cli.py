@@ -376,7 +376,7 @@ def test_wrong_search_is_explained(
 
 
 def test_track_finds_its_objects(run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_sam2.cli.tracking_run.find_objects", true_cells)
+    monkeypatch.setattr("napari_sam2.batch.tracking_run.find_objects", true_cells)
     result = run("track", str(movie), "-o", "tracked.tif", "--prompts", "auto")
     assert result.code == 0, result.err
     labels, _ = read_labels("tracked.tif")

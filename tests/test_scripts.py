@@ -33,6 +33,8 @@ LIBRARIES = {"benchmarks/__init__.py", "benchmarks/measure.py", "benchmarks/pair
 
 # Arguments of scripts that run inside the test; the files are those of `inputs`.
 WITHOUT_WINDOW = {
+    "benchmarks/batch.py": "--movies 1 --side 48 --frames 2 --cells 1 --tasks 9 --workers 1 "
+    "--threads",
     "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json",
     "benchmarks/find_speed.py": "--side 96 --cells 4",
     "benchmarks/gpu.py": "--device cpu --sizes tiny --image-size 64 --objects 1 --frames 1 "

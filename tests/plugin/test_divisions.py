@@ -211,6 +211,7 @@ def test_d_on_two_selected_cells_makes_them_daughters(tracked):
     assert parents(tracked) == {}
 
 
+@pytest.mark.real_window
 def test_points_of_daughters_are_shown_in_the_layer(tracked):
     divide(tracked)
     hands.move(tracked.viewer, hands.place_on_canvas(tracked.viewer, tracked.points, (BIRTH, 2, 2)))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.batch import batch
 from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.effort import effort
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(track)
 app.command()(find)
+app.command()(batch)
 app.command()(replay)
 app.command()(evaluate)
 app.command()(score)

@@ -55,7 +55,8 @@ def replay(
     check_labels_output(output)
     check_outputs([output], overwrite)
 
-    from napari_sam2.cli import tracking_run as run
+    from napari_sam2.batch import tracking_run as run
+    from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.project.images import ImageMovedError, find_image
     from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.tiff import write_labels
@@ -71,8 +72,9 @@ def replay(
     annotation = _empty(manifest, network, found)
     done = _repeat(saved, manifest, annotation)
     if track_changed:
-        tracked = run.track_changed(annotation)
-        typer.echo(f"objects tracked again because they had changed: {tracked}")
+        changed = annotation.objects_to_track(direction="both")
+        follow(run.track_changed(annotation))
+        typer.echo(f"objects tracked again because they had changed: {len(changed)}")
     say_left_out(annotation.objects)
     write_labels(output, annotation, found.scale)
     typer.echo(

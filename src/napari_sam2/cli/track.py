@@ -69,7 +69,8 @@ def track(
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.tracking_run import carry_out, carry_out_found, score_rows
+    from napari_sam2.batch.tracking_run import FindingSettings, track_found_objects, track_prompts
+    from napari_sam2.cli.tracking_run import follow, score_rows
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.prompt_files import read_prompts
     from napari_sam2.io.tables import write_divisions, write_scores
@@ -82,12 +83,12 @@ def track(
     frames = Frames(opened.data, rgb=opened.rgb)
     annotation = Annotation(Tracker(network, frames))
     if is_automatic:
-        settings = {"cell_size": cell_size, "min_score": min_score}
-        rate = carry_out_found(annotation, network, frames, look_every, settings)
+        settings = FindingSettings(look_every, cell_size, min_score)
+        rate = follow(track_found_objects(annotation, network, frames, settings))
         if not annotation.objects:
             raise ValueError(NOTHING_FOUND)
     else:
-        rate = carry_out(annotation, given, direction)
+        rate = follow(track_prompts(annotation, given, direction.value))
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
         write_scores(scores, score_rows(annotation), opened.scale.frame_column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,73 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and (
         path.suffix.lower() == ".zarr" or any((path / marker).is_file() for marker in _MARKERS)
     )
+
+
+@dataclass(frozen=True)
+class PlateField:
+    """One image of a well of an OME-Zarr plate.
+
+    Attributes
+    ----------
+    plate : str
+        Name of the plate.
+    well : str
+        Row and column, such as ``"B3"``.
+    field : str
+        Name of the image in the well, such as ``"0"``.
+    path : Path
+        Folder of the image, for `open_zarr`.
+    """
+
+    plate: str
+    well: str
+    field: str
+    path: Path
+
+
+def plate_fields(folder: Path) -> tuple[PlateField, ...]:
+    """Images of all wells of an OME-Zarr plate, in the order of the file.
+
+    Parameters
+    ----------
+    folder : Path
+        A zarr group.
+
+    Returns
+    -------
+    tuple of PlateField
+        Empty if the group is no plate.
+
+    Raises
+    ------
+    ValueError
+        If the plate is incomplete.
+    """
+    try:
+        group = zarr.open_group(folder, mode="r")
+        plate = _ome_attribute(group, "plate")
+        if plate is None:
+            return ()
+        return tuple(
+            PlateField(
+                str(plate.get("name") or folder.stem),
+                well["path"].replace("/", ""),
+                str(image["path"]),
+                folder / well["path"] / str(image["path"]),
+            )
+            for well in plate["wells"]
+            for image in _ome_attribute(group[well["path"]], "well")["images"]
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder.name} is no complete OME-Zarr plate: {error!r}") from error
+    except (OSError, ValueError, BaseZarrError):
+        return ()  # an array, or no zarr that can be read: opening it as a movie says why
+
+
+def _ome_attribute(node: Any, name: str) -> Any:
+    """Attribute of OME-Zarr 0.4 or 0.5; None if there is none."""
+    attributes: Mapping[str, Any] = dict(node.attrs)
+    return attributes.get(name) or attributes.get("ome", {}).get(name)
 
 
 def open_zarr(folder: Path) -> Movie:
@@ -83,8 +151,7 @@ def _axes_of(array: zarr.Array[Any]) -> str:
 
 
 def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:
-    attributes: Mapping[str, Any] = dict(group.attrs)
-    multiscales = attributes.get("multiscales") or attributes.get("ome", {}).get("multiscales")
+    multiscales = _ome_attribute(group, "multiscales")
     if multiscales:
         return _array_of_multiscales(group, multiscales[0], source)
     arrays = dict(group.arrays())
