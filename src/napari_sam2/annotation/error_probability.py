@@ -12,15 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.annotation.measures import Trace
-
-if TYPE_CHECKING:
-    from napari_sam2.annotation.annotation import Annotation
 
 NEAR = 2  # frames before and after that count as near
 FloatArray = NDArray[np.float64]
@@ -205,19 +202,6 @@ def find_error_probability(
                 reasons[t] = REASONS[name.removesuffix("_near")]
     probability[has_mask & is_fixed] = 0
     return probability, reasons
-
-
-def error_probabilities(annotation: Annotation) -> dict[int, NDArray[np.float32]]:
-    """(T,) error probability of each object of an annotation, NaN where it is unknown."""
-    return {
-        object_id: annotation.timeline(object_id).error_probability
-        for object_id in annotation.objects
-    }
-
-
-def known_value(probability: float) -> float | None:
-    """A probability as a table shows it: None where it is unknown."""
-    return None if np.isnan(probability) else float(probability)
 
 
 def starts_of_stretches(is_wrong: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -112,7 +112,7 @@ def _opened(path: Path, images: list[Path]) -> TrackedLabels:
 
 def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
-    from napari_sam2.annotation.error_probability import error_probabilities
+    from napari_sam2.annotation.error_table import error_probabilities
     from napari_sam2.io.tracked import TrackedLabels
 
     opened = open_project(saved, images[0] if images else None)

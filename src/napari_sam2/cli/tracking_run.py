@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from napari_sam2.annotation.error_probability import error_probabilities, known_value
+from napari_sam2.annotation.error_table import error_probabilities, known_value
 from napari_sam2.io.tables import ScoreRow
 
 if TYPE_CHECKING:
