@@ -12,7 +12,7 @@ and is done once; the others read the tables. `fit` and `ablate` need scikit-lea
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from napari_sam2.annotation.error_probability import (
     sum_of_stretches,
 )
 from napari_sam2.annotation.measures import Measures, Trace
+from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 
 GOOD_IOU = 0.75
 CHECKED = {"u373_02": None, "hela_n2dl_01": 30, "psc_crowded": 20, "yeast_long": None}  # frames
@@ -88,9 +89,24 @@ def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
             iou[t] = (truth & mask).sum() / (truth | mask).sum()
         row = {field.name: getattr(trace, field.name) for field in fields(Trace)}
         row |= {field.name: getattr(scores, field.name) for field in fields(TrackingScores)}
-        row |= {"iou": iou, "prompted": timeline.is_prompted, "today_severity": timeline.severity}
+        occlusion = np.full(len(raw), np.nan, np.float32)
+        for t in np.flatnonzero(~np.isnan(scores.predicted_iou)).tolist():
+            occlusion[t] = tracker.scores(t, k)[1]
+        before = severity_without_chance(timeline, trace, scores.predicted_iou, occlusion)
+        row |= {"iou": iou, "prompted": timeline.is_prompted, "today_severity": before}
         rows.append(row)
     np.savez_compressed(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+
+
+def severity_without_chance(
+    timeline: Timeline, trace: Trace, predicted_iou: np.ndarray, occlusion_score: np.ndarray
+) -> np.ndarray:
+    """(T,) severity of the doubts that do not know the chance of an error."""
+    is_fixed = timeline.is_prompted | timeline.is_locked
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, timeline.is_lost)
+    quality = grade(trace, predicted_iou, is_fixed, doubts)
+    unknown = np.full(len(doubts), np.nan, np.float32)
+    return replace(timeline, doubts=doubts, quality=quality, error_probability=unknown).severity
 
 
 def track_all(data: Path, tables: Path) -> None:
