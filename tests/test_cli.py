@@ -85,6 +85,9 @@ def test_scores_tell_which_frames_were_tracked(
         rows = list(csv.DictReader(file))
     assert {int(row["frame"]) for row in rows} == frames
     assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
+    chances = {float(row["error_probability"]) for row in rows if int(row["area_px"])}
+    assert 0 in chances  # a prompted mask
+    assert all(0 <= chance <= 1 for chance in chances)
 
 
 def test_track_writes_a_table_of_possible_divisions(run: Any, movie: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QImage, QWheelEvent
@@ -21,7 +22,7 @@ from napari_sam2.plugin.widgets.lane_paint import (
 )
 from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
 from napari_sam2.plugin.widgets.lanes_picture import save_picture
-from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
+from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView, why
 
 from .drawn_timelines import timeline
 
@@ -312,3 +313,20 @@ def test_a_picture_of_another_kind_is_refused(view, tmp_path):
     with pytest.raises(ValueError, match=r"ends with \.png or \.svg"):
         save_picture(view, tmp_path / "lanes.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_legend_names_every_colour(box):
+    assert all(
+        words in box.legend.text()
+        for words in ("likely right", "unsure", "likely wrong", "reviewed", "unusual")
+    )
+
+
+def test_words_say_why_a_mask_is_worth_a_look():
+    drawn = timeline("=?v")
+    drawn.error_probability = np.array([0.62, np.nan, 0.9], np.float32)
+    drawn.is_likely_wrong = np.array([True, False, True])
+    drawn.reasons = ("the guesses of the network differ", "", "")
+    assert why(drawn, 0) == "Likely wrong (62 %): the guesses of the network differ."
+    assert why(drawn, 1) == "Unusual, but it may be right: low iou."
+    assert why(drawn, 2) == ""

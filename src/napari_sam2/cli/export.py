@@ -129,6 +129,7 @@ def _opened(path: Path, images: list[Path], part: Selection) -> TrackedLabels:
 
 def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
+    from napari_sam2.annotation.error_table import error_probabilities
     from napari_sam2.io.tracked import TrackedLabels
 
     opened = open_project(saved, images[0] if images else None)
@@ -141,6 +142,7 @@ def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabe
         objects,
         opened.image.scale,
         {info.name: opened.image.data},
+        error_probabilities(annotation),
     )
     others = _with_images(tracked, images[1:], part)
     return replace(tracked, channels={**tracked.channels, **others.channels})

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from napari_sam2.annotation.error_table import error_probabilities, known_value
 from napari_sam2.io.tables import ScoreRow
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def follow(steps: Iterable[RunStep]) -> float:
 def score_rows(annotation: Annotation) -> Iterator[ScoreRow]:
     """One row for each object and frame of which something is known."""
     prompted = {(prompt.t, prompt.object_id) for prompt in annotation.prompts()}
+    chances = error_probabilities(annotation)
     for t, frame in enumerate(annotation.labels):
         ids, sizes = np.unique(frame, return_counts=True)
         areas = dict(zip(ids.tolist(), sizes.tolist(), strict=True))
@@ -85,6 +87,7 @@ def score_rows(annotation: Annotation) -> Iterator[ScoreRow]:
                 predicted_iou=score.predicted_iou if score else None,
                 occlusion_score=score.occlusion_score if score else None,
                 prompted=(t, object_id) in prompted,
+                error_probability=known_value(chances[object_id][t]),
             )
 
 

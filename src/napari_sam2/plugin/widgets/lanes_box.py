@@ -20,7 +20,12 @@ from qtpy.QtWidgets import (
 from napari_sam2.plugin.widgets.form import SPACING, button
 from napari_sam2.plugin.widgets.lanes_picture import PICTURE_FILTERS, save_picture
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
-from napari_sam2.plugin.window.timelines import sequence_text
+from napari_sam2.plugin.window.timelines import (
+    REVIEWED_COLOUR,
+    UNUSUAL_COLOUR,
+    quality_colour,
+    sequence_text,
+)
 
 HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
 
@@ -51,6 +56,7 @@ class LanesBox(QWidget):
         super().__init__(parent)
         self.view = LanesView()
         self.text = QLabel(HINT)
+        self.legend = QLabel(legend_text())
         self.clear = button(
             "Clear masks", "Delete masks and prompts on the selected frames; locked frames are kept"
         )
@@ -102,6 +108,7 @@ class LanesBox(QWidget):
         layout.setSpacing(SPACING)
         layout.addLayout(bar)
         layout.addWidget(self.view, stretch=1)
+        layout.addWidget(self.legend)
         self.text.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
 
     def _connect(self) -> None:
@@ -145,6 +152,20 @@ class LanesBox(QWidget):
     def _ask(self, signal: Any, *more: Any) -> None:
         if self.view.selected is not None:
             signal.emit(self.view.selected, *more)
+
+
+def legend_text() -> str:
+    """The colours of the lanes in words, as rich text."""
+    parts = {
+        "likely right": quality_colour(1.0),
+        "unsure": quality_colour(0.5),
+        "likely wrong": quality_colour(0.0),
+        "reviewed": REVIEWED_COLOUR,
+        "unusual": UNUSUAL_COLOUR,
+    }
+    return "&nbsp;&nbsp; ".join(
+        f'<span style="color: rgb{colour}">■</span> {words}' for words, colour in parts.items()
+    )
 
 
 def range_text(chosen: LaneRange) -> str:

@@ -14,6 +14,7 @@ from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
 from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
+from napari_sam2.plugin.widgets.lanes_view import why
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
@@ -179,6 +180,7 @@ class ReviewWidgets(QObject):
             self._shown, self._rows = None, []
             self.table.show_objects([], 0)
             self.box.show_progress(0, 0)
+            self.box.show_outlook("", "")
             self.lanes.view.show_objects([])
             return
         has_run = image_state.is_tracking or image_state.is_tracked
@@ -193,6 +195,8 @@ class ReviewWidgets(QObject):
         self.table.show_objects(self._rows, image_state.current_object)
         self.box.show_progress(*image_state.review_progress)
         t = self.controller.view.frame
+        shown = image_state.timelines.get(image_state.current_object)
+        self.box.show_outlook(image_state.review_outlook, "" if shown is None else why(shown, t))
         self.box.show_place(
             can_accept=image_state.can_accept(t),
             is_accepted=image_state.is_accepted(t),
