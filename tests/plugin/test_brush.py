@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from napari_sam2.annotation import Annotation
 from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.layers.brush_prompts import strokes_of
+from napari_sam2.plugin.layers.image_axes import ImageAxes
 from napari_sam2.plugin.protocol.messages import Stroke
 
 from . import hands
@@ -106,7 +107,8 @@ def test_a_painted_frame_is_never_overwritten_by_the_model(annotation):
 def test_every_tool_of_napari_is_understood(data, tool):
     layer = Labels(data.copy())
     heard = []
-    layer.events.paint.connect(lambda event: heard.extend(strokes_of(event.value)))
+    axes = ImageAxes("TYX"[-data.ndim :], data.shape)
+    layer.events.paint.connect(lambda event: heard.extend(strokes_of(event.value, axes)))
     place = (0, 8, 8)[-data.ndim :]
     if tool == "brush":
         layer.paint(place, 5)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,5 +80,6 @@ def lazy_stack(
 
     chunks = ((1,) * shape[0], *((size,) for size in shape[1:]))
     meta = np.empty((0,) * len(shape), dtype=dtype)
-    stack: da.Array = da.map_blocks(read_block, chunks=chunks, dtype=dtype, meta=meta)
+    name = f"frames-{uuid4().hex}"  # dask would pickle and hash the whole image to find a name
+    stack: da.Array = da.map_blocks(read_block, chunks=chunks, dtype=dtype, meta=meta, name=name)
     return stack

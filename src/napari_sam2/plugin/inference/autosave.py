@@ -20,6 +20,7 @@ from napari_sam2.io.project.reading import is_same_model, make_tracker
 from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
 from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of, with_scale
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.protocol.saving_messages import SavingState
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ class Autosave:
             source = self._source
             has_contrast = source.contrast_limits is not None
             scale = ImageScale() if source.scale is None else source.scale.read()
-            origin = ImageOrigin(source.name, source.path, scale, has_contrast)
+            part = source.selection or EVERYTHING
+            origin = ImageOrigin(source.name, source.path, scale, has_contrast, part)
             self._subject = subject_of(self._tracker, source.data, origin, self.model_name)
         return self._subject
 

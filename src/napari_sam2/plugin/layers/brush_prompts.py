@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
+
 TOOLS = ("paint", "erase", "fill", "polygon")
 
 
@@ -28,6 +30,8 @@ class BrushPrompts:
     ----------
     layer : Labels
         The layer that displays the labels of the document.
+    axes : ImageAxes
+        Axes of the layer and of the image.
     on_strokes : callable
         Called with the strokes of a gesture when the gesture ends.
     on_label : callable
@@ -39,11 +43,13 @@ class BrushPrompts:
     def __init__(
         self,
         layer: Labels,
+        axes: ImageAxes,
         on_strokes: Callable[[tuple[Stroke, ...]], None],
         on_label: Callable[[int], None],
         on_release: Callable[[], None],
     ) -> None:
         self.layer = layer
+        self._axes = axes
         self.is_painting = False  # the mouse button is pressed
         self._on_strokes = on_strokes
         self._on_label_taken = on_label
@@ -76,7 +82,7 @@ class BrushPrompts:
 
     def _on_paint(self, event: Any) -> None:
         self.layer._reset_history()  # napari has no public method for this
-        self._on_strokes(tuple(strokes_of(event.value)))
+        self._on_strokes(tuple(strokes_of(event.value, self._axes)))
 
     def _on_label(self, event: Any) -> None:
         label = int(self.layer.selected_label)
@@ -85,14 +91,14 @@ class BrushPrompts:
             self._on_label_taken(label)
 
 
-def strokes_of(atoms: Iterable[Any]) -> Iterator[Stroke]:
+def strokes_of(atoms: Iterable[Any], axes: ImageAxes) -> Iterator[Stroke]:
     """Strokes for an entry of napari's paint history, by frame, in the order of painting."""
     for atom in atoms:
         indices, values = _pixels(atom)
-        frames = indices[0] if len(indices) == 3 else np.zeros_like(indices[0])
+        frames = np.zeros_like(indices[0]) if axes.frames is None else indices[axes.frames]
         for t in np.unique(frames).tolist():
             is_here = frames == t
-            rows, columns = (axis[is_here] for axis in indices[-2:])
+            rows, columns = (indices[axis][is_here] for axis in axes.plane)
             yield Stroke(int(t), rows, columns, values[is_here])
 
 

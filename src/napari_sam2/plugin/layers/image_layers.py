@@ -17,6 +17,7 @@ from napari_sam2.plugin.layers.colours import (
     palette_length,
     palette_without,
 )
+from napari_sam2.plugin.layers.image_axes import GEOMETRY, axes_of
 from napari_sam2.plugin.layers.point_prompts import PointPrompts
 from napari_sam2.plugin.layers.shape_prompts import ShapePrompts
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH, image_path, stack_shape
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.plugin.protocol.messages import PromptShown
 
-GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 # Smallest and largest size of a point on the screen, in pixels. The smallest is 0, because napari
 # draws an empty Points layer as one point of size 0.
 SHOWN_POINT_SIZE = (0, 12)  # for a screen with a pixel ratio of 1
@@ -95,6 +95,7 @@ class ImageLayers:
         listener: Listener,
     ) -> None:
         self.image = image
+        self.axes = axes_of(image)
         self._number = number
         self._suffix = suffix
         self._screen_pixel = screen_pixel
@@ -250,6 +251,7 @@ class ImageLayers:
         number, listener = self._number, self._listener
         return PointPrompts(
             layer,
+            self.axes,
             number,
             self._click_radius,
             self.colour_of,
@@ -278,13 +280,13 @@ class ImageLayers:
         )
         layer.events.mode.connect(self._listener.on_mode)
         on_edit, on_refusal = self._listener.on_edit, self._listener.on_refusal
-        return ShapePrompts(layer, self._number, self.colour_of, on_edit, on_refusal)
+        return ShapePrompts(layer, self.axes, self._number, self.colour_of, on_edit, on_refusal)
 
     def _make_labels(self, data: NDArray[Any]) -> Labels:
         path = image_path(self.image)
         image_metadata = {} if path is None else {IMAGE_PATH: path}  # writers read its scale
         layer = Labels(
-            data,
+            self._shown_labels(data),
             name=f"SAM 2 labels{self._suffix}",
             opacity=0.5,
             colormap=self._shown_colours(),
@@ -299,18 +301,19 @@ class ImageLayers:
         number, listener = self._number, self._listener
         return BrushPrompts(
             layer,
+            self.axes,
             on_strokes=lambda strokes: listener.on_paint(number, strokes),
             on_label=lambda label: listener.on_pick(number, label),
             on_release=self._catch_up,
         )
 
     def _geometry(self) -> dict[str, Any]:
-        return {name: getattr(self.image, name) for name in GEOMETRY}
+        return self.axes.geometry(self.image)
 
     def _copy_geometry(self, event: Any = None) -> None:
         for layer in self:
-            for name in GEOMETRY:
-                setattr(layer, name, getattr(self.image, name))
+            for name, value in self._geometry().items():
+                setattr(layer, name, value)
 
     def _click_radius(self) -> float:
         return CLICK_RADIUS * self._screen_pixel() / float(np.abs(self.image.scale[-2:]).min())
@@ -326,13 +329,16 @@ class ImageLayers:
 
     def show_labels(self, labels: NDArray[Any]) -> None:
         """Display a labels array, (T, Y, X), without copying it."""
-        data = labels if self.image.ndim == 3 else labels[0]
+        data = labels[0] if self.image.ndim == 2 else labels
         is_same = self.labels_data is not None and self.labels_data.base is data.base
         if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
             return
         self.labels_data = data
         if self.labels is not None:
-            self.labels.data = data
+            self.labels.data = self._shown_labels(data)
+
+    def _shown_labels(self, data: NDArray[Any]) -> NDArray[Any]:
+        return data if self.axes.is_plain else self.axes.spread(data)
 
     def describe_objects(self, objects: Mapping[int, AnnotatedObject]) -> None:
         """Store mothers, names and rejected objects in the layer's metadata for the writers."""

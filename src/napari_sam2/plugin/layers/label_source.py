@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.plugin.layers.image_axes import axes_of
 from napari_sam2.plugin.layers.source_image import data_of, stack_shape
 from napari_sam2.plugin.napari_io.layer_metadata import PARENTS
 from napari_sam2.plugin.protocol.sources import NOWHERE, LabelSource
@@ -67,9 +68,11 @@ def _pixel_map(
     layer: Labels, image: Image, kept: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps and offset such that layer (t, y, x) = steps * image (t, y, x) + offset."""
+    axes = axes_of(image)
 
     def there(*place: float) -> NDArray[np.float64]:
-        world = np.asarray(image.data_to_world(place[-image.ndim :]), dtype=np.float64)
+        coordinates = axes.coordinates(*place)
+        world = np.asarray(image.data_to_world(coordinates), dtype=np.float64)[list(axes.kept)]
         padded = np.zeros(layer.ndim)
         count = min(len(world), len(kept))
         padded[kept[len(kept) - count :]] = world[len(world) - count :]

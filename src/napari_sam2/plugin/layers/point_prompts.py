@@ -24,6 +24,7 @@ from napari_sam2.plugin.protocol.messages import (
 if TYPE_CHECKING:
     from napari.layers import Points
 
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
     from napari_sam2.plugin.protocol.messages import Place
     from napari_sam2.tracking import Prompt
 
@@ -60,6 +61,8 @@ class PointPrompts:
     ----------
     layer : Points
         The layer, with the features `object` and `sign`.
+    axes : ImageAxes
+        Axes of the layer and of the image.
     image : int
         Number of the image.
     hit_radius : callable
@@ -78,6 +81,7 @@ class PointPrompts:
     def __init__(
         self,
         layer: Points,
+        axes: ImageAxes,
         image: int,
         hit_radius: Callable[[], float],
         colour_of: Callable[[int], Colour],
@@ -86,6 +90,7 @@ class PointPrompts:
         on_select: Callable[[int], None],
     ) -> None:
         self.layer = layer
+        self._axes = axes
         self._image = image
         self._hit_radius = hit_radius
         self._colour_of = colour_of
@@ -144,7 +149,7 @@ class PointPrompts:
         self.recolour()
 
     def _coordinates(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        full = [(row.t, row.y, row.x)[-self.layer.ndim :] for row in self._rows]
+        full = [self._axes.coordinates(row.t, row.y, row.x) for row in self._rows]
         return np.array(full, dtype=np.float64).reshape(-1, self.layer.ndim)
 
     def _write_features(self) -> None:
@@ -252,13 +257,7 @@ class PointPrompts:
     def _read(self) -> list[PointRow]:
         features = self.layer.features
         return [
-            PointRow(
-                round(float(at[0])) if len(at) == 3 else 0,
-                float(at[-2]),
-                float(at[-1]),
-                int(object_id),
-                sign,
-            )
+            PointRow(*self._axes.place(at), int(object_id), sign)
             for at, object_id, sign in zip(
                 self.layer.data, features["object"], features["sign"].map(SIGN_VALUES), strict=True
             )

@@ -9,7 +9,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
-from napari_sam2.plugin.layers.image_layers import GEOMETRY, append_unselected
+from napari_sam2.plugin.layers.image_axes import axes_of
+from napari_sam2.plugin.layers.image_layers import append_unselected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ class ProposalLayer:
 
     def show(self, drawn: NDArray[np.int32]) -> None:
         """Show the outlines of a (Y, X) array of labels."""
-        shown = drawn if self._image.ndim == 2 else drawn[None]
+        shown = axes_of(self._image).spread(drawn[None])
         if self.layer is not None:
             self.layer.data = shown
             return
@@ -69,12 +70,10 @@ class ProposalLayer:
 
     def _geometry(self) -> dict[str, Any]:
         """Place of the image in the world, from frame `t` on."""
-        image = self._image
-        geometry = {name: getattr(image, name) for name in GEOMETRY}
-        if image.ndim == 3:
-            offset = np.zeros(3)
-            offset[0] = self._t * image.scale[0]
-            geometry["translate"] = np.asarray(image.translate) + offset
+        axes = axes_of(self._image)
+        geometry = axes.geometry(self._image)
+        if axes.frames is not None:
+            geometry["translate"][axes.frames] += self._t * self._image.scale[axes.frames]
         return geometry
 
 

@@ -18,6 +18,7 @@ from napari_sam2.plugin.protocol.messages import Edit, Outline, PromptEdit, SetO
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
     from napari_sam2.plugin.protocol.messages import PromptShown
 
 Box = tuple[float, float, float, float]
@@ -47,6 +48,8 @@ class ShapePrompts:
     ----------
     layer : Shapes
         The layer, with the feature `object`.
+    axes : ImageAxes
+        Axes of the layer and of the image.
     image : int
         Number of the image.
     colour_of : callable
@@ -60,12 +63,14 @@ class ShapePrompts:
     def __init__(
         self,
         layer: Shapes,
+        axes: ImageAxes,
         image: int,
         colour_of: Callable[[int], Colour],
         on_edit: Callable[[Edit | PromptEdit], None],
         on_refusal: Callable[[str], None],
     ) -> None:
         self.layer = layer
+        self._axes = axes
         self._image = image
         self._colour_of = colour_of
         self._on_edit = on_edit
@@ -104,7 +109,7 @@ class ShapePrompts:
             self.layer.selected_data = set()
             self.layer.data = []
             if self._rows:
-                self.layer.add([_napari_shape(row, self.layer.ndim) for row in self._rows])
+                self.layer.add([_napari_shape(row, self._axes) for row in self._rows])
                 object_ids = np.array([row.object_id for row in self._rows], dtype=np.int64)
                 self.layer.features = {"object": object_ids}
         self.recolour()
@@ -153,7 +158,8 @@ class ShapePrompts:
             self.layer.data, self.layer.shape_type, self.layer.features["object"], strict=True
         )
         return [
-            _row(np.asarray(corners), kind, int(object_id)) for corners, kind, object_id in shapes
+            _row(np.array([self._axes.place(at) for at in corners]), kind, int(object_id))
+            for corners, kind, object_id in shapes
         ]
 
     @contextmanager
@@ -193,9 +199,9 @@ def _addition(image: int, row: ShapeRow) -> Edit | PromptEdit:
 
 
 def _row(corners: np.ndarray[Any, Any], kind: str, object_id: int) -> ShapeRow:
-    """Convert a napari shape with (V, 2 or 3) corners to a row."""
-    t = round(float(corners[:, 0].mean())) if corners.shape[1] == 3 else 0
-    corners = corners[:, -2:].astype(np.float64)
+    """Convert a napari shape with (V, 3) corners of frame, y and x to a row."""
+    t = round(float(corners[:, 0].mean()))
+    corners = corners[:, 1:]
     if kind == "rectangle" and _is_upright(corners):
         (y0, x0), (y1, x1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
         return ShapeRow(t, object_id, box=(y0, x0, y1, x1))
@@ -220,11 +226,11 @@ def _rows_of(shown: PromptShown) -> list[ShapeRow]:
     return rows
 
 
-def _napari_shape(row: ShapeRow, ndim: int) -> tuple[np.ndarray[Any, Any], str]:
+def _napari_shape(row: ShapeRow, axes: ImageAxes) -> tuple[np.ndarray[Any, Any], str]:
     if row.box is not None:
         y0, x0, y1, x1 = row.box
         kind, corners = "rectangle", [(y0, x0), (y0, x1), (y1, x1), (y1, x0)]
     else:
         assert row.outline is not None
         kind, corners = row.outline.kind, list(row.outline.vertices)
-    return np.array([(row.t, *corner)[-ndim:] for corner in corners], dtype=np.float64), kind
+    return np.array([axes.coordinates(row.t, *corner) for corner in corners]), kind

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_sam2.plugin.protocol.sources import ImageSource
+from napari_sam2.io.selection import EVERYTHING
+from napari_sam2.plugin.layers.image_axes import axes_of, part_of
+from napari_sam2.plugin.protocol.sources import ImagePart, ImageSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +19,12 @@ if TYPE_CHECKING:
 
     from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.scale import FrameAxis
+    from napari_sam2.io.selection import Selection
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
 
 PROJECT = "napari-sam2 annotation"  # key in a layer's metadata: project folder to open
 IMAGE_PATH = "napari-sam2 image"  # key in the metadata of image and labels: file of the image
+FILE_PART = "napari-sam2 file part"  # key in a layer's metadata: part of its file that it holds
 COVERING = ("translucent", "translucent_no_depth", "opaque")  # blending modes
 _LABELS: dict[str, FrameAxis] = {"t": "t", "time": "t", "frame": "t"}
 _LABELS |= {"z": "z", "depth": "z", "slice": "z", "plane": "z"}
@@ -45,17 +51,14 @@ def stack_shape(layer: Image) -> tuple[int, int, int]:
         If the layer is not an image or a stack of images; the message gives advice.
     """
     shape = tuple(int(length) for length in data_of(layer).shape)
-    space = shape[:-1] if layer.rgb else shape
-    if len(space) not in (2, 3):
-        raise ValueError(
-            f"“{layer.name}” has {len(space)} axes {space}, expected (Y, X) or (T, Y, X): "
-            "one channel and plane can be tracked. Open the file from a terminal, as with "
-            "napari-sam2 open FILE --channel 0, or --z max"
-        )
     if 0 in shape:
-        raise ValueError(f"“{layer.name}” has no pixels {space}: open another image")
-    frames, height, width = (1, *space) if len(space) == 2 else space
-    return frames, height, width
+        raise ValueError(f"“{layer.name}” has no pixels {shape}: open another image")
+    return axes_of(layer).stack_shape
+
+
+def is_movie(layer: Image) -> bool:
+    """Whether an image has an axis of frames."""
+    return axes_of(layer).frames is not None
 
 
 def has_user_contrast(layer: Image) -> bool:
@@ -69,22 +72,51 @@ def image_source(layer: Image) -> ImageSource:
     if not layer.rgb and has_user_contrast(layer):
         low, high = layer.contrast_limits
         limits = (float(low), float(high))
+    part = part_of(layer)
     return ImageSource(
-        data_of(layer),
-        bool(layer.rgb),
-        limits,
+        pixels_of(layer, part),
+        bool(layer.rgb) or part.is_mix,
+        None if part.is_mix else limits,
         layer.name,
         image_path(layer),
         scale_source(layer),
         layer.metadata.get(PROJECT),
+        layer.metadata.get(FILE_PART) if part == EVERYTHING else part,
     )
+
+
+def pixels_of(layer: Image, part: Selection) -> Any:
+    """Data of a part of a layer as (T, Y, X) or (Y, X), or the same in colour; nothing is read."""
+    axes, data = axes_of(layer), data_of(layer)
+    if axes.is_plain:
+        return data
+    letters, colours = axes.letters, ()
+    if layer.rgb:
+        letters, colours = f"{letters}S", (int(data.shape[-1]),)
+    elif part.is_mix:
+        colours = (3,)
+    return ImagePart(data, letters, part, (*axes.stack_shape, *colours), layer.name)
+
+
+def channels_of(layer: Image) -> dict[str, Any]:
+    """Pixels to measure by the name of their channel; all channels of a layer, as it is shown."""
+    axes, part = axes_of(layer), part_of(layer)
+    if axes.channels is None:
+        return {layer.name: pixels_of(layer, part)}
+    return {
+        f"{layer.name} channel {channel}": pixels_of(layer, replace(part, channel=channel))
+        for channel in range(axes.lengths[axes.channels])
+    }
 
 
 def scale_source(layer: Image) -> ScaleSource:
     """Scale of a layer, and the file that may complete it; the file is not read."""
-    data = data_of(layer)
-    shape = tuple(int(length) for length in data.shape[: layer.ndim])
-    return _scale_source(layer.scale, layer.units, layer.axis_labels, shape, image_path(layer))
+    axes = axes_of(layer)
+    scale, units, labels, shape = (
+        [values[axis] for axis in axes.kept]
+        for values in (layer.scale, layer.units, layer.axis_labels, axes.lengths)
+    )
+    return _scale_source(scale, units, labels, tuple(shape), image_path(layer))
 
 
 def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
@@ -148,9 +180,10 @@ def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
 
 
 def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
-    if layer.ndim == 2:
+    frames = axes_of(layer).frames
+    if frames is None:
         return 0
-    return round(float(layer.world_to_data(world_point[-layer.ndim :])[0]))
+    return round(float(layer.world_to_data(world_point[-layer.ndim :])[frames]))
 
 
 def is_hidden(image: Image, layers: Iterable[Layer]) -> bool:
@@ -170,14 +203,18 @@ def _covers(layer: Layer, image: Image) -> bool:
 
 
 def images_like(image: Image, layers: Iterable[Layer]) -> list[Image]:
-    """The image, followed by all other image layers with the same shape."""
-    shape = data_of(image).shape[: image.ndim]
+    """The image, followed by all other image layers with the same axes."""
+    axes = axes_of(image)
     others = [
         layer
         for layer in layers
-        if isinstance(layer, Image)
-        and layer is not image
-        and layer.ndim == image.ndim
-        and data_of(layer).shape[: image.ndim] == shape
+        if isinstance(layer, Image) and layer is not image and _has_axes(layer, axes)
     ]
     return [image, *others]
+
+
+def _has_axes(layer: Image, axes: ImageAxes) -> bool:
+    try:
+        return axes_of(layer) == axes
+    except ValueError:  # more axes than an image that is tracked can have
+        return False

@@ -32,10 +32,19 @@ def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
 
 def movie_layer(movie: Movie) -> LayerData:
     """A movie as an image layer; a movie of one frame becomes a two-dimensional image."""
+    from napari_sam2.plugin.layers.source_image import FILE_PART, IMAGE_PATH
+
+    path = None if movie.path is None else str(movie.path)
+    metadata = {} if path is None else {IMAGE_PATH: path, FILE_PART: movie.selection}
     data: Any = movie.data[0] if movie.shape[0] == 1 else movie.data
     spatial = data.ndim - 1 if movie.rgb else data.ndim
     return (
         data,
-        {"name": movie.name, "rgb": movie.rgb, **layer_scale(movie.scale, spatial)},
+        {
+            "name": movie.name,
+            "rgb": movie.rgb,
+            "metadata": metadata,
+            **layer_scale(movie.scale, spatial),
+        },
         "image",
     )

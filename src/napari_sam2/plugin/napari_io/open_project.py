@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam2.io.project.images import FoundImage, ImageMovedError, find_image
 from napari_sam2.io.project.manifest import read_manifest
-from napari_sam2.plugin.layers.source_image import IMAGE_PATH, PROJECT
+from napari_sam2.plugin.layers.source_image import FILE_PART, IMAGE_PATH, PROJECT
 from napari_sam2.plugin.napari_io.layer_data import layer_scale
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def opened_image(folder: str) -> LayerData:
     options: dict[str, Any] = {
         "name": image.name,
         "rgb": image.rgb,
-        "metadata": {PROJECT: str(path.absolute()), IMAGE_PATH: str(found.path)},
+        "metadata": {
+            PROJECT: str(path.absolute()),
+            IMAGE_PATH: str(found.path),
+            FILE_PART: found.movie.selection,
+        },
         **layer_scale(found.scale, len(image.axes.replace("C", ""))),
     }
     if image.has_user_contrast:

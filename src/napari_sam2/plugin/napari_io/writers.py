@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
 from napari.utils.notifications import show_info
 
-from napari_sam2.plugin.layers.source_image import scale_source_of_state
+from napari_sam2.plugin.layers.source_image import (
+    channels_of,
+    scale_source,
+    scale_source_of_state,
+)
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS, REJECTED
 
 if TYPE_CHECKING:
@@ -42,6 +47,7 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from napari_sam2.io.tiff import write_labels
 
+    data, meta = _without_single_axes(data, meta)
     tracked = _tracked(data, meta, scale_source_of_state(data, meta).read(), {})
     write_labels(path, tracked.labels, tracked.scale)
     return [path]
@@ -73,17 +79,25 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
     from napari_sam2.io.exports import write_export
 
     data, state, _ = next(layer for layer in layers if layer[2] == "labels")
-    images = [
-        (data[0] if state.get("multiscale") else data, state)
-        for data, state, kind in layers
-        if kind == "image"
-    ]
-    channels = {state["name"]: image for image, state in images}
+    images = [Image(data, **state) for data, state, kind in layers if kind == "image"]
+    channels = {name: one for image in images for name, one in channels_of(image).items()}
+    data, state = _without_single_axes(data, state)
     scale = scale_source_of_state(data, state).read()
-    for image, image_state in images:
-        scale = scale.completed_by(scale_source_of_state(image, image_state).read())
+    for image in images:
+        scale = scale.completed_by(scale_source(image).read())
     write_export(path, _tracked(data, state, scale, channels))
     return [path]
+
+
+def _without_single_axes(data: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Labels as (T, Y, X) or (Y, X); labels of several channels have an axis of length 1."""
+    if data.ndim <= 3:
+        return data, state
+    kept = [axis for axis, length in enumerate(data.shape[:-2]) if length > 1]
+    kept += [data.ndim - 2, data.ndim - 1]
+    values = {name: state.get(name) for name in ("scale", "units", "axis_labels")}
+    shown = {name: [one[axis] for axis in kept] for name, one in values.items() if one is not None}
+    return data.reshape([data.shape[axis] for axis in kept]), {**state, **shown}
 
 
 def _tracked(

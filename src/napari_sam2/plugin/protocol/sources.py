@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.arrays import ArrayLike
     from napari_sam2.io.file_scale import ScaleSource
+    from napari_sam2.io.selection import Selection
 
 NOWHERE = -1
 
@@ -24,7 +27,7 @@ class ImageSource:
     ----------
     data : array-like
         (Y, X) or (T, Y, X), or the same shapes with a last axis of 3 or 4 colours. The inference
-        thread reads it one frame at a time.
+        thread reads it one frame at a time. Where the layer has more axes, an `ImagePart`.
     rgb : bool
         Whether the last axis is colour.
     contrast_limits : (float, float), optional
@@ -37,6 +40,8 @@ class ImageSource:
         Axes and scale of the layer, and the file from which missing values are read.
     project : str, optional
         Project folder to open.
+    selection : Selection, optional
+        Which part of the layer `data` is; None for the whole layer.
     """
 
     data: Any
@@ -46,6 +51,65 @@ class ImageSource:
     path: str | None = None
     scale: ScaleSource | None = None
     project: str | None = None
+    selection: Selection | None = None
+
+    @property
+    def layer_data(self) -> Any:
+        """Data of the layer, with all of its axes."""
+        return self.data.whole if isinstance(self.data, ImagePart) else self.data
+
+
+class ImagePart:
+    """Array-like (T, Y, X) or (T, Y, X, C) of a part of a layer, read one frame at a time.
+
+    Parameters
+    ----------
+    whole : array-like
+        Data of the layer.
+    letters : str
+        One letter per axis of it, as in `ImageStack`.
+    selection : Selection
+        Channel and plane.
+    shape : tuple of int
+        Length of the axes of the part.
+    name : str
+        Name of the layer, for messages.
+    """
+
+    def __init__(
+        self, whole: Any, letters: str, selection: Selection, shape: tuple[int, ...], name: str
+    ) -> None:
+        self.whole = whole
+        self.letters = letters
+        self._selection = selection
+        self.name = name
+        self.shape = shape
+        is_computed = selection.is_mix or selection.z == "mean"
+        self.dtype = np.dtype(np.float32) if is_computed else np.dtype(whole.dtype)
+
+    @cached_property
+    def _movie(self) -> ArrayLike:
+        """The part as a movie, made in the thread that reads the first frame."""
+        from napari_sam2.io.stack import ImageStack, movie_of
+
+        stack = ImageStack(self.whole, self.letters, name=self.name)
+        return movie_of(stack, replace(self._selection, axes=None)).data
+
+    def other(self, selection: Selection) -> ImagePart | None:
+        """Another part of the same layer; None if it belongs to other axes."""
+        if selection.axes != self.letters.replace("1", "").removesuffix("S"):
+            return None
+        colours = (3,) if selection.is_mix else self.shape[3:] if self.letters[-1] == "S" else ()
+        shape = (*self.shape[:3], *colours)
+        return ImagePart(self.whole, self.letters, selection, shape, self.name)
+
+    def __getitem__(self, t: int) -> NDArray[Any]:
+        """Read frame `t`, (Y, X) or (Y, X, C)."""
+        return np.asarray(self._movie[t])
+
+    def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
+        """Read all frames."""
+        return np.asarray(self._movie, *args)
 
 
 @dataclass(frozen=True, eq=False)

@@ -184,7 +184,7 @@ class ReviewWidgets(QObject):
             self.lanes.view.show_objects([])
             return
         has_run = image_state.is_tracking or image_state.is_tracked
-        if has_run and not self._has_opened and image_state.image.ndim == 3:
+        if has_run and not self._has_opened and image_state.is_movie:
             self.show_lanes(True)
         if self._shown != (
             state := (image_state, image_state.revision, image_state.layers.colours)
@@ -202,11 +202,10 @@ class ReviewWidgets(QObject):
             is_accepted=image_state.is_accepted(t),
             can_lock=image_state.can_lock(t),
             is_locked=image_state.is_locked(t),
-            can_divide=bool(image_state.objects) and image_state.image.ndim == 3,
+            can_divide=bool(image_state.objects) and image_state.is_movie,
         )
-        is_movie = image_state.image.ndim == 3
-        for movie_button in (self.box.divisions, self.box.tracks):
-            movie_button.setEnabled(is_movie)
+        self.box.divisions.setEnabled(image_state.is_movie)
+        self.box.tracks.setEnabled(image_state.layers.axes.takes_tracks)
         self.box.show_divisions(self.controller.divisions.proposals)
         self.box.tracks.setChecked(self.controller.tracks.is_shown)
         self.box.lanes.setChecked(self.lanes.is_docked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info
 
 from napari_sam2.io.tracked import left_out_text
-from napari_sam2.plugin.layers.source_image import data_of, images_like, scale_source
+from napari_sam2.plugin.layers.source_image import channels_of, images_like, scale_source
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
 from napari_sam2.plugin.startup.error_notifications import show_error
 
@@ -92,7 +92,7 @@ def start_export(
         Chance that each mask is wrong, for the measurements.
     """
     scale = scale_source(images[0])
-    channels = {image.name: data_of(image) for image in images}
+    channels = {name: data for image in images for name, data in channels_of(image).items()}
 
     def export() -> None:
         from napari_sam2.io.exports import write_export

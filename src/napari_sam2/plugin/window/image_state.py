@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from napari_sam2.plugin.layers.image_axes import part_of
 from napari_sam2.plugin.layers.source_image import (
     data_of,
     frame_at,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.layers.image_layers import ImageLayers
     from napari_sam2.plugin.protocol.messages import Place
 
@@ -171,6 +173,16 @@ class ImageState:
     def is_importing(self) -> bool:
         """Whether an import of labels is in progress."""
         return self.progress is not None and self.progress.work == "import"
+
+    @property
+    def is_movie(self) -> bool:
+        """Whether the image has an axis of frames."""
+        return self.layers.axes.frames is not None
+
+    @property
+    def part(self) -> Selection:
+        """The part of the image that is tracked."""
+        return part_of(self.image)
 
     @property
     def labels(self) -> NDArray[Any] | None:
@@ -385,7 +397,7 @@ class ImageState:
 
     def is_up_to_date(self) -> bool:
         """Whether the document was opened with the current data of the layer."""
-        return self.source.data is data_of(self.image)
+        return self.source.layer_data is data_of(self.image)
 
     def still_fits(self) -> bool:
         """Whether the image still has the shape for which the layers were made."""

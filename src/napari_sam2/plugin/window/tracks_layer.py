@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Tracks
 from qtpy.QtCore import QObject, QTimer
 
@@ -18,11 +19,15 @@ from napari_sam2.plugin.protocol.messages import (
 from napari_sam2.plugin.protocol.review_messages import FindTracks, TracksFound
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
     from napari_sam2.plugin.protocol.messages import Command, ImageReport
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
+TRACKS_GEOMETRY = ("scale", "translate", "units")
 DELAY_MS = 400  # waits until the changes of a moment are over
 
 
@@ -102,14 +107,29 @@ class TracksLayers(QObject):
         image_state, layer = self._layers.get(report.image, (None, None))
         if image_state is None or not len(report.rows):
             return
+        rows = track_rows(report.rows, image_state.layers.axes)
         graph = {daughter: [mother] for daughter, mother in report.parents.items()}
         if layer is None:
-            image = image_state.image
-            geometry = {name: getattr(image, name) for name in ("scale", "translate", "units")}
-            layer = Tracks(report.rows, graph=graph, name=f"{image.name} tracks", **geometry)
+            image, axes = image_state.image, image_state.layers.axes
+            placed = axes.geometry(image)
+            geometry = {name: placed[name][axes.frames :] for name in TRACKS_GEOMETRY}
+            layer = Tracks(rows, graph=graph, name=f"{image.name} tracks", **geometry)
             self._layers[report.image] = (image_state, layer)
             append_unselected(self._view.layers, layer)  # clicks stay where they were
             return
         layer.graph = {}
-        layer.data = report.rows
+        layer.data = rows
         layer.graph = graph
+
+
+def track_rows(rows: NDArray[Any], axes: ImageAxes) -> NDArray[Any]:
+    """Rows of id, t, y and x with a 0 for each other axis after the frames, as napari takes them.
+
+    napari aligns the last axes of all layers.
+    """
+    first = 0 if axes.frames is None else axes.frames
+    found = np.zeros((len(rows), 1 + len(axes.letters) - first))
+    found[:, 0] = rows[:, 0]
+    for axis, column in zip(axes.kept, rows.T[1:], strict=True):
+        found[:, 1 + axis - first] = column
+    return found

@@ -77,10 +77,10 @@ class View:
 
     def go_to(self, image_state: ImageState, t: int) -> None:
         """Show a frame of an image."""
-        if image_state.image.ndim == 3:
-            axis = self._viewer.dims.ndim - 3
-            place = image_state.image.data_to_world((t, 0, 0))[0]
-            self._viewer.dims.set_point(axis, place)
+        image, axes = image_state.image, image_state.layers.axes
+        if axes.frames is not None:
+            place = image.data_to_world(axes.coordinates(t, 0, 0))[axes.frames]
+            self._viewer.dims.set_point(self._viewer.dims.ndim - image.ndim + axes.frames, place)
 
     def shown_frame(self, image_state: ImageState) -> int | None:
         """The frame of an image that is on the screen; None if more than one is shown."""
@@ -90,5 +90,6 @@ class View:
     def shows_one(self, image_state: ImageState) -> bool:
         """Whether the viewer shows one whole frame of an image."""
         dims = self._viewer.dims
-        frame_axis = dims.ndim - image_state.image.ndim if image_state.image.ndim == 3 else -1
-        return dims.ndisplay == 2 and frame_axis not in dims.displayed
+        first = dims.ndim - image_state.image.ndim
+        plane = {first + axis for axis in image_state.layers.axes.plane}
+        return dims.ndisplay == 2 and plane == set(dims.displayed)
