@@ -10,10 +10,12 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
 
+from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.inference.engine import shipped_engine
 from napari_sam2.plugin.layers.source_image import PROJECT
 from napari_sam2.plugin.protocol.messages import EXCLUDE
 from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
+from napari_sam2.plugin.widgets.axes_box import AxesBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.find_box import FindBox
@@ -36,10 +38,19 @@ from napari_sam2.plugin.window.next_step import Action, Situation, next_step
 if TYPE_CHECKING:
     import napari
 
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.inference.engine import EngineFactory
 
 
 RENDER_INTERVAL_MS = 15
+RECOMPUTED = (
+    "The model will outline every clicked cell again. Painted and locked masks are kept; tracked "
+    "masks are kept until you track again."
+)
+OTHER_FRAMES = (
+    "With other axes, this image has other frames. Its cells are closed; they are offered again "
+    "when you open the image with the axes as they are now."
+)
 LOOKS = ("name", "visible", "opacity", "blending")  # events of an Image layer that are shown
 
 
@@ -60,6 +71,7 @@ class SamPanel(QWidget):
         self.controller = Controller(napari_viewer, engine or shipped_engine(), self)
         self.label_import = LabelImport(self.controller, self)
         self.image = ImagePicker()
+        self.axes = AxesBox()
         self.import_box = ImportBox()
         self.input_preview = InputPreviewBox()
         self.model = ModelBox()
@@ -113,6 +125,7 @@ class SamPanel(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.saving.offer)
         layout.addWidget(self.image)
+        layout.addWidget(self.axes)
         layout.addWidget(self.model)
         layout.addWidget(self.input_preview)
         layout.addWidget(self.import_box)
@@ -132,6 +145,7 @@ class SamPanel(QWidget):
         self._render_timer.timeout.connect(self._render)
         controller.changed.connect(self._render_soon)
         self.image.picked.connect(controller.show_image)
+        self.axes.chosen.connect(self._choose_part)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
@@ -323,15 +337,22 @@ class SamPanel(QWidget):
         self._render_soon()
 
     def _agrees_to_recompute(self) -> bool:
-        if not self.controller.images.has_prompts:
-            return True
-        answer = QMessageBox.question(
-            self,
-            "SAM 2",
-            "The model will outline every clicked cell again. Painted and locked masks are kept; "
-            "tracked masks are kept until you track again. Continue?",
-        )
+        return not self.controller.images.has_prompts or self._agrees(RECOMPUTED)
+
+    def _agrees(self, text: str) -> bool:
+        answer = QMessageBox.question(self, "SAM 2", f"{text} Continue?")
         return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def _choose_part(self, part: Selection) -> None:
+        """Track another channel or plane; ask first if cells would be outlined again."""
+        image_state = self.controller.image_state
+        if image_state is None:
+            return
+        is_same_stack = part.axes == image_state.layers.axes.named
+        text = RECOMPUTED if is_same_stack else OTHER_FRAMES
+        if not image_state.has_prompts() or self._agrees(text):
+            self.controller.choose_part(part)
+        self._render_soon()
 
     def _export(self) -> None:
         image_state = self.controller.image_state
@@ -379,6 +400,7 @@ class SamPanel(QWidget):
         self._warm_shapes_in_time()
         self._bind_keys()
         self.image.show_images(self._images(), controller.image)
+        self._render_axes()
         self._render_model()
         now = self._situation()
         step = next_step(now)
@@ -419,6 +441,13 @@ class SamPanel(QWidget):
         self.find.show_found(len(found.numbers), len(found.proposals) - len(found.numbers))
         self.find.show_limits(found.score, found.sizes, found.limits)
         self.find.show_hovered(finding.hovered)
+
+    def _render_axes(self) -> None:
+        image_state = self.controller.image_state
+        if image_state is None:
+            self.axes.show_part(None, EVERYTHING)
+        else:
+            self.axes.show_part(image_state.layers.axes, image_state.part)
 
     def _render_model(self) -> None:
         models = self.controller.models
@@ -482,7 +511,7 @@ class SamPanel(QWidget):
             missing_layers=tuple(image_state.layers.missing()),
             outside=controller.view.outside_told,
             hidden_image=image_state.image.name if controller.is_image_hidden else None,
-            is_stack=image_state.image.ndim == 3,
+            is_stack=image_state.is_movie,
             tool=image_state.layers.tool(controller.view.layers.selection.active),
             is_sign_exclude=image_state.sign == EXCLUDE,
             object_id=image_state.current_object,

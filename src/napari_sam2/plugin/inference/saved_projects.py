@@ -14,6 +14,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
     OpenImageFound,
     SavedListed,
 )
+from napari_sam2.plugin.protocol.sources import ImagePart
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.model_change import Work
@@ -94,10 +95,27 @@ def work_of(folder: str, model: Any, data: Any) -> Work:
 
 def find_open_image(command: FindOpenImage) -> OpenImageFound:
     """Find the open image that belongs to saved work, by its pixels."""
-    matches = (
-        index for index, source in enumerate(command.sources) if _belongs_to(source, command.path)
-    )
-    return OpenImageFound(command.path, next(matches, None))
+    for index, source in enumerate(command.sources):
+        if _belongs_to(source, command.path):
+            return OpenImageFound(command.path, index)
+        other = _part_of_project(source, command.path)
+        if other is not None and _belongs_to(other, command.path):
+            return OpenImageFound(command.path, index, other.selection)
+    return OpenImageFound(command.path, None)
+
+
+def _part_of_project(source: ImageSource, folder: Path) -> ImageSource | None:
+    """The part of a layer that a project is about; None where the layer has no such part."""
+    from napari_sam2.io.project.manifest import read_manifest
+
+    try:
+        part = read_manifest(folder).image.part
+    except (OSError, ValueError):  # opening the project reports the error
+        return None
+    if part is None or not isinstance(source.data, ImagePart):
+        return None
+    data = source.data.other(part.selection)
+    return None if data is None else replace(source, data=data, selection=part.selection)
 
 
 def find_work(source: ImageSource) -> Path | None:

@@ -11,6 +11,7 @@ from napari_sam2.plugin.protocol.messages import Command, ImageCommand, ImageRep
 if TYPE_CHECKING:
     from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.project.shelf import Unsaved
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.protocol.sources import ImageSource
 
 
@@ -72,10 +73,14 @@ class FindOpenImage(Command):
 
 @dataclass(frozen=True, eq=False)
 class OpenImageFound(Report):
-    """Index of the source in `FindOpenImage` that belongs to the work; None if none does."""
+    """Index of the source in `FindOpenImage` that belongs to the work; None if none does.
+
+    `part` is the channel and plane that were tracked, where the source has several.
+    """
 
     path: Path
     index: int | None
+    part: Selection | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.io.project import PROJECT_SUFFIX
+from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import image_path, image_source
 from napari_sam2.plugin.widgets.save_box import (
     RestoreOffer,
@@ -21,6 +22,7 @@ from napari_sam2.plugin.widgets.save_box import (
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.shelf import Unsaved
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.window.controller import Controller
 
 
@@ -103,7 +105,9 @@ class SavingWidgets:
         images = [layer for layer in self._controller.view.layers if isinstance(layer, Image)]
         sources = [image_source(image) for image in images]
 
-        def go_on(index: int | None) -> None:
+        def go_on(index: int | None, part: Selection | None) -> None:
+            if index is not None and part is not None:
+                images[index].metadata[PART] = part
             self._go_on(work, None if index is None else images[index])
 
         self._controller.saving.find_image(work, sources, go_on)

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.inference.thread import InferenceThread
+from napari_sam2.plugin.layers.image_axes import PART, axes_of
 from napari_sam2.plugin.layers.source_image import (
     PROJECT,
     image_source,
@@ -55,6 +56,7 @@ from napari_sam2.plugin.window.view import View
 if TYPE_CHECKING:
     import napari
 
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.inference.engine import EngineFactory
 
 LOOK_DELAY_MS = 120  # waits until the frame slider has stopped
@@ -284,6 +286,22 @@ class Controller(QObject):
         if self.image_state is not None:
             self.image_state.layers.activate(self.view.layers)
             self.changed.emit()
+
+    def choose_part(self, part: Selection) -> None:
+        """Track another part of the chosen image; masks of prompts are computed again.
+
+        Where the axes get another meaning, the image has other frames: its layers and its document
+        are closed, and made for these frames.
+        """
+        image_state = self.image_state
+        if image_state is None:
+            return
+        image_state.image.metadata[PART] = part
+        if axes_of(image_state.image) != image_state.layers.axes:
+            self._on_other_size(image_state)
+        else:
+            self.images.open(image_state)
+        self.changed.emit()
 
     def use_contrast(self) -> None:
         """Give the model the current contrast; masks of prompts are computed again."""

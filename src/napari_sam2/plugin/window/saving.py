@@ -22,6 +22,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.shelf import Unsaved
+    from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.plugin.window.image_state import ImageState
@@ -46,7 +47,7 @@ class Saving:
         self._send = send
         self.unsaved: tuple[Unsaved, ...] = ()
         self.recent: tuple[Path, ...] = ()
-        self._searches: dict[Path, Callable[[int | None], None]] = {}
+        self._searches: dict[Path, Callable[[int | None, Selection | None], None]] = {}
         self._problems: dict[
             int, str | None
         ] = {}  # last problem of each image that the user has seen
@@ -92,9 +93,12 @@ class Saving:
         self.unsaved = tuple(other for other in self.unsaved if other.path != work.path)
 
     def find_image(
-        self, work: Unsaved, sources: Sequence[ImageSource], then: Callable[[int | None], None]
+        self,
+        work: Unsaved,
+        sources: Sequence[ImageSource],
+        then: Callable[[int | None, Selection | None], None],
     ) -> None:
-        """Find the image of unsaved work among open ones; `then` gets its index, or None."""
+        """Find the image of unsaved work among open ones; `then` gets its index and part."""
         self._searches[work.path] = then
         self._send(FindOpenImage(work.path, tuple(sources)))
 
@@ -103,7 +107,7 @@ class Saving:
 
     def _take_found(self, report: OpenImageFound) -> None:
         if (then := self._searches.pop(report.path, None)) is not None:
-            then(report.index)
+            then(report.index, report.part)
 
     def _warn(self, report: SavingChanged) -> None:
         """Warn once when changes cannot be kept in case of a crash."""

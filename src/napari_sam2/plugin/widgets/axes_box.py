@@ -1,0 +1,134 @@
+"""The rows that say what the axes of an image are, and which part of it is tracked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_sam2.io.selection import EVERYTHING, PROJECTIONS, Selection
+from napari_sam2.plugin.layers.image_axes import letters_to_choose
+from napari_sam2.plugin.widgets.form import form, label, menu
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam2.plugin.layers.image_axes import ImageAxes
+
+WORDS = {"T": "time", "Z": "depth", "C": "channel", "Y": "y", "X": "x"}
+PROJECTION_WORDS = {
+    "max": "brightest value (max)",
+    "mean": "mean",
+    "focus": "sharpest plane (focus)",
+}
+MOST_MIXED = 3  # the model sees red, green and blue
+
+
+class AxesBox(QWidget):
+    """Menus for the meaning of the axes, the channel, and the plane or projection.
+
+    Each menu is shown only where the image offers a choice.
+
+    Signals
+    -------
+    chosen(Selection)
+        The user chose another part, or another meaning of the axes.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.axes = menu(
+            "What the axes of this image are, in their order. Choose another order if the guess "
+            "is wrong"
+        )
+        self.channel = menu("The channel that the model sees. The labels are shown on all channels")
+        self.depth = menu(
+            "The plane of each frame that the model sees, or a projection of all planes. The "
+            "labels are shown on all planes"
+        )
+        self._part: Selection | None = None
+        self._choices: dict[QComboBox, list[Any]] = {}
+        self._form = form(self)
+        for text, one, take in (
+            ("Axes", self.axes, self._take_axes),
+            ("Channel", self.channel, self._take_channel),
+            ("Z", self.depth, self._take_depth),
+        ):
+            self._form.addRow(label(text), one)
+            one.activated.connect(take)
+        self.show_part(None, EVERYTHING)
+
+    def show_part(self, axes: ImageAxes | None, part: Selection) -> None:
+        """Show the axes of an image and the chosen part of it; None hides all menus."""
+        self.setVisible(axes is not None and axes.has_choice)
+        self._part = part
+        if axes is None or not axes.has_choice:
+            return
+        orders = letters_to_choose(axes)
+        self._fill(self.axes, {letters.replace("1", ""): _words(letters) for letters in orders})
+        self.axes.setCurrentIndex(0)
+        channels = 0 if axes.channels is None else axes.lengths[axes.channels]
+        planes = 0 if axes.depth is None else axes.lengths[axes.depth]
+        self._fill(self.channel, _channels(channels))
+        self._fill(self.depth, _planes(planes))
+        self._mark(self.channel, part.channels)
+        self._mark(self.depth, part.z)
+
+    def _fill(self, one: QComboBox, choices: dict[Any, str]) -> None:
+        self._form.setRowVisible(one, bool(choices))
+        texts = [one.itemText(index) for index in range(one.count())]
+        if self._choices.get(one) != list(choices) or texts != list(choices.values()):
+            self._choices[one] = list(choices)
+            one.clear()
+            one.addItems(list(choices.values()))
+
+    def _mark(self, one: QComboBox, wanted: Any) -> None:
+        choices = self._choices[one]
+        one.setCurrentIndex(choices.index(wanted) if wanted in choices else -1)
+
+    def _take_axes(self, index: int) -> None:
+        letters = self._choices[self.axes][index]
+        self._offer(None if self._part is None else Selection(letters))
+
+    def _take_channel(self, index: int) -> None:
+        channels = self._choices[self.channel][index]
+        channel = channels if len(channels) > 1 else channels[0]
+        self._offer(None if self._part is None else replace(self._part, channel=channel))
+
+    def _take_depth(self, index: int) -> None:
+        plane = self._choices[self.depth][index]
+        self._offer(None if self._part is None else replace(self._part, z=plane))
+
+    def _offer(self, part: Selection | None) -> None:
+        for one in self._choices:
+            one.clearFocus()
+        if part is not None and part != self._part:
+            self.chosen.emit(part)
+
+
+def _words(letters: str) -> str:
+    """The axes in words: "time, channel, y, x"."""
+    return ", ".join(WORDS[letter] for letter in letters if letter in WORDS)
+
+
+def _channels(count: int) -> dict[Any, str]:
+    """Entries of the menu of channels by the channels that they mean."""
+    if not count:
+        return {}
+    found = {(channel,): f"{channel} of 0 to {count - 1}" for channel in range(count)}
+    together: Sequence[int] = range(min(count, MOST_MIXED))
+    colours = ("red", "green", "blue")
+    mix = ", ".join(f"{channel} {colours[channel]}" for channel in together)
+    return {**found, tuple(together): f"together: {mix}"}
+
+
+def _planes(count: int) -> dict[Any, str]:
+    """Entries of the menu of planes and projections by their value in a `Selection`."""
+    if not count:
+        return {}
+    projections = {name: PROJECTION_WORDS[name] for name in PROJECTIONS}
+    return {**projections, **{z: f"plane {z} of 0 to {count - 1}" for z in range(count)}}
