@@ -174,7 +174,7 @@ class Autosave:
         """Describe the image and the model; the first call reads three frames."""
         if self._subject is None:
             source = self._source
-            has_contrast = source.contrast_limits is not None
+            has_contrast = source.model_limits is not None
             scale = ImageScale() if source.scale is None else source.scale.read()
             part = source.selection or EVERYTHING
             origin = ImageOrigin(source.name, source.path, scale, has_contrast, part)

@@ -150,7 +150,7 @@ class Sam2Engine:
             tracker, autosave = Autosave.reopen(model, source)
             return OpenedImage(tracker, autosave.annotation, autosave)
 
-        frames = Frames(source.data, contrast_limits=source.contrast_limits, rgb=source.rgb)
+        frames = Frames(source.data, contrast_limits=source.model_limits, rgb=source.rgb)
         tracker = Tracker(model, frames)
         annotation = Annotation(tracker)
         return OpenedImage(tracker, annotation, Autosave(tracker, annotation, source))

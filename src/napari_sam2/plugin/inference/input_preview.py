@@ -20,7 +20,7 @@ def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> I
 
     frames = tracker.frames
     if command.source.contrast_limits != source.contrast_limits:
-        limits, rgb = command.source.contrast_limits, command.source.rgb
+        limits, rgb = command.source.model_limits, command.source.rgb
         frames = Frames(command.source.data, contrast_limits=limits, rgb=rgb)
     seen = tracker.input_of(command.t, command.object_id, frames)
     picture = Image.fromarray((seen * 255).round().astype(np.uint8))

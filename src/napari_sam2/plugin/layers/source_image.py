@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
+from napari.layers.utils.layer_utils import calc_data_range
 
 from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.layers.image_axes import axes_of, part_of
-from napari_sam2.plugin.protocol.sources import ImagePart, ImageSource
+from napari_sam2.plugin.protocol.sources import FirstLimits, ImagePart, ImageSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,17 +64,42 @@ def is_movie(layer: Image) -> bool:
     return axes_of(layer).frames is not None
 
 
-def has_user_contrast(layer: Image) -> bool:
-    """Whether the user changed the contrast limits; by default they span their whole range."""
-    return tuple(layer.contrast_limits) != tuple(layer.contrast_limits_range)
+def has_user_contrast(layer: Image, first: FirstLimits | None = None) -> bool:
+    """Whether the user changed the contrast limits, which first were `first` or the whole range."""
+    limits = _limits(layer)
+    is_first = first is not None and limits == first.limits
+    return not is_first and limits != tuple(map(float, layer.contrast_limits_range))
 
 
-def image_source(layer: Image) -> ImageSource:
+def first_limits(layer: Image) -> FirstLimits | None:
+    """Limits with which a layer came; to be called when it is opened.
+
+    napari computes limits of arrays in memory over all frames, and those of other arrays over the
+    frame that it shows first. The limits of a reader are the whole range of the slider, too.
+    """
+    if layer.rgb:
+        return None
+    limits, is_whole = _limits(layer), not has_user_contrast(layer)
+    if isinstance(layer.data, np.ndarray):
+        return FirstLimits(limits, partial(calc_data_range, layer.data)) if is_whole else None
+    kind = np.dtype(layer.dtype)
+    if kind.kind not in "iu":
+        shown = layer._calc_data_range("slice")  # napari has no public method for this
+        return FirstLimits(limits, lambda: shown) if is_whole else None
+    every = (float(np.iinfo(kind).min), float(np.iinfo(kind).max))
+    if tuple(map(float, layer.contrast_limits_range)) == every:
+        return FirstLimits(limits, lambda: limits)  # napari computed them
+    return FirstLimits(limits, lambda: every) if is_whole else None
+
+
+def _limits(layer: Image) -> tuple[float, float]:
+    low, high = layer.contrast_limits
+    return float(low), float(high)
+
+
+def image_source(layer: Image, first: FirstLimits | None = None) -> ImageSource:
     """Source of a layer for the engine; no pixels are read."""
-    limits = None
-    if not layer.rgb and has_user_contrast(layer):
-        low, high = layer.contrast_limits
-        limits = (float(low), float(high))
+    limits = None if layer.rgb or not has_user_contrast(layer, first) else _limits(layer)
     part = part_of(layer)
     return ImageSource(
         pixels_of(layer, part),
@@ -82,6 +110,7 @@ def image_source(layer: Image) -> ImageSource:
         scale_source(layer),
         layer.metadata.get(PROJECT),
         layer.metadata.get(FILE_PART) if part == EVERYTHING else part,
+        None if part.is_mix else first,
     )
 
 

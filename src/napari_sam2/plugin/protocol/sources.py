@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ class ImageSource:
         Project folder to open.
     selection : Selection, optional
         Which part of the layer `data` is; None for the whole layer.
+    first_limits : FirstLimits, optional
+        Contrast limits that the layer had when it was opened, which a reader may have given.
     """
 
     data: Any
@@ -52,11 +54,52 @@ class ImageSource:
     scale: ScaleSource | None = None
     project: str | None = None
     selection: Selection | None = None
+    first_limits: FirstLimits | None = None
+
+    @property
+    def model_limits(self) -> tuple[float, float] | None:
+        """Contrast limits for the model: those of the user, or else those that a reader gave.
+
+        May read some frames, in the inference thread; None selects robust percentiles.
+        """
+        if self.contrast_limits is not None or self.first_limits is None:
+            return self.contrast_limits
+        return self.first_limits.given
 
     @property
     def layer_data(self) -> Any:
         """Data of the layer, with all of its axes."""
         return self.data.whole if isinstance(self.data, ImagePart) else self.data
+
+
+class FirstLimits:
+    """Contrast limits with which a layer was opened.
+
+    Parameters
+    ----------
+    limits : (float, float)
+        The limits.
+    compute : callable
+        Computes the limits that napari sets where a reader gives none; may read some frames.
+    """
+
+    def __init__(
+        self, limits: tuple[float, float], compute: Callable[[], tuple[float, float]]
+    ) -> None:
+        self.limits = limits
+        self._compute: Callable[[], tuple[float, float]] | None = compute
+
+    @cached_property
+    def given(self) -> tuple[float, float] | None:
+        """The limits if a reader gave them; None if napari computed them."""
+        assert self._compute is not None
+        try:
+            low, high = self._compute()
+        except Exception:  # napari could not have computed limits of such data
+            return self.limits
+        finally:
+            self._compute = None  # releases the data
+        return None if (float(low), float(high)) == self.limits else self.limits
 
 
 class ImagePart:

@@ -14,7 +14,6 @@ from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.layers.image_axes import PART, axes_of
 from napari_sam2.plugin.layers.source_image import (
     PROJECT,
-    image_source,
     is_hidden,
     stack_shape,
 )
@@ -351,7 +350,7 @@ class Controller(QObject):
             return
         if image_state.contrast_differs() and not image_state.has_prompts():
             self.images.open(image_state)
-        source = image_source(image_state.image)
+        source = image_state.current_source()
         self._thread.send(
             ShowInput(image_state.number, self.view.frame, image_state.current_object, source)
         )

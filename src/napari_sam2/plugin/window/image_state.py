@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from napari_sam2.plugin.layers.image_axes import part_of
 from napari_sam2.plugin.layers.source_image import (
     data_of,
+    first_limits,
     frame_at,
     image_source,
     outside_told,
@@ -136,7 +137,8 @@ class ImageState:
         self.number = number
         self.image = image
         self.layers = layers
-        self.source: ImageSource = image_source(image)
+        self._first_limits = first_limits(image)
+        self.source: ImageSource = self.current_source()
         self._shape = stack_shape(image)
         self.is_open = False
         self.is_tracked = False  # since the last change
@@ -392,8 +394,7 @@ class ImageState:
 
     def contrast_differs(self) -> bool:
         """Whether the contrast of the layer differs from the one that the model uses."""
-        current = image_source(self.image).contrast_limits
-        return current != self.source.contrast_limits
+        return self.current_source().contrast_limits != self.source.contrast_limits
 
     def is_up_to_date(self) -> bool:
         """Whether the document was opened with the current data of the layer."""
@@ -408,8 +409,12 @@ class ImageState:
 
     def renew_source(self) -> ImageSource:
         """Describe the image again, with its current data and contrast."""
-        self.source = image_source(self.image)
+        self.source = self.current_source()
         return self.source
+
+    def current_source(self) -> ImageSource:
+        """Describe the image as it is now."""
+        return image_source(self.image, self._first_limits)
 
 
 HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] = {
