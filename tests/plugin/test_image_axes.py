@@ -10,7 +10,7 @@ from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_of
 from napari_sam2.plugin.layers.source_image import channels_of, image_source, stack_shape
 from napari_sam2.plugin.napari_io.writers import write_labels_layer
 
-from . import world
+from . import hands, world
 
 
 def letters(shape, **options) -> str:
@@ -126,8 +126,6 @@ def world_of(names, t, y, x, viewer):
 
 
 def click_at(desk, names, t, y, x):
-    from . import hands
-
     viewer, place = desk.viewer, world_of(names, t, y, x, desk.viewer)
     viewer.dims.set_point(names.index("T"), place[names.index("T")])
     desk.breathe()
@@ -247,3 +245,23 @@ def test_every_channel_is_in_an_exported_table(axes_desk, tmp_path):
     found = dict(zip(header.split(","), row.split(","), strict=True))
     means = [float(value) for name, value in found.items() if "mean" in name]
     assert means == ([4000.0, 500.0] if "C" in names else [4000.0])
+
+
+def test_a_movie_with_time_last_is_taken_as_it_is_shown(open_desk):
+    desk = open_desk(np.moveaxis(PIXELS, 0, -1), rgb=False)
+    desk.viewer.dims.order = (2, 0, 1)
+    button = desk.panel.status.button
+    desk.qtbot.waitUntil(lambda: button.text() == "They are y and x")
+    before = desk.image_state
+    button.click()
+    desk.qtbot.waitUntil(lambda: desk.image_state is not before and desk.image_state.is_open)
+    assert desk.image_state.frames == len(PIXELS)
+    y, x = world.disc_centre(1, 2)
+    desk.viewer.dims.set_current_step(2, 2)
+    place = np.array([y, x, 2.0])
+    desk.viewer.mouse("mouse_press", place, hands.LEFT, hands.PLAIN, False)
+    desk.viewer.mouse("mouse_release", place, hands.LEFT, hands.PLAIN, False)
+    desk.settle()
+    assert np.array_equal(desk.image_state.labels[2] == 1, world.disc(1, 2))
+    assert np.array_equal(desk.labels.data[..., 2] == 1, world.disc(1, 2))
+    assert desk.image_state.source.selection == Selection("YXT")

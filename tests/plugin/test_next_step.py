@@ -23,6 +23,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (Situation(has_model=False, is_loading=True, is_open=False), "The model is loading"),
         (Situation(outside="This movie ends at frame 7."), "This movie ends at frame 7. Clicks"),
         (Situation(hidden_image="cells"), "“cells” is hidden"),
+        (Situation(is_other_plane=True), "The panel takes other axes of this image"),
         (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
         (READY, "Click a cell, or press F to find all cells."),
         (replace(READY, tool="other"), "Another layer or tool of napari is selected"),

@@ -91,7 +91,8 @@ class ImageAxes:
     def default(self) -> Selection:
         """The part that is taken before a user chooses: the first channel, the brightest values."""
         if not self.has_choice:
-            return EVERYTHING
+            is_in_order = self.kept == tuple(sorted(self.kept))
+            return EVERYTHING if is_in_order else Selection(self.named)
         channel = None if self.channels is None else 0
         return Selection(self.named, channel, None if self.depth is None else "max")
 
@@ -162,6 +163,29 @@ def part_of(layer: Image) -> Selection:
     axes, chosen = axes_of(layer), layer.metadata.get(PART)
     is_usable = chosen is not None and chosen.axes == axes.named and axes.has_choice
     return chosen if is_usable and _is_choice(chosen, axes) else axes.default
+
+
+def part_in_view(layer: Image, displayed: Sequence[int]) -> Selection:
+    """The part of a layer whose rows and columns are the displayed axes.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer.
+    displayed : (int, int)
+        Its vertical and its horizontal axis on the screen.
+
+    Raises
+    ------
+    ValueError
+        If there are more other axes than time, depth and channels.
+    """
+    lengths = axes_of(layer).lengths
+    named = [""] * len(lengths)
+    rows, columns = displayed
+    named[rows], named[columns] = "Y", "X"
+    axes = ImageAxes(_guessed(named, lengths, layer.name), lengths)
+    return axes.default if axes.has_choice else Selection(axes.named)
 
 
 def letters_to_choose(axes: ImageAxes) -> list[str]:

@@ -11,7 +11,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.inference.thread import InferenceThread
-from napari_sam2.plugin.layers.image_axes import PART, axes_of
+from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_in_view
 from napari_sam2.plugin.layers.source_image import (
     PROJECT,
     is_hidden,
@@ -151,7 +151,8 @@ class Controller(QObject):
         self.verification.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
-        self.viewer.dims.events.current_step.connect(self._on_step)
+        for shown in ("current_step", "order", "ndisplay"):
+            getattr(self.viewer.dims.events, shown).connect(self._on_step)
         self.viewer.mouse_move_callbacks.append(self.finding.hover)
 
     def _fill_table(self) -> None:
@@ -204,7 +205,8 @@ class Controller(QObject):
         self.tracks.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
-        self.viewer.dims.events.current_step.disconnect(self._on_step)
+        for shown in ("current_step", "order", "ndisplay"):
+            getattr(self.viewer.dims.events, shown).disconnect(self._on_step)
         self.viewer.mouse_move_callbacks.remove(self.finding.hover)
         self.finding.leave()
         self.images.close_all()
@@ -301,6 +303,12 @@ class Controller(QObject):
         else:
             self.images.open(image_state)
         self.changed.emit()
+
+    def take_view(self) -> None:
+        """Take the axes of the chosen image that the viewer shows as its rows and columns."""
+        plane = self.view.other_plane
+        if self.image is not None and plane is not None:
+            self.choose_part(part_in_view(self.image, plane))
 
     def use_contrast(self) -> None:
         """Give the model the current contrast; masks of prompts are computed again."""

@@ -39,6 +39,8 @@ class Situation:
         Name of the chosen image if it is hidden or covered.
     outside : str, optional
         Why the chosen image has no frame at the position of the slider.
+    is_other_plane : bool
+        Whether the viewer shows other axes of the image than rows and columns.
     is_stack : bool
         Whether there is more than one frame.
     tool : Tool
@@ -87,6 +89,7 @@ class Situation:
     missing_layers: tuple[str, ...] = ()
     hidden_image: str | None = None
     outside: str | None = None
+    is_other_plane: bool = False
     is_stack: bool = True
     tool: Tool = "click"
     is_sign_exclude: bool = False
@@ -108,11 +111,18 @@ class Situation:
     can_teach: bool = False
 
 
+OTHER_PLANE = (
+    "The panel takes other axes of this image as y and x than the two that you see, so clicks have "
+    "no effect here. Show y and x, or say that these two are y and x."
+)
+
+
 class Action(Enum):
     """Action of the button below the tip; the value is its text."""
 
     RESTORE_LAYERS = "Restore layers"
     SHOW_IMAGE = "Show the image"
+    TAKE_VIEW = "They are y and x"
     BACK_TO_MOVIE = "Go to its nearest frame"
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
@@ -224,7 +234,7 @@ def _obstacle(now: Situation) -> str | None:
     return None
 
 
-def _disorder(now: Situation) -> tuple[str, Action] | None:
+def _disorder(now: Situation) -> tuple[str, Action | None] | None:
     """Text of what makes clicks useless or misleading, and the action that repairs it."""
     if now.missing_layers:
         names = " and ".join(now.missing_layers)
@@ -234,6 +244,8 @@ def _disorder(now: Situation) -> tuple[str, Action] | None:
             f"“{now.hidden_image}” is hidden: a click would outline a cell that you cannot see.",
             Action.SHOW_IMAGE,
         )
+    if now.is_other_plane:
+        return OTHER_PLANE, None if now.has_objects else Action.TAKE_VIEW
     if now.outside is not None:
         return f"{now.outside} Clicks and keys have no effect here.", Action.BACK_TO_MOVIE
     if now.contrast_differs:

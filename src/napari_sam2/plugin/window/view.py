@@ -75,6 +75,19 @@ class View:
             return None, 0
         return self.place()
 
+    @property
+    def other_plane(self) -> tuple[int, int] | None:
+        """Axes of the chosen image that a 2D view shows in place of its rows and columns.
+
+        None if it shows rows and columns, all dimensions, or no image.
+        """
+        image_state, dims = self._chosen(), self._viewer.dims
+        if image_state is None or dims.ndisplay != 2 or self.shows_one(image_state):
+            return None
+        first = dims.ndim - image_state.image.ndim
+        rows, columns = (axis - first for axis in dims.displayed)
+        return None if min(rows, columns) < 0 else (rows, columns)
+
     def go_to(self, image_state: ImageState, t: int) -> None:
         """Show a frame of an image."""
         image, axes = image_state.image, image_state.layers.axes
