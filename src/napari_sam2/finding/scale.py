@@ -93,4 +93,4 @@ def _merit(found: Sequence[Proposal], pixel: int, shows_all: bool) -> float:
     odd = min(octaves, 0.0) if shows_all else octaves
     sure = [proposal for proposal in found if proposal.score >= SURE]
     amount = 1 + sum(proposal.score * float(np.sqrt(proposal.area)) for proposal in sure)
-    return mean**2 * amount**FOUND_WEIGHT * float(np.exp(-ODD_SIZE * odd**2))
+    return float(mean**2 * amount**FOUND_WEIGHT * np.exp(-ODD_SIZE * odd**2))
