@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.benchmark import benchmark
 from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.effort import effort
@@ -42,6 +43,7 @@ app.command()(track)
 app.command()(find)
 app.command()(replay)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(score)
 app.command()(export)
 app.command()(effort)

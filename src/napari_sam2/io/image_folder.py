@@ -60,7 +60,7 @@ def open_image_folder(folder: Path, *, as_labels: bool = False) -> Movie:
         If there are no images, images of two kinds, or the first one is not a 2D image; and when a
         frame is read that differs from the first in shape or type.
     """
-    files = _frame_files(folder)
+    files = frame_files(folder)
     first, rgb, scale = read_first(files[0], as_labels=as_labels)
     shape = (len(files), *first.shape)
     dtype = first.dtype
@@ -151,7 +151,14 @@ def _plane_axes(image: NDArray[Any], source: str) -> MovieAxes:
     return resolve_axes(axes, image.shape, source)
 
 
-def _frame_files(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
+    """The images of a folder that are the frames of its movie, in natural order of names.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, or images of two kinds.
+    """
     files = [
         file
         for file in folder.iterdir()
