@@ -71,7 +71,7 @@ def test_what_is_found_in_the_margin_only_does_not_count() -> None:
 
 
 def test_convention_of_davis_counts_frames_without_the_object() -> None:
-    """On frames 1, 2 and 3 object 2 is found, in neither, and missed; frames 0 and 4 are the ends."""
+    """On frames 1, 2 and 3 object 2 is found, in neither, and missed."""
     truth = label_movie(drawn("12", "12", "1.", "12", "12"))
     labels = label_movie(drawn("12", "12", "1.", "1.", "12"))
     ours = score(labels, truth).by_object()[2].region
