@@ -9,8 +9,7 @@ time, both with bfloat16 products; `compiled` has the image encoder compiled. Pe
 the card's measured matrix products that ours reaches with one object.
 
 Images are timed as in §D.3 of the paper: a batch of ten, one click on each; a compiled encoder is
-given one of them at a time. A movie is one video at
-a time. Each work runs once to warm up, and the median of the others counts.
+given one of them at a time. Each work runs once to warm up, and the median of the others counts.
 """
 
 from __future__ import annotations
