@@ -53,5 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = vars(item.module).values() if isinstance(item, pytest.Function) else ()
         homes = {str(getattr(value, "__module__", "")).partition(".")[0] for value in names}
-        if "napari" in homes or "make_napari_viewer" in getattr(item, "fixturenames", ()):
+        viewers = {"make_napari_viewer", "make_viewer"} & {*getattr(item, "fixturenames", ())}
+        if "napari" in homes or viewers:
             item.add_marker("napari")

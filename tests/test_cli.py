@@ -85,6 +85,9 @@ def test_scores_tell_which_frames_were_tracked(
         rows = list(csv.DictReader(file))
     assert {int(row["frame"]) for row in rows} == frames
     assert [int(row["frame"]) for row in rows if row["prompted"] == "1"] == [1]
+    chances = {float(row["error_probability"]) for row in rows if int(row["area_px"])}
+    assert 0 in chances  # a prompted mask
+    assert all(0 <= chance <= 1 for chance in chances)
 
 
 def test_track_writes_a_table_of_possible_divisions(run: Any, movie: Path) -> None:
@@ -373,7 +376,7 @@ def test_wrong_search_is_explained(
 
 
 def test_track_finds_its_objects(run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_sam2.cli.tracking_run.find_objects", true_cells)
+    monkeypatch.setattr("napari_sam2.batch.tracking_run.find_objects", true_cells)
     result = run("track", str(movie), "-o", "tracked.tif", "--prompts", "auto")
     assert result.code == 0, result.err
     labels, _ = read_labels("tracked.tif")

@@ -19,8 +19,8 @@ import napari_sam2
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "napari_sam2"
 FLOORS = ["model", "tracking", "finding", "annotation", "io"]
-FLOORS += ["evaluation", "training", "plugin", "cli"]
-ENGINE = FLOORS[:7]
+FLOORS += ["batch", "evaluation", "training", "plugin", "cli"]
+ENGINE = FLOORS[:8]
 ONLY_IN_NAPARI = {"napari", "qtpy", "magicgui", "superqt", "vispy", "npe2"}
 
 
@@ -144,10 +144,11 @@ def test_manifest_leaves_foreign_tiff_files_alone() -> None:
 
 
 def declared() -> set[str]:
-    """Distributions that are installed always, and those of evaluations."""
+    """Distributions that are installed always, and those of evaluations and batches."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["evaluation"]]
-    return {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines}
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["evaluation"], *extras["batch"], *extras["cluster"]]
+    return {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines} - {"napari-sam2"}
 
 
 def distributions_used() -> dict[str, str]:

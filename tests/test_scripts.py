@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 import torch
@@ -32,6 +33,8 @@ LIBRARIES = {"benchmarks/__init__.py", "benchmarks/measure.py", "benchmarks/pair
 
 # Arguments of scripts that run inside the test; the files are those of `inputs`.
 WITHOUT_WINDOW = {
+    "benchmarks/batch.py": "--movies 1 --side 48 --frames 2 --cells 1 --tasks 9 --workers 1 "
+    "--threads",
     "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json",
     "benchmarks/find_speed.py": "--side 96 --cells 4",
     "benchmarks/gpu.py": "--quick --json out.json",
@@ -41,6 +44,7 @@ WITHOUT_WINDOW = {
     "benchmarks/options.py": "movies/one/raw.tif movies/one/labels.tif --frames 2 --objects 1",
     "benchmarks/vs_reference.py": "--quick --image-size 64 --objects 2 --again 1 --repeats 1 "
     "--threads 1",
+    "docs/scripts/doubts.py": "report tables",
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
@@ -75,12 +79,25 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for t in range(4):
         write_image(folder / f"stills/images/{t}.tif", sample.images[t])
         write_image(folder / f"stills/labels/{t}.tif", sample.labels[t])
+    write_table_of_masks(folder / "tables/u373_02.npz")
     page = "".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills"))
     (folder / "page.md").write_text(page, encoding="utf-8")
     for step in range(10):
         kinds = ("iou_box", "iou_click", "iou_click+1", "iou_track")
         append_figures(folder / "log.csv", step, step, 0.1, {kind: [0.5] for kind in kinds})
     return folder
+
+
+def write_table_of_masks(path: Path) -> None:
+    """Two cells on four frames, as docs/scripts/doubts.py tracks them; half of them are wrong."""
+    path.parent.mkdir(parents=True)
+    columns = {name: np.ones((2, 4), np.float32) for name in ("area", "y", "x", "shared_1")}
+    columns |= {name: np.full((2, 4), 0.8, np.float32) for name in ("agreement", "cell_overlap")}
+    columns |= {name: np.zeros((2, 4), np.float32) for name in ("shared_2", "second_piece")}
+    columns |= {name: np.zeros((2, 4), bool) for name in ("on_border", "prompted")}
+    columns |= {"predicted_iou": columns["agreement"], "drawn_area": columns["area"]}
+    columns |= {"today_severity": columns["shared_2"], "iou": np.tile([0.2, 0.9], (2, 2))}
+    np.savez(path, **columns)
 
 
 def write_image(path: Path, pixels: object) -> None:

@@ -207,6 +207,9 @@ class StandInTracker:
             return None
         return float(result.predicted_iou[0]), float(result.occlusion_score[0])
 
+    def signs(self, t: int, object_id: int) -> None:
+        return None
+
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         self._check_frame(t)
         cell = self.objects.get(object_id, {}).get(t)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.lineage import lineage_names
+from napari_sam2.annotation.lineage import family_of, lineage_names
 from napari_sam2.annotation.objects import AnnotatedObject
 
 from .helpers import mask, seen
@@ -320,6 +320,13 @@ def test_names_follow_the_family() -> None:
         6: "1.1.2",
         8: "8",
     }
+
+
+def test_a_family_has_ancestors_sisters_and_descendants() -> None:
+    parents = {1: None, 2: 1, 3: 1, 4: None, 5: 2, 6: 4, 8: 9}
+    objects = {key: AnnotatedObject(key, parent=parent) for key, parent in parents.items()}
+    assert family_of(objects, 3) == family_of(objects, 5) == {1, 2, 3, 5}
+    assert family_of(objects, 8) == {8}
 
 
 def test_tracks_have_paths_and_families(tracked: Annotation) -> None:

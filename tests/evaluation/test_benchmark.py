@@ -86,12 +86,12 @@ def test_sizes_are_those_of_the_paper(area: int, size: str) -> None:
 
 def test_broken_sequence_is_reported_and_the_others_finish(tmp_path: Path) -> None:
     root = davis(tmp_path / "davis", ("a", "b"))
-    (root / "JPEGImages/480p/a/00003.jpg").unlink()
+    (root / "JPEGImages/480p/a/00005.jpg").unlink()
     told: list[tuple[int, int]] = []
     run = forgetful(2)
     report = benchmark([open_data_set(root)], run, on_progress=lambda *n: told.append(n))
     assert [failure.sequence for failure in report.failures] == ["a"]
-    assert "00003.png" in report.failures[0].message
+    assert "00005.png" in report.failures[0].message
     assert {row.sequence for row in report.objects} == {"b"}
     assert told == [(1, 2), (2, 2)]
 
@@ -185,11 +185,14 @@ def test_command_evaluates_some_sequences_of_all_data_sets(
 def test_command_fails_if_a_sequence_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    davis(tmp_path / "davis")
-    (tmp_path / "davis/ImageSets/2017/val.txt").write_text("gone\ncamel\n")
+    davis(tmp_path / "davis", ("torn", "camel"))
+    (tmp_path / "davis/JPEGImages/480p/torn/00003.jpg").write_bytes(b"no picture")
+    (tmp_path / "davis/ImageSets/2017/val.txt").write_text("gone\ntorn\ncamel\n")
     code = code_of("benchmark", "davis", "--convention", "davis", "--csv", "out.csv")
     assert code == 1
-    assert "davis, gone failed: gone has no frames" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "davis, gone failed: gone has no frames" in shown
+    assert "davis, torn failed: frame 3 cannot be read" in shown
     assert len(Path("out.csv").read_text().splitlines()) == 3
 
 

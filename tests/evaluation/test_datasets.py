@@ -89,10 +89,10 @@ def test_missing_frames_of_a_sequence_are_named(tmp_path: Path) -> None:
 
 
 def test_label_without_a_frame_is_refused(tmp_path: Path) -> None:
-    youtube(tmp_path)
-    (tmp_path / "JPEGImages/a1/00002.jpg").unlink()
+    youtube(tmp_path, (0, 5))
+    (tmp_path / "JPEGImages/a1/00005.jpg").unlink()
     (sequence,) = open_data_set(tmp_path).sequences
-    with pytest.raises(ValueError, match=r"00002\.png \(1 in all\) has no image"):
+    with pytest.raises(ValueError, match=r"00005\.png \(1 in all\) has no image"):
         sequence.truth()
 
 

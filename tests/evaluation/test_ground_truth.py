@@ -65,13 +65,17 @@ def test_labels_from_a_folder_of_pictures_with_a_palette(tmp_path: Path) -> None
 
 
 def test_colours_are_no_labels(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 8, 8, 3), np.uint8), photometric="rgb")
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.full((2, 8, 8, 3), (0, 1, 2), np.uint8), photometric="rgb"
+    )
     with pytest.raises(TypeError, match="one integer per pixel"):
         open_labels(tmp_path / "a.tif")
 
 
 def test_floats_are_no_labels(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 8, 8), np.float32), photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.full((2, 8, 8), 0.5, np.float32), photometric="minisblack"
+    )
     with pytest.raises(TypeError, match="float32"):
         open_labels(tmp_path / "a.tif")
 

@@ -35,6 +35,14 @@ def test_each_nucleus_is_found_once(cells: Sam2) -> None:
     assert typical_size(found) == pytest.approx(18, abs=3)
 
 
+def test_dim_nuclei_beside_bright_ones_are_found(cells: Sam2) -> None:
+    bright = nuclei(128, PLACES[:1], 9).astype(float)
+    dim = nuclei(128, PLACES[1:], 9).astype(float)
+    image = (8 * (bright - 300) + (dim - 300) + 300).clip(0).astype(np.uint16)
+    found = find_objects(cells, image, cell_size=18)
+    assert all(any(proposal.mask[y, x] for proposal in found) for y, x in PLACES)
+
+
 def test_colour_is_no_hindrance(cells: Sam2) -> None:
     grey = (nuclei(128, PLACES, 9) / 10).astype(np.uint8)
     found = find_objects(cells, np.stack([grey] * 3, axis=-1), cell_size=18)

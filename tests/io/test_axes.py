@@ -16,6 +16,8 @@ from napari_sam2.io.axes import resolve_axes
         ("TCYX", (5, 1, 8, 9), (5, 8, 9)),
         ("TZCYXS", (5, 1, 1, 8, 9, 1), (5, 8, 9)),
         ("TYXS", (5, 8, 9, 3), (5, 8, 9, 3)),
+        ("TYXS", (5, 8, 9, 2), (5, 8, 9)),
+        ("??YX", (5, 1, 8, 9), (5, 8, 9)),
         ("SYX", (4, 8, 9), (1, 8, 9, 4)),
         ("TYX", (5, 1, 1), (5, 1, 1)),
     ],
@@ -29,12 +31,21 @@ def test_axes_become_those_of_a_movie(
 @pytest.mark.parametrize(
     ("axes", "shape", "message"),
     [
-        ("TCYX", (5, 2, 8, 9), "a.tif has 2 channels; save the one to track"),
-        ("TZYX", (5, 4, 8, 9), "expected one axis of frames"),
-        ("TYXS", (5, 8, 9, 2), "2 samples per pixel"),
+        (
+            "TCYX",
+            (5, 2, 8, 9),
+            r"a.tif has 2 channels \(T 5, C 2, Y 8, X 9\): choose one with --channel",
+        ),
+        (
+            "TZYX",
+            (5, 4, 8, 9),
+            "has 4 planes on each frame .*: choose one with --z 0 to 3, or --z max",
+        ),
+        ("TYXS", (5, 8, 9, 5), "5 samples per pixel"),
         ("TX", (5, 8), "expected a movie of 2D images"),
         ("TYX", (0, 8, 9), "is empty"),
         ("RYX", (5, 8, 9), "neither time nor depth"),
+        ("QQYX", (5, 2, 8, 9), r"unknown \(unnamed 5, unnamed 2, Y 8, X 9\).*--axes TCYX"),
         ("TYX", (8, 9), "names axes 'TYX' for the shape"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,16 @@ def test_a_table_is_read_by_others(tmp_path: Path) -> None:
 def test_images_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="they must have the same frames"):
         family(channels={"a": image()[:2]})
+
+
+def test_the_chance_of_an_error_is_the_last_column_where_it_is_known() -> None:
+    chances = {1: np.array([0.25, np.nan, 0, 0, 0], np.float32)}
+    tracked = replace(family(), error_probability=chances)
+    rows = rows_of(tracked)
+    assert column_names(tracked)[-1] == "error_probability"
+    assert [rows[place]["error_probability"] for place in ((0, 1), (1, 1), (2, 2))] == [
+        0.25,
+        None,
+        None,
+    ]
+    assert "error_probability" not in column_names(family())

@@ -241,8 +241,8 @@ def test_foreign_labels_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.zeros((3, 8, 10), np.float32), "holds float32 pixels"),
-        (np.zeros((8, 10, 3), np.uint8), "holds colours"),
+        (np.full((3, 8, 10), 0.5, np.float32), "holds float32 pixels"),
+        (np.tile(np.uint8([0, 1, 2]), (8, 10, 1)), "holds colours"),
         (np.full((3, 8, 10), -2, np.int16), "ids from -2"),
     ],
 )

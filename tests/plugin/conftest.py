@@ -4,16 +4,21 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_sam2.plugin.panel import SamPanel
 from napari_sam2.plugin.startup.warming import warm_shapes
 
 from . import hands, world
+from .model_viewer import ModelViewer
 
 WINDOW = "napari_sam2.plugin.window."
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -106,12 +111,38 @@ def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def open_desk(make_napari_viewer, qtbot) -> Iterator[Callable[..., Desk]]:
+def qtbot(qtbot):
+    """Waits longer than usual before a test fails, for machines that do other work."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=PATIENCE_MS)
+    return qtbot
+
+
+@pytest.fixture
+def make_viewer(request, qtbot) -> Iterator[Callable[[], Any]]:
+    """Gives a function that opens a viewer; it has napari's window if `real_window` marks it."""
+    if request.node.get_closest_marker("real_window"):
+        make_napari_viewer = request.getfixturevalue("make_napari_viewer")
+        yield lambda: make_napari_viewer(show=True)
+        return
+    viewers: list[ModelViewer] = []
+
+    def make_viewer() -> ModelViewer:
+        viewers.append(ModelViewer())
+        return viewers[-1]
+
+    yield make_viewer
+    for viewer in viewers:
+        viewer.close()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def open_desk(make_viewer, qtbot) -> Iterator[Callable[..., Desk]]:
     """Gives a function that opens a viewer with images and the widget."""
     desks: list[Desk] = []
 
     def open_desk(*images: Any, engine: Any = None, **kwargs: Any) -> Desk:
-        viewer = make_napari_viewer(show=True)
+        viewer = make_viewer()
         for image in images:
             viewer.add_image(image, **kwargs)
         engine = engine or world.ThresholdEngine()

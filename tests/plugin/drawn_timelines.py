@@ -21,5 +21,9 @@ def timeline(drawing: str):
         is_reviewed=frames == "v",
         is_lost=frames == "x",
         quality=np.where(has_mask, quality, np.nan).astype(np.float32),
-        doubts=np.isin(frames, list("?v")).astype(np.uint8),
+        doubts=np.isin(frames, list("?v")).astype(np.uint16),
+        error_probability=np.full(len(frames), np.nan, np.float32),
+        reasons=("",) * len(frames),
+        is_likely_wrong=np.zeros(len(frames), bool),
+        is_unusual=np.zeros(len(frames), bool),
     )

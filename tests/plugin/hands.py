@@ -6,10 +6,13 @@ the screen send events of its own, which come late on a busy machine, in the mid
 
 from __future__ import annotations
 
+import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+
+from .model_viewer import ModelViewer
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NOTHING, PLAIN = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
@@ -35,6 +38,12 @@ def place_on_canvas(viewer, layer, coordinates) -> QPoint:
 
 def click(viewer, layer, coordinates, button=LEFT, modifier=PLAIN) -> None:
     """Click on a place given in data coordinates of a layer."""
+    if isinstance(viewer, ModelViewer):
+        place = _place_in_world(viewer, layer, coordinates)
+        viewer.mouse("mouse_move", place, NOTHING, modifier, False)
+        viewer.mouse("mouse_press", place, button, modifier, False)
+        viewer.mouse("mouse_release", place, button, modifier, False)
+        return
     at = place_on_canvas(viewer, layer, coordinates)
     move(viewer, at)
     press_button(viewer, at, button, modifier)
@@ -55,6 +64,14 @@ def ctrl_click(viewer, layer, coordinates) -> None:
 
 def drag(viewer, layer, *way) -> None:
     """Press at the first place, pass by the others and release at the last."""
+    if isinstance(viewer, ModelViewer):
+        worlds = [_place_in_world(viewer, layer, coordinates) for coordinates in way]
+        viewer.mouse("mouse_move", worlds[0], NOTHING, PLAIN, False)
+        viewer.mouse("mouse_press", worlds[0], LEFT, PLAIN, False)
+        for world in ((worlds[0] + worlds[1]) / 2, *worlds[1:]):
+            viewer.mouse("mouse_move", world, LEFT, PLAIN, True)
+        viewer.mouse("mouse_release", worlds[-1], LEFT, PLAIN, True)
+        return
     places = [place_on_canvas(viewer, layer, coordinates) for coordinates in way]
     middle = (places[0] + places[1]) / 2
     move(viewer, places[0])
@@ -83,7 +100,18 @@ def release_button(viewer, at, button=LEFT, modifier=PLAIN) -> None:
 
 def press(viewer, key, modifier=PLAIN) -> None:
     """Press a key over the canvas."""
+    if isinstance(viewer, ModelViewer):
+        viewer.press_key(key, modifier)
+        return
     QTest.keyClick(canvas_of(viewer), key, modifier)
+
+
+def _place_in_world(viewer, layer, coordinates) -> np.ndarray:
+    """A place of a layer's data in the world of the viewer, on the frame that it shows."""
+    world = np.array(viewer.dims.point, float)
+    place = np.asarray(layer.data_to_world(coordinates))
+    world[-len(place) :] = place
+    return world
 
 
 def _send(viewer, kind, at, button, held, modifier=PLAIN) -> None:

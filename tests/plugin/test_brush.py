@@ -13,6 +13,8 @@ from napari_sam2.plugin.protocol.messages import Stroke
 from . import hands
 from .world import SIDE, ThresholdTracker, disc, disc_centre, movie
 
+pytestmark = pytest.mark.real_window
+
 CORNER = np.s_[2:8, 40:50]  # far from the discs
 
 

@@ -226,6 +226,7 @@ NAPARI_TOOLS = {
 }
 
 
+@pytest.mark.real_window
 @pytest.mark.parametrize("layer", NAPARI_TOOLS)
 def test_a_tool_of_napari_is_told_and_left_by_one_button(desk, layer):
     status = desk.panel.status

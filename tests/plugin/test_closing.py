@@ -8,6 +8,8 @@ from qtpy.QtCore import Qt
 
 from .world import FRAMES, ThresholdEngine, disc_centre, movie
 
+pytestmark = pytest.mark.real_window
+
 
 @pytest.fixture
 def running(open_desk):

@@ -211,6 +211,7 @@ def test_d_on_two_selected_cells_makes_them_daughters(tracked):
     assert parents(tracked) == {}
 
 
+@pytest.mark.real_window
 def test_points_of_daughters_are_shown_in_the_layer(tracked):
     divide(tracked)
     hands.move(tracked.viewer, hands.place_on_canvas(tracked.viewer, tracked.points, (BIRTH, 2, 2)))
@@ -313,3 +314,14 @@ def test_single_image_has_neither_divisions_nor_tracks(open_desk):
     desk = open_desk(movie()[0])
     box = desk.panel.review.box
     assert not any(button.isEnabled() for button in (box.divide, box.divisions, box.tracks))
+
+
+def test_q_shows_the_lanes_of_one_family(tracked):
+    divide(tracked)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 4)
+    tracked.press(Qt.Key.Key_Q)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 3)
+    tracked.controller.choose_object(2)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 1)
+    tracked.press(Qt.Key.Key_Q)
+    tracked.qtbot.waitUntil(lambda: tracked.panel.review.lanes.view.lanes_listed == 4)

@@ -1,6 +1,7 @@
 """What a user does to the Points layer by napari's own tools becomes a change of the document."""
 
 import numpy as np
+import pytest
 
 from . import hands
 from .world import disc, disc_centre
@@ -17,6 +18,7 @@ def test_deleting_selected_points_takes_them_back(desk):
     assert len(desk.points.data) == 1
 
 
+@pytest.mark.real_window
 def test_dragging_a_point_moves_the_prompt(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
@@ -27,6 +29,7 @@ def test_dragging_a_point_moves_the_prompt(desk):
     assert np.array_equal(desk.labels.data[0] == 1, disc(1, 0))
 
 
+@pytest.mark.real_window
 def test_a_report_does_not_take_a_dragged_point_out_of_the_hand(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()

@@ -42,6 +42,14 @@ def test_a_layer_of_one_frame_suits_any_frame():
     assert np.array_equal(source.read(3), drawn()[0])
 
 
+@pytest.mark.parametrize("shape", [(1, 4, SIDE, SIDE), (4, 1, SIDE, SIDE), (4, 1, 1, SIDE, SIDE)])
+def test_axes_of_length_one_are_dropped(shape):
+    scale = [60.0 if length == 4 else 1.0 for length in shape[:-2]]
+    layer = Labels(drawn().reshape(shape), scale=(*scale, 0.5, 0.5))
+    source = label_source(layer, image(scale=(60.0, 0.5, 0.5)))
+    assert all(np.array_equal(source.read(t), drawn()[t]) for t in range(4))
+
+
 def test_labels_of_half_the_resolution_are_enlarged():
     # the centre of a coarse pixel lies between the centres of two fine ones
     layer = Labels(drawn()[:, ::2, ::2], scale=(1, 2, 2), translate=(0, 0.5, 0.5))

@@ -1,8 +1,11 @@
 """Lanes without a viewer: what is painted where, and what clicks and drags mean."""
 
+import re
+
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QImage, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -18,7 +21,8 @@ from napari_sam2.plugin.widgets.lane_paint import (
     tick_step,
 )
 from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
-from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
+from napari_sam2.plugin.widgets.lanes_picture import save_picture
+from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView, why
 
 from .drawn_timelines import timeline
 
@@ -285,3 +289,44 @@ def test_lock_and_unlock_by_the_menu(box, qtbot):
         with qtbot.waitSignal(box.lock_asked) as asked:
             actions[name].trigger()
         assert asked.args == [LaneRange(2, range(2, 6)), is_locked]
+
+
+@pytest.mark.parametrize("suffix", ["png", "SVG"])
+def test_a_picture_has_all_lanes(qtbot, tmp_path, suffix):
+    view = LanesView()
+    qtbot.addWidget(view)
+    fill(view, dict.fromkeys(range(1, 31), DRAWINGS[1]))
+    view.resize(300, 60)  # three of the lanes are on the screen
+    path = tmp_path / f"lanes.{suffix}"
+    save_picture(view, path)
+    if suffix == "SVG":
+        text = path.read_text(encoding="utf-8")
+        assert all(re.search(rf">\s*{number}\s*<", text) for number in (1, 30))
+        return
+    picture = QImage(str(path))
+    last = picture.copy(2 * GUTTER, picture.height() - 2 * ROW, picture.width(), 2 * ROW)
+    middle = last.pixelColor(last.width() // 4, 2 * (BAR_TOP + BAR_HEIGHT // 2))
+    assert middle.green() > middle.red()
+
+
+def test_a_picture_of_another_kind_is_refused(view, tmp_path):
+    with pytest.raises(ValueError, match=r"ends with \.png or \.svg"):
+        save_picture(view, tmp_path / "lanes.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_legend_names_every_colour(box):
+    assert all(
+        words in box.legend.text()
+        for words in ("likely right", "unsure", "likely wrong", "reviewed", "unusual")
+    )
+
+
+def test_words_say_why_a_mask_is_worth_a_look():
+    drawn = timeline("=?v")
+    drawn.error_probability = np.array([0.62, np.nan, 0.9], np.float32)
+    drawn.is_likely_wrong = np.array([True, False, True])
+    drawn.reasons = ("the guesses of the network differ", "", "")
+    assert why(drawn, 0) == "Likely wrong (62 %): the guesses of the network differ."
+    assert why(drawn, 1) == "Unusual, but it may be right: low iou."
+    assert why(drawn, 2) == ""

@@ -2,7 +2,10 @@
 
 from itertools import pairwise
 
+import pytest
 from qtpy.QtWidgets import QScrollArea, QWidget
+
+pytestmark = pytest.mark.real_window
 
 DOCK_WIDTH, LOW_SCREEN = 320, 600
 

@@ -11,7 +11,10 @@ from tests import worlds
 from .real_engines import OneThreadEngine
 from .world import disc_centre
 
-pytestmark = pytest.mark.flaky(reruns=2)  # compares times, while the machine does other work
+pytestmark = [
+    pytest.mark.real_window,
+    pytest.mark.flaky(reruns=2),  # compares times, while the machine does other work
+]
 
 
 class Pulse:

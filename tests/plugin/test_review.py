@@ -154,6 +154,7 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
     assert box.progress.format() == f"{done} of {doubtful} doubtful frames reviewed"
 
 
+@pytest.mark.real_window
 def test_closing_the_lanes_keeps_them_for_the_next_time(tracked):
     box = tracked.panel.review.box
     lanes(tracked).parent().destroyOnClose()
@@ -164,6 +165,7 @@ def test_closing_the_lanes_keeps_them_for_the_next_time(tracked):
     assert lanes(tracked).view._lanes
 
 
+@pytest.mark.real_window
 def test_closing_the_panel_takes_the_lanes_along(tracked):
     window = tracked.viewer.window
     window.remove_dock_widget(tracked.panel)

@@ -71,6 +71,7 @@ def save_to(desk: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved, timeout=10000)
 
 
+@pytest.mark.real_window
 def test_saved_work_goes_on_where_it_ended(
     desk_with, open_desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def leave(desk: Any) -> None:
     desk.qtbot.waitUntil(lambda: bool(find_unsaved()))
 
 
+@pytest.mark.real_window
 def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     desk = desk_with()
     click_both(desk)
@@ -209,6 +211,7 @@ def test_work_on_the_chosen_movie_is_offered_before_later_work(open_desk) -> Non
     desk.qtbot.waitUntil(lambda: offer.text.text().startswith("Unsaved work on first"))
 
 
+@pytest.mark.real_window
 def test_restore_in_a_reopened_widget_takes_the_movie_that_is_open(desk_with) -> None:
     desk = desk_with()
     click_both(desk)
@@ -237,6 +240,7 @@ def test_discarded_work_is_moved_aside(desk_with, open_desk) -> None:
     assert len(list((data_folder() / "discarded").iterdir())) == 1
 
 
+@pytest.mark.real_window
 def test_another_window_is_told_so(
     desk_with, open_desk, notifications, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ def draw(desk, mode, start, end):
     desk.settle()
 
 
+@pytest.mark.real_window
 def test_a_drawn_rectangle_is_a_box(desk):
     draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
     assert np.abs(np.subtract(desk.prompt(0).box, (10, 6, 30, 26))).max() <= 0.5
@@ -23,6 +24,7 @@ def test_a_drawn_rectangle_is_a_box(desk):
     assert desk.shapes.shape_type == ["rectangle"]
 
 
+@pytest.mark.real_window
 def test_a_drawn_ellipse_is_a_mask(desk):
     draw(desk, "add_ellipse", (0, 10, 6), (0, 30, 26))
     mask = desk.prompt(0).mask.full()
@@ -64,6 +66,7 @@ def test_deleting_a_box_takes_it_back(desk):
     assert not desk.labels.data.any()
 
 
+@pytest.mark.real_window
 def test_a_second_box_takes_the_place_of_the_first(desk):
     draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
     draw(desk, "add_rectangle", (0, 34, 10), (0, 54, 30))
@@ -71,6 +74,7 @@ def test_a_second_box_takes_the_place_of_the_first(desk):
     assert len(desk.shapes.data) == 1
 
 
+@pytest.mark.real_window
 def test_moving_a_box_moves_the_prompt(desk):
     draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
     desk.shapes.mode = "select"

@@ -12,6 +12,8 @@ from napari_sam2.plugin.panel import SamPanel
 
 from .world import ThresholdEngine, movie
 
+pytestmark = pytest.mark.real_window
+
 ACTIONS = 30
 
 

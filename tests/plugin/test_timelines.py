@@ -11,10 +11,12 @@ from napari_sam2.plugin.window.timelines import (
     BAR,
     LOCK,
     LOST,
+    UNUSUAL,
     Summary,
     frames_text,
     lane_picture,
     lineage_order,
+    outlook_text,
     quality_colour,
     run_around,
     summarise,
@@ -84,3 +86,31 @@ def test_progress_of_the_review_leaves_out_rejected_objects():
     summaries = {k: Summary(doubtful=3 * k, reviewed=k) for k in objects}
     state = SimpleNamespace(objects=objects, summaries=summaries)
     assert ImageState.review_progress.fget(state) == (1, 3)
+
+
+def with_chances(drawing: str, chances: list[float]) -> SimpleNamespace:
+    """A timeline whose masks have known chances of an error."""
+    drawn, chance = timeline(drawing), np.array(chances, np.float32)
+    return SimpleNamespace(
+        **vars(drawn) | {"error_probability": chance, "is_likely_wrong": chance >= 0.5}
+    )
+
+
+def test_lanes_are_coloured_by_the_chance_of_an_error_where_it_is_known():
+    picture = lane_picture(with_chances("??=", [0.0, 1.0, 0.0]), 3, INK)[BAR]
+    assert [int(colour) for colour in picture] == [
+        0xFF000000 + 256**2 * red + 256 * green + blue
+        for red, green, blue in map(quality_colour, (1.0, 0.0, 1.0))
+    ]
+
+
+def test_unusual_masks_have_a_mark_until_reviewed():
+    unusual = timeline("==v")
+    unusual.is_unusual = np.array([False, True, True])
+    assert (lane_picture(unusual, 3, INK)[UNUSUAL] > 0).tolist() == [False, True, False]
+
+
+def test_the_outlook_tells_how_many_errors_the_doubtful_frames_hold():
+    summary = summarise(with_chances("?===v", [0.8, 0.7, 0.1, 0.4, 0.9]))
+    assert outlook_text([summary]) == "1 of 5 frames worth a look: about 75 % of the errors"
+    assert outlook_text([summarise(timeline("?=="))]) == ""

@@ -13,6 +13,8 @@ from tests import worlds
 
 from .real_engines import OneThreadEngine, TinyEngine
 
+pytestmark = pytest.mark.real_window
+
 SCALE = {
     "scale": (120.0, 0.65, 0.65),
     "units": ("second", "micrometer", "micrometer"),

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
@@ -17,6 +18,8 @@ from napari_sam2.io.tiff import read_labels
 
 from . import hands
 from .world import RADIUS, ThresholdEngine
+
+pytestmark = pytest.mark.real_window
 
 FRAMES, HEIGHT, WIDTH = 8, 64, 110
 STARTS = ((14, 14), (14, 50), (48, 16), (48, 70), (14, 86))  # (y, x) of the cells on frame 0

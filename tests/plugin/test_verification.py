@@ -29,7 +29,8 @@ def timeline(doubts: dict[int, float], masks: range, length: int = 6) -> Timelin
     found = np.zeros(length, np.uint8)
     for t, value in doubts.items():
         found[t], quality[t] = Doubt.LOW_IOU, value
-    return Timeline(has_mask, false, false, false, false, quality, found)
+    chance = np.full(length, np.nan, np.float32)
+    return Timeline(has_mask, false, false, false, false, quality, found, chance, ("",) * length)
 
 
 def test_doubtful_frames_come_first_and_the_worst_of_them_first() -> None:

@@ -185,6 +185,9 @@ class ThresholdTracker:
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
         return (1.0, 1.0) if t in self._masklets[object_id].records else None
 
+    def signs(self, t: int, object_id: int) -> None:
+        return None
+
     def lock(self, object_id: int, frames, labels=None) -> None:
         masklet = self._masklets[object_id]
         for t in set(frames) - masklet.locked.keys():

@@ -64,6 +64,7 @@ def masks(annotation: Annotation) -> dict[tuple[int, int], Any]:
             record.direction,
             record.basis,
             record.window,
+            (record.agreement, record.cell_overlap),
             None if record.painted is None else record.painted.full().tobytes(),
         )
         for object_id, state in kept_states(annotation).items()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 import napari_sam2.annotation
 from napari_sam2 import Annotation
@@ -263,3 +264,21 @@ def test_written_labels_of_an_annotation_are_without_rejected_objects(
         write_labels(tmp_path / "labels.tif", annotation)
         assert 2 in annotation.labels
     assert set(np.unique(read_labels(tmp_path / "labels.tif")[0])) == {0, 1}
+
+
+@pytest.mark.parametrize(("channel", "z"), [(1, "max"), ((1, 0), 2)])
+def test_a_project_reopens_the_part_of_the_file_that_was_annotated(
+    tmp_path: Path, model: Sam2, world: World, channel: int | tuple[int, int], z: int | str
+) -> None:
+    planes = np.stack([world.images // 2, world.images, world.images], 1)  # brighter from plane 1
+    stack = np.stack([np.zeros_like(planes), planes], 1)
+    stack[:, 0, :, 0] = 9
+    metadata = {"axes": "TCZYX"}
+    path = tmp_path / "all.ome.tif"
+    tifffile.imwrite(path, stack, metadata=metadata, photometric="minisblack")
+    movie = open_movie(path, channel=channel, z=z, frames=slice(1, 4))
+    with Annotation(model, movie) as annotation:
+        annotation.add_points(0, 1, [world.centre(1, 1)], [1])
+        annotation.save(tmp_path / "work.sam2")
+    with Annotation.load(tmp_path / "work.sam2", model) as loaded:
+        np.testing.assert_array_equal(np.asarray(loaded.labels), np.asarray(annotation.labels))

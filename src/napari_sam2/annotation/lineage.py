@@ -158,3 +158,25 @@ def lineage_names(objects: Mapping[int, AnnotatedObject]) -> dict[int, str]:
             names[key] = f"{names[mother]}.{number}"
             waiting.append(key)
     return names
+
+
+def family_of(objects: Mapping[int, AnnotatedObject], object_id: int) -> frozenset[int]:
+    """The ids of an object, its ancestors, and all their descendants.
+
+    Parameters
+    ----------
+    objects : mapping of int to AnnotatedObject
+        The objects by id.
+    object_id : int
+        One of them.
+    """
+    first = object_id
+    while (parent := objects[first].parent) is not None and parent in objects:
+        first = parent
+    family, waiting = {first}, [first]
+    while waiting:
+        mother = waiting.pop()
+        daughters = [key for key, known in objects.items() if known.parent == mother]
+        family.update(daughters)
+        waiting += daughters
+    return frozenset(family)

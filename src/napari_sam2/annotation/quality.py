@@ -12,6 +12,11 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.error_probability import (
+    error_model,
+    starts_of_stretches,
+    sum_of_stretches,
+)
 from napari_sam2.annotation.measures import Trace
 
 # Limits, chosen on movies of the Cell Tracking Challenge with planted errors; docs/review.md.
@@ -24,6 +29,7 @@ STEPS = 3.0  # times the usual step
 LOWEST_OVERLAP = 0.4
 FRAMES_BEFORE = 5  # whose median area is the usual one
 WEIGHT_GONE = 0.5
+WEIGHT_UNUSUAL = 0.5  # a mask that is unusual, but likely right
 LEAST_PIECE = 0.2  # of the area, in the second largest piece: the mask may cover two daughters
 
 
@@ -38,6 +44,13 @@ class Doubt(IntFlag):
     TOUCHES_BORDER = 32
     IS_GONE = 64
     TWO_PIECES = 128
+    LIKELY_WRONG = 256
+
+
+UNUSUAL = (
+    Doubt.JUMP_AREA | Doubt.JUMP_PLACE | Doubt.LOW_OVERLAP | Doubt.TOUCHES_BORDER | Doubt.TWO_PIECES
+)
+"""Doubts that a true jump or a division raises, too."""
 
 
 # What is left of the quality of a mask with this doubt.
@@ -65,8 +78,13 @@ class Timeline:
         Whether the model was there and did not find it.
     quality : (T,) float32
         0 to 1, NaN where there is no mask.
-    doubts : (T,) uint8
+    doubts : (T,) uint16
         Flags of `Doubt`.
+    error_probability : (T,) float32
+        Chance that the IoU with the true mask is below 0.75; 0 where a person prompted or locked
+        the mask, NaN where there is no mask or tracking left no scores.
+    reasons : tuple of str
+        Why a mask is likely wrong, in words; empty for all other masks.
     """
 
     has_mask: NDArray[np.bool_]
@@ -75,13 +93,33 @@ class Timeline:
     is_reviewed: NDArray[np.bool_]
     is_lost: NDArray[np.bool_]
     quality: NDArray[np.float32]
-    doubts: NDArray[np.uint8]
+    doubts: NDArray[np.uint16]
+    error_probability: NDArray[np.float32]
+    reasons: tuple[str, ...]
+
+    @property
+    def is_likely_wrong(self) -> NDArray[np.bool_]:
+        """(T,) whether the chance of an error reaches the threshold."""
+        return np.asarray(self.error_probability >= error_model().threshold)
+
+    @property
+    def is_unusual(self) -> NDArray[np.bool_]:
+        """(T,) whether something changes that also a jump or a division of the cell changes."""
+        return np.asarray((self.doubts & UNUSUAL) > 0)
 
     @property
     def severity(self) -> NDArray[np.float32]:
-        """(T,) float32 how urgent a look at each frame is, 0 where there is no doubt."""
+        """(T,) float32 how much a look at each frame is worth, 0 where there is no doubt.
+
+        At the start of a stretch of likely wrong masks, it is the expected number of wrong masks
+        in the stretch, since a correction there mends the others.
+        """
         gone = (self.doubts & Doubt.IS_GONE) > 0
         severity = np.where(gone, WEIGHT_GONE, 1 - np.nan_to_num(self.quality, nan=1.0))
+        is_unlikely = self.error_probability < error_model().threshold
+        severity = np.where(is_unlikely, WEIGHT_UNUSUAL * severity, severity)
+        gain = sum_of_stretches(self.error_probability, self.is_likely_wrong)
+        severity = np.where(gain > 0, gain, severity)
         return np.where(self.doubts > 0, np.maximum(severity, 1e-3), 0).astype(np.float32)
 
 
@@ -91,7 +129,8 @@ def find_doubts(
     occlusion_score: NDArray[np.float32],
     is_fixed: NDArray[np.bool_],
     is_lost: NDArray[np.bool_],
-) -> NDArray[np.uint8]:
+    error_probability: NDArray[np.float32] | None = None,
+) -> NDArray[np.uint16]:
     """Doubts about the masks of one object.
 
     Parameters
@@ -104,31 +143,38 @@ def find_doubts(
         Where a person prompted or locked the mask: the model's scores say nothing there.
     is_lost : (T,) bool
         Where the model did not find the object.
+    error_probability : (T,) float32, optional
+        Chance of an error, NaN where unknown. Where it is known, it stands for the doubts about the
+        scores of the model.
 
     Returns
     -------
-    (T,) uint8
-        Flags of `Doubt`.
+    (T,) uint16
+        Flags of `Doubt`; LIKELY_WRONG on the first frame of each stretch only.
     """
-    doubts = np.zeros(len(trace.area), np.uint8)
+    doubts = np.zeros(len(trace.area), np.uint16)
     visible = np.flatnonzero(trace.area)
     if not len(visible):
         return doubts
-    judged = (trace.area > 0) & ~is_fixed
+    if error_probability is None:
+        error_probability = np.full(len(doubts), np.nan, np.float32)
+    is_wrong = error_probability >= error_model().threshold
+    doubts[starts_of_stretches(is_wrong)] |= np.uint16(Doubt.LIKELY_WRONG)
+    judged = (trace.area > 0) & ~is_fixed & np.isnan(error_probability)
     if judged.any():
         lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))
-        doubts[judged & (predicted_iou < lowest_iou)] |= np.uint8(Doubt.LOW_IOU)
-    doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= np.uint8(Doubt.OCCLUDED)
-    doubts[visible[_area_jumps(trace.area[visible])]] |= np.uint8(Doubt.JUMP_AREA)
-    doubts[visible[_place_jumps(trace, visible)]] |= np.uint8(Doubt.JUMP_PLACE)
-    doubts[visible[_low_overlaps(trace, visible)]] |= np.uint8(Doubt.LOW_OVERLAP)
+        doubts[judged & (predicted_iou < lowest_iou)] |= np.uint16(Doubt.LOW_IOU)
+    doubts[judged & (occlusion_score < LOWEST_OCCLUSION_SCORE)] |= np.uint16(Doubt.OCCLUDED)
+    doubts[visible[_area_jumps(trace.area[visible])]] |= np.uint16(Doubt.JUMP_AREA)
+    doubts[visible[_place_jumps(trace, visible)]] |= np.uint16(Doubt.JUMP_PLACE)
+    doubts[visible[_low_overlaps(trace, visible)]] |= np.uint16(Doubt.LOW_OVERLAP)
     followed = visible[1:][np.diff(visible) == 1]
     arrived = followed[trace.on_border[followed] & ~trace.on_border[followed - 1]]
-    doubts[arrived] |= np.uint8(Doubt.TOUCHES_BORDER)
+    doubts[arrived] |= np.uint16(Doubt.TOUCHES_BORDER)
     in_pieces = (trace.area > 0) & (trace.second_piece >= LEAST_PIECE * trace.area) & ~is_fixed
-    doubts[in_pieces] |= np.uint8(Doubt.TWO_PIECES)
+    doubts[in_pieces] |= np.uint16(Doubt.TWO_PIECES)
     last = visible[(visible + 1 < len(doubts)) & ~trace.on_border[visible]]
-    doubts[last[is_lost[last + 1]] + 1] |= np.uint8(Doubt.IS_GONE)
+    doubts[last[is_lost[last + 1]] + 1] |= np.uint16(Doubt.IS_GONE)
     return doubts
 
 
@@ -136,9 +182,12 @@ def grade(
     trace: Trace,
     predicted_iou: NDArray[np.float32],
     is_fixed: NDArray[np.bool_],
-    doubts: NDArray[np.uint8],
+    doubts: NDArray[np.uint16],
+    error_probability: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Quality of each mask: the predicted IoU, less for every doubt.
+    """Quality of each mask: the chance that it is right, less for every doubt.
+
+    Where this chance is unknown, the predicted IoU stands for it.
 
     Parameters
     ----------
@@ -148,8 +197,10 @@ def grade(
         NaN where there is no mask.
     is_fixed : (T,) bool
         Where a person prompted or locked the mask; it counts as 1 there.
-    doubts : (T,) uint8
+    doubts : (T,) uint16
         Flags of `Doubt`.
+    error_probability : (T,) float32, optional
+        Chance of an error, NaN where unknown.
 
     Returns
     -------
@@ -157,6 +208,9 @@ def grade(
         0 to 1, NaN where there is no mask.
     """
     quality = np.where(is_fixed, 1.0, np.clip(np.nan_to_num(predicted_iou), 0, 1))
+    if error_probability is not None:
+        is_known = ~np.isnan(error_probability)
+        quality[is_known] = 1 - error_probability[is_known]
     for doubt, weight in WEIGHTS.items():
         quality[(doubts & doubt) > 0] *= weight
     quality[trace.area == 0] = np.nan

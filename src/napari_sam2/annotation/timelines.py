@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.annotation.error_probability import TrackingScores, find_error_probability
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.state import DocumentState
+    from napari_sam2.tracking.protocol import AnnotationTracker
 
 
 class Timelines:
@@ -113,6 +117,30 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
     has_mask = trace.area > 0
     is_fixed = is_prompted | is_locked
     is_lost = has_record & ~has_mask & ~is_fixed
-    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost)
-    quality = grade(trace, predicted_iou, is_fixed, doubts)
-    return Timeline(has_mask, is_prompted, is_locked, is_reviewed, is_lost, quality, doubts)
+    scored = tracking_scores(state.tracker, object_id, np.flatnonzero(has_record).tolist(), length)
+    chance, reasons = find_error_probability(trace, scored, is_fixed)
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance)
+    quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
+    return Timeline(
+        has_mask,
+        is_prompted,
+        is_locked,
+        is_reviewed,
+        is_lost,
+        quality,
+        doubts,
+        chance,
+        tuple(reasons),
+    )
+
+
+def tracking_scores(
+    tracker: AnnotationTracker, object_id: int, frames: Iterable[int], length: int
+) -> TrackingScores:
+    """What tracking knows about the masks of an object on some of the T frames of the movie."""
+    table = np.full((4, length), np.nan, np.float32)
+    for t in frames:
+        signs = tracker.signs(t, object_id)
+        if signs is not None:
+            table[:, t] = [np.nan if value is None else value for value in signs]
+    return TrackingScores(*table)

@@ -2,4 +2,5 @@
 
 from napari_sam2.cli.app import main
 
-main()
+if __name__ == "__main__":  # worker processes import this module too
+    main()

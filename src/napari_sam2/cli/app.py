@@ -1,4 +1,7 @@
-"""The program `napari-sam2`: its commands, and exit codes (0 done, 1 failed, 2 wrong use)."""
+"""The program `napari-sam2`: its commands and exit codes.
+
+0 done, 1 failed, 2 wrong use, 3 a model that did not become better, 4 done but for some frames.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.batch import batch
 from napari_sam2.cli.benchmark import benchmark
 from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
@@ -41,6 +45,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(track)
 app.command()(find)
+app.command()(batch)
 app.command()(replay)
 app.command()(evaluate)
 app.command()(benchmark)

@@ -112,7 +112,11 @@ def benchmark(
     def run(sequence: Sequence, truth: LabelledMovie) -> Evaluation:
         movie = sequence.movie()
         step = steps(per_object or sequence.overlaps)[protocol]
-        return step(network, Frames(movie.data, rgb=movie.rgb), truth)
+        frames = Frames(movie.data, rgb=movie.rgb)
+        found = step(network, frames, truth)
+        for t, reason in sorted(frames.unreadable.items()):
+            raise ValueError(f"frame {t} cannot be read: {reason}")
+        return found
 
     provenance = {
         "model": network.config.name,

@@ -11,7 +11,6 @@ import typer
 from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.options import (
     DeviceOption,
-    Direction,
     ModelOption,
     OverwriteOption,
     SizeOption,
@@ -87,7 +86,8 @@ def _make_folder(output: Path, overwrite: bool) -> None:
 def _track(sample: Sample, network: Sam2, output: Path) -> tuple[NDArray[np.uint16], float]:
     """Track from one click each; writes movie, prompts, labels and scores."""
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.tracking_run import carry_out, score_rows
+    from napari_sam2.batch.tracking_run import track_prompts
+    from napari_sam2.cli.tracking_run import follow, score_rows
     from napari_sam2.io.prompt_files import write_prompts
     from napari_sam2.io.tables import write_scores
     from napari_sam2.io.tiff import write_images, write_labels
@@ -97,7 +97,7 @@ def _track(sample: Sample, network: Sam2, output: Path) -> tuple[NDArray[np.uint
     write_images(output / "movie.tif", sample.images, sample.scale)
     write_prompts(output / "prompts.json", clicks)
     annotation = Annotation(Tracker(network, sample.images))
-    rate = carry_out(annotation, clicks, Direction.both)
+    rate = follow(track_prompts(annotation, clicks))
     write_labels(output / "labels.tif", annotation.labels, sample.scale)
     write_scores(output / "scores.csv", score_rows(annotation))
     return annotation.labels, rate

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    check_all_were_read,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -86,6 +96,11 @@ def evaluate(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     objects: Annotated[
         int | None, typer.Option(min=1, help="Number of objects, drawn at random; default: all.")
     ] = None,
@@ -118,6 +133,7 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Evaluate a model on a movie with ground truth, from which the clicks are simulated."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     kind = prompt_kind(protocol, prompt)
     check_counting(protocol, convention, per_object)
     if protocol is ProtocolName.auto and objects is not None:
@@ -126,10 +142,9 @@ def evaluate(
 
     from napari_sam2.evaluation.ground_truth import check_pair, open_labels
     from napari_sam2.evaluation.report import Report
-    from napari_sam2.io.movies import open_movie
 
     network = load(model, device, image_size, fast=fast, local=local)
-    opened = open_movie(movie)
+    opened = open_part(movie, part)
     right = open_labels(
         truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
     )
@@ -138,7 +153,8 @@ def evaluate(
     steps = protocol_steps(kind, rounds, clicks, look_every or None, convention, per_object)[
         protocol
     ]
-    run = _runner(steps, right, _frames(opened, right.shape[0]))
+    seen = _frames(opened, right.shape[0])
+    run = _runner(steps, right, seen)
     other = run(_classical(protocol), "baseline") if baseline else None
     evaluation = run(network, str(protocol))
     provenance = {
@@ -162,6 +178,7 @@ def evaluate(
         "versions": versions(),
     }
     write_report(Report(evaluation, provenance, other), json, csv, plot)
+    check_all_were_read(seen, movie.name)
 
 
 def prompt_kind(protocol: ProtocolName, prompt: PromptKind | None) -> PromptKind:

@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, make_folder
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    open_channels,
+    part_of_movie,
+)
 from napari_sam2.cli.options import OverwriteOption
 from napari_sam2.cli.project import open_project
 
@@ -17,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.arrays import ArrayLike
     from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.selection import Selection
     from napari_sam2.io.tracked import TrackedLabels
 
 
@@ -58,6 +69,11 @@ def export(
             help="Movie to measure or to draw on; repeat the option for each channel.",
         ),
     ] = None,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     pixel_size: Annotated[
         float | None,
         typer.Option(help="Side of a pixel; default: from the labels or the image."),
@@ -74,6 +90,7 @@ def export(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write labels for another tool: TIFF, Cell Tracking Challenge, GEFF, tables, COCO, film."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     if output.exists() and not overwrite:
         raise UsageError(f"{output} is there already; add --overwrite to replace it")
     if output.resolve() in {path.resolve() for path in (labels, *(image or ()))}:
@@ -86,7 +103,7 @@ def export(
         chosen = FORMATS[format] if format is not None else format_of(output)
     except ValueError as error:
         raise UsageError(f"{error}; or say --format") from error
-    tracked = _opened(labels, image or [])
+    tracked = _opened(labels, image or [], part)
     scale = _scale(tracked.scale, pixel_size, unit, interval, z_spacing)
     make_folder(output.parent)
     write_export(output, replace(tracked, scale=scale), chosen)
@@ -101,17 +118,18 @@ def say_left_out(objects: Mapping[int, AnnotatedObject]) -> None:
         typer.echo(left_out_text(len(rejected)))
 
 
-def _opened(path: Path, images: list[Path]) -> TrackedLabels:
+def _opened(path: Path, images: list[Path], part: Selection) -> TrackedLabels:
     from napari_sam2.io.exports import open_tracked
     from napari_sam2.io.project.manifest import MANIFEST
 
     if (path / MANIFEST).is_file():
-        return _of_project(path, images)
-    return _with_images(open_tracked(path), images)
+        return _of_project(path, images, part)
+    return _with_images(open_tracked(path), images, part)
 
 
-def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
+def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabels:
     """The labels of a project with its image, names and mothers; no frame is computed."""
+    from napari_sam2.annotation.error_table import error_probabilities
     from napari_sam2.io.tracked import TrackedLabels
 
     opened = open_project(saved, images[0] if images else None)
@@ -124,22 +142,22 @@ def _of_project(saved: Path, images: list[Path]) -> TrackedLabels:
         objects,
         opened.image.scale,
         {info.name: opened.image.data},
+        error_probabilities(annotation),
     )
-    others = _with_images(tracked, images[1:])
+    others = _with_images(tracked, images[1:], part)
     return replace(tracked, channels={**tracked.channels, **others.channels})
 
 
-def _with_images(tracked: TrackedLabels, paths: list[Path]) -> TrackedLabels:
-    from napari_sam2.io.movies import open_movie
-
-    movies = [open_movie(path) for path in paths]
-    channels = {path.stem: movie.data for path, movie in zip(paths, movies, strict=True)}
-    if len(channels) < len(paths):
+def _with_images(tracked: TrackedLabels, paths: list[Path], part: Selection) -> TrackedLabels:
+    opened = [open_channels(path, part) for path in paths]
+    by_name = {name: movie for movies in opened for name, movie in movies.items()}
+    if len(by_name) < sum(map(len, opened)):
         raise UsageError("two images have the same name: the channels are named after them")
+    channels: dict[str, ArrayLike] = {name: movie.data for name, movie in by_name.items()}
     if len(tracked.labels.shape) == 2:
         channels = {name: data[0] for name, data in channels.items()}
     scale = tracked.scale
-    for movie in movies:
+    for movie in by_name.values():
         scale = scale.completed_by(movie.scale)
     return replace(tracked, scale=scale, channels=channels)
 

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_inputs_stay, check_labels_output, check_outputs
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    check_all_were_read,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -53,6 +63,11 @@ def find(
         MovieArgument,
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     frame: Annotated[int, typer.Option(min=0, help="The frame, counted from 0.")] = 0,
     method: MethodOption = "auto",
     min_score: MinScoreOption = 0.5,
@@ -66,16 +81,16 @@ def find(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Find all cells of a frame without a prompt, and write them as labels."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     check_labels_output(output)
     check_inputs_stay([output], [movie])
     check_outputs([output], overwrite)
 
     from napari_sam2.finding import draw_labels, typical_size
-    from napari_sam2.io.movies import open_movie
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames
 
-    opened = open_movie(movie)
+    opened = open_part(movie, part)
     if frame >= opened.shape[0]:
         raise UsageError(f"the movie has {opened.shape[0]} frames; there is no frame {frame}")
     network = load(model, device, image_size, fast=fast)
@@ -89,6 +104,7 @@ def find(
         typer.echo(f"{output}: {NOTHING_FOUND}")
     else:
         typer.echo(f"{output}: {len(found)} cells on frame {frame}, typically {size:.0f} px wide")
+    check_all_were_read(frames, movie.name)
 
 
 def found_on(network: Sam2, frames: Frames, t: int, settings: dict[str, Any]) -> list[Proposal]:

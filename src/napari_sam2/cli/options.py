@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,19 +81,15 @@ def load(
     ValueError
         If the file is no checkpoint.
     """
-    from napari_sam2.model import PRESETS, image_sizes, load_model
-    from napari_sam2.model.checkpoint import resolve_device
+    from napari_sam2.model import image_sizes, load_model
+    from napari_sam2.model.checkpoint import named_or_file, resolve_device
 
-    full_name = name if name in PRESETS else f"sam2.1_{name}"
-    if full_name not in PRESETS and not Path(name).is_file():
-        raise UsageError(f"there is no model {name!r}; expected {', '.join(PRESETS)}, or a file")
     if image_size is not None and (image_size <= 0 or image_size % 32):
         raise UsageError(f"--image-size is a positive multiple of 32, as 512; got {image_size}")
     try:
-        target = resolve_device(device)
+        source, target = named_or_file(name), resolve_device(device)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    source = full_name if full_name in PRESETS else Path(name)
     network = load_model(
         source,
         target,

@@ -9,6 +9,7 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, check_labels_output, check_outputs
 from napari_sam2.cli.export import say_left_out
+from napari_sam2.cli.movies import check_all_were_read
 from napari_sam2.cli.options import (
     DeviceOption,
     FastOption,
@@ -20,9 +21,9 @@ from napari_sam2.cli.options import (
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
-    from napari_sam2.io.project.images import FoundImage
     from napari_sam2.io.project.manifest import Manifest
     from napari_sam2.model import Sam2
+    from napari_sam2.tracking import Frames
 
 
 def replay(
@@ -55,10 +56,12 @@ def replay(
     check_labels_output(output)
     check_outputs([output], overwrite)
 
-    from napari_sam2.cli import tracking_run as run
+    from napari_sam2.batch import tracking_run as run
+    from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.project.images import ImageMovedError, find_image
     from napari_sam2.io.project.manifest import read_manifest
     from napari_sam2.io.tiff import write_labels
+    from napari_sam2.tracking import Frames
 
     manifest = read_manifest(saved)
     try:
@@ -68,24 +71,29 @@ def replay(
     if model is None:
         image_size = image_size or manifest.model.image_size
     network = load(model or manifest.model.name, device, image_size, fast=fast, local=local)
-    annotation = _empty(manifest, network, found)
+    frames = Frames(
+        found.data, contrast_limits=manifest.image.contrast_limits, rgb=manifest.image.rgb
+    )
+    annotation = _empty(manifest, network, frames)
     done = _repeat(saved, manifest, annotation)
     if track_changed:
-        tracked = run.track_changed(annotation)
-        typer.echo(f"objects tracked again because they had changed: {tracked}")
+        changed = annotation.objects_to_track(direction="both")
+        follow(run.track_changed(annotation))
+        typer.echo(f"objects tracked again because they had changed: {len(changed)}")
     say_left_out(annotation.objects)
     write_labels(output, annotation, found.scale)
     typer.echo(
         f"{output}: {len(annotation.objects)} objects on {annotation.shape[0]} frames, "
         f"{done} steps repeated with {network.config.name} on {network.device}"
     )
+    check_all_were_read(frames, found.path.name)
 
 
-def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
+def _empty(manifest: Manifest, network: Sam2, frames: Frames) -> Annotation:
     """An annotation in which nothing was done; another model sees through its own windows."""
     from napari_sam2.io.project.reading import is_same_model
     from napari_sam2.io.project.saving import Annotation  # makes it known to `write_labels`
-    from napari_sam2.tracking import Frames, Tracker
+    from napari_sam2.tracking import Tracker
 
     settings = manifest.settings.model_dump()
     if not is_same_model(manifest, network):
@@ -93,8 +101,6 @@ def _empty(manifest: Manifest, network: Sam2, found: FoundImage) -> Annotation:
             "this is another model than that of the project: the labels will differ", err=True
         )
         settings["windows"] = None
-    limits = manifest.image.contrast_limits
-    frames = Frames(found.data, contrast_limits=limits, rgb=manifest.image.rgb)
     return Annotation(Tracker(network, frames, **settings))
 
 

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import DeviceOption, ModelOption, OverwriteOption, load
 from napari_sam2.cli.project import open_project
 from napari_sam2.io.project import PROJECT_SUFFIX
 
 if TYPE_CHECKING:
+    from napari_sam2.io.selection import Selection
     from napari_sam2.training.examples import Example
     from napari_sam2.training.teach import Taught, TeachingProgress
 
@@ -44,6 +54,11 @@ def teach(
             help="Movie of each project, in their order, if movies were moved.",
         ),
     ] = None,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     frames: Annotated[
         str | None,
         typer.Option(help="Learn from these frames of each movie only, as 0-9 or 0,5,12-20."),
@@ -69,6 +84,7 @@ def teach(
     Some masks are kept aside, and the model is written only if it became better on those; the
     exit code is 3 if it did not.
     """
+    part = part_of_movie(axes, channel, z, frame_range, series)
     if output.suffix.lower() != ".safetensors":
         raise UsageError(f"models are written as .safetensors; got {output.name}")
     check_outputs([output], overwrite)
@@ -77,7 +93,7 @@ def teach(
 
     from napari_sam2.training import teach as lessons
 
-    examples = _examples(sources, labels or [], image or [], chosen)
+    examples = _examples(sources, labels or [], image or [], chosen, part)
     with _lesson_bar(minutes * 60) as on_progress:
         try:
             taught = lessons.teach(
@@ -111,7 +127,11 @@ def parse_frames(text: str) -> list[int]:
 
 
 def _examples(
-    sources: list[Path], labels: list[Path], images: list[Path], chosen: list[int] | None
+    sources: list[Path],
+    labels: list[Path],
+    images: list[Path],
+    chosen: list[int] | None,
+    part: Selection,
 ) -> list[Example]:
     folders = [path for path in sources if _is_dataset(path)]
     movies = [path for path in sources if path.suffix != PROJECT_SUFFIX and path not in folders]
@@ -133,7 +153,10 @@ def _examples(
 
     places: list[Path | None] = [*images] or [None] * len(projects)
     try:
-        examples = [example_of_movie(*pair, chosen) for pair in zip(movies, labels, strict=True)]
+        examples = [
+            example_of_movie(open_part(movie, part), truth, chosen)
+            for movie, truth in zip(movies, labels, strict=True)
+        ]
         for path, image in zip(projects, places, strict=True):
             opened = open_project(path, image)
             examples.append(

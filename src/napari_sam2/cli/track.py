@@ -9,6 +9,16 @@ import typer
 
 from napari_sam2.cli.errors import UsageError, check_inputs_stay, check_labels_output, check_outputs
 from napari_sam2.cli.find import NOTHING_FOUND, CellSizeOption, MinScoreOption
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    check_all_were_read,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import (
     DeviceOption,
     Direction,
@@ -43,6 +53,11 @@ def track(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
     direction: Annotated[
         Direction, typer.Option(help="Direction of tracking from the prompts.")
     ] = Direction.both,
@@ -61,6 +76,7 @@ def track(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     check_labels_output(output)
     is_automatic = prompts == AUTO
     _check_prompts(prompts, look_every, direction)
@@ -69,25 +85,25 @@ def track(
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation
-    from napari_sam2.cli.tracking_run import carry_out, carry_out_found, score_rows
-    from napari_sam2.io.movies import open_movie
+    from napari_sam2.batch.tracking_run import FindingSettings, track_found_objects, track_prompts
+    from napari_sam2.cli.tracking_run import follow, score_rows
     from napari_sam2.io.prompt_files import read_prompts
     from napari_sam2.io.tables import write_divisions, write_scores
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames, Tracker
 
-    opened = open_movie(movie)
+    opened = open_part(movie, part)
     given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
     network = load(model, device, image_size, fast=fast, local=local)
     frames = Frames(opened.data, rgb=opened.rgb)
     annotation = Annotation(Tracker(network, frames))
     if is_automatic:
-        settings = {"cell_size": cell_size, "min_score": min_score}
-        rate = carry_out_found(annotation, network, frames, look_every, settings)
+        settings = FindingSettings(look_every, cell_size, min_score)
+        rate = follow(track_found_objects(annotation, network, frames, settings))
         if not annotation.objects:
             raise ValueError(NOTHING_FOUND)
     else:
-        rate = carry_out(annotation, given, direction)
+        rate = follow(track_prompts(annotation, given, direction.value))
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
         write_scores(scores, score_rows(annotation), opened.scale.frame_column)
@@ -99,6 +115,7 @@ def track(
         f"{output}: {len(annotation.objects)} objects on {opened.shape[0]} frames, "
         f"{rate:.2f} frames/s on {network.device}"
     )
+    check_all_were_read(frames, movie.name)
 
 
 def _check_prompts(prompts: str, look_every: int | None, direction: Direction) -> None:

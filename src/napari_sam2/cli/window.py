@@ -5,6 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from napari_sam2.cli.movies import (
+    AxesOption,
+    ChannelOption,
+    PlaneOption,
+    RangeOption,
+    SeriesOption,
+    open_part,
+    part_of_movie,
+)
 from napari_sam2.cli.options import MovieArgument
 
 if TYPE_CHECKING:
@@ -16,14 +25,19 @@ def open_window(
         Path | None,
         MovieArgument,
     ] = None,
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    z: PlaneOption = None,
+    frame_range: RangeOption = None,
+    series: SeriesOption = None,
 ) -> None:
     """Open napari with the widget docked, and a movie if one is given."""
+    part = part_of_movie(axes, channel, z, frame_range, series)
     layers = []
     if movie is not None:
-        from napari_sam2.io.movies import open_movie
         from napari_sam2.plugin.napari_io.layer_data import movie_layer
 
-        layers = [movie_layer(open_movie(movie))]
+        layers = [movie_layer(open_part(movie, part))]
     show(layers)
 
 

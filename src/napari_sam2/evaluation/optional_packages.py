@@ -1,4 +1,4 @@
-"""Optional packages, which only evaluations need."""
+"""Optional packages, which only evaluations and batches on many workers need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def needs_extra(what: str) -> Iterator[None]:
+def needs_extra(what: str, extra: str = "evaluation") -> Iterator[None]:
     """Name the packages to install if an import fails.
 
     Raises
@@ -19,5 +19,5 @@ def needs_extra(what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"{what} needs {error.name}: pip install 'napari-sam2[evaluation]'", name=error.name
+            f"{what} needs {error.name}: pip install 'napari-sam2[{extra}]'", name=error.name
         ) from error

@@ -17,6 +17,10 @@ from napari_sam2.tracking.windows import Window
 
 CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cells`
 MARGIN = 0.5  # windows that are seen round a tile
+DARK = 0.2  # median of an image of bright objects on a dark background
+GAMMA = 0.5  # of the brightened view, in which dim objects stand out
+CLEAR_SCORE = 0.7  # of proposals of the brightened view, in which noise stands out as well
+LOOKED_AT = 1024  # rows and columns of which the levels of the brightened view are measured
 
 
 def find_by_centres(
@@ -28,7 +32,11 @@ def find_by_centres(
 ) -> list[Proposal]:
     """Proposals from the centres of cells, the best first.
 
-    The memory is bounded by the image and one tile, whatever the size of the image.
+    Where most of an image is dark, it is searched a second time with its dark levels brightened:
+    dim objects beside bright ones are found there.
+
+    The memory is bounded by the image, its brightened view and one tile, whatever the size of the
+    image.
 
     Parameters
     ----------
@@ -44,13 +52,52 @@ def find_by_centres(
         One step is a window, or the clicks in a window.
     """
     pixel = choose_scale(model, image, cell_size, steps)
-    side = model.config.low_res_size * pixel
+    found = _found_at(model, image, pixel, seeds, steps)
+    sample = _sampled(image)
+    if float(np.median(sample)) < DARK:
+        dim = _found_at(model, brightened(image, sample), pixel, seeds[:0], steps)
+        found += [proposal for proposal in dim if proposal.score >= CLEAR_SCORE]
+    return without_duplicates(found)
+
+
+def _found_at(
+    model: Sam2,
+    image: NDArray[np.float32],
+    pixel: int,
+    seeds: NDArray[np.float64],
+    steps: Steps,
+) -> list[Proposal]:
+    """Proposals at one scale, tile by tile; those of neighbouring tiles may be of one cell."""
     found: list[Proposal] = []
+    side = model.config.low_res_size * pixel
     for core, part in lay_tiles((image.shape[0], image.shape[1]), side):
         inside = np.array([_is_in(core, place) for place in seeds], bool)
         proposals = find_in_part(model, image, pixel, part, steps, seeds[inside])
         found += [proposal for proposal in proposals if _is_in(core, proposal.centre)]
-    return without_duplicates(found)
+    return found
+
+
+def brightened(image: NDArray[np.float32], sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An image with its dark levels stretched, by a power of its values.
+
+    Parameters
+    ----------
+    image : ndarray
+        (Y, X, 1 or 3) float32 in 0..1.
+    sample : ndarray
+        Pixels of the image whose levels become 0 and 1.
+    """
+    low, high = np.percentile(sample**GAMMA, (1, 99.9))
+    stretched = np.power(image, np.float32(GAMMA))
+    stretched -= low
+    stretched /= max(high - low, 1e-6)
+    return np.clip(stretched, 0, 1, out=stretched)
+
+
+def _sampled(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """At most `LOOKED_AT` evenly spaced rows and columns of an image."""
+    down, right = (-(-length // LOOKED_AT) for length in image.shape[:2])
+    return image[::down, ::right]
 
 
 def lay_tiles(shape: tuple[int, int], side: int) -> Iterator[tuple[Window, Window]]:

@@ -79,16 +79,10 @@ def _axes_of_file(place: Path) -> tuple[str, tuple[int, ...], Mapping[str, Step]
     The readers are imported here, where a file is read: the window makes a `ScaleSource` before the
     first click, and dask, zarr and the video reader take most of a second to import.
     """
-    from napari_sam2.io.movies import TIFF_SUFFIXES, open_movie
-    from napari_sam2.io.tiff_metadata import read_steps
-    from napari_sam2.io.tiff_pages import opened_tiff
-    from napari_sam2.io.zarr_movie import is_zarr, zarr_axes
+    from napari_sam2.io.movies import open_stack
 
-    if is_zarr(place):
-        return zarr_axes(place)
-    if place.is_file() and place.suffix.lower() in TIFF_SUFFIXES:
-        with opened_tiff(place) as tif:
-            series = tif.series[0]
-            return series.axes, series.shape, read_steps(tif)
-    movie = open_movie(place)
-    return movie.scale.axes(3), movie.shape, movie.scale.steps
+    try:
+        stack = open_stack(place)
+    except ValueError:  # a file of several images of one scale
+        stack = open_stack(place, series=0)
+    return stack.axes, stack.shape, stack.steps

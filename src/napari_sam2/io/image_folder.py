@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_sam2.io.axes import MovieAxes, resolve_axes
-from napari_sam2.io.movie import Movie, lazy_stack
+from napari_sam2.io.axes import resolve_axes
+from napari_sam2.io.file_names import Counted, counted_files, natural_order
 from napari_sam2.io.scale import ImageScale
-from napari_sam2.io.tiff_metadata import read_scale
-from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+from napari_sam2.io.stack import ImageStack, movie_of
+from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 
 _TIFF, _JPEG = (".tif", ".tiff"), (".jpg", ".jpeg")
 _KINDS = {
@@ -28,25 +27,16 @@ _KINDS = {
     ".ppm": "PNM",
 }
 FRAME_SUFFIXES = tuple(_KINDS)
+_NEARLY_BLACK = 40  # grey values beside an edge of a JPEG mask stay this close to 0 or 255
+_GREY_AND_ALPHA = 2
 LABEL_SUFFIXES = tuple(suffix for suffix in FRAME_SUFFIXES if suffix not in _JPEG)
 
 
-def natural_order(name: str) -> list[tuple[int, str]]:
-    """Key that sorts t2.tif before t10.tif.
+def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
+    """The images of a folder, TIFF, PNG, JPEG and others, in natural order of names.
 
-    Examples
-    --------
-    >>> sorted(["t10", "t9", "t1"], key=natural_order)
-    ['t1', 't9', 't10']
-    """
-    parts = re.split(r"(\d+)", name.lower())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def open_image_folder(folder: Path, *, as_labels: bool = False) -> Movie:
-    """A movie of the images of a folder, TIFF, PNG, JPEG and others, in natural order of names.
-
-    Hidden files and other kinds of files are passed over.
+    Hidden files and other kinds of files are passed over. Where the names count channels, planes
+    and time, as ``img_channel001_time003``, these are axes of the stack.
 
     Parameters
     ----------
@@ -57,25 +47,59 @@ def open_image_folder(folder: Path, *, as_labels: bool = False) -> Movie:
     Raises
     ------
     ValueError
-        If there are no images, images of two kinds, or the first one is not a 2D image; and when a
-        frame is read that differs from the first in shape or type.
+        If there are no images, images of two kinds, names of two patterns, or several positions;
+        and when a frame is read that differs from the first in shape or cannot be converted
+        to its type.
+
+    Warns
+    -----
+    UserWarning
+        If numbers are missing in the names.
     """
-    files = frame_files(folder)
-    first, rgb, scale = read_first(files[0], as_labels=as_labels)
-    shape = (len(files), *first.shape)
-    dtype = first.dtype
+    files, counted = counted_files(frame_files(folder), folder.name)
+    first = _stack_of(files[0], as_labels=as_labels)
+    pairs = zip(first.axes, first.shape, strict=True)
+    inner = "".join("1" if n == 1 and axis not in "YX" else axis for axis, n in pairs)
+    return ImageStack(
+        _Files(files, counted, first, as_labels=as_labels),
+        counted.axes + inner,
+        first.steps,
+        folder.name,
+    )
 
-    def read_frame(t: int) -> NDArray[Any]:
-        image = read_image(files[t], as_labels=as_labels)
-        if image.shape != shape[1:] or image.dtype != dtype:
+
+class _Files:
+    """Images of equal shape in files, as an array of which one plane is read at a time."""
+
+    def __init__(
+        self, files: list[Path], counted: Counted, first: ImageStack, *, as_labels: bool
+    ) -> None:
+        self._files, self._counts, self._as_labels = files, counted.shape, as_labels
+        self._first = first.shape
+        self.shape, self.dtype = (*counted.shape, *first.shape), np.dtype(first.data.dtype)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        place = [part for part in index[: len(self._counts)] if isinstance(part, int)]
+        if len(place) < len(self._counts):
+            raise ValueError("the images of a folder are frames; axes must begin with T")
+        file = self._files[int(np.ravel_multi_index(place, self._counts))]
+        stack = _stack_of(file, as_labels=self._as_labels)
+        dtype = np.dtype(stack.data.dtype)
+        if stack.shape != self._first or not np.can_cast(dtype, self.dtype):
             raise ValueError(
-                f"{files[t].name} is {image.shape} {image.dtype}, "
-                f"but {files[0].name} is {shape[1:]} {dtype}; "
-                "all frames of a movie must be alike"
+                f"{file.name} is {stack.shape} {dtype}, but {self._files[0].name} is "
+                f"{self._first} {self.dtype}; all frames of a movie must be alike"
             )
-        return image
+        return np.array(stack.data[index[len(self._counts) :]], dtype=self.dtype)
 
-    return Movie(lazy_stack(read_frame, shape, dtype), rgb, scale, folder.name)
+
+def _stack_of(file: Path, *, as_labels: bool) -> ImageStack:
+    """The images of one file, which is a frame of the folder."""
+    if file.suffix.lower() not in _TIFF:
+        image = read_image(file, as_labels=as_labels)
+        return ImageStack(image, "YXS"[: image.ndim], name=file.name)
+    with opened_tiff(file) as tif:
+        return tiff_stack(tif, file.name)
 
 
 def read_image(file: Path, *, as_labels: bool = False) -> NDArray[Any]:
@@ -86,32 +110,31 @@ def read_image(file: Path, *, as_labels: bool = False) -> NDArray[Any]:
     file : Path
     as_labels : bool
         Whether the image holds object ids. Where it has a palette, the ids are then the numbers in
-        the palette, as in the masks of DAVIS; the colours otherwise.
+        the palette, as in the masks of DAVIS; the colours otherwise. A JPEG file, which changes
+        values, is read as 0 and 1 if it is nearly black and white.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read or holds several images, or labels are to be read from a JPEG file.
+        If it cannot be read or holds several images, or is a JPEG file of other labels.
     """
-    if as_labels and file.suffix.lower() in _JPEG:
-        raise ValueError(
-            f"{file.name} cannot hold labels: JPEG changes the values of pixels. Use PNG or TIFF"
-        )
     if file.suffix.lower() in _TIFF:
         return _read_tiff(file)[0]
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     try:
-        image = _read_palette(file) if as_labels else _read_colours(file)
+        image = _read_ids(file) if as_labels else _read_colours(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file.name} cannot be read as an image: {error}") from error
-    _plane_axes(image, file.name)
-    return image
+    _check_plane(image, file.name)
+    return image[..., 0] if image.ndim == 3 and image.shape[-1] == _GREY_AND_ALPHA else image
 
 
-def _read_palette(file: Path) -> NDArray[Any]:
+def _read_ids(file: Path) -> NDArray[Any]:
+    if file.suffix.lower() in _JPEG:
+        return _two_levels(file)
     with Image.open(file) as picture:
         if picture.mode == "P":
             return np.array(picture)
@@ -136,19 +159,29 @@ def read_first(file: Path, *, as_labels: bool = False) -> tuple[NDArray[Any], bo
 
 def _read_tiff(file: Path) -> tuple[NDArray[Any], ImageScale]:
     with opened_tiff(file) as tif:
-        data, axes = lazy_pages(tif, file.name)
-        scale = read_scale(tif, axes.frame_axis)
-    if axes.frames != 1:
+        movie = movie_of(tiff_stack(tif, file.name))
+    if movie.shape[0] != 1:
         raise ValueError(
-            f"{file.name} holds {axes.frames} images; open it by itself, "
+            f"{file.name} holds {movie.shape[0]} images; open it by itself, "
             "or give a folder of single images"
         )
-    return np.array(data[0]), scale
+    return np.array(movie.data[0]), movie.scale
 
 
-def _plane_axes(image: NDArray[Any], source: str) -> MovieAxes:
+def _check_plane(image: NDArray[Any], source: str) -> None:
     axes = {2: "YX", 3: "YXS"}.get(image.ndim, "")
-    return resolve_axes(axes, image.shape, source)
+    resolve_axes(axes, image.shape, source)
+
+
+def _two_levels(file: Path) -> NDArray[Any]:
+    """A mask from a JPEG file, whose pixels are nearly black or nearly white."""
+    with Image.open(file) as picture:
+        grey = np.array(picture.convert("L"))
+    if ((grey > _NEARLY_BLACK) & (grey < 255 - _NEARLY_BLACK)).any():
+        raise ValueError(
+            "it cannot hold labels: JPEG changes the values of pixels. Use PNG or TIFF"
+        )
+    return np.where(grey > _NEARLY_BLACK, np.uint8(1), np.uint8(0))
 
 
 def frame_files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
+from napari_sam2.annotation.error_table import known_value
 from napari_sam2.io.life_cycles import LifeCycle, life_cycles
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tables import write_table
@@ -83,6 +84,7 @@ def measure(tracked: TrackedLabels) -> Iterator[Row]:
             here = _Step(t, row["centroid_y_px"], row["centroid_x_px"])
             row |= _motion(before.get(object_id), here, tracked.scale)
             row |= _physical(row, tracked.scale)
+            row["error_probability"] = _error_probability(tracked, object_id, t)
             before[object_id] = here
             yield {name: row.get(name) for name in names}
 
@@ -91,6 +93,7 @@ def column_names(tracked: TrackedLabels) -> list[str]:
     """Columns of the table: physical ones only where the scale is known.
 
     A movie has ``frame`` and ``time_s`` where a Z stack has ``z`` and the depth, as ``z_um``.
+    ``error_probability`` comes last, where it was computed.
     """
     scale = tracked.scale
     unit, interval = scale.physical_unit, scale.interval_s
@@ -109,6 +112,7 @@ def column_names(tracked: TrackedLabels) -> list[str]:
         names += ["speed_px_per_s", *([f"speed_{unit}_per_s"] if unit else [])]
     for channel in tracked.images(0):
         names += [f"{_slug(channel)}_{statistic}" for statistic in (*_INTENSITIES, "sum")]
+    names += ["error_probability"] if tracked.error_probability else []
     return names
 
 
@@ -189,6 +193,12 @@ def _motion(before: _Step | None, here: _Step, scale: ImageScale) -> Row:
                 distance = row[f"displacement_{length}"]
                 row[f"speed_{length}_per_s"] = distance / scale.interval_s
     return row
+
+
+def _error_probability(tracked: TrackedLabels, object_id: int, t: int) -> float | None:
+    """Chance that a mask is wrong; None where it is unknown."""
+    known = tracked.error_probability.get(object_id)
+    return None if known is None else known_value(known[t])
 
 
 def _physical(row: Row, scale: ImageScale) -> Row:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -33,6 +34,10 @@ class Movie:
         Name of the file without its folder.
     path : Path, optional
         File or folder that the movie was opened from.
+    note : str
+        Which part of the file was taken, in words; empty where there was nothing to choose.
+    selection : Selection
+        Which part of the file was asked for.
     """
 
     data: ArrayLike
@@ -40,6 +45,8 @@ class Movie:
     scale: ImageScale = field(default_factory=ImageScale)
     name: str = ""
     path: Path | None = None
+    note: str = ""
+    selection: Selection = EVERYTHING
 
     @property
     def shape(self) -> tuple[int, int, int]:

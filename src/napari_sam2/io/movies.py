@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from napari_sam2.io.image_folder import FRAME_SUFFIXES, open_image_folder
+from napari_sam2.io.image_folder import FRAME_SUFFIXES, folder_stack
 from napari_sam2.io.movie import Movie
-from napari_sam2.io.tiff_metadata import read_scale
-from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+from napari_sam2.io.object_ids import as_object_ids
+from napari_sam2.io.selection import Channel, Projection, Selection
+from napari_sam2.io.stack import ImageStack, movie_of
+from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 from napari_sam2.io.video import VIDEO_SUFFIXES, open_gif, open_video
-from napari_sam2.io.zarr_movie import is_zarr, open_zarr
+from napari_sam2.io.zarr_movie import is_zarr, zarr_stack
 
-__all__ = ["MOVIE_SUFFIXES", "Movie", "open_movie"]
+__all__ = ["MOVIE_SUFFIXES", "Movie", "open_movie", "open_stack"]
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".stk", ".lsm", ".btf", ".tf8")
 MOVIE_SUFFIXES = (*TIFF_SUFFIXES, *VIDEO_SUFFIXES, ".gif", ".zarr")
 
 
-def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movie:
+def open_movie(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    channel: Channel | None = None,
+    z: int | Projection | None = None,
+    frames: slice | None = None,
+    series: int | None = None,
+    as_labels: bool = False,
+) -> Movie:
     """Open a movie without reading its frames.
 
     TIFF (ImageJ, OME and others), folders of TIFF, PNG or JPEG images in natural order, MP4, AVI,
@@ -32,52 +41,72 @@ def open_movie(path: str | os.PathLike[str], *, as_labels: bool = False) -> Movi
     ----------
     path : path
         File or folder.
+    axes : str, optional
+        What each axis of the file is, as "TCYX"; default: what its metadata say. See `Selection`.
+    channel : int, sequence of int, or mapping of int to float, optional
+        One channel, or two or three as red, green and blue, with weights or without.
+    z : int or {"max", "mean", "focus"}, optional
+        One plane, or a projection of all planes of each frame.
+    frames : slice, optional
+        Range of frames; frame 0 of the movie is the first of the range.
+    series : int, optional
+        Which image of a file that holds several.
     as_labels : bool
         Whether the pixels are object ids: in a folder of images with palettes these are the numbers
-        in the palette, and JPEG images are refused.
+        in the palette, pictures in colour are taken where all colours agree, floats where they are
+        whole, and JPEG images only where they have two levels.
 
     Returns
     -------
     Movie
-        With ``data`` (T, Y, X) or (T, Y, X, 3|4) in the type of the file.
+        With ``data`` (T, Y, X) or (T, Y, X, 3|4), in the type of the file unless planes or channels
+        are mixed; ``note`` says what was chosen.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at `path`.
     ValueError
-        If its format is not supported, it is truncated, or it has other axes, which are named.
+        If its format is not supported, it is truncated, or a channel, a plane, an image or the
+        meaning of an axis has to be chosen; the message names the choices.
+    TypeError
+        If labels were asked for and the pixels are none.
     """
+    selection = Selection(axes, channel, z, frames, series)
+    return open_selection(path, selection, as_labels=as_labels)
+
+
+def open_selection(
+    path: str | os.PathLike[str], selection: Selection, *, as_labels: bool = False
+) -> Movie:
+    """Open a part of a file; see `open_movie`."""
+    stack = open_stack(path, series=selection.series, as_labels=as_labels)
+    movie = replace(movie_of(stack, selection), path=Path(path))
+    return as_object_ids(movie) if as_labels else movie
+
+
+def open_stack(
+    path: str | os.PathLike[str], *, series: int | None = None, as_labels: bool = False
+) -> ImageStack:
+    """Open all images of a file with all of its axes; see `open_movie`."""
     file = Path(path)
     if not file.exists():
         raise FileNotFoundError(f"there is no movie {file}")
-    opener = _opener(file)
-    if as_labels and opener is open_image_folder:
-        opener = partial(open_image_folder, as_labels=True)
-    return replace(opener(file), path=file)
-
-
-def _opener(file: Path) -> Callable[[Path], Movie]:
     suffix = file.suffix.lower()
+    if file.is_file() and suffix in TIFF_SUFFIXES:
+        with opened_tiff(file) as tif:
+            return tiff_stack(tif, file.name, series)
+    if series not in (None, 0):
+        raise ValueError(f"{file.name} holds one image, 0; got {series}")
     if is_zarr(file):
-        return open_zarr
+        return zarr_stack(file)
     if file.is_dir():
-        return open_image_folder
-    if suffix in TIFF_SUFFIXES:
-        return open_tiff
+        return folder_stack(file, as_labels=as_labels)
     if suffix in VIDEO_SUFFIXES:
-        return open_video
+        return open_video(file)
     if suffix == ".gif":
-        return open_gif
+        return open_gif(file)
     raise ValueError(
         f"{file.name} is not a movie that can be read; expected one of "
         f"{', '.join(MOVIE_SUFFIXES)}, or a folder of {', '.join(FRAME_SUFFIXES)} images"
     )
-
-
-def open_tiff(file: Path) -> Movie:
-    """Open a TIFF movie; see `open_movie`."""
-    with opened_tiff(file) as tif:
-        data, axes = lazy_pages(tif, file.name)
-        scale = read_scale(tif, axes.frame_axis)
-    return Movie(data, rgb=axes.channels > 0, scale=scale, name=file.name)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.stack import movie_of
 from napari_sam2.io.tiff import read_labels
-from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 
 SampleKind = Literal["phase", "fluorescence"]
 _MARGIN = 0.8  # cells turn round this many radii before the border
@@ -132,7 +133,7 @@ def c2c12_movie() -> Sample:
     """
     folder = files("napari_sam2.io") / "data"
     with as_file(folder / "c2c12.tif") as path, opened_tiff(path) as tif:
-        images = np.array(lazy_pages(tif, path.name)[0])
+        images = np.array(movie_of(tiff_stack(tif, path.name)).data)
     with as_file(folder / "c2c12_labels.tif") as path:
         labels = read_labels(path)[0].astype(np.uint16)
     attribution = (folder / "c2c12.txt").read_text(encoding="utf-8").strip()

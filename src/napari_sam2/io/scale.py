@@ -19,6 +19,11 @@ _UNITS = {
     "pixel": "pixel", "pixels": "pixel", "px": "pixel",
 }  # fmt: skip
 LENGTH_UNITS = ("um", "nm", "mm", "cm", "m", "inch", "pixel")
+# units that files of other programs may have, in a unit that we write
+_OTHER_LENGTHS = {
+    "å": (0.1, "nm"), "Å": (0.1, "nm"), "angstrom": (0.1, "nm"),
+    "pm": (1e-3, "nm"), "picometer": (1e-3, "nm"), "dm": (10.0, "cm"), "decimeter": (10.0, "cm"),
+}  # fmt: skip
 _NANOMETRES = {"nm": 1.0, "um": 1e3, "mm": 1e6, "cm": 1e7, "inch": 2.54e7, "m": 1e9}
 _SECONDS = {
     "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
@@ -166,7 +171,7 @@ def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> I
     frame_axis : {"t", "z"}, optional
         Meaning of the first axis of the stack; the step of the other one is ignored.
     """
-    steps = {axis: steps.get(axis, (None, None)) for axis in "tzyx"}
+    steps = {axis: _in_known_unit(*steps.get(axis, (None, None))) for axis in "tzyx"}
     lengths = ("x", "z") if frame_axis == "z" else ("x",)
     units = (known_length_unit(steps[axis][1]) for axis in lengths if positive(steps[axis][0]))
     unit = next((unit for unit in units if unit), "um")
@@ -175,6 +180,15 @@ def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> I
     if frame_axis == "z":
         return ImageScale(size, unit, None, _length_in(unit, *steps["z"]), "z")
     return ImageScale(size, unit, seconds(*steps["t"]), None, frame_axis)
+
+
+def _in_known_unit(size: object, unit: object) -> Step:
+    """A step in a unit that we write, where its unit is one of other programs."""
+    factor, known = _OTHER_LENGTHS.get(
+        unit.strip().lower() if isinstance(unit, str) else "", (1, unit)
+    )
+    number = positive(size)
+    return (size, unit) if number is None or known is unit else (number * factor, known)
 
 
 def seconds(duration: object, unit: object) -> float | None:

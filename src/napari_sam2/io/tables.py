@@ -36,6 +36,8 @@ class ScoreRow:
         Logit that the object is visible; below 0 the mask is empty.
     prompted : bool
         Whether a person prompted the object on this frame.
+    error_probability : float or None
+        Chance that the IoU with the true mask is below 0.75, 0 to 1; None where it is unknown.
     """
 
     frame: int
@@ -44,6 +46,7 @@ class ScoreRow:
     predicted_iou: float | None
     occlusion_score: float | None
     prompted: bool
+    error_probability: float | None = None
 
 
 def write_scores(

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.movie import Movie
+from napari_sam2.io.object_ids import as_object_ids
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.stack import movie_of
 from napari_sam2.io.tiff_metadata import (
     imagej_metadata,
     imagej_resolution,
@@ -24,7 +26,7 @@ from napari_sam2.io.tiff_metadata import (
     read_scale,
     software_tag,
 )
-from napari_sam2.io.tiff_pages import lazy_pages, opened_tiff
+from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
@@ -182,18 +184,19 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not a TIFF, is truncated, has other axes, or holds no labels.
+        If the file is not a TIFF, is truncated, has other axes, or holds no labels: colours that
+        differ, or numbers that are not whole.
     """
     name = Path(path).name
     with opened_tiff(path) as tif:
-        data, axes = lazy_pages(tif, name)
         written = own_axes(tif)
-        scale = read_scale(tif, "z" if written == "ZYX" else axes.frame_axis)
-    if axes.channels or np.dtype(data.dtype).kind not in "uib":
-        kind = "colours" if axes.channels else f"{data.dtype} pixels"
-        raise ValueError(f"{name} holds {kind}; labels are one integer per pixel")
-    labels = np.asarray(data)
-    single = written == "YX" or (written is None and axes.frames == 1)
+        movie = movie_of(tiff_stack(tif, name))
+        scale = read_scale(tif, "z") if written == "ZYX" else movie.scale
+    try:
+        labels = np.asarray(as_object_ids(movie).data)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    single = written == "YX" or (written is None and len(labels) == 1)
     return _as_labels(labels[0] if single else labels, name), scale
 
 

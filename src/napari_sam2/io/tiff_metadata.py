@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
 from napari_sam2.version import __version__
@@ -102,7 +105,34 @@ def read_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
         return _ome_steps(tif.ome_metadata)
     if tif.is_imagej and tif.imagej_metadata:
         return _imagej_steps(tif)
+    if tif.is_lsm and tif.lsm_metadata:
+        return lsm_steps(tif.lsm_metadata)
+    if tif.is_stk and tif.stk_metadata:
+        return stk_steps(tif.stk_metadata)
     return _resolution_steps(tif)
+
+
+def lsm_steps(metadata: Mapping[str, Any]) -> dict[str, Step]:
+    """Steps in the metadata of a Zeiss LSM file, whose voxels are in metres."""
+    steps: dict[str, Step] = {
+        axis.lower(): (_scaled(metadata.get(f"VoxelSize{axis}"), 1e6), "um") for axis in "ZYX"
+    }
+    return steps | {"t": (metadata.get("TimeIntervall"), "s")}  # spelt as in the file
+
+
+def stk_steps(metadata: Mapping[str, Any]) -> dict[str, Step]:
+    """Steps in the metadata of a MetaMorph stack: calibration, distance and time of the planes."""
+    unit = metadata.get("CalibrationUnits")
+    is_calibrated = bool(metadata.get("SpatialCalibration", True))
+    sizes = [metadata.get(f"{axis}Calibration") if is_calibrated else None for axis in "YX"]
+    distances = np.atleast_1d(metadata.get("ZDistance", ()))
+    times = np.atleast_1d(metadata.get("DatetimeCreated", ())).astype("datetime64[ms]")
+    return {
+        "y": (sizes[0], unit),
+        "x": (sizes[1], unit),
+        "z": (distances[0] if len(distances) else None, unit),
+        "t": (_even_step((times - times[0]).astype(float)) if len(times) > 1 else None, "ms"),
+    }
 
 
 def _resolution_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
@@ -143,7 +173,36 @@ def _ome_steps(description: str) -> dict[str, Step]:
         )
         for axis in "ZYX"
     }
-    return steps | {"t": (pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))}
+    interval: Step = (pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
+    return steps | {"t": interval if positive(interval[0]) else _plane_interval(pixels)}
+
+
+def _plane_interval(pixels: ElementTree.Element) -> Step:
+    """Interval from the times of the planes, where no interval is written."""
+    times: dict[int, float] = {}
+    unit = "s"
+    for plane in pixels.iterfind("{*}Plane"):
+        if plane.get("TheZ", "0") == plane.get("TheC", "0") == "0":
+            try:
+                times[int(plane.get("TheT", "0"))] = float(plane.get("DeltaT", "nan"))
+            except ValueError:
+                continue
+            unit = plane.get("DeltaTUnit", unit)
+    return _even_step(np.array([times[t] for t in sorted(times)])), unit
+
+
+def _even_step(times: NDArray[np.float64]) -> float | None:
+    """Typical step between times; None where a step differs from it by more than half of it."""
+    steps = np.diff(times)
+    if not len(steps) or not np.isfinite(steps).all():
+        return None
+    typical = float(np.median(steps))
+    return typical if np.abs(steps - typical).max() <= abs(typical) / 2 else None
+
+
+def _scaled(value: object, factor: float) -> float | None:
+    number = positive(value)
+    return None if number is None else number * factor
 
 
 def _inverse(tag: tifffile.TiffTag | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_sam2.arrays import ArrayLike
-from napari_sam2.io.axes import MovieAxes, resolve_axes
-from napari_sam2.io.movie import lazy_stack
+from napari_sam2.io.stack import ImageStack, Indexable
+from napari_sam2.io.tiff_metadata import read_steps
+from napari_sam2.io.tiff_series import chosen_series, missing_text
 
 # message of tifffile if the chain of pages leads out of the file
 _CUT_CHAIN = ("invalid page offset", "invalid offset to page", "corrupted tag list of page")
-PageReader = Callable[[int], NDArray[Any]]
 
 
 @contextmanager
@@ -50,93 +49,116 @@ def opened_tiff(path: str | os.PathLike[str]) -> Iterator[tifffile.TiffFile]:
         yield tif
 
 
-def lazy_pages(tif: tifffile.TiffFile, source: str) -> tuple[ArrayLike, MovieAxes]:
-    """The first series of an open TIFF file as an array that stays readable after the file is
-    closed.
+def tiff_stack(tif: tifffile.TiffFile, source: str, number: int | None = None) -> ImageStack:
+    """The images of an open TIFF file, which stay readable after the file is closed.
 
-    Returns
-    -------
-    data : (T, Y, X) or (T, Y, X, C) array-like
-        A memory map where the bytes lie in the file as they are, else read page by page.
-    axes : MovieAxes
+    Parameters
+    ----------
+    tif : TiffFile
+        The file.
+    source : str
+        Its name, for messages.
+    number : int, optional
+        Which image of a file that holds several.
 
     Raises
     ------
     ValueError
-        If the axes are not those of a movie, or there is not one page per frame. Reading a page
-        that cannot be decoded raises it later.
+        If the file holds several images and none is chosen, images of a set are missing, or the
+        pages do not fit the axes. Reading a page that cannot be decoded raises it later.
     """
-    series = tif.series[0]
-    if series.dtype is None:
+    series = chosen_series(tif, source, number)
+    first = series[0]
+    if first.dtype is None:
         raise ValueError(f"{source} holds pixels of a type that cannot be read")
-    axes = resolve_axes(series.get_axes(squeeze=False), series.get_shape(squeeze=False), source)
-    mapped = _memory_map(series, axes)
-    if mapped is not None:
-        return mapped, axes
-    return lazy_stack(_page_reader(series, axes, source), axes.shape, series.dtype), axes
+    axes, shape = first.get_axes(squeeze=False), first.get_shape(squeeze=False)
+    if len(series) > 1:
+        axes, shape = f"I{axes}", (len(series), *shape)
+    data: Indexable | None = None
+    if len(series) == 1 and 0 not in shape:
+        data = _memory_map(first)
+    if data is None:
+        pages = [page for part in series for page in part.pages]
+        if any(page is None for page in pages):
+            raise ValueError(missing_text(tif, source, pages))
+        data = _Pages(pages, axes, shape, first.dtype, source)
+    return ImageStack(data, axes, read_steps(tif), source)
 
 
-def _page_reader(series: tifffile.TiffPageSeries, movie: MovieAxes, source: str) -> PageReader:
-    """A function that reads frame `t` of a series, also after its file was closed."""
-    pages = _frame_pages(series, movie, source)
-    lock = threading.Lock()
-    plane = movie.shape[1:]
+class _Pages:
+    """Pages of a TIFF file as an array of which one plane is read at a time."""
 
-    def read(t: int) -> NDArray[Any]:
-        page = pages[t]
-        with lock:
+    def __init__(
+        self,
+        pages: list[Any],
+        axes: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        source: str,
+    ) -> None:
+        plane = min(axes.find(letter) for letter in "YXS" if letter in axes)
+        fitting = [n for n in range(plane + 1) if int(np.prod(shape[:n])) == len(pages)]
+        if not fitting:
+            raise ValueError(
+                f"{source} has {len(pages)} pages for axes of lengths {shape}; "
+                "save it as one image per frame"
+            )
+        self._leading = fitting[-1]
+        self._pages, self._source = pages, source
+        self.shape, self.dtype = shape, dtype
+        self._lock = threading.Lock()
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        place = [part for part in index[: self._leading] if isinstance(part, int)]
+        if len(place) < self._leading:
+            raise ValueError(
+                f"{self._source} keeps its pixels in another order than the axes Y and X that "
+                "were given: save it uncompressed, or with Y and X last"
+            )
+        number = int(np.ravel_multi_index(place, self.shape[: self._leading])) if place else 0
+        inner: NDArray[Any] = self._page(number)[index[self._leading :]]
+        return inner
+
+    def _page(self, number: int) -> NDArray[Any]:
+        page, plane = self._pages[number], self.shape[self._leading :]
+        with self._lock:
             page_file = page.parent.filehandle
             was_closed = page_file.closed
             if was_closed:
                 page_file.open()
             try:
-                image = page.asarray()
+                image: NDArray[Any] = page.asarray()
             except Exception as error:  # each codec raises other exceptions
                 raise ValueError(
-                    f"frame {t} of {source} cannot be read, the file is damaged: {error}"
+                    f"image {number} of {self._source} cannot be read, the file is damaged: {error}"
                 ) from error
             finally:
                 if was_closed:
                     page_file.close()
-        return _in_plane(image, plane, f"frame {t} of {source}")
+        if image.size != int(np.prod(plane)):
+            raise ValueError(
+                f"image {number} of {self._source} has the shape {image.shape}; expected {plane}"
+            )
+        return image.reshape(plane)
 
-    return read
 
-
-def _memory_map(series: tifffile.TiffPageSeries, movie: MovieAxes) -> NDArray[Any] | None:
+def _memory_map(series: tifffile.TiffPageSeries) -> NDArray[Any] | None:
     """The whole series as a memory map where its bytes lie in the file as they are, else None."""
     page, parent = series.keyframe, series.parent
     if series.dataoffset is None or series.dtype is None or parent is None:
         return None
-    if not page.is_memmappable or page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+    if not page.is_memmappable:
         return None
     dtype = series.dtype.newbyteorder(parent.byteorder)
     path = os.path.join(parent.filehandle.dirname, parent.filehandle.name)
     mapped: NDArray[Any] = np.memmap(
-        path, dtype=dtype, mode="r", offset=series.dataoffset, shape=movie.shape
+        path,
+        dtype=dtype,
+        mode="r",
+        offset=series.dataoffset,
+        shape=series.get_shape(squeeze=False),
     )
     return mapped
-
-
-def _frame_pages(series: tifffile.TiffPageSeries, movie: MovieAxes, source: str) -> list[Any]:
-    pages = list(series.pages)
-    if len(pages) != movie.frames or any(page is None for page in pages):
-        raise ValueError(
-            f"{source} has {len(pages)} pages for {movie.frames} frames; "
-            "save it as one image per frame"
-        )
-    return pages
-
-
-def _in_plane(image: NDArray[Any], plane: tuple[int, ...], source: str) -> NDArray[Any]:
-    image = image.squeeze() if image.shape != plane else image
-    if image.shape == plane:
-        return image
-    if len(plane) == 3 and image.shape == (plane[2], *plane[:2]):
-        return np.moveaxis(image, 0, -1)  # colours stored one after the other
-    if image.size == int(np.prod(plane)):
-        return image.reshape(plane)  # a plane with an axis of length 1
-    raise ValueError(f"{source} has the shape {image.shape}; expected {plane}")
 
 
 class _Complaints(logging.Handler):

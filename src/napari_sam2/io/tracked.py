@@ -34,6 +34,8 @@ class TrackedLabels:
         Pixel size and frame interval.
     channels : mapping of str to array-like
         Images of the same shape, by the name of the channel; colours may come last.
+    error_probability : mapping of int to (T,) array
+        Chance that the mask of an object is wrong on each frame, NaN where unknown; may be empty.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class TrackedLabels:
     names: Mapping[int, str] = field(default_factory=dict)
     scale: ImageScale = field(default_factory=ImageScale)
     channels: Mapping[str, ArrayLike] = field(default_factory=dict)
+    error_probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = tuple(self.labels.shape)
@@ -69,6 +72,7 @@ class TrackedLabels:
         objects: Mapping[int, AnnotatedObject],
         scale: ImageScale | None = None,
         channels: Mapping[str, ArrayLike] | None = None,
+        error_probability: Mapping[int, NDArray[np.float32]] | None = None,
     ) -> TrackedLabels:
         """Labels of an annotation, with the mothers and names of its objects.
 
@@ -76,7 +80,9 @@ class TrackedLabels:
         """
         parents = {k: known.parent for k, known in objects.items() if known.parent is not None}
         names = {k: known.name for k, known in objects.items() if known.name}
-        tracked = cls(labels, parents, names, scale or ImageScale(), channels or {})
+        tracked = cls(
+            labels, parents, names, scale or ImageScale(), channels or {}, error_probability or {}
+        )
         return tracked.without(rejected_ids(objects))
 
     def without(self, object_ids: Collection[int]) -> TrackedLabels:

@@ -9,14 +9,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-import dask.array as da
 import imageio.v3 as iio
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_sam2.io.movie import Movie, lazy_stack
+from napari_sam2.io.stack import ImageStack
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm")
 _BLOCK_BYTES = 128 * 2**20
@@ -62,7 +61,7 @@ class BlockReader:
             return frame
 
 
-def open_video(file: Path) -> Movie:
+def open_video(file: Path) -> ImageStack:
     """A video file as an RGB movie of all its frames, (T, Y, X, 3) uint8.
 
     Frames are counted from the start of the file. Jumping to the time of a frame would be faster in
@@ -88,10 +87,10 @@ def open_video(file: Path) -> Movie:
             )
         return raw.reshape(count, *first.shape)
 
-    return Movie(_lazy(decode, shape), rgb=True, name=file.name)
+    return ImageStack(_Video(decode, shape), "TYXS", name=file.name)
 
 
-def open_gif(file: Path) -> Movie:
+def open_gif(file: Path) -> ImageStack:
     """An animated GIF as an RGB movie, (T, Y, X, 3) uint8.
 
     Raises
@@ -116,11 +115,22 @@ def open_gif(file: Path) -> Movie:
             raise ValueError(f"{file.name} is damaged from frame {start} on: {error}") from error
         return stack
 
-    return Movie(_lazy(decode, shape), rgb=True, name=file.name)
+    return ImageStack(_Video(decode, shape), "TYXS", name=file.name)
 
 
-def _lazy(decode: BlockDecoder, shape: tuple[int, ...]) -> da.Array:
-    return lazy_stack(BlockReader(decode, shape).frame, shape, np.dtype(np.uint8))
+class _Video:
+    """A video as an array of which one frame is read at a time."""
+
+    def __init__(self, decode: BlockDecoder, shape: tuple[int, ...]) -> None:
+        self.shape, self.dtype = shape, np.dtype(np.uint8)
+        self._reader = BlockReader(decode, shape)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[np.uint8]:
+        t, *inner = index
+        if not isinstance(t, int):
+            raise ValueError("the first axis of a video is time; axes must begin with T")
+        part: NDArray[np.uint8] = self._reader.frame(t)[tuple(inner)]
+        return part
 
 
 def is_complete_video(file: Path) -> bool:

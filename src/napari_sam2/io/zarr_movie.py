@@ -1,23 +1,24 @@
-"""Zarr arrays and OME-Zarr images as movies."""
+"""Zarr arrays and OME-Zarr images as stacks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import zarr
 from zarr.errors import BaseZarrError
 
-from napari_sam2.io.axes import MovieAxes, resolve_axes
-from napari_sam2.io.movie import Movie
-from napari_sam2.io.scale import Step, scale_of_steps
+from napari_sam2.io.kept_chunks import KeptChunks
+from napari_sam2.io.scale import Step
+from napari_sam2.io.stack import ImageStack
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 _LETTERS = {"t": "T", "time": "T", "z": "Z", "depth": "Z", "y": "Y", "x": "X"}
-_AXES_BY_DIMENSIONS = {2: "YX", 3: "TYX"}
+_LETTERS |= {"c": "C", "channel": "C", "s": "S", "rgb": "S"}
+_LETTERS_BY_TYPE = {"time": "T", "channel": "C"}
 
 Steps = dict[str, Step]
 
@@ -29,23 +30,76 @@ def is_zarr(path: Path) -> bool:
     )
 
 
-def open_zarr(folder: Path) -> Movie:
-    """A zarr array, the only array of a group, or the full resolution of an OME-Zarr image.
+@dataclass(frozen=True)
+class PlateField:
+    """One image of a well of an OME-Zarr plate.
+
+    Attributes
+    ----------
+    plate : str
+        Name of the plate.
+    well : str
+        Row and column, such as ``"B3"``.
+    field : str
+        Name of the image in the well, such as ``"0"``.
+    path : Path
+        Folder of the image, for `open_movie`.
+    """
+
+    plate: str
+    well: str
+    field: str
+    path: Path
+
+
+def plate_fields(folder: Path) -> tuple[PlateField, ...]:
+    """Images of all wells of an OME-Zarr plate, in the order of the file.
+
+    Parameters
+    ----------
+    folder : Path
+        A zarr group.
+
+    Returns
+    -------
+    tuple of PlateField
+        Empty if the group is no plate.
 
     Raises
     ------
     ValueError
-        If there is no array or a choice of several, or its axes are not those of a movie.
+        If the plate is incomplete.
     """
-    array, axes, steps = _open(folder)
-    movie = resolve_axes(axes, array.shape, folder.name)
-    data = _in_order(da.from_array(array, chunks=array.chunks), axes, movie)
-    scale = scale_of_steps(steps, movie.frame_axis)
-    return Movie(data, rgb=movie.channels > 0, scale=scale, name=folder.name)
+    try:
+        group = zarr.open_group(folder, mode="r")
+        plate = _ome_attribute(group, "plate")
+        if plate is None:
+            return ()
+        return tuple(
+            PlateField(
+                str(plate.get("name") or folder.stem),
+                well["path"].replace("/", ""),
+                str(image["path"]),
+                folder / well["path"] / str(image["path"]),
+            )
+            for well in plate["wells"]
+            for image in _ome_attribute(group[well["path"]], "well")["images"]
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder.name} is no complete OME-Zarr plate: {error!r}") from error
+    except (OSError, ValueError, BaseZarrError):
+        return ()  # an array, or no zarr that can be read: opening it as a movie says why
 
 
-def zarr_axes(folder: Path) -> tuple[str, tuple[int, ...], Steps]:
-    """Letters and lengths of the axes of an array, also with other axes than a movie, and steps.
+def _ome_attribute(node: Any, name: str) -> Any:
+    """Attribute of OME-Zarr 0.4 or 0.5; None if there is none."""
+    attributes: Mapping[str, Any] = dict(node.attrs)
+    ome = attributes.get("ome")
+    return attributes.get(name) or (ome.get(name) if isinstance(ome, Mapping) else None)
+
+
+def zarr_stack(folder: Path) -> ImageStack:
+    """A zarr array, the only array or image of a group, or a resolution of an OME-Zarr image.
 
     Raises
     ------
@@ -53,60 +107,96 @@ def zarr_axes(folder: Path) -> tuple[str, tuple[int, ...], Steps]:
         If there is no array or a choice of several.
     """
     array, axes, steps = _open(folder)
-    return axes, array.shape, steps
+    return ImageStack(KeptChunks(array), axes, steps, folder.name)
 
 
 def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
-    try:
-        node = zarr.open(folder, mode="r")
-    except (OSError, ValueError, KeyError, BaseZarrError) as error:
-        raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
+    node = _node(folder)
     if isinstance(node, zarr.Array):
-        return node, _axes_of(node), {}
+        return _level_of_image(folder) or (node, _axes_of(node), {})
     return _array_of_group(node, folder.name)
 
 
+def _node(folder: Path) -> zarr.Array[Any] | zarr.Group:
+    try:
+        return zarr.open(folder, mode="r")
+    except (OSError, ValueError, KeyError, BaseZarrError) as error:
+        raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
+
+
+def _level_of_image(folder: Path) -> tuple[zarr.Array[Any], str, Steps] | None:
+    """An array that is a resolution of the OME-Zarr image in the folder around it."""
+    parent = folder.absolute().parent
+    if not is_zarr(parent):
+        return None
+    group = _node(parent)
+    if not isinstance(group, zarr.Group):
+        return None
+    for image in _multiscales(group):
+        datasets = image.get("datasets", ()) if isinstance(image, Mapping) else ()
+        for level, dataset in enumerate(datasets):
+            if isinstance(dataset, Mapping) and dataset.get("path") == folder.name:
+                return _array_of_multiscales(group, image, folder.name, level)
+    return None
+
+
 def _axes_of(array: zarr.Array[Any]) -> str:
+    """Letters of the axes of an array without metadata of OME; "?" where nothing names them."""
     named: Any = array.metadata.to_dict().get("dimension_names")
     names: Any = named or array.attrs.get("_ARRAY_DIMENSIONS")
     letters = "".join(_LETTERS.get(str(name).lower(), "?") for name in names or ())
     if len(letters) == array.ndim and "?" not in letters:
         return letters
-    if array.ndim == 4 and array.shape[-1] in (3, 4) and array.dtype.kind == "u":
-        return "TYXS"
-    if array.ndim not in _AXES_BY_DIMENSIONS:
-        shape = array.shape
-        raise ValueError(
-            f"a zarr array of shape {shape} is no movie; expected (T, Y, X) or (T, Y, X, 3)"
-        )
-    return _AXES_BY_DIMENSIONS[array.ndim]
+    long = [place for place, size in enumerate(array.shape) if size > 1]
+    colour = ""
+    if len(long) == 4 and array.shape[-1] in (3, 4) and array.dtype.kind == "u":
+        colour = "S"
+    plane = f"YX{colour}"
+    if array.ndim < len(plane):
+        raise ValueError(f"a zarr array of shape {array.shape} is no movie; expected (T, Y, X)")
+    return "?" * (array.ndim - len(plane)) + plane
+
+
+def _multiscales(group: zarr.Group) -> Any:
+    return _ome_attribute(group, "multiscales") or []
 
 
 def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:
-    attributes: Mapping[str, Any] = dict(group.attrs)
-    multiscales = attributes.get("multiscales") or attributes.get("ome", {}).get("multiscales")
+    multiscales = _multiscales(group)
     if multiscales:
         return _array_of_multiscales(group, multiscales[0], source)
     arrays = dict(group.arrays())
-    if len(arrays) != 1:
-        names = ", ".join(f"{source}/{name}" for name in sorted(arrays)) or "none"
-        raise ValueError(
-            f"{source} holds {len(arrays)} arrays; open one of them by its path: {names}"
-        )
-    array = next(iter(arrays.values()))
-    return array, _axes_of(array), {}
+    images = sorted(_images(group))
+    if len(arrays) == 1 and not images:
+        array = next(iter(arrays.values()))
+        return array, _axes_of(array), {}
+    if len(images) == 1 and not arrays:
+        return _array_of_group(group[images[0]], f"{source}/{images[0]}")  # type: ignore[arg-type]
+    names = ", ".join(f"{source}/{name}" for name in sorted([*arrays, *images])) or "none"
+    kinds = f"{len(arrays)} arrays" if not images else f"{len(arrays) + len(images)} images"
+    raise ValueError(f"{source} holds {kinds}; open one of them by its path: {names}")
+
+
+def _images(group: zarr.Group, depth: int = 3) -> Iterator[str]:
+    """Paths of the OME-Zarr images in a group: series of bioformats2raw, fields of a plate."""
+    for name, inner in group.groups():
+        if _multiscales(inner):
+            yield name
+        elif depth > 1:
+            yield from (f"{name}/{path}" for path in _images(inner, depth - 1))
 
 
 def _array_of_multiscales(
-    group: zarr.Group, image: Mapping[str, Any], source: str
+    group: zarr.Group, image: Mapping[str, Any], source: str, level: int = 0
 ) -> tuple[zarr.Array[Any], str, Steps]:
-    """Full resolution of an OME-Zarr image, with its axes and their steps."""
+    """A resolution of an OME-Zarr image, the full one by default, with its axes and their steps."""
     try:
-        dataset = image["datasets"][0]
+        dataset = image["datasets"][level]
         array = group[dataset["path"]]
-        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
-        letters = "".join(axis["name"].upper() for axis in axes)
-        steps = _ome_steps(axes, dataset, image)
+        named = image.get("axes", "tczyx")  # versions 0.1 and 0.2 have these axes only
+        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in named]
+        letters = "".join(_letter(axis) for axis in axes)
+        steps = _ome_steps(axes, letters, dataset, image)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
@@ -114,7 +204,13 @@ def _array_of_multiscales(
     return array, letters, steps
 
 
-def _ome_steps(axes: list[dict[str, Any]], *transformed: Mapping[str, Any]) -> Steps:
+def _letter(axis: Mapping[str, Any]) -> str:
+    """Letter of an axis by its name, and by its type where the name is not one that we know."""
+    name: str = axis["name"]
+    return _LETTERS.get(name.lower()) or _LETTERS_BY_TYPE.get(axis.get("type", ""), "?")
+
+
+def _ome_steps(axes: list[dict[str, Any]], letters: str, *transformed: Mapping[str, Any]) -> Steps:
     """Steps of the axes: the scale of a resolution times the one that all resolutions share."""
     factors = [
         step["scale"]
@@ -126,16 +222,6 @@ def _ome_steps(axes: list[dict[str, Any]], *transformed: Mapping[str, Any]) -> S
         return {}
     sizes = np.prod(np.asarray(factors, dtype=float), axis=0)
     return {
-        axis["name"]: (size, axis.get("unit"))
-        for axis, size in zip(axes, sizes.tolist(), strict=True)
+        letter.lower(): (size, axis.get("unit"))
+        for letter, axis, size in zip(letters, axes, sizes.tolist(), strict=True)
     }
-
-
-def _in_order(data: da.Array, axes: str, movie: MovieAxes) -> da.Array:
-    """Axes of length 1 away, colours last, and an axis of frames in front."""
-    if axes.endswith("S") or "S" not in axes:
-        ordered = data
-    else:
-        ordered = da.moveaxis(data, axes.index("S"), -1)
-    stack: da.Array = ordered.reshape(movie.shape)
-    return stack

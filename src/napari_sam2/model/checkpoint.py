@@ -83,6 +83,32 @@ def load_model(
     return model
 
 
+def named_or_file(name: str) -> str | Path:
+    """Preset or checkpoint file that a user means.
+
+    Parameters
+    ----------
+    name : str
+        A preset, with ``"tiny"`` for ``"sam2.1_tiny"`` and so on, or the path of a file.
+
+    Returns
+    -------
+    str or Path
+        What `load_model` takes.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a preset nor a file.
+    """
+    for preset in (name, f"sam2.1_{name}"):
+        if preset in PRESETS:
+            return preset
+    if Path(name).is_file():
+        return Path(name)
+    raise ValueError(f"there is no model {name!r}; expected {', '.join(PRESETS)}, or a file")
+
+
 def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
     """A network of this configuration, in evaluation mode.
 

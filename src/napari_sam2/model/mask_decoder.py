@@ -192,6 +192,13 @@ def stability(masks: Tensor) -> Tensor:
     return torch.where(generous > 0, strict / generous.clamp(min=1), 1.0)
 
 
+def mask_overlap(masks: Tensor, chosen: Tensor) -> Tensor:
+    """(B, M, H, W) and (B, 1, H, W) logits -> (B, M) IoU, 1 where both masks are empty."""
+    mine, theirs = (masks > 0).flatten(2), (chosen > 0).flatten(2)
+    union = (mine | theirs).sum(-1).float()
+    return torch.where(union > 0, (mine & theirs).sum(-1).float() / union.clamp(min=1), 1.0)
+
+
 def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, M, h, w) logits -> (B, M, H, W), bilinear between pixel centres, float32."""
     return F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)

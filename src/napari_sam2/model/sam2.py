@@ -26,6 +26,7 @@ from napari_sam2.model.mask_decoder import (
     choose_guess,
     choose_single,
     keep_single,
+    mask_overlap,
     upsample,
 )
 from napari_sam2.model.memory_attention import MemoryAttention
@@ -320,10 +321,12 @@ class Sam2(nn.Module):
         """
         found = self.candidates(image, features, prompts, blocks)
         choice = self._choose(found, prompts)
+        agreement = mask_overlap(found.masks[:, 1:], choice.masks).mean(dim=1)
         if blocks is not None:
             choice = replace(choice, masks=blocks.paste(choice.masks, OUTSIDE_LOGIT))
         score = found.occlusion_score
-        return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
+        settled = self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
+        return replace(settled, agreement=agreement)
 
     def makes_guesses(self, prompts: PromptTensors) -> bool:
         """Whether the best of three guesses is used: only for few clicks; a box counts as two."""

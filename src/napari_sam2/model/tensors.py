@@ -102,12 +102,15 @@ class Decoded:
         (B, 1) logit that the object is visible.
     pointer : Tensor
         (B, C) object pointer.
+    agreement : Tensor or None
+        (B,) mean IoU of the three guesses with the chosen mask; None if a user gave the mask.
     """
 
     mask_logits: Tensor
     predicted_iou: Tensor
     occlusion_score: Tensor
     pointer: Tensor
+    agreement: Tensor | None = None
 
 
 @dataclass(frozen=True)

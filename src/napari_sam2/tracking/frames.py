@@ -69,6 +69,8 @@ class Frames:
     ----------
     has_given_limits : bool
         Whether `contrast_limits` were given, instead of measured.
+    unreadable : dict of int to str
+        Frames that could not be decoded so far, with the reason.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Frames:
         if contrast_limits is not None:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
+        self.unreadable: dict[int, str] = {}
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -179,12 +182,16 @@ class Frames:
         except (OSError, MemoryError):
             raise
         except Exception as error:  # libraries raise different errors for damaged data
-            raise DamagedFrame(f"frame {t} cannot be read: {error}") from error
+            raise self._damaged(t, f"frame {t} cannot be read: {error}") from error
         if pixels.shape[:2] != self.shape[1:]:
-            raise DamagedFrame(
-                f"frame {t} has the shape {pixels.shape}; expected {self.shape[1:]} in (y, x)"
+            raise self._damaged(
+                t, f"frame {t} has the shape {pixels.shape}; expected {self.shape[1:]} in (y, x)"
             )
         return pixels
+
+    def _damaged(self, t: int, reason: str) -> DamagedFrame:
+        self.unreadable[t] = reason
+        return DamagedFrame(reason)
 
     def _full_range(self) -> tuple[float, float]:
         dtype = np.dtype(self._data.dtype)

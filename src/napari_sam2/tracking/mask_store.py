@@ -11,7 +11,7 @@ from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
 from napari_sam2.tracking.prompts import Prompt, check_integer
-from napari_sam2.tracking.results import FrameResult, ObjectState
+from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
 
 DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
@@ -94,6 +94,13 @@ class MaskStore:
         """Predicted IoU and occlusion score of a stored mask."""
         record = self.record(t, object_id)
         return None if record is None else (record.predicted_iou, record.occlusion_score)
+
+    def signs(self, t: int, object_id: int) -> Signs | None:
+        """What tracking knows about the quality of a stored mask."""
+        record = self.record(t, object_id)
+        if record is None:
+            return None
+        return Signs(record.predicted_iou, record.agreement, record.cell_overlap, record.area)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of a stored mask."""

@@ -59,6 +59,12 @@ class MaskRecord:
         takes no pixels from other objects.
     made_by : str
         Name of the model that made the mask; empty for the present model of the document.
+    agreement : float or None
+        Mean IoU of the three guesses of the network with the mask; None for masks that were not
+        tracked, or were tracked by an earlier version of the program.
+    cell_overlap : float or None
+        IoU of the mask with the cell that the cell head sees there; None as above, without a cell
+        head, and on frames on which the head was not asked.
     """
 
     corner: tuple[int, int]
@@ -75,6 +81,8 @@ class MaskRecord:
     basis: int | None = None
     precedes: bool = False
     made_by: str = ""
+    agreement: float | None = None
+    cell_overlap: float | None = None
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""
@@ -93,6 +101,12 @@ class MaskRecord:
     def is_visible(self) -> bool:
         """Whether the object is visible on the frame."""
         return self.crop.size > 0
+
+    @cached_property
+    def area(self) -> float:
+        """Area of the mask in pixels of the image, estimated without drawing."""
+        cell = self.window.height * self.window.width / self.size**2
+        return float(np.count_nonzero(self.crop > 0) * cell)
 
     @property
     def nbytes(self) -> int:

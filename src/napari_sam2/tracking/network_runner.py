@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,6 +24,7 @@ from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.signs import CellOpinion
 from napari_sam2.tracking.windows import Window, WindowGrid
 
 KEPT_MEMORIES = 4096  # more than a pass needs for a few hundred objects
@@ -92,6 +93,7 @@ class NetworkRunner:
         one = 2 * model.config.memory_dim * (model.config.image_size // 16) ** 2  # bfloat16
         self.memories = MemoryCache(min(memory_bytes, KEPT_MEMORIES * one))
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
+        self._opinion = CellOpinion(model)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
     # -- tracking ------------------------------------------------------------------------------
@@ -136,7 +138,14 @@ class NetworkRunner:
         prompts = self._tracking_prompts(jobs)
         with inference(self.model):
             decoded = self.model.decode(conditioned, features, prompts, blocks=blocks)
-        return self._records(decoded, direction, windows)
+            overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
+        assert decoded.agreement is not None
+        agreement = decoded.agreement.float().cpu().tolist()
+        records = self._records(decoded, direction, windows)
+        return [
+            replace(record, agreement=one, cell_overlap=two)
+            for record, one, two in zip(records, agreement, overlap, strict=True)
+        ]
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
         """Empty prompts, with the masks of the previous frame if the network uses them."""

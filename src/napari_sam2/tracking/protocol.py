@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.plan import Sweep
 from napari_sam2.tracking.prompts import Prompt
-from napari_sam2.tracking.results import FrameResult
+from napari_sam2.tracking.results import FrameResult, Signs
 
 
 class ObjectTracker(Protocol):
@@ -132,6 +132,10 @@ class AnnotationTracker(ObjectTracker, Protocol):
 
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
         """Predicted IoU and occlusion score of a mask."""
+        ...
+
+    def signs(self, t: int, object_id: int) -> Signs | None:
+        """What tracking knows about the quality of a mask; None if there is no mask."""
         ...
 
     def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,29 @@ class FrameResult:
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
     problem: str | None = None
+
+
+class Signs(NamedTuple):
+    """What tracking knows about the quality of a mask.
+
+    Attributes
+    ----------
+    predicted_iou : float
+        IoU with the truth that the network expects, 0 to 1.
+    agreement : float or None
+        Mean IoU of the three guesses of the network with the mask; None for masks that were not
+        tracked by this version of the program.
+    cell_overlap : float or None
+        IoU with the cell that the cell head sees there; None as above, without a cell
+        head, and on frames on which the head was not asked.
+    area : float
+        Area of the mask in pixels, before other objects take some of them.
+    """
+
+    predicted_iou: float
+    agreement: float | None
+    cell_overlap: float | None
+    area: float
 
 
 @dataclass(frozen=True, eq=False)

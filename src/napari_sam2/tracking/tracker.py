@@ -23,7 +23,7 @@ from napari_sam2.tracking.prompter import Prompter
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.propagation import Propagation
 from napari_sam2.tracking.propagator import Propagator
-from napari_sam2.tracking.results import FrameResult, ObjectState
+from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 
@@ -162,6 +162,10 @@ class Tracker:
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
         """Predicted IoU and occlusion score of a stored mask, without drawing it."""
         return self._store.scores(t, object_id)
+
+    def signs(self, t: int, object_id: int) -> Signs | None:
+        """What tracking knows about the quality of a stored mask; None if there is no mask."""
+        return self._store.signs(t, object_id)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of the stored mask; they are constant far from the mask."""

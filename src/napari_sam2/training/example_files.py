@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.vouched import vouched_labels
 from napari_sam2.evaluation.ground_truth import open_labels
-from napari_sam2.io.movies import open_movie
+from napari_sam2.io.movies import Movie, open_movie
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.opening import open_to_read
 from napari_sam2.model.checkpoint import load_model
@@ -75,13 +75,17 @@ def examples_of_folder(path: Path, chosen: Collection[int] | None = None) -> lis
     return examples
 
 
-def example_of_movie(movie: Path, labels: Path, chosen: Collection[int] | None = None) -> Example:
+def example_of_movie(
+    movie: Path | Movie, labels: Path, chosen: Collection[int] | None = None
+) -> Example:
     """Labelled frames of a movie; no other frames are read.
 
     Parameters
     ----------
-    movie, labels : Path
-        Files of the same size.
+    movie : Path or Movie
+        The images.
+    labels : Path
+        Labels of the same size.
     chosen : collection of int, optional
         Learn from these frames only.
 
@@ -92,10 +96,11 @@ def example_of_movie(movie: Path, labels: Path, chosen: Collection[int] | None =
     OSError
         If a file cannot be read.
     """
-    images, truth = open_movie(movie), open_labels(labels)
+    images = movie if isinstance(movie, Movie) else open_movie(movie)
+    truth = open_labels(labels)
     if tuple(images.shape) != truth.shape:
         raise ValueError(
-            f"{movie.name} is {images.shape} and {labels.name} {truth.shape}, both (T, Y, X): "
+            f"{images.name} is {images.shape} and {labels.name} {truth.shape}, both (T, Y, X): "
             "they must be of the same size"
         )
     labelled = [t for t, ids in enumerate(truth.ids_by_frame) if ids]
@@ -103,7 +108,7 @@ def example_of_movie(movie: Path, labels: Path, chosen: Collection[int] | None =
     if not wanted:
         raise ValueError(f"no cell is labelled on the chosen frames of {labels.name}")
     stack = np.stack([np.asarray(images.data[t]) for t in wanted])
-    return Example(stack, np.stack([truth.frame(t) for t in wanted]), movie.name)
+    return Example(stack, np.stack([truth.frame(t) for t in wanted]), images.name)
 
 
 def example_of_project(path: Path) -> Example:

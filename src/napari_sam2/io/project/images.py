@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam2.io.movie import Movie
-from napari_sam2.io.movies import open_movie
+from napari_sam2.io.movies import open_selection
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.manifest import Manifest
 from napari_sam2.io.project.reading import check_image
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.selection import EVERYTHING
 
 
 class ImageMovedError(ProjectError):
@@ -65,7 +66,8 @@ def find_image(
         If it cannot be read.
     """
     place = _place(folder, manifest) if path is None else Path(path)
-    movie = open_movie(place)
+    part = manifest.image.part
+    movie = open_selection(place, EVERYTHING if part is None else part.selection)
     planes = len(manifest.image.axes.replace("C", ""))
     data = movie.data[0] if planes == 2 and movie.shape[0] == 1 else movie.data
     check_image(manifest.image, data)

@@ -21,6 +21,7 @@ from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.migration import SCHEMA_VERSION, migrated
 from napari_sam2.io.scale import FrameAxis, ImageScale
+from napari_sam2.io.selection import EVERYTHING, Selection
 
 MANIFEST = "session.json"
 _MAX_BYTES = 64 * 2**20
@@ -52,6 +53,53 @@ class Chunk(StoredFile):
     stop: Length
 
 
+class ChosenPart(Part):
+    """The part of a file that is the image, as in `Selection`.
+
+    Attributes
+    ----------
+    axes, z, series
+        As in `Selection`.
+    channels : tuple of int
+        Chosen channels.
+    weights : tuple of float
+        Their weights in a mix.
+    frames : (int or None, int or None, int or None), optional
+        First frame, end and step of the range.
+    """
+
+    axes: str | None = None
+    channels: Annotated[tuple[Count, ...], Field(strict=False, max_length=3)] = ()
+    weights: Annotated[tuple[Finite, ...], Field(strict=False, max_length=3)] = ()
+    z: Count | Literal["max", "mean", "focus"] | None = None
+    frames: Annotated[
+        tuple[Count | None, Count | None, Count | None] | None, Field(strict=False)
+    ] = None
+    series: Count | None = None
+
+    @classmethod
+    def of(cls, selection: Selection) -> Self | None:
+        """The stored form of a selection; None where the whole file is the image."""
+        if selection == EVERYTHING:
+            return None
+        frames = selection.frames
+        return cls(
+            axes=selection.axes,
+            channels=selection.channels,
+            weights=selection.weights,
+            z=selection.z,
+            frames=None if frames is None else (frames.start, frames.stop, frames.step),
+            series=selection.series,
+        )
+
+    @property
+    def selection(self) -> Selection:
+        """The part as `open_movie` takes it."""
+        weighted = dict(zip(self.channels, self.weights, strict=True))
+        frames = None if self.frames is None else slice(*self.frames)
+        return Selection(self.axes, weighted or None, self.z, frames, self.series)
+
+
 class ImageInfo(Part):
     """The image that was annotated.
 
@@ -73,6 +121,8 @@ class ImageInfo(Part):
         Values that the model sees as black and white.
     has_user_contrast : bool
         Whether a person set them.
+    part : ChosenPart or None
+        Which part of the file the image is; None for the whole file.
     pixel_size, unit, interval_s, z_spacing, frame_axis
         As in `ImageScale`; the last two are unknown where version 0.1.0 wrote the file.
     """
@@ -85,6 +135,7 @@ class ImageInfo(Part):
     fingerprint: Digest
     contrast_limits: Annotated[tuple[Finite, Finite], Field(strict=False)]
     has_user_contrast: bool
+    part: ChosenPart | None = None
     pixel_size: Annotated[tuple[Positive, Positive] | None, Field(strict=False)] = None
     unit: str = "um"
     interval_s: Positive | None = None

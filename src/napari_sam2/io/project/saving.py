@@ -60,7 +60,9 @@ def _save(
             f"{place} is there already: choose another name, or replace it with overwrite=True"
         )
     if before is None:
-        return ProjectFolder.create(place, annotation, _subject(annotation), [*_past(annotation)])
+        return ProjectFolder.create(
+            place, annotation, _subject(annotation), [*past_deeds(annotation)]
+        )
     after = ProjectFolder.create(place, annotation, before.subject, before.deeds)
     before.leave()
     annotation.follow_journal(after.keep)
@@ -73,14 +75,21 @@ def _subject(annotation: Annotation) -> Subject:
     origin = ImageOrigin("image", has_user_contrast=has_contrast)
     if isinstance(frames, MovieFrames):
         movie = frames.movie
-        origin = ImageOrigin(movie.name or "image", movie.path, movie.scale, has_contrast)
+        origin = ImageOrigin(
+            movie.name or "image", movie.path, movie.scale, has_contrast, movie.selection
+        )
     return subject_of(tracker, frames.data, origin, tracker.model.config.name)
 
 
-def _past(annotation: Annotation) -> Iterator[Deed]:
+def past_deeds(annotation: Annotation) -> Iterator[Deed]:
     """Deeds that replace the steps before the first save, which were not recorded.
 
-    It takes over the objects and computes their prompts, then tracks each frame that was tracked.
+    They take over the objects and compute their prompts, then track each frame that was tracked.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        A document that was not saved yet.
     """
     if not annotation.objects:
         return

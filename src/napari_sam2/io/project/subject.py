@@ -10,8 +10,9 @@ import numpy as np
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.project.fingerprint import image_fingerprint, model_fingerprint
-from napari_sam2.io.project.manifest import ImageInfo, ModelInfo
+from napari_sam2.io.project.manifest import ChosenPart, ImageInfo, ModelInfo
 from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.model import image_sizes
 from napari_sam2.tracking import Tracker
 
@@ -38,12 +39,15 @@ class ImageOrigin:
         Its axes and sizes.
     has_user_contrast : bool
         Whether a user set the limits that the model sees as black and white.
+    selection : Selection
+        Which part of the file it is.
     """
 
     name: str
     path: str | os.PathLike[str] | None = None
     scale: ImageScale = field(default_factory=ImageScale)
     has_user_contrast: bool = False
+    selection: Selection = EVERYTHING
 
 
 def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_name: str) -> Subject:
@@ -69,6 +73,7 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         fingerprint=image_fingerprint(data),
         contrast_limits=tracker.frames.contrast_limits,
         has_user_contrast=origin.has_user_contrast,
+        part=ChosenPart.of(origin.selection),
         **_scale_fields(origin.scale),
     )
     config = tracker.model.config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,16 +21,13 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
     Raises
     ------
     ValueError
-        If the layer has too many axes, does not overlap the image, or is rotated relative to it.
+        If the layer has too many axes longer than 1, does not overlap the image, or is rotated
+        relative to it.
     """
-    data, stack = data_of(layer), stack_shape(image)
+    stack = stack_shape(image)
+    data, kept = _without_single_axes(layer)
     shape = tuple(int(length) for length in data.shape)
-    if len(shape) not in (2, 3):
-        raise ValueError(
-            f"“{layer.name}” has {len(shape)} axes {shape}, expected (Y, X) or (T, Y, X): "
-            "right-click the layer, choose Split Stack, and use one of the new layers"
-        )
-    steps, offset = _pixel_map(layer, image)
+    steps, offset = _pixel_map(layer, image, kept)
     rows, columns = (
         _indices(stack[axis], steps[axis], offset[axis], shape[axis - 3]) for axis in (1, 2)
     )
@@ -44,13 +41,39 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
     return LabelSource(str(layer.name), data, frames, rows, columns, parents)
 
 
-def _pixel_map(layer: Labels, image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _without_single_axes(layer: Labels) -> tuple[Any, list[int]]:
+    """Data of a layer as (Y, X) or (T, Y, X), and the axes of the layer that these are.
+
+    Raises
+    ------
+    ValueError
+        If more axes than these are longer than 1.
+    """
+    data = data_of(layer)
+    shape = tuple(int(length) for length in data.shape)
+    if len(shape) <= 3:
+        return data, list(range(len(shape)))
+    long = [axis for axis, length in enumerate(shape[:-2]) if length > 1]
+    if len(long) > 1:
+        raise ValueError(
+            f"“{layer.name}” has {len(shape)} axes {shape}, expected (Y, X) or (T, Y, X): "
+            "save its labels as (T, Y, X) and open them again"
+        )
+    kept = [*long, len(shape) - 2, len(shape) - 1]
+    return data.reshape([shape[axis] for axis in kept]), kept
+
+
+def _pixel_map(
+    layer: Labels, image: Image, kept: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps and offset such that layer (t, y, x) = steps * image (t, y, x) + offset."""
 
     def there(*place: float) -> NDArray[np.float64]:
         world = np.asarray(image.data_to_world(place[-image.ndim :]), dtype=np.float64)
-        padded = np.concatenate([np.zeros(max(0, layer.ndim - len(world))), world])
-        found = np.asarray(layer.world_to_data(padded[-layer.ndim :]), dtype=np.float64)
+        padded = np.zeros(layer.ndim)
+        count = min(len(world), len(kept))
+        padded[kept[len(kept) - count :]] = world[len(world) - count :]
+        found = np.asarray(layer.world_to_data(padded), dtype=np.float64)[kept]
         return np.concatenate([np.zeros(3 - len(found)), found])
 
     origin = there(0, 0, 0)

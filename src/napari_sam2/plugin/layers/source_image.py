@@ -49,8 +49,8 @@ def stack_shape(layer: Image) -> tuple[int, int, int]:
     if len(space) not in (2, 3):
         raise ValueError(
             f"“{layer.name}” has {len(space)} axes {space}, expected (Y, X) or (T, Y, X): "
-            "right-click the layer, choose Split Stack, and then select the layer of one channel "
-            "or plane"
+            "one channel and plane can be tracked. Open the file from a terminal, as with "
+            "napari-sam2 open FILE --channel 0, or --z max"
         )
     if 0 in shape:
         raise ValueError(f"“{layer.name}” has no pixels {space}: open another image")

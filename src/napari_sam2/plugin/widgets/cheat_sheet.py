@@ -42,6 +42,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("D with two cells selected", "makes them daughters of the cell before"),
     ),
     "Review of whole cells": (
+        ("Q", "shows the lanes of the family of the current cell only; again: all lanes"),
         ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),
         ("G", "good: the cell is right on every frame"),
         ("W", "wrong: the cell goes to the list of cells to refine"),

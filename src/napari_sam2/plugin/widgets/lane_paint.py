@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.plugin.window.timelines import BAR, LOCK, LOST, lane_picture
+from napari_sam2.plugin.window.timelines import BAR, LOCK, LOST, UNUSUAL, lane_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,7 @@ RULER = 20  # height of the frame numbers
 GUTTER = 92  # width of the names
 BAR_TOP, BAR_HEIGHT = 4, 9
 LOCK_TOP, LOCK_HEIGHT = 15, 2
+UNUSUAL_TOP, UNUSUAL_HEIGHT = 1, 2
 DOT = 8.0  # diameter of the dot on a prompted frame, with its rim
 DOT_GAP = 12.0  # least distance of two dots
 TICK_GAP = 60  # least distance of frame numbers
@@ -141,13 +142,14 @@ class Inks:
 def paint_lane(
     painter: QPainter, lane: LanePicture, axis: TimeAxis, top: float, width: float, inks: Inks
 ) -> None:
-    """Draw bar, lost frames, locks and dots of one lane, starting at the painter's left edge."""
+    """Draw bars, lines, marks and dots of one lane, starting at the painter's left edge."""
     image = lane.image(axis.zoom, inks.text)
     shown = axis.visible(width)
     scale = image.width() / axis.frames
     left, right = axis.x(shown.start), axis.x(shown.stop)
     parts = ((BAR, BAR_TOP, BAR_HEIGHT), (LOST, BAR_TOP + BAR_HEIGHT // 2, 1))
-    for row, y, height in (*parts, (LOCK, LOCK_TOP, LOCK_HEIGHT)):
+    lines = ((LOCK, LOCK_TOP, LOCK_HEIGHT), (UNUSUAL, UNUSUAL_TOP, UNUSUAL_HEIGHT))
+    for row, y, height in (*parts, *lines):
         target = QRectF(left, top + y, right - left, height)
         source = QRectF(shown.start * scale, row, len(shown) * scale, 1)
         painter.drawImage(target, image, source)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -16,8 +18,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.plugin.widgets.form import SPACING, button
+from napari_sam2.plugin.widgets.lanes_picture import PICTURE_FILTERS, save_picture
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
-from napari_sam2.plugin.window.timelines import sequence_text
+from napari_sam2.plugin.window.timelines import (
+    REVIEWED_COLOUR,
+    UNUSUAL_COLOUR,
+    quality_colour,
+    sequence_text,
+)
 
 HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
 
@@ -31,6 +39,8 @@ class LanesBox(QWidget):
         The user pressed the button for a selected `LaneRange`.
     lock_asked(object, bool)
         The user wants a `LaneRange` locked, or unlocked.
+    family_chosen(bool)
+        The user wants only the family of the current cell, or all cells.
     closed()
         The dock of the lanes was closed.
     """
@@ -39,12 +49,14 @@ class LanesBox(QWidget):
     accept_asked = Signal(object)
     track_asked = Signal(object)
     lock_asked = Signal(object, bool)
+    family_chosen = Signal(bool)
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = LanesView()
         self.text = QLabel(HINT)
+        self.legend = QLabel(legend_text())
         self.clear = button(
             "Clear masks", "Delete masks and prompts on the selected frames; locked frames are kept"
         )
@@ -56,6 +68,9 @@ class LanesBox(QWidget):
         )
         self.accept = button("Mark as reviewed", "The cell is right on the selected frames")
         self.track = button("Track here", "Track the cell through the selected frames only")
+        self.family = button("Family", "Show only the family of the current cell (Q)")
+        self.family.setCheckable(True)
+        self.picture = button("Picture…", "Save all listed lanes as a picture, PNG or SVG")
         self.narrower = button("−", "Zoom out (Ctrl+wheel)")
         self.wider = button("+", "Zoom in (Ctrl+wheel)")
         self.fit = button("Fit", "Show all frames")
@@ -86,13 +101,14 @@ class LanesBox(QWidget):
         for widget in self.actions_on_range:
             bar.addWidget(widget)
         bar.addSpacing(3 * SPACING)
-        for widget in (self.narrower, self.wider, self.fit):
+        for widget in (self.family, self.picture, self.narrower, self.wider, self.fit):
             bar.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
         layout.setSpacing(SPACING)
         layout.addLayout(bar)
         layout.addWidget(self.view, stretch=1)
+        layout.addWidget(self.legend)
         self.text.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
 
     def _connect(self) -> None:
@@ -103,9 +119,21 @@ class LanesBox(QWidget):
         self.track.clicked.connect(lambda: self._ask(self.track_asked))
         self.lock.clicked.connect(lambda: self._ask(self.lock_asked, True))
         self.unlock.clicked.connect(lambda: self._ask(self.lock_asked, False))
+        self.family.clicked.connect(self.family_chosen)
+        self.picture.clicked.connect(self._ask_picture)
         self.narrower.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**-2))
         self.wider.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**2))
         self.fit.clicked.connect(self.view.fit)
+
+    def _ask_picture(self) -> None:
+        """Ask for the name of a picture and write it."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save the lanes", "lanes.png", PICTURE_FILTERS)
+        if not path:
+            return
+        try:
+            save_picture(self.view, path)
+        except (OSError, ValueError) as error:
+            show_error(f"The picture was not saved: {error}")
 
     def menu(self) -> QMenu:
         """Make a menu with the same actions as the buttons."""
@@ -124,6 +152,20 @@ class LanesBox(QWidget):
     def _ask(self, signal: Any, *more: Any) -> None:
         if self.view.selected is not None:
             signal.emit(self.view.selected, *more)
+
+
+def legend_text() -> str:
+    """The colours of the lanes in words, as rich text."""
+    parts = {
+        "likely right": quality_colour(1.0),
+        "unsure": quality_colour(0.5),
+        "likely wrong": quality_colour(0.0),
+        "reviewed": REVIEWED_COLOUR,
+        "unusual": UNUSUAL_COLOUR,
+    }
+    return "&nbsp;&nbsp; ".join(
+        f'<span style="color: rgb{colour}">■</span> {words}' for words, colour in parts.items()
+    )
 
 
 def range_text(chosen: LaneRange) -> str:

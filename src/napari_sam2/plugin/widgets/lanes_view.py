@@ -133,6 +133,22 @@ class LanesView(QAbstractScrollArea):
         self._reveal_object()
         self.viewport().update()
 
+    @property
+    def lanes_listed(self) -> int:
+        """Number of lanes, visible or scrolled away."""
+        return len(self._headings)
+
+    def copy(self) -> LanesView:
+        """Make a view of the same lanes that is not on the screen and shows all frames."""
+        view = LanesView()
+        view.setPalette(self.palette())
+        view.show_frames(self._axis.frames)
+        view.show_objects(self._headings)
+        for object_id, lane in self._lanes.items():
+            view.show_timeline(object_id, lane.timeline)
+        view.show_place(self._frame, self._current)
+        return view
+
     def select(self, stretch: LaneRange | None) -> None:
         """Select a range of a lane; None clears the selection."""
         if stretch != self._selected:
@@ -388,9 +404,25 @@ def describe(timeline: Timeline, t: int) -> str:
         "locked": timeline.is_locked[t],
         "reviewed": timeline.is_reviewed[t],
     }
-    words = [f"quality {float(timeline.quality[t]):.2f}"] if timeline.quality[t] >= 0 else []
+    words = []
+    if timeline.error_probability[t] >= 0:
+        words = [f"chance of an error {timeline.error_probability[t]:.0%}".replace("%", " %")]
+    elif timeline.quality[t] >= 0:
+        words = [f"quality {float(timeline.quality[t]):.2f}"]
     words += [word for word, is_true in facts.items() if is_true]
+    words += [timeline.reasons[t]] if timeline.reasons[t] else []
     return ", ".join([*words, *doubt_words(int(timeline.doubts[t]))]) or "mask"
+
+
+def why(timeline: Timeline, t: int) -> str:
+    """Why an object is worth a look on a frame; empty if it is not."""
+    if timeline.is_reviewed[t]:
+        return ""
+    if timeline.is_likely_wrong[t]:
+        chance = f"{timeline.error_probability[t]:.0%}".replace("%", " %")
+        return f"Likely wrong ({chance}): {timeline.reasons[t]}."
+    words = doubt_words(int(timeline.doubts[t]))
+    return f"Unusual, but it may be right: {', '.join(words)}." if words else ""
 
 
 def doubt_words(doubts: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.widgets.form import SPACING, button, row
 
@@ -29,6 +29,10 @@ class ReviewBox(QWidget):
         super().__init__(parent)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
+        self.outlook, self.reason = QLabel(), QLabel()
+        for label in (self.outlook, self.reason):
+            label.setWordWrap(True)
+            label.hide()
         self.previous = button("‹ ([)", "Go back to the doubtful frame before")
         self.next = button(
             "Next doubtful (])",
@@ -70,6 +74,8 @@ class ReviewBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
         layout.addWidget(self.progress)
+        layout.addWidget(self.outlook)
+        layout.addWidget(self.reason)
         layout.addWidget(row(self.previous, self.next, self.accept))
         layout.addWidget(row(self.lock, self.divide, self.lanes))
         layout.addWidget(row(self.divisions, self.tracks))
@@ -88,6 +94,12 @@ class ReviewBox(QWidget):
         self.progress.setFormat(progress_text(reviewed, doubtful))
         for widget in (self.previous, self.next):
             widget.setEnabled(reviewed < doubtful)
+
+    def show_outlook(self, outlook: str, reason: str) -> None:
+        """Show what a look at the doubtful frames is worth, and why this frame is doubtful."""
+        for label, text in ((self.outlook, outlook), (self.reason, reason)):
+            label.setText(text)
+            label.setVisible(bool(text))
 
     def show_divisions(self, proposals: Sequence[object] | None) -> None:
         """Show how many possible divisions are left to decide; None if they are not shown."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.annotation.lineage import lineage_names
+from napari_sam2.annotation.lineage import family_of, lineage_names
 from napari_sam2.annotation.objects import Status
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
 from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
+from napari_sam2.plugin.widgets.lanes_view import why
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
@@ -22,6 +23,8 @@ from napari_sam2.plugin.window.timelines import Summary, lineage_order
 from napari_sam2.plugin.window.verification import cells_to_refine
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_sam2.plugin.widgets.lanes_view import LaneRange
     from napari_sam2.plugin.window.controller import Controller
     from napari_sam2.plugin.window.image_state import ImageState
@@ -78,6 +81,7 @@ class ReviewWidgets(QObject):
         self.table.dissolve_asked.connect(review.dissolve)
         self.table.move_asked.connect(review.move_division)
         self.lanes.closed.connect(self._take_back)
+        self.lanes.family_chosen.connect(lambda _: self.render())
         self.lanes.view.jumped.connect(self.controller.go_to)
         self.lanes.clear_asked.connect(lambda chosen: review.clear(*_parts(chosen)))
         self.lanes.accept_asked.connect(lambda chosen: review.accept(*_parts(chosen)))
@@ -122,7 +126,13 @@ class ReviewWidgets(QObject):
             "L": review.toggle_lock,
             "D": self._divide,
             "Shift-R": self.controller.verification.toggle,
+            "Q": self._toggle_family,
         }
+
+    def _toggle_family(self) -> None:
+        """Show the lanes of the family of the current cell only, or of all cells again."""
+        if self.lanes.is_docked:
+            self.lanes.family.click()
 
     def _divide(self) -> None:
         """Link the selected cells as daughters, or begin the clicks of a division."""
@@ -170,6 +180,7 @@ class ReviewWidgets(QObject):
             self._shown, self._rows = None, []
             self.table.show_objects([], 0)
             self.box.show_progress(0, 0)
+            self.box.show_outlook("", "")
             self.lanes.view.show_objects([])
             return
         has_run = image_state.is_tracking or image_state.is_tracked
@@ -184,6 +195,8 @@ class ReviewWidgets(QObject):
         self.table.show_objects(self._rows, image_state.current_object)
         self.box.show_progress(*image_state.review_progress)
         t = self.controller.view.frame
+        shown = image_state.timelines.get(image_state.current_object)
+        self.box.show_outlook(image_state.review_outlook, "" if shown is None else why(shown, t))
         self.box.show_place(
             can_accept=image_state.can_accept(t),
             is_accepted=image_state.is_accepted(t),
@@ -210,8 +223,12 @@ class ReviewWidgets(QObject):
     def _render_lanes(self, image_state: ImageState, t: int) -> None:
         view = self.lanes.view
         view.show_frames(image_state.frames)
+        objects = image_state.objects
+        shown: Collection[int] = objects
+        if self.lanes.family.isChecked() and image_state.current_object in objects:
+            shown = family_of(objects, image_state.current_object)
         view.show_objects(
-            [_heading(image_state, key) for key in lineage_order(image_state.objects)]
+            [_heading(image_state, key) for key in lineage_order(objects) if key in shown]
         )
         for object_id, timeline in image_state.timelines.items():
             view.show_timeline(object_id, timeline)

@@ -52,7 +52,8 @@ class Exporting:
             return
         self.is_on = True
         images = images_like(image_state.image, self._view.layers)
-        start_export(images, image_state.labels, image_state.objects, path, self._post)
+        chances = {k: one.error_probability for k, one in image_state.timelines.items()}
+        start_export(images, image_state.labels, image_state.objects, path, self._post, chances)
         self._on_change()
 
     def _end(self, report: ExportEnded) -> None:
@@ -70,6 +71,7 @@ def start_export(
     objects: Mapping[int, AnnotatedObject],
     path: Path,
     post: Callable[[Report], None],
+    error_probability: Mapping[int, NDArray[Any]] | None = None,
 ) -> None:
     """Export the current labels with the scale of their image; returns at once.
 
@@ -86,6 +88,8 @@ def start_export(
         replaced when the new one is complete.
     post : callable
         Called with an `ExportEnded` in the background thread.
+    error_probability : mapping of int to (T,) array, optional
+        Chance that each mask is wrong, for the measurements.
     """
     scale = scale_source(images[0])
     channels = {image.name: data_of(image) for image in images}
@@ -95,7 +99,9 @@ def start_export(
         from napari_sam2.io.tracked import TrackedLabels, rejected_ids
 
         try:
-            tracked = TrackedLabels.of_objects(labels.copy(), objects, scale.read(), channels)
+            tracked = TrackedLabels.of_objects(
+                labels.copy(), objects, scale.read(), channels, error_probability
+            )
             write_export(path, tracked)
         except Exception as error:  # an exception must not end the thread without a report
             post(ExportEnded(path, str(error) or type(error).__name__))

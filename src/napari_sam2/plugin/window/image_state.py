@@ -35,7 +35,7 @@ from napari_sam2.plugin.protocol.review_messages import TimelineChanged
 from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
-from napari_sam2.plugin.window.timelines import Summary, summarise
+from napari_sam2.plugin.window.timelines import Summary, outlook_text, summarise
 from napari_sam2.plugin.window.vouched import VouchedMasks
 
 if TYPE_CHECKING:
@@ -261,6 +261,12 @@ class ImageState:
         rejected = {k for k, known in self.objects.items() if known.is_rejected}
         counted = [one for k, one in self.summaries.items() if k not in rejected]
         return sum(one.reviewed for one in counted), sum(one.doubtful for one in counted)
+
+    @property
+    def review_outlook(self) -> str:
+        """How much a look at the doubtful frames is worth, in words."""
+        rejected = {k for k, known in self.objects.items() if known.is_rejected}
+        return outlook_text(one for k, one in self.summaries.items() if k not in rejected)
 
     def set_shown(self, object_id: int, is_shown: bool) -> None:
         """Show or hide an object on the Labels layer."""

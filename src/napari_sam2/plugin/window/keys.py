@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # layer. It must use none of these keys on the clicks layer, because the panel selects that layer.
 LETTERS = (
     *("K", "Shift-K", "T", "Shift-T", "N", "Shift-C", "]", "[", "C", "L"),
-    *("D", "Shift-D", "Shift-R", "F"),
+    *("D", "Shift-D", "Shift-R", "F", "Q"),
 )
 VERDICTS = ("G", "W", "J", "Q")  # bound while whole cells are reviewed; napari uses none of them
 OURS = (*LETTERS, "Control-Z", "Control-Shift-Z")

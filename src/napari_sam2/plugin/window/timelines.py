@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 # Blue, green, amber and vermilion of Okabe and Ito (2008): told apart with any colour vision.
 REVIEWED_COLOUR = (86, 180, 233)
 LOST_COLOUR = (213, 94, 0)
+UNUSUAL_COLOUR = (204, 121, 167)  # the purple of the same colours
 QUALITY_STOPS = ((0.0, (213, 94, 0)), (0.5, (230, 159, 0)), (1.0, (0, 158, 115)))
 DOUBTFUL_VALUE = 0.0  # a doubtful frame is coloured as the worst, however good its mask looks
 LOST_VALUE, REVIEWED_VALUE = -1.0, 2.0  # below and above every quality
 RAMP_STEPS = 64
 
-BAR, LOST, LOCK = range(3)  # rows of the picture of a lane
+BAR, LOST, LOCK, UNUSUAL = range(4)  # rows of the picture of a lane
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Summary:
         Frames with a doubt, reviewed or not.
     reviewed : int
         Doubtful frames that are reviewed.
+    masks : int
+        Frames with a mask whose chance of an error is known.
+    errors, found_errors : float
+        Expected number of wrong masks that are not reviewed, and of those among them to which the
+        doubtful frames lead.
     """
 
     first: int | None = None
@@ -46,10 +52,14 @@ class Summary:
     prompts: int = 0
     doubtful: int = 0
     reviewed: int = 0
+    masks: int = 0
+    errors: float = 0.0
+    found_errors: float = 0.0
 
 
 def summarise(timeline: Timeline) -> Summary:
     """Count the frames that the table and the progress of the review show."""
+    chance = np.where(timeline.is_reviewed, 0, np.nan_to_num(timeline.error_probability))
     present = np.flatnonzero(timeline.has_mask)
     is_doubtful = np.asarray(timeline.doubts) != 0
     return Summary(
@@ -58,6 +68,26 @@ def summarise(timeline: Timeline) -> Summary:
         prompts=int(np.count_nonzero(timeline.is_prompted)),
         doubtful=int(np.count_nonzero(is_doubtful)),
         reviewed=int(np.count_nonzero(is_doubtful & timeline.is_reviewed)),
+        masks=int(np.count_nonzero(~np.isnan(timeline.error_probability))),
+        errors=float(chance.sum()),
+        found_errors=float(chance[timeline.is_likely_wrong].sum()),
+    )
+
+
+def outlook_text(summaries: Iterable[Summary]) -> str:
+    """How much a look at the doubtful frames is worth; empty where chances are unknown.
+
+    For example "12 of 340 frames worth a look: about 95 % of the errors".
+    """
+    counted = list(summaries)
+    left = sum(one.doubtful - one.reviewed for one in counted)
+    masks = sum(one.masks for one in counted)
+    errors = sum(one.errors for one in counted)
+    if not left or not errors:
+        return ""
+    share = sum(one.found_errors for one in counted) / errors
+    return f"{left} of {masks} frames worth a look: about {share:.0%} of the errors".replace(
+        "%", " %"
     )
 
 
@@ -75,26 +105,32 @@ def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> N
 
     Returns
     -------
-    (3, width) uint32
-        Pixels 0xAARRGGBB of the bar, of the line where the object is lost, and of the locks.
+    (4, width) uint32
+        Pixels 0xAARRGGBB of the bar, of the line where the object is lost, of the locks, and of the
+        marks of unusual masks.
     """
     starts = (np.arange(width) * len(timeline.has_mask)) // width
     values = np.fmin.reduceat(lane_values(timeline), starts)
     is_locked = np.logical_or.reduceat(np.asarray(timeline.is_locked), starts)
-    picture = np.zeros((3, width), np.uint32)
+    is_unusual = np.logical_or.reduceat(timeline.is_unusual & ~timeline.is_reviewed, starts)
+    picture = np.zeros((4, width), np.uint32)
     picture[BAR] = bar_colours(values)
     picture[LOST, values == LOST_VALUE] = _pixel(LOST_COLOUR)
     picture[LOCK, is_locked] = _pixel(ink)
+    picture[UNUSUAL, is_unusual] = _pixel(UNUSUAL_COLOUR)
     return picture
 
 
 def lane_values(timeline: Timeline) -> NDArray[np.float32]:
-    """Values that colour a lane, (T,) float32: quality 0..1, or one of the special values.
+    """Values that colour a lane, (T,) float32: the chance to be right, or a special value.
 
-    NaN on frames with nothing to show.
+    Where the chance is unknown, it is the quality, and 0 for a doubtful mask. NaN on frames with
+    nothing to show.
     """
+    chance = 1 - np.asarray(timeline.error_probability)
     quality = np.where(np.isnan(timeline.quality), 1.0, np.clip(timeline.quality, 0, 1))
     values = np.where(np.asarray(timeline.doubts) != 0, DOUBTFUL_VALUE, quality)
+    values = np.where(np.isnan(chance), values, chance)
     values = np.where(timeline.is_reviewed, REVIEWED_VALUE, values)
     values = np.where(timeline.has_mask, values, np.nan)
     lost = timeline.is_lost & ~np.asarray(timeline.has_mask)

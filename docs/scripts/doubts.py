@@ -1,0 +1,369 @@
+"""Measure how well doubts find wrong masks, and fit the error probability.
+
+python docs/scripts/doubts.py track DATA TABLES    one click for each cell, one table per movie
+python docs/scripts/doubts.py fit TABLES           writes annotation/error_model.json
+python docs/scripts/doubts.py report TABLES        prints the figures of docs/lab/review.md
+python docs/scripts/doubts.py ablate TABLES        prints them without each kind of evidence
+
+DATA holds folders with raw.tif and labels.tif, or stills as training takes them. Tracking is slow
+and is done once; the others read the tables. `fit` and `ablate` need scikit-learn (extra "train").
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from napari_sam2.annotation import error_probability
+from napari_sam2.annotation.error_probability import (
+    ErrorModel,
+    Regression,
+    TrackingScores,
+    gather_evidence,
+    sum_of_stretches,
+)
+from napari_sam2.annotation.measures import Measures, Trace
+from napari_sam2.annotation.quality import Timeline, find_doubts, grade
+
+GOOD_IOU = 0.75
+CHECKED = {"u373_02": None, "hela_n2dl_01": 30, "psc_crowded": 20, "yeast_long": None}  # frames
+FITTED = {"u373_01": None, "t98g": None, "yeast_short": None}
+STILLS = {"dsb2018": 10, "usiigaci_stills": 10}  # pseudo-videos, of stills that training may use
+MOST_CELLS = 101
+WITH_HEAD = (
+    "cell_overlap",
+    "cell_overlap_near",
+    "agreement",
+    "agreement_near",
+    "overlap_near",
+    "claimed",
+    "second_piece",
+)
+WITHOUT_HEAD = (
+    "agreement",
+    "agreement_near",
+    "predicted_iou_near",
+    "overlap_near",
+    "claimed",
+    "second_piece",
+)
+THRESHOLD = 0.5
+STRENGTH = 0.02  # inverse of the regularisation
+TARGET = Path(error_probability.__file__).with_name("error_model.json")
+
+
+# Tracking
+
+
+def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
+    """Track the cells of a movie from one click each, and write a table of all masks."""
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.annotation.timelines import tracking_scores
+    from napari_sam2.evaluation.clicks import centre_click
+    from napari_sam2.tracking import Frames, Tracker
+
+    frames_of = {int(k): np.flatnonzero((labels == k).any((1, 2))) for k in np.unique(labels) if k}
+    ids = [k for k, frames in frames_of.items() if len(frames) > 2][:MOST_CELLS]
+    tracker = Tracker(model, Frames(raw))
+    annotation = Annotation(tracker)
+    for k in ids:
+        first, last = int(frames_of[k][0]), int(frames_of[k][-1])
+        annotation.add_points(first, k, [centre_click(labels[first] == k).point], [1])
+        tracker.set_span(k, range(first, last + 1))
+    for _ in annotation.propagate(direction="forward"):
+        pass
+    measures = Measures(len(raw))
+    measures.mark(range(len(raw)))
+    measures.update(annotation.labels)
+    rows = []
+    for k in ids:
+        timeline, trace = annotation.timeline(k), measures.trace(k)
+        scores = tracking_scores(tracker, k, range(len(raw)), len(raw))
+        iou = np.full(len(raw), np.nan, np.float32)
+        for t in frames_of[k].tolist():
+            truth, mask = labels[t] == k, annotation.labels[t] == k
+            iou[t] = (truth & mask).sum() / (truth | mask).sum()
+        row = {field.name: getattr(trace, field.name) for field in fields(Trace)}
+        row |= {field.name: getattr(scores, field.name) for field in fields(TrackingScores)}
+        occlusion = np.full(len(raw), np.nan, np.float32)
+        for t in np.flatnonzero(~np.isnan(scores.predicted_iou)).tolist():
+            occlusion[t] = tracker.scores(t, k)[1]
+        before = severity_without_chance(timeline, trace, scores.predicted_iou, occlusion)
+        row |= {"iou": iou, "prompted": timeline.is_prompted, "today_severity": before}
+        rows.append(row)
+    np.savez_compressed(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+
+
+def severity_without_chance(
+    timeline: Timeline, trace: Trace, predicted_iou: np.ndarray, occlusion_score: np.ndarray
+) -> np.ndarray:
+    """(T,) severity of the doubts that do not know the chance of an error."""
+    is_fixed = timeline.is_prompted | timeline.is_locked
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, timeline.is_lost)
+    quality = grade(trace, predicted_iou, is_fixed, doubts)
+    unknown = np.full(len(doubts), np.nan, np.float32)
+    return replace(timeline, doubts=doubts, quality=quality, error_probability=unknown).severity
+
+
+def track_all(data: Path, tables: Path) -> None:
+    """Track all movies and stills that have no table yet."""
+    import tifffile
+
+    from napari_sam2 import load_model
+    from napari_sam2.training.pseudo_video import find_stills, held_out, warp_clip
+
+    model = load_model("cells")
+    tables.mkdir(parents=True, exist_ok=True)
+    for name, frames in (CHECKED | FITTED).items():
+        raw, labels = (
+            tifffile.imread(data / name / f"{kind}.tif")[:frames] for kind in ("raw", "labels")
+        )
+        length = min(len(raw), len(labels))
+        if not (tables / f"{name}.npz").exists():
+            track_movie(model, raw[:length], labels[:length], tables / f"{name}.npz")
+    rng = np.random.default_rng(0)
+    for name, count in STILLS.items():
+        stills = find_stills(data / name)
+        kept_out = set(held_out([still.name for still in stills]))
+        allowed = [still for still in stills if still.name not in kept_out]
+        for number in rng.choice(len(allowed), count, replace=False).tolist():
+            clip = warp_clip(*allowed[number].read(), 16, (320, 320), rng)
+            if not (tables / f"{name}_{number}.npz").exists():
+                track_movie(model, clip.images, clip.labels, tables / f"{name}_{number}.npz")
+
+
+# Tables
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """The tracked masks of a movie whose truth is known, N in all.
+
+    Attributes
+    ----------
+    evidence : dict of str to (N,) float64
+    iou, severity, predicted_iou : (N,) float32
+        IoU with the truth, urgency of the doubts before there was an error probability, and the IoU
+        that the network expects.
+    place : (N, 2) int
+        Row of the object, and frame.
+    """
+
+    evidence: dict[str, np.ndarray]
+    iou: np.ndarray
+    severity: np.ndarray
+    predicted_iou: np.ndarray
+    place: np.ndarray
+
+    @property
+    def is_wrong(self) -> np.ndarray:
+        """(N,) whether each mask is wrong."""
+        return self.iou < GOOD_IOU
+
+    def select(self, names: Sequence[str]) -> np.ndarray:
+        """(N, F) evidence of these names."""
+        return np.stack([self.evidence[name] for name in names], axis=1)
+
+
+def read_table(path: Path) -> Masks:
+    """The tracked masks of a table."""
+    table = dict(np.load(path))
+    evidence: dict[str, list[np.ndarray]] = {}
+    judged = (table["area"] > 0) & ~table["prompted"] & ~np.isnan(table["iou"])
+    judged &= ~np.isnan(table["agreement"])
+    for row, is_judged in enumerate(judged):
+        trace = Trace(**{field.name: table[field.name][row] for field in fields(Trace)})
+        scores = TrackingScores(**{f.name: table[f.name][row] for f in fields(TrackingScores)})
+        for name, values in gather_evidence(trace, scores).items():
+            evidence.setdefault(name, []).append(values[is_judged])
+    return Masks(
+        {name: np.concatenate(parts) for name, parts in evidence.items()},
+        *(table[name][judged] for name in ("iou", "today_severity", "predicted_iou")),
+        np.argwhere(judged),
+    )
+
+
+def read_tables(folder: Path) -> tuple[dict[str, Masks], dict[str, Masks]]:
+    """Tables for fitting and for checking, by the name of the movie; stills are one movie each."""
+    tables = {path.stem: read_table(path) for path in sorted(folder.glob("*.npz"))}
+    checked = {name: tables.pop(name) for name in CHECKED if name in tables}
+    return tables, checked
+
+
+# Fitting
+
+
+def fit(movies: Sequence[Masks], names: Sequence[str]) -> Regression:
+    """Fit a regression; every movie weighs as much as its masks do, but at most as 300 masks."""
+    from sklearn.linear_model import LogisticRegression
+
+    values = np.concatenate([movie.select(names) for movie in movies])
+    is_wrong = np.concatenate([movie.is_wrong for movie in movies])
+    weight = np.concatenate([np.full(len(m.iou), min(1.0, 300 / len(m.iou))) for m in movies])
+    low, high = np.nanpercentile(values, [1, 99], axis=0)
+    clipped = np.clip(values, low, high)
+    middle, scale = np.nanmean(clipped, axis=0), np.nanstd(clipped, axis=0) + 1e-6
+    fitted = LogisticRegression(C=STRENGTH, max_iter=2000).fit(
+        np.nan_to_num((clipped - middle) / scale), is_wrong, sample_weight=weight
+    )
+    return Regression(
+        tuple(names), low, high, middle, scale, fitted.coef_[0], float(fitted.intercept_[0])
+    )
+
+
+def write_model(movies: dict[str, Masks], target: Path) -> None:
+    """Fit both regressions and write their numbers."""
+    numbers: dict = {"fitted_on": sorted(movies), "threshold": THRESHOLD}
+    for kind, names in (("with_head", WITH_HEAD), ("without_head", WITHOUT_HEAD)):
+        fitted = fit(list(movies.values()), names)
+        numbers[kind] = {"features": list(names), "intercept": round(fitted.intercept, 5)}
+        for part in ("low", "high", "middle", "scale", "weight"):
+            numbers[kind][part] = np.round(getattr(fitted, part), 5).tolist()
+    target.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+# Figures
+
+
+def area_under_curve(score: np.ndarray, is_wrong: np.ndarray) -> float:
+    """Area under the ROC curve: the chance that a wrong mask scores higher than a good one."""
+    wrong, good = int(is_wrong.sum()), int((~is_wrong).sum())
+    if not wrong or not good:
+        return float("nan")
+    return float((rankdata(score)[is_wrong].sum() - wrong * (wrong + 1) / 2) / (wrong * good))
+
+
+def reliability(
+    probability: np.ndarray, is_wrong: np.ndarray
+) -> Iterator[tuple[float, float, int]]:
+    """Mean probability, share of wrong masks and number of masks of each tenth."""
+    tenth = np.minimum((probability * 10).astype(int), 9)
+    for number in np.unique(tenth):
+        there = tenth == number
+        yield float(probability[there].mean()), float(is_wrong[there].mean()), int(there.sum())
+
+
+def calibration_error(probability: np.ndarray, is_wrong: np.ndarray) -> float:
+    """Expected calibration error over tenths."""
+    rows = list(reliability(probability, is_wrong))
+    return sum(abs(said - true) * count for said, true, count in rows) / len(is_wrong)
+
+
+def frames_to_look_at(masks: Masks, order: Sequence[int]) -> int:
+    """Masks that a person looks at, in this order, until 95 % of all masks are good.
+
+    A wrong mask is corrected, and tracking again mends the wrong masks that follow it without a
+    good one in between; the person does not look at these.
+    """
+    is_wrong = masks.is_wrong.copy()
+    allowed, looked = 0.05 * len(is_wrong), 0
+    is_done = np.zeros(len(is_wrong), bool)
+    for index in order:
+        if is_wrong.sum() <= allowed:
+            break
+        if is_done[index]:
+            continue
+        looked += 1
+        is_done[index] = True
+        later = index
+        while is_wrong[later]:
+            is_wrong[later] = False
+            is_done[later] = True
+            later += 1
+            if (
+                later == len(is_wrong)
+                or (masks.place[later] != masks.place[later - 1] + (0, 1)).any()
+            ):
+                break
+    return looked
+
+
+def order_of_stops(masks: Masks, probability: np.ndarray, threshold: float) -> list[int]:
+    """Starts of bad stretches by expected gain, then all masks by probability."""
+    gain = np.zeros(len(probability))
+    for row in np.unique(masks.place[:, 0]):
+        there = masks.place[:, 0] == row
+        gain[there] = sum_of_stretches(probability[there], probability[there] >= threshold)
+    stops = [index for index in np.argsort(-gain, kind="stable").tolist() if gain[index] > 0]
+    rest = np.argsort(-probability, kind="stable").tolist()
+    return stops + rest
+
+
+def probability_of(masks: Masks, regression: Regression) -> np.ndarray:
+    """(N,) probability of an error."""
+    return regression.probability(regression.contributions(masks.evidence))
+
+
+def print_movie(name: str, masks: Masks, model: ErrorModel) -> None:
+    """Figures of one movie: today's doubts, predicted IoU alone, and the error probability."""
+    wrong = masks.is_wrong
+    in_time = np.lexsort((masks.place[:, 0], masks.place[:, 1])).tolist()
+    by_severity = [
+        k for k in np.argsort(-masks.severity, kind="stable").tolist() if masks.severity[k] > 0
+    ]
+    looks = frames_to_look_at(masks, in_time)
+    print(f"\n{name}: {len(wrong)} masks, {wrong.mean():.1%} wrong, looks in time order {looks}")
+    rows = {"doubts before": (masks.severity, masks.severity > 0, by_severity + in_time)}
+    for kind, regression in (("with head", model.with_head), ("without head", model.without_head)):
+        found = probability_of(masks, regression)
+        rows[kind] = (
+            found,
+            found >= model.threshold,
+            order_of_stops(masks, found, model.threshold),
+        )
+    for kind, (score, is_doubted, order) in rows.items():
+        line = f"  {kind:13s} area {area_under_curve(score, wrong):.3f}"
+        line += f", wrong doubted {is_doubted[wrong].mean():.0%}"
+        line += f", good doubted {is_doubted[~wrong].mean():.0%}"
+        line += f", looks {frames_to_look_at(masks, order)}"
+        if kind != "doubts before":
+            line += f", calibration error {calibration_error(score, wrong):.3f}"
+        print(line)
+    print(f"  predicted IoU alone: area {area_under_curve(-masks.predicted_iou, wrong):.3f}")
+
+
+def print_ablation(fitted: dict[str, Masks], checked: dict[str, Masks]) -> None:
+    """Area under the ROC curve on the checked movies without each kind of evidence."""
+    kinds = dict.fromkeys(name.removesuffix("_near") for name in WITH_HEAD)
+    for left_out in ("nothing", *kinds):
+        names = [name for name in WITH_HEAD if name.removesuffix("_near") != left_out]
+        regression = fit(list(fitted.values()), names)
+        areas = [
+            area_under_curve(probability_of(m, regression), m.is_wrong) for m in checked.values()
+        ]
+        print(f"without {left_out:13s}", *(f"{area:.3f}" for area in areas))
+
+
+def main() -> None:
+    """Perform one of the tasks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=["track", "fit", "report", "ablate"])
+    parser.add_argument("folders", type=Path, nargs="+")
+    options = parser.parse_args()
+    if options.task == "track":
+        track_all(*options.folders)
+        return
+    fitted, checked = read_tables(options.folders[0])
+    if options.task == "fit":
+        write_model(fitted, TARGET)
+        return
+    if options.task == "ablate":
+        print("area under the ROC curve:", *checked)
+        print_ablation(fitted, checked)
+        return
+    model = error_probability.error_model()
+    for name, masks in checked.items():
+        print_movie(name, masks, model)
+    everything = [(probability_of(m, model.with_head), m.is_wrong) for m in checked.values()]
+    probability, is_wrong = (np.concatenate(parts) for parts in zip(*everything, strict=True))
+    print(f"\nall checked movies: calibration error {calibration_error(probability, is_wrong):.3f}")
+    for said, true, count in reliability(probability, is_wrong):
+        print(f"  said {said:.2f}, wrong {true:.2f}, {count} masks")
+
+
+if __name__ == "__main__":
+    main()

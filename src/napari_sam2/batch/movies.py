@@ -1,0 +1,129 @@
+"""The movies of a batch, and their names in the results."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_sam2.batch.plan import Plan
+from napari_sam2.io.file_names import natural_order
+from napari_sam2.io.formats import stem_of
+from napari_sam2.io.image_folder import FRAME_SUFFIXES
+from napari_sam2.io.movies import MOVIE_SUFFIXES
+from napari_sam2.io.zarr_movie import PlateField, is_zarr, plate_fields
+
+_UNSAFE = r'[<>:"/\\|?*\x00-\x1f]'  # in names of files, on any system
+
+
+@dataclass(frozen=True)
+class BatchMovie:
+    """A movie of a batch.
+
+    Attributes
+    ----------
+    name : str
+        Name of its folder in the results; every movie of a batch has another one.
+    path : Path
+        File or folder of the movie, absolute.
+    plate, well, field : str
+        Place on an OME-Zarr plate, such as ``"B3"`` and ``"0"``; empty for other movies.
+    """
+
+    name: str
+    path: Path
+    plate: str = ""
+    well: str = ""
+    field: str = ""
+
+
+def movies_of(plan: Plan) -> tuple[BatchMovie, ...]:
+    """All movies that a plan names, in natural order of their paths.
+
+    Results of the batch, and files that are the prompts of another movie, are left out.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its patterns are looked up on the disk.
+
+    Raises
+    ------
+    ValueError
+        If a pattern stands for no movie.
+    """
+    found: dict[Path, BatchMovie] = {}
+    for pattern in plan.movies:
+        movies = [movie for path in _paths(plan, pattern) for movie in _movies_at(path)]
+        if not movies:
+            raise ValueError(f"there is no movie {pattern} in {plan.home}")
+        found |= {movie.path: movie for movie in movies}
+    movies = _with_names(sorted(found.values(), key=lambda movie: natural_order(str(movie.path))))
+    prompts = {plan.prompts_of(movie.name) for movie in movies}
+    return tuple(movie for movie in movies if movie.path not in prompts)
+
+
+def _paths(plan: Plan, pattern: str) -> Iterator[Path]:
+    """Files and folders that a pattern stands for; a folder that is named stands for its movies."""
+    whole = plan.home / pattern
+    if whole.is_dir() and not is_zarr(whole):
+        found = _inside(whole) or [whole]
+    else:
+        names = [str(whole)] if whole.exists() else glob.glob(str(whole), recursive=True)
+        found = [Path(name) for name in names]
+    for path in found:
+        absolute = path.absolute()
+        if not absolute.is_relative_to(plan.output_folder):
+            yield absolute
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Movies of a folder, else the folders of images in it; none if it has neither."""
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    movies = [path for path in visible if is_zarr(path) or path.suffix.lower() in MOVIE_SUFFIXES]
+    return movies or [path for path in visible if path.is_dir() and _has_images(path)]
+
+
+def _has_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in FRAME_SUFFIXES for path in folder.iterdir())
+
+
+def _movies_at(path: Path) -> list[BatchMovie]:
+    """The movie of a path, or the movies of all wells of a plate."""
+    if not (fields := plate_fields(path) if is_zarr(path) else ()):
+        return [BatchMovie(_stem(path), path)]
+    return [
+        BatchMovie(f"{_stem(path)}_{each.well}_{each.field}", each.path, **_place(each))
+        for each in fields
+    ]
+
+
+def _place(place: PlateField) -> dict[str, str]:
+    return {"plate": place.plate, "well": place.well, "field": place.field}
+
+
+def _stem(path: Path) -> str:
+    """Name of a file without the suffixes of movies and of TIFF dialects."""
+    name = stem_of(path.name)
+    ends = [suffix for suffix in MOVIE_SUFFIXES if name.lower().endswith(suffix)]
+    return name[: len(name) - max(map(len, ends), default=0)].removesuffix(".ome") or path.name
+
+
+def _with_names(movies: Sequence[BatchMovie]) -> list[BatchMovie]:
+    """Movies with names that differ: where two are alike, both get the names of their folders."""
+    counts = Counter(movie.name.casefold() for movie in movies)
+    clashing = {movie.path for movie in movies if counts[movie.name.casefold()] > 1}
+    root = Path(os.path.commonpath([path.parent for path in clashing])) if clashing else Path()
+    named = []
+    for movie in movies:
+        is_unique = movie.path not in clashing
+        name = movie.name if is_unique else "_".join(movie.path.relative_to(root).parts)
+        named.append(replace(movie, name=re.sub(_UNSAFE, "_", name)))
+    again = Counter(movie.name.casefold() for movie in named)
+    if clashes := [str(movie.path) for movie in named if again[movie.name.casefold()] > 1]:
+        raise ValueError(f"these movies need names that differ: {', '.join(clashes)}")
+    return named

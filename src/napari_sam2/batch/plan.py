@@ -1,0 +1,197 @@
+"""Plans: the movies of a batch and the work to do on each, as a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from napari_sam2.batch.tracking_run import FindingSettings
+from napari_sam2.io.formats import FORMATS
+from napari_sam2.tracking.plan import Sweep
+
+AUTO = "auto"  # in place of files with prompts: all objects are found
+NAME = "{name}"  # in the pattern of the prompts: stands for the name of a movie
+_CHECKPOINTS = (".pt", ".safetensors")
+
+
+class Plan(BaseModel):
+    """The movies of a batch and the work to do on each.
+
+    Relative paths are seen from `home`.
+
+    Attributes
+    ----------
+    movies : tuple of str
+        Patterns of files and folders, as ``"wells/*.tif"``; ``**`` stands for any folders. A
+        folder that is an OME-Zarr plate stands for the images of all its wells.
+    prompts : str
+        ``"auto"`` finds all objects of the first frame; else the prompts file of each movie, with
+        ``{name}`` for the name of the movie.
+    output : Path
+        Folder of all results; each movie has a folder in it.
+    model : str
+        ``"cells"``, a name of the registry, or a checkpoint file.
+    exports : tuple of str
+        Formats to write beside labels, measurements and the project; see
+        `napari_sam2.io.formats.FORMATS`.
+    direction : str
+        Direction of tracking from the prompts.
+    look_every : int or None
+        With ``"auto"``: frames from one search for new objects to the next.
+    cell_size : float or None
+        With ``"auto"``: diameter of a typical cell in pixels.
+    min_score : float
+        With ``"auto"``: objects with a lower score are left out.
+    image_size : int or None
+        Side of the input of an official model in pixels.
+    fast, local : bool
+        As the options of ``napari-sam2 track``.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    home : Path
+        Folder of the plan.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    movies: Annotated[tuple[str, ...], Field(min_length=1)]
+    prompts: str = AUTO
+    output: Path
+    model: str = "cells"
+    exports: tuple[str, ...] = ()
+    direction: Sweep = "both"
+    look_every: Annotated[int, Field(ge=1)] | None = None
+    cell_size: Annotated[float, Field(ge=1)] | None = None
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
+    fast: bool = False
+    local: bool = False
+    device: str = "auto"
+    home: Path = Field(default_factory=Path.cwd)
+
+    @field_validator("movies", mode="before")
+    @classmethod
+    def _one_pattern_is_a_list(cls, movies: Any) -> Any:
+        return (movies,) if isinstance(movies, str) else movies
+
+    @field_validator("prompts")
+    @classmethod
+    def _prompts_differ_by_movie(cls, prompts: str) -> str:
+        if prompts != AUTO and NAME not in prompts:
+            raise ValueError(
+                f'"{AUTO}", or a path with {NAME} for the name of the movie, such as '
+                f'"prompts/{NAME}.tif"'
+            )
+        return prompts
+
+    @field_validator("exports")
+    @classmethod
+    def _exports_are_formats(cls, exports: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(exports) - set(FORMATS)):
+            raise ValueError(f"unknown formats {unknown}; expected some of {sorted(FORMATS)}")
+        return exports
+
+    @model_validator(mode="after")
+    def _options_fit_the_prompts(self) -> Plan:
+        if self.prompts == AUTO and self.direction == "backward":
+            raise ValueError(f'prompts "{AUTO}" begin on the first frame; leave direction away')
+        if self.prompts != AUTO and self.look_every is not None:
+            raise ValueError(f'look_every looks for new cells and needs prompts = "{AUTO}"')
+        return self
+
+    @property
+    def output_folder(self) -> Path:
+        """Folder of all results, absolute."""
+        return (self.home / self.output).absolute()
+
+    @property
+    def model_name(self) -> str:
+        """The model; the absolute path of a checkpoint file."""
+        if Path(self.model).suffix.lower() in _CHECKPOINTS:
+            return str((self.home / self.model).absolute())
+        return self.model
+
+    @property
+    def finding(self) -> FindingSettings:
+        """How objects are found without prompts."""
+        return FindingSettings(self.look_every, self.cell_size, self.min_score)
+
+    def prompts_of(self, name: str) -> Path | None:
+        """File with the prompts of a movie; None where all objects are found.
+
+        Parameters
+        ----------
+        name : str
+            Name of the movie in the batch.
+        """
+        if self.prompts == AUTO:
+            return None
+        return (self.home / self.prompts.replace(NAME, name)).absolute()
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a TOML file; its paths are seen from the folder that it is in.
+
+    Parameters
+    ----------
+    path : Path
+        Keys as the attributes of `Plan`, without `home`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no TOML, or a key is unknown, missing or has a wrong value.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is no TOML: {error}") from error
+    if "home" in table:
+        raise ValueError(f"{path.name}: home is not a key; paths are seen from the plan's folder")
+    return checked_plan(table | {"home": path.absolute().parent}, path.name)
+
+
+def plan_of_folder(folder: Path, prompts: str, output: Path, **settings: Any) -> Plan:
+    """A plan for all movies of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the movies, or an OME-Zarr plate.
+    prompts : str
+        As in `Plan`; a relative path is seen from the current folder.
+    output : Path
+        Folder of all results, seen from the current folder.
+    **settings
+        Other attributes of `Plan`.
+
+    Raises
+    ------
+    ValueError
+        If a setting is unknown or has a wrong value.
+    """
+    table = {"movies": str(folder.absolute()), "prompts": prompts, "output": output, **settings}
+    return checked_plan(table, f"batch of {folder.name}")
+
+
+def checked_plan(table: dict[str, Any], source: str) -> Plan:
+    """A plan of these keys; errors name all that is wrong.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown, missing or has a wrong value.
+    """
+    try:
+        return Plan.model_validate(table)
+    except ValidationError as error:
+        problems = "; ".join(
+            ": ".join(filter(None, [".".join(map(str, each["loc"])), each["msg"]]))
+            for each in error.errors(include_url=False, include_context=False)
+        )
+        raise ValueError(f"{source}: {problems}") from error

@@ -1,0 +1,138 @@
+"""Track the objects of one movie, step by step: from prompts, from found objects, or what changed.
+
+`napari-sam2 track` and every movie of a batch run through these generators, so both write the same
+labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_sam2.annotation import Annotation
+from napari_sam2.finding import Proposal, find_objects
+from napari_sam2.finding.automatic import track_found
+from napari_sam2.model import Sam2
+from napari_sam2.tracking import Frames, Prompt
+from napari_sam2.tracking.plan import Sweep
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """How far one stage of the work on a movie is.
+
+    Attributes
+    ----------
+    stage : str
+        Name of the stage, for the screen.
+    done, total : int
+        Steps of the stage. Each stage begins with ``done`` 0, before its work.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class FindingSettings:
+    """How objects are found without prompts.
+
+    Attributes
+    ----------
+    look_every : int or None
+        Frames from one search for new objects to the next; None searches the first frame only.
+    cell_size : float or None
+        Diameter of a typical cell in pixels; None finds it by trial.
+    min_score : float
+        Proposals with a lower score are left out.
+    """
+
+    look_every: int | None = None
+    cell_size: float | None = None
+    min_score: float = 0.5
+
+
+def track_prompts(
+    annotation: Annotation, prompts: Iterable[Prompt], direction: Sweep = "both"
+) -> Generator[RunStep]:
+    """Give all prompts, then track their objects through the movie.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        The document; its objects are tracked too.
+    prompts : iterable of Prompt
+        Prompts to give, in this order.
+    direction : str
+        ``"forward"``, ``"backward"`` or ``"both"``.
+
+    Yields
+    ------
+    RunStep
+        Of the stages ``"prompts"`` and ``"tracking"``.
+    """
+    given = list(prompts)
+    yield RunStep("prompts", 0, len(given))
+    for done, prompt in enumerate(given, start=1):
+        annotation.set_prompt(prompt)
+        yield RunStep("prompts", done, len(given))
+    yield from _propagate(annotation, direction)
+
+
+def track_found_objects(
+    annotation: Annotation, network: Sam2, frames: Frames, settings: FindingSettings
+) -> Generator[RunStep]:
+    """Find all objects of the first frame, track them, and look for new ones.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Without objects.
+    network : Sam2
+        Finds the objects.
+    frames : Frames
+        The movie.
+    settings : FindingSettings
+        How objects are found.
+
+    Yields
+    ------
+    RunStep
+        Of the stage ``"finding and tracking"``, counted in frames.
+    """
+    stage, done, total = "finding and tracking", 0, len(frames)
+
+    def find(t: int) -> list[Proposal]:
+        size, score = settings.cell_size, settings.min_score
+        return find_objects(network, frames, t=t, cell_size=size, min_score=score)
+
+    yield RunStep(stage, 0, total)
+    for result in track_found(
+        annotation, find, lambda t: np.asarray(annotation.labels[t]), total, settings.look_every
+    ):
+        done = max(done, result.t + 1)
+        yield RunStep(stage, done, total)
+
+
+def track_changed(annotation: Annotation) -> Generator[RunStep]:
+    """Track, both ways, all objects that were changed since they were tracked.
+
+    Yields
+    ------
+    RunStep
+        Of the stage ``"tracking"``.
+    """
+    yield from _propagate(annotation, "both", only_changed=True)
+
+
+def _propagate(
+    annotation: Annotation, direction: Sweep, *, only_changed: bool = False
+) -> Generator[RunStep]:
+    total = annotation.total_steps(direction=direction, only_changed=only_changed)
+    yield RunStep("tracking", 0, total)
+    results = annotation.propagate(direction=direction, only_changed=only_changed)
+    for done, _ in enumerate(results, start=1):
+        yield RunStep("tracking", done, total)

@@ -1,0 +1,180 @@
+"""All images of a file with all of their axes, and the movie that a selection makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.io.axes import MovieAxes, resolve_axes
+from napari_sam2.io.movie import Movie, lazy_stack
+from napari_sam2.io.projection import project
+from napari_sam2.io.scale import Step, positive, scale_of_steps
+from napari_sam2.io.selection import EVERYTHING, Selection
+
+if TYPE_CHECKING:
+    from napari_sam2.arrays import ArrayLike
+
+
+class Indexable(Protocol):
+    """Pixels of any number of axes, of which one plane is read at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of a pixel."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """The part at an index of one number or slice per axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStack:
+    """All images of a file.
+
+    Parameters
+    ----------
+    data : Indexable
+        Its pixels; a plane is read when it is indexed.
+    axes : str
+        One letter per axis, see `resolve_axes`.
+    steps : mapping of str to (number, unit)
+        Steps along the axes "t", "z", "y" and "x", as far as the file tells them.
+    name : str
+        Name of the file, for messages.
+    """
+
+    data: Indexable
+    axes: str
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(self.data.shape)
+
+
+def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
+    """The movie that a selection makes of a stack; no frame is read.
+
+    Raises
+    ------
+    ValueError
+        See `resolve_axes`.
+    """
+    axes = resolve_axes(stack.axes, stack.shape, stack.name, selection)
+    planes = _Planes(stack.data, axes)
+    if selection.is_mix:
+        data: ArrayLike = _mixed(planes, axes, selection)
+    else:
+        data = planes.view() if planes.is_view else planes.channel(axes.channels[0])
+    letter = axes.frame_axis or "t"
+    steps = dict(stack.steps)
+    if letter in steps:
+        steps[letter] = _every(axes.frames.step, steps[letter])
+    return Movie(
+        data,
+        rgb=axes.colours > 0 or selection.is_mix,
+        scale=scale_of_steps(steps, axes.frame_axis),
+        name=stack.name,
+        note=axes.note,
+        selection=selection,
+    )
+
+
+def _every(count: int, step: Step) -> Step:
+    """The step between frames of which only every so many are taken."""
+    size = positive(step[0])
+    return None if size is None else size * count, step[1]
+
+
+class _Planes:
+    """Frames of a stack, read plane by plane."""
+
+    def __init__(self, data: Indexable, axes: MovieAxes) -> None:
+        self._data, self._axes = data, axes
+        left = [(axes.rows, 0), (axes.columns, 1)]
+        if axes.colour_place is not None:
+            left.append((axes.colour_place, 2))
+        self._order = tuple(np.argsort([target for _, target in sorted(left)]).tolist())
+
+    @property
+    def is_view(self) -> bool:
+        """Whether frames are parts of an array, in memory or mapped, without a projection."""
+        is_plane = self._axes.z_place is None or isinstance(self._axes.z, int)
+        return is_plane and isinstance(self._data, np.ndarray)
+
+    def view(self) -> NDArray[Any]:
+        """The movie as a view of the array."""
+        axes, frame = self._axes, self._axes.frame_place
+        index = list(self._index(0, axes.channels[0], axes.z if isinstance(axes.z, int) else 0))
+        if frame is None:
+            return self._in_order(self._data[tuple(index)])[np.newaxis]
+        index[frame] = slice(axes.frames.start, axes.frames.stop, axes.frames.step)
+        left = [place for place, part in enumerate(index) if isinstance(part, slice)]
+        part: NDArray[Any] = np.moveaxis(self._data[tuple(index)], left.index(frame), 0)
+        return part.transpose(0, *(1 + place for place in self._order))
+
+    def channel(self, channel: int) -> ArrayLike:
+        """The movie of a channel, whose frames are read when they are needed."""
+        axes = self._axes
+        is_mean = axes.z_place is not None and axes.z == "mean"
+        dtype = np.dtype(np.float32) if is_mean else np.dtype(self._data.dtype)
+        return lazy_stack(lambda t: self.frame(t, channel), axes.shape, dtype)
+
+    def frame(self, t: int, channel: int) -> NDArray[Any]:
+        """One frame of the movie, (Y, X) or (Y, X, C)."""
+        axes = self._axes
+        frame, z = axes.frames[t], axes.z
+        if axes.z_place is None or isinstance(z, int):
+            return self._read(frame, channel, z if isinstance(z, int) else 0)
+        focus_channel = axes.channels[0]  # all channels of a mix show the same plane
+        return project(
+            lambda plane: self._read(frame, channel, plane),
+            lambda plane: self._read(frame, focus_channel, plane),
+            axes.depth,
+            z or "max",
+        )
+
+    def _read(self, frame: int, channel: int, plane: int) -> NDArray[Any]:
+        return self._in_order(np.asarray(self._data[self._index(frame, channel, plane)]))
+
+    def _index(self, frame: int, channel: int, plane: int) -> tuple[int | slice, ...]:
+        axes = self._axes
+        index: list[int | slice] = [0] * len(self._data.shape)
+        for place in (axes.rows, axes.columns, axes.colour_place):
+            if place is not None:
+                index[place] = slice(None)
+        for place, part in (
+            (axes.frame_place, frame),
+            (axes.channel_place, channel),
+            (axes.z_place, plane),
+        ):
+            if place is not None:
+                index[place] = part
+        return tuple(index)
+
+    def _in_order(self, image: NDArray[Any]) -> NDArray[Any]:
+        return image.transpose(self._order)
+
+
+def _mixed(planes: _Planes, axes: MovieAxes, selection: Selection) -> ArrayLike:
+    """Channels as red, green and blue between 0 and 1, each with the contrast of its movie."""
+    from napari_sam2.tracking.frames import Frames  # loads the network, only where it is needed
+
+    channels = [Frames(planes.channel(channel)) for channel in axes.channels]
+
+    def read_frame(t: int) -> NDArray[np.float32]:
+        mix = np.zeros((axes.height, axes.width, 3), np.float32)
+        for place, (frames, weight) in enumerate(zip(channels, selection.weights, strict=True)):
+            mix[..., place] = frames.read(t)[..., 0] * np.float32(weight)
+        return mix
+
+    return lazy_stack(read_frame, (*axes.shape, 3), np.dtype(np.float32))

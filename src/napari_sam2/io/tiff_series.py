@@ -1,0 +1,75 @@
+"""The images (series) of a TIFF file: which of them is the movie."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+
+def chosen_series(
+    tif: tifffile.TiffFile, source: str, number: int | None = None
+) -> list[tifffile.TiffPageSeries]:
+    """The series that make up the movie; several where each holds one frame.
+
+    Small copies of other images, which are marked as such, are passed over. Series that are alike
+    are frames of one movie, unless the file says that they are images of their own, as OME does
+    with positions.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        The file.
+    source : str
+        Its name, for messages.
+    number : int, optional
+        The series to take.
+
+    Raises
+    ------
+    ValueError
+        If there are several and none was chosen, or there is none of this number.
+    """
+    whole = [series for series in tif.series if not _is_reduced(series)] or list(tif.series)
+    if number is not None:
+        if not 0 <= number < len(whole):
+            raise ValueError(
+                f"{source} has {len(whole)} images, 0 to {len(whole) - 1}; got {number}"
+            )
+        return [whole[number]]
+    kinds = Counter((tuple(series.shape), str(series.dtype)) for series in whole)
+    is_movie = len(kinds) == 1 and not tif.is_ome and len(whole[0].shape) - _is_colour(whole[0]) < 3
+    if len(whole) == 1 or is_movie:
+        return whole
+    text = ", ".join(
+        f"{count} of {_sizes(shape)} {dtype}" for (shape, dtype), count in kinds.items()
+    )
+    raise ValueError(
+        f"{source} holds {len(whole)} images ({text}): choose one with --series 0 to "
+        f"{len(whole) - 1} (in Python: series=0)"
+    )
+
+
+def missing_text(tif: tifffile.TiffFile, source: str, pages: list[Any]) -> str:
+    """What to say of a set of files some of whose pages are not there."""
+    folder = Path(tif.filehandle.dirname)
+    named = re.findall(r'FileName="([^"]+)"', tif.ome_metadata or "")
+    missing = sorted({name for name in named if not (folder / name).is_file()})
+    count = sum(page is None for page in pages)
+    where = f": the files {', '.join(missing)} are not beside it" if missing else ""
+    return f"{source} lacks {count} of its {len(pages)} images{where}"
+
+
+def _is_reduced(series: tifffile.TiffPageSeries) -> bool:
+    return bool(getattr(series.keyframe, "is_reduced", False))
+
+
+def _is_colour(series: tifffile.TiffPageSeries) -> bool:
+    return "S" in series.axes
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,116 @@
+"""Signs of an error: how far the network's other opinions agree with a tracked mask.
+
+They are taken while the maps of the network are at hand, because later the frame would have to be
+encoded again. `annotation/error_probability.py` turns them into a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_sam2.model import FrameFeatures, Sam2
+from napari_sam2.model.cell_head import OFFSET_SCALE
+from napari_sam2.tracking.windows import Window
+
+REACH = 0.7  # of the radius of a mask: pixels that point so near to its middle belong to the cell
+LOOK_EVERY = 2  # frames: errors last, and the head costs as much as a tenth of tracking
+BACKGROUND_WEIGHT = 1e-6  # of pixels that the cell head takes for background
+
+
+class CellOpinion:
+    """Asks the cell head which pixels belong to the cell of a mask.
+
+    The head does not know the mask, so it is a second opinion. Its maps are kept for the windows of
+    one frame, since neighbouring cells share a window.
+
+    Parameters
+    ----------
+    model : Sam2
+        With or without a cell head.
+    """
+
+    def __init__(self, model: Sam2) -> None:
+        self._model = model
+        self._t = -1
+        self._maps: dict[Window, Tensor] = {}
+
+    def overlap(
+        self, t: int, windows: Sequence[Window], features: FrameFeatures, mask_logits: Tensor
+    ) -> list[float | None]:
+        """IoU of each mask with the cell that the head sees there.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        windows : sequence of Window
+            The windows of B masks.
+        features : FrameFeatures
+            Of the frame: one for all masks, or one for each.
+        mask_logits : Tensor
+            (B, 1, S / 4, S / 4).
+
+        Returns
+        -------
+        list of float or None
+            B values from 0 to 1; None without a head, and on frames on which it is not asked.
+        """
+        if self._model.cell_head is None or t % LOOK_EVERY:
+            return [None] * len(windows)
+        if t != self._t:
+            self._t, self._maps = t, {}
+        self._look(windows, features)
+        maps = torch.stack([self._maps[window] for window in windows])
+        found: list[float | None] = cell_overlap(mask_logits, maps).tolist()
+        return found
+
+    def _look(self, windows: Sequence[Window], features: FrameFeatures) -> None:
+        """Compute the maps of windows that have none yet."""
+        head = self._model.cell_head
+        assert head is not None
+        missing = {w: row for row, w in enumerate(windows) if w not in self._maps}
+        if not missing:
+            return
+        rows = list(missing.values()) if len(features.stride16) > 1 else [0]
+        chosen = FrameFeatures(
+            features.stride16[rows], features.stride8[rows], features.stride4[rows]
+        )
+        self._maps.update(zip(missing, head(chosen).float(), strict=True))
+
+
+def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
+    """IoU of masks with the cells that the head sees where the masks are.
+
+    The cell of a mask consists of all foreground pixels that point near the place to which the
+    pixels of the mask point on average.
+
+    Parameters
+    ----------
+    mask_logits : Tensor
+        (B, 1, h, w).
+    maps : Tensor
+        (B, 4, h, w) maps of the cell head.
+
+    Returns
+    -------
+    Tensor
+        (B,) from 0 to 1; 0 for an empty mask.
+    """
+    mask = (mask_logits > 0).float()
+    is_cell = maps[:, :1] > 0
+    rows = torch.arange(mask.shape[-2], device=mask.device, dtype=torch.float32)
+    columns = torch.arange(mask.shape[-1], device=mask.device, dtype=torch.float32)
+    place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+    aims = place + maps[:, 2:] * (OFFSET_SCALE / 4)  # (B, 2, h, w)
+    weight = mask * (maps[:, :1].sigmoid() + BACKGROUND_WEIGHT)
+    total = weight.sum((2, 3), keepdim=True).clamp(min=1e-9)
+    aim = (aims * weight).sum((2, 3), keepdim=True) / total
+    reach = REACH * (mask.sum((2, 3), keepdim=True).clamp(min=1) / torch.pi).sqrt()
+    is_near = (aims - aim).norm(dim=1, keepdim=True) < reach
+    cell = (is_near & is_cell).float()
+    union = torch.maximum(cell, mask).sum((1, 2, 3)).clamp(min=1)
+    overlap: Tensor = (cell * mask).sum((1, 2, 3)) / union
+    return overlap

@@ -1,0 +1,111 @@
+"""The error probability is high where evidence speaks against a mask, unknown without any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_sam2.annotation.error_probability import (
+    TrackingScores,
+    error_model,
+    find_error_probability,
+    gather_evidence,
+    sum_of_stretches,
+)
+from napari_sam2.annotation.measures import Trace
+from napari_sam2.annotation.quality import Doubt, Timeline, find_doubts
+
+LENGTH = 8
+NOTHING = np.zeros(LENGTH, bool)
+
+
+def numbers(value: float) -> np.ndarray:
+    return np.full(LENGTH, value, np.float32)
+
+
+def steady_trace() -> Trace:
+    """A cell of 100 pixels that hardly moves."""
+    return replace(Trace.empty(LENGTH), area=numbers(100), shared_1=numbers(95))
+
+
+def sure_scores() -> TrackingScores:
+    return TrackingScores(numbers(0.9), numbers(0.95), numbers(0.9), numbers(100))
+
+
+def chance_of(scores: TrackingScores, trace: Trace | None = None) -> np.ndarray:
+    return find_error_probability(trace or steady_trace(), scores, NOTHING)[0]
+
+
+def test_masks_with_good_evidence_are_likely_right() -> None:
+    assert (chance_of(sure_scores()) < 0.2).all()
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"cell_overlap": numbers(0.2)},
+        {"agreement": numbers(0.6)},
+        {"drawn_area": numbers(200)},
+    ],
+    ids=["cell head", "guesses", "claims"],
+)
+def test_each_evidence_against_a_mask_raises_its_chance_of_an_error(worse: dict) -> None:
+    assert (chance_of(replace(sure_scores(), **worse)) > chance_of(sure_scores())).all()
+
+
+def test_a_mask_of_a_network_without_a_cell_head_has_a_chance_too() -> None:
+    good = replace(sure_scores(), cell_overlap=numbers(np.nan))
+    bad = replace(good, agreement=numbers(0.5))
+    assert (chance_of(good) < chance_of(bad)).all()
+
+
+def test_the_chance_is_unknown_without_scores_and_without_a_mask() -> None:
+    assert np.isnan(chance_of(TrackingScores.unknown(LENGTH))).all()
+    assert np.isnan(chance_of(sure_scores(), Trace.empty(LENGTH))).all()
+
+
+def test_the_chance_is_0_where_a_person_made_the_mask() -> None:
+    is_fixed = NOTHING.copy()
+    is_fixed[3] = True
+    chance, reasons = find_error_probability(steady_trace(), sure_scores(), is_fixed)
+    assert chance[3] == 0
+    assert not reasons[3]
+
+
+def test_the_strongest_evidence_is_the_reason() -> None:
+    scores = replace(sure_scores(), cell_overlap=numbers(0), agreement=numbers(0.85))
+    chance, reasons = find_error_probability(steady_trace(), scores, NOTHING)
+    assert chance[4] >= error_model().threshold
+    assert reasons[4] == "the outline does not fit the cell that the network sees there"
+
+
+def test_near_evidence_is_the_median_of_the_known_near_frames() -> None:
+    overlap = np.array([0.1, 0.9, 0.8, np.nan, 0.2, 0.4, np.nan, np.nan], np.float32)
+    found = gather_evidence(steady_trace(), replace(sure_scores(), cell_overlap=overlap))
+    expected = [0.8, 0.8, 0.5, 0.6, 0.4, 0.3, 0.3, 0.4]
+    np.testing.assert_allclose(found["cell_overlap_near"], expected, rtol=1e-6)
+
+
+def test_a_bad_stretch_is_one_doubt_at_its_start_worth_all_its_errors() -> None:
+    chance = np.array([0, 0.9, 0.8, 0.1, 0.7, 0, 0, np.nan], np.float32)
+    np.testing.assert_allclose(sum_of_stretches(chance, chance > 0.5)[[1, 2, 4]], [1.7, 0, 0.7])
+    doubts = find_doubts(steady_trace(), numbers(0.9), numbers(5), NOTHING, NOTHING, chance)
+    assert np.flatnonzero(doubts & Doubt.LIKELY_WRONG).tolist() == [1, 4]
+
+
+def test_an_unusual_mask_that_is_likely_right_comes_after_all_likely_wrong_ones() -> None:
+    doubts = np.zeros(LENGTH, np.uint16)
+    doubts[2], doubts[5] = Doubt.JUMP_PLACE, Doubt.LIKELY_WRONG
+    chance = numbers(0.1)
+    chance[5] = 0.55
+    timeline = Timeline(
+        *[~NOTHING, NOTHING, NOTHING, NOTHING, NOTHING],
+        numbers(0.1),
+        doubts,
+        chance,
+        ("",) * LENGTH,
+    )
+    assert timeline.is_unusual.tolist() == [t == 2 for t in range(LENGTH)]
+    assert 0 < timeline.severity[2] < timeline.severity[5]

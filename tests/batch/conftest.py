@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_sam2.batch import movie_task
+from napari_sam2.io.samples import Sample, synthetic_movie
+from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.tiff import write_images, write_labels
+from tests.tracking.tiny import build_tiny_model
+
+
+@pytest.fixture(scope="session")
+def sample() -> Sample:
+    return synthetic_movie("phase", (40, 48), frames=3, cells=2)
+
+
+@pytest.fixture
+def wells(tmp_path: Path, sample: Sample) -> Path:
+    """A folder with a plan, wells/a.tif and b.tif, prompts/a.tif and b.tif."""
+    for folder in ("wells", "prompts"):
+        (tmp_path / folder).mkdir()
+    for name, shift in (("a", 0), ("b", 7)):
+        images = sample.images + shift % 8
+        write_images(tmp_path / f"wells/{name}.tif", images, ImageScale((0.5, 0.5), "um", 60.0))
+        write_labels(tmp_path / f"prompts/{name}.tif", sample.labels[0])
+    (tmp_path / "plan.toml").write_text(
+        'movies = "wells/*.tif"\nprompts = "prompts/{name}.tif"\noutput = "out"\n'
+    )
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A tiny network in place of every model, in this process."""
+
+    def load(*_: Any, **__: Any) -> Any:
+        return build_tiny_model()
+
+    for place in ("napari_sam2.model.load_model", "napari_sam2.batch.movie_task.load_model"):
+        monkeypatch.setattr(place, load)
+    movie_task._network.cache_clear()
+    yield
+    movie_task._network.cache_clear()

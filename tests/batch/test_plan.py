@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam2.batch import plan_of_folder, read_plan
+from napari_sam2.batch.movies import movies_of
+from napari_sam2.batch.plan import Plan
+from napari_sam2.io.tiff import write_images
+
+IMAGES = np.zeros((2, 8, 8), np.uint8)
+
+
+def names(plan: Plan) -> list[str]:
+    return [movie.name for movie in movies_of(plan)]
+
+
+def test_paths_are_seen_from_the_folder_of_the_plan(
+    wells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    plan = read_plan(wells / "plan.toml")
+    assert [movie.path for movie in movies_of(plan)] == [
+        wells / "wells/a.tif",
+        wells / "wells/b.tif",
+    ]
+    assert plan.prompts_of("a") == wells / "prompts/a.tif"
+    assert plan.output_folder == wells / "out"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("colour = 1", "colour: Extra inputs"),
+        ("look_every = 0", "look_every: Input should be greater"),
+        ('exports = ["word"]', "unknown formats"),
+        ('home = "/"', "home is not a key"),
+        ("=", "is no TOML"),
+        ("look_every = 3", 'needs prompts = "auto"'),
+    ],
+)
+def test_wrong_plan_is_explained(wells: Path, line: str, message: str) -> None:
+    plan = wells / "plan.toml"
+    plan.write_text(f"{plan.read_text()}{line}\n")
+    with pytest.raises(ValueError, match=message):
+        read_plan(plan)
+
+
+def test_prompts_need_the_name_of_the_movie(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"with \{name\} for the name of the movie"):
+        plan_of_folder(tmp_path, "prompts.tif", tmp_path / "out")
+
+
+def test_movies_of_one_name_are_named_after_their_folders(tmp_path: Path) -> None:
+    for place in ("one/movie.tif", "two/movie.tif", "two/other.tif"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        write_images(tmp_path / place, IMAGES)
+    plan = Plan(movies=("*/*.tif",), output=Path("out"), home=tmp_path)
+    assert names(plan) == ["one_movie.tif", "two_movie.tif", "other"]
+
+
+def test_prompts_and_results_beside_the_movies_are_no_movies(tmp_path: Path) -> None:
+    for name in ("a.tif", "a_cells.tif", "out/a/labels.tif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_images(tmp_path / name, IMAGES)
+    plan = Plan(movies=("**/*.tif",), prompts="{name}_cells.tif", output=Path("out"), home=tmp_path)
+    assert names(plan) == ["a"]
+
+
+def test_folder_stands_for_its_movies_or_its_folders_of_images(tmp_path: Path) -> None:
+    write_images(tmp_path / "a.ome.tif", IMAGES)
+    for folder in ("w1", "w2"):
+        (tmp_path / "frames" / folder).mkdir(parents=True)
+        write_images(tmp_path / "frames" / folder / "t0.tif", IMAGES[:1])
+    assert names(plan_of_folder(tmp_path, "auto", tmp_path / "out")) == ["a"]
+    assert names(plan_of_folder(tmp_path / "frames", "auto", tmp_path / "out")) == ["w1", "w2"]
+
+
+def test_pattern_without_a_movie_is_an_error(tmp_path: Path) -> None:
+    plan = Plan(movies=("*.tif",), output=Path("out"), home=tmp_path)
+    with pytest.raises(ValueError, match=r"there is no movie \*.tif"):
+        movies_of(plan)
