@@ -38,7 +38,7 @@ def benchmark(
     data_sets: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DATASET...",
+            metavar="DATASET",
             exists=True,
             file_okay=False,
             help="Folders laid out as DAVIS, MOSE, YouTube-VOS or SA-V.",

@@ -240,14 +240,16 @@ def protocol_steps(
     """The protocols with their settings."""
     from napari_sam2.evaluation import protocols
 
-    corrected = {"rounds": rounds, "clicks": clicks, "convention": convention}
+    def corrected(protocol: Callable[..., Evaluation]) -> Callable[..., Evaluation]:
+        return partial(protocol, rounds=rounds, clicks=clicks, convention=convention)
+
     return {
         ProtocolName.image: partial(protocols.image, prompt=kind),
         ProtocolName.vos: partial(
             protocols.vos, prompt=kind, convention=convention, per_object=per_object
         ),
-        ProtocolName.offline: partial(protocols.offline, **corrected),
-        ProtocolName.online: partial(protocols.online, **corrected),
+        ProtocolName.offline: corrected(protocols.offline),
+        ProtocolName.online: corrected(protocols.online),
         ProtocolName.auto: partial(protocols.auto, look_every=look_every),
     }
 

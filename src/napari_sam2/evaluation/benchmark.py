@@ -376,11 +376,11 @@ def write_csv(path: str | os.PathLike[str], report: BenchmarkReport) -> None:
 
 def as_text(report: BenchmarkReport) -> str:
     """A table for the screen: data sets, their average, groups; then what failed."""
-    columns = ("objects", "J&F", "J", "F", "J_recall", "J_decay", "F_recall", "F_decay")
+    columns = ["objects", "J&F", "J", "F", "J_recall", "J_decay", "F_recall", "F_decay"]
     optional = ("G", "AUC", "J&F@60s")
     parts = {**report.data_sets(), "average": report.average(), **report.groups()}
     found = {name: _means_dict(part) for name, part in parts.items()}
-    columns += tuple(c for c in optional if any(row[c] is not None for row in found.values()))
+    columns += [c for c in optional if any(row[c] is not None for row in found.values())]
     rows = [["", *(name.replace("_", " ") for name in columns)]]
     rows += [[name, *(_shown(row[column]) for column in columns)] for name, row in found.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
