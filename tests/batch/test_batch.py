@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_sam2.batch import BatchReport, read_plan, run_batch
 from napari_sam2.batch.movie_task import MovieTask, track_movie, weights_digest
@@ -15,8 +16,10 @@ from napari_sam2.batch.outputs import LABELS, MEASUREMENTS, write_results
 from napari_sam2.batch.plan import Plan
 from napari_sam2.cli import main
 from napari_sam2.finding import Proposal
+from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.saving import Annotation
 from napari_sam2.io.samples import Sample
+from napari_sam2.io.selection import Selection
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from napari_sam2.tracking.pixels import masks_of
 from tests.tracking.tiny import build_tiny_model
@@ -261,3 +264,22 @@ def test_wrong_use_is_explained(
     monkeypatch.chdir(wells)
     assert shell("batch", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_chosen_part_of_each_file_is_tracked_and_named(
+    wells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (wells / "wells").glob("*.tif"):
+        images = tifffile.imread(path)
+        two = np.stack([images, images[::-1]], axis=1)
+        tifffile.imwrite(path, two, imagej=True, metadata={"axes": "TCYX"})
+    plan = wells / "plan.toml"
+    plan.write_text(plan.read_text() + 'channel = 1\nrange = "1:3"\n')
+    assert shell("batch", plan) == 0
+    told = capsys.readouterr().err
+    assert "a.tif (T 3, C 2, Y 40, X 48): channel 1 of 0 to 1; frames 1 to 2" in told
+    labels = tifffile.imread(wells / "out/a" / LABELS)
+    assert labels.shape == (2, 40, 48)
+    image = read_manifest(wells / "out/a/a.sam2").image
+    assert image.part is not None
+    assert image.part.selection == Selection(channel={1: 1.0}, frames=slice(1, 3))

@@ -8,6 +8,7 @@ import pytest
 from napari_sam2.batch import plan_of_folder, read_plan
 from napari_sam2.batch.movies import movies_of
 from napari_sam2.batch.plan import Plan
+from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.io.tiff import write_images
 
 IMAGES = np.zeros((2, 8, 8), np.uint8)
@@ -39,6 +40,9 @@ def test_paths_are_seen_from_the_folder_of_the_plan(
         ('home = "/"', "home is not a key"),
         ("=", "is no TOML"),
         ("look_every = 3", 'needs prompts = "auto"'),
+        ('range = "10-80"', "counted from 0"),
+        ('z = "top"', "z"),
+        ("channel = [0, 1, 2, 3]", "one to three channels"),
     ],
 )
 def test_wrong_plan_is_explained(wells: Path, line: str, message: str) -> None:
@@ -82,3 +86,14 @@ def test_pattern_without_a_movie_is_an_error(tmp_path: Path) -> None:
     plan = Plan(movies=("*.tif",), output=Path("out"), home=tmp_path)
     with pytest.raises(ValueError, match=r"there is no movie \*.tif"):
         movies_of(plan)
+
+
+def test_a_plan_chooses_the_part_of_each_file(wells: Path) -> None:
+    plan = wells / "plan.toml"
+    keys = 'axes = "tzcyx"\nchannel = [0, 2]\nz = "max"\nrange = "10:80"\n'
+    plan.write_text(plan.read_text() + keys)
+    assert read_plan(plan).part == Selection("TZCYX", (0, 2), "max", slice(10, 80))
+
+
+def test_a_plan_without_a_part_takes_the_whole_file(wells: Path) -> None:
+    assert read_plan(wells / "plan.toml").part == EVERYTHING

@@ -17,7 +17,7 @@ from napari_sam2.batch.movie_task import (
 )
 from napari_sam2.batch.movies import movies_of
 from napari_sam2.batch.plan import Plan
-from napari_sam2.io.movies import open_movie
+from napari_sam2.io.movies import open_selection
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _is_open(movie: MoviePreview) -> bool:
 def _preview(task: MovieTask) -> MoviePreview:
     name, path = task.movie.name, task.movie.path
     try:
-        movie = open_movie(path)
+        movie = open_selection(path, task.plan.part)
         record = finished_record(task, task_key(task, movie))
     except (OSError, ValueError) as error:
         return MoviePreview(name, path, 0, False, str(error))
@@ -137,7 +137,7 @@ def measure_pace(task: MovieTask) -> Pace:
         If movie, prompts or model cannot be read or do not fit.
     """
     network_of(task.plan)  # the time to load it does not count
-    _, steps = tracking_steps(task, open_movie(task.movie.path))
+    _, steps = tracking_steps(task, open_selection(task.movie.path, task.plan.part))
     start = begun = time.perf_counter()
     with closing(steps):
         for step in steps:

@@ -31,7 +31,7 @@ from napari_sam2.batch.tracking_run import (
 from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
-from napari_sam2.io.movies import open_movie
+from napari_sam2.io.movies import open_selection
 from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import is_same_model
@@ -141,7 +141,7 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
         If the results cannot be written.
     """
     start = time.perf_counter()
-    movie = open_movie(task.movie.path)
+    movie = open_selection(task.movie.path, task.plan.part)
     key = task_key(task, movie)
     record = finished_record(task, key)
     if record is not None:
@@ -186,7 +186,7 @@ def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
         raise FileNotFoundError(f"{task.movie.name} was not tracked yet: run the batch first")
     if not is_corrected(task.folder, record):
         return Done(record, is_new=record.run == task.run)
-    movie, project = open_movie(task.movie.path), project_of(task.folder)
+    movie, project = open_selection(task.movie.path, task.plan.part), project_of(task.folder)
     with Annotation.load(project, _network_for(project, task.plan), movie=movie) as annotation:
         _follow(track_changed(annotation), tell)
         annotation.save()
@@ -280,6 +280,7 @@ def task_key(task: MovieTask, movie: Movie) -> str:
         If the prompts are not there.
     """
     elsewhere = {"movies", "output", "home", "model", "device", "prompts", "exports"}
+    elsewhere |= {"axes", "channel", "z", "frame_range"}  # the fingerprint tells other pixels
     prompts = task.plan.prompts_of(task.movie.name)
     parts = {
         "format": _FORMAT,

@@ -69,7 +69,7 @@ def write_results(
     tracker = tracker_of(annotation)
     # an image of a plate has a number for a name
     name = entry.name if entry.plate else movie.name
-    origin = ImageOrigin(name, movie.path, movie.scale)
+    origin = ImageOrigin(name, movie.path, movie.scale, selection=movie.selection)
     subject = subject_of(tracker, movie.data, origin, str(named_or_file(plan.model_name)))
     ProjectFolder.create(project, annotation, subject, [*past_deeds(annotation)]).close()
     return record_of(entry, movie, annotation, project)

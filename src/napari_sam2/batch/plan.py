@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_sam2.batch.tracking_run import FindingSettings
 from napari_sam2.io.formats import FORMATS
+from napari_sam2.io.selection import Projection, Selection, parse_range
 from napari_sam2.tracking.plan import Sweep
 
+Count = Annotated[int, Field(ge=0)]
 AUTO = "auto"  # in place of files with prompts: all objects are found
 NAME = "{name}"  # in the pattern of the prompts: stands for the name of a movie
 _CHECKPOINTS = (".pt", ".safetensors")
@@ -51,11 +53,15 @@ class Plan(BaseModel):
         As the options of ``napari-sam2 track``.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    axes, channel, z, range : optional
+        Which part of each file is the movie, as the options of ``napari-sam2 track``: letters of
+        the axes, a channel or a list of two or three, a plane or "max", "mean" or "focus", and
+        frames such as "10:80".
     home : Path
         Folder of the plan.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     movies: Annotated[tuple[str, ...], Field(min_length=1)]
     prompts: str = AUTO
@@ -70,6 +76,10 @@ class Plan(BaseModel):
     fast: bool = False
     local: bool = False
     device: str = "auto"
+    axes: str | None = None
+    channel: Count | tuple[Count, ...] | None = None
+    z: Count | Projection | None = None
+    frame_range: Annotated[str | None, Field(alias="range")] = None
     home: Path = Field(default_factory=Path.cwd)
 
     @field_validator("movies", mode="before")
@@ -101,6 +111,18 @@ class Plan(BaseModel):
         if self.prompts != AUTO and self.look_every is not None:
             raise ValueError(f'look_every looks for new cells and needs prompts = "{AUTO}"')
         return self
+
+    @model_validator(mode="after")
+    def _part_can_be_chosen(self) -> Plan:
+        _ = self.part  # raises where a value is none
+        return self
+
+    @property
+    def part(self) -> Selection:
+        """The part of each file that is the movie."""
+        frames = None if self.frame_range is None else parse_range(self.frame_range)
+        axes = None if self.axes is None else self.axes.upper()
+        return Selection(axes, self.channel, self.z, frames)
 
     @property
     def output_folder(self) -> Path:

@@ -46,6 +46,8 @@ class MovieRecord(BaseModel):
         From `project_digest`, as the batch has left the project.
     run : str
         Identifier of the run of the batch that has written the results.
+    note : str
+        Which part of the file was taken, in words; empty for the whole file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +70,7 @@ class MovieRecord(BaseModel):
     finished: AwareDatetime
     project: str
     run: str = ""
+    note: str = ""
 
     @property
     def doubtful_share(self) -> float:

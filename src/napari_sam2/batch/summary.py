@@ -47,6 +47,7 @@ def record_of(
         plate=entry.plate,
         well=entry.well,
         field=entry.field,
+        note=movie.note,
         key="",
         frames=movie.shape[0],
         cells=len(timelines),

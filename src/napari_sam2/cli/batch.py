@@ -181,6 +181,9 @@ def _say(report: BatchReport) -> None:
     for result in report.failed:
         if result.error:
             typer.echo(f"{result.name}: {result.error}", err=True)
+    for note in dict.fromkeys(one.record.note for one in report.results if one.record is not None):
+        if note:
+            typer.echo(note, err=True)
     typer.echo(f"{report.output / REPORT_PAGE}: {sentence_of(report)}")
     if not report.is_complete:
         raise typer.Exit(1)

@@ -206,9 +206,10 @@ def _is_choice(part: Selection, axes: ImageAxes) -> bool:
         return False
     if (part.z is None) != (axes.depth is None):
         return False
-    has_channels = axes.channels is None or max(part.channels) < axes.lengths[axes.channels]
-    is_plane = axes.depth is None or not isinstance(part.z, int)
-    return has_channels and (is_plane or part.z < axes.lengths[axes.depth])
+    if axes.channels is not None and max(part.channels) >= axes.lengths[axes.channels]:
+        return False
+    is_plane = axes.depth is not None and isinstance(part.z, int)
+    return not is_plane or part.z in range(axes.lengths[axes.depth or 0])
 
 
 def _completed(letters: str, shape: tuple[int, ...]) -> str | None:
