@@ -85,3 +85,25 @@ def test_the_layer_shows_what_the_document_holds(desk):
         for point in report.prompt.points
     }
     assert shown == held
+
+
+@pytest.mark.parametrize("gesture", ["drag", "delete"])
+def test_points_of_two_cells_changed_in_one_gesture_are_one_undo_step(desk, gesture):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.controller.next_object()
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    before = [desk.prompt(0, k).points.tolist() for k in (1, 2)]
+    if gesture == "drag":
+        desk.points.data = desk.points.data + np.array([0, 0, 2])  # as napari ends a drag
+    else:
+        desk.points.selected_data = {0, 1}
+        desk.points.remove_selected()
+    desk.settle()
+    after = [None if one is None else one.points[0][1] for one in map(desk.prompt, (0, 0), (1, 2))]
+    assert after == ([18.0, 22.0] if gesture == "drag" else [None, None])
+    desk.controller.review.undo()
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: len(desk.image_state.prompts) == 2)
+    assert [desk.prompt(0, k).points.tolist() for k in (1, 2)] == before

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.outlines import rasterise
@@ -21,6 +22,7 @@ from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
+    ChangePoints,
     Edit,
     Failed,
     FrameChanged,
@@ -256,6 +258,13 @@ class OpenDocument:
         for old, new in command.moves:
             points[_index_of(prompt, old)] = new
         self.annotation.set_prompt(replace(prompt, points=points))
+
+    @perform.register
+    def _(self, command: ChangePoints) -> None:
+        cells = counted(len({edit.object_id for edit in command.edits}), "cell")
+        with self.annotation.grouped(f"change the points of {cells}"):
+            for edit in command.edits:
+                self.perform(edit)
 
     @perform.register
     def _(self, command: SetOutline) -> None:

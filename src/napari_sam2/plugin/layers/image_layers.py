@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -48,6 +48,9 @@ class Listener(Protocol):
 
     def on_edit(self, edit: Edit | PromptEdit) -> None:
         """A prompt was added, moved or removed."""
+
+    def on_gesture(self, edits: Sequence[PromptEdit]) -> None:
+        """Several prompts were changed in one gesture."""
 
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """The labels of an image were painted on."""
@@ -256,6 +259,7 @@ class ImageLayers:
             self._click_radius,
             self.colour_of,
             listener.on_edit,
+            listener.on_gesture,
             on_pick=self._pick,
             on_select=lambda object_id: listener.on_pick(number, object_id),
         )

@@ -72,6 +72,8 @@ class PointPrompts:
         Returns the label colour of an object.
     on_edit : callable
         Called with every edit of the user.
+    on_gesture : callable
+        Called with the edits of several prompts that the user moved or removed in one gesture.
     on_pick : callable
         Called with frame, y and x of a Ctrl-click, which selects an object and adds no point.
     on_select : callable
@@ -86,6 +88,7 @@ class PointPrompts:
         hit_radius: Callable[[], float],
         colour_of: Callable[[int], Colour],
         on_edit: Callable[[PromptEdit], None],
+        on_gesture: Callable[[Sequence[PromptEdit]], None],
         on_pick: Callable[[int, float, float], None],
         on_select: Callable[[int], None],
     ) -> None:
@@ -95,6 +98,7 @@ class PointPrompts:
         self._hit_radius = hit_radius
         self._colour_of = colour_of
         self._on_edit = on_edit
+        self._on_gesture = on_gesture
         self._on_pick = on_pick
         self._on_select = on_select
         self._rows: list[PointRow] = []  # points that the layer should display
@@ -235,7 +239,11 @@ class PointPrompts:
             new = [row for row in old if row is not hit]
         self._rows = new
         self._put_off = None  # the answer to the edits contains the new state
-        for edit in point_edits(self._image, old, new):
+        edits = point_edits(self._image, old, new)
+        if len(edits) > 1 and all(isinstance(one, MovePoints | RemovePoints) for one in edits):
+            self._on_gesture(edits)
+            return
+        for edit in edits:
             self._on_edit(edit)
 
     def _settle(self) -> None:

@@ -119,7 +119,7 @@ def pixels_of(layer: Image, part: Selection) -> Any:
     axes, data = axes_of(layer), data_of(layer)
     if axes.is_plain:
         return data
-    letters, colours = axes.letters, ()
+    letters, colours = axes.letters, tuple[int, ...]()
     if layer.rgb:
         letters, colours = f"{letters}S", (int(data.shape[-1]),)
     elif part.is_mix:
@@ -141,11 +141,11 @@ def channels_of(layer: Image) -> dict[str, Any]:
 def scale_source(layer: Image) -> ScaleSource:
     """Scale of a layer, and the file that may complete it; the file is not read."""
     axes = axes_of(layer)
-    scale, units, labels, shape = (
-        [values[axis] for axis in axes.kept]
-        for values in (layer.scale, layer.units, layer.axis_labels, axes.lengths)
-    )
-    return _scale_source(scale, units, labels, tuple(shape), image_path(layer))
+    scale = [float(layer.scale[axis]) for axis in axes.kept]
+    units = [layer.units[axis] for axis in axes.kept]
+    labels = [str(layer.axis_labels[axis]) for axis in axes.kept]
+    shape = tuple(axes.lengths[axis] for axis in axes.kept)
+    return _scale_source(scale, units, labels, shape, image_path(layer))
 
 
 def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:

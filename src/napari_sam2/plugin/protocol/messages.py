@@ -184,6 +184,13 @@ class MovePoints(PromptEdit):
 
 
 @dataclass(frozen=True, eq=False)
+class ChangePoints(ImageCommand):
+    """Changes of several prompts that the user made in one gesture: one undo step."""
+
+    edits: tuple[PromptEdit, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class SetOutline(PromptEdit):
     """Set a mask by its outline, or remove the mask if `outline` is None."""
 

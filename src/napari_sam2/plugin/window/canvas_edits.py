@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
@@ -12,6 +12,7 @@ from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
+    ChangePoints,
     Edit,
     ImportLabels,
     PaintLabels,
@@ -75,6 +76,13 @@ class CanvasEdits:
         edit = self._translated(edit)
         image_state.sent(edit, edit.place)
         self._send(edit)
+        self._on_change()
+
+    def on_gesture(self, edits: Sequence[PromptEdit]) -> None:
+        """Send the edits of one gesture, which are one undo step."""
+        command = ChangePoints(edits[0].image, tuple(edits))
+        self._image_states[command.image].sent(command, *(edit.place for edit in edits))
+        self._send(command)
         self._on_change()
 
     def _reason_against(self, image_state: ImageState, edit: Edit | PromptEdit) -> str | None:

@@ -156,7 +156,7 @@ class ImageState:
         )
         self._next_id = 1
         # commands without an answer; the value is the prompt that they change, if it is only one
-        self._waiting: dict[Command, Place | None] = {}
+        self._waiting: dict[Command, tuple[Place, ...]] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
         self.vouched = VouchedMasks(self._shape[0])
@@ -199,7 +199,7 @@ class ImageState:
     @property
     def _held(self) -> set[Place]:
         """Prompts with an unanswered edit; the layers show them as the user left them."""
-        return {place for place in self._waiting.values() if place is not None}
+        return {place for places in self._waiting.values() for place in places}
 
     @property
     def object_ids(self) -> list[int]:
@@ -210,7 +210,7 @@ class ImageState:
     def has_prompts(self, object_id: int | None = None) -> bool:
         """Whether there are prompts, at all or for one object."""
         places = {*self.prompts, *self._held}
-        is_painted = object_id is None and None in self._waiting.values()
+        is_painted = object_id is None and () in self._waiting.values()
         return is_painted or any(object_id in (None, other) for _, other in places)
 
     def has_outline(self, object_id: int) -> bool:
@@ -289,9 +289,9 @@ class ImageState:
 
     # Unanswered edits
 
-    def sent(self, command: Command, place: Place | None = None) -> None:
+    def sent(self, command: Command, *places: Place) -> None:
         """Record a command that changes the prompt at `place`, or any prompts if it is None."""
-        self._waiting[command] = place
+        self._waiting[command] = places
 
     def answered(self, command: Command) -> None:
         """Record that a command was carried out or refused."""
