@@ -53,6 +53,13 @@ def test_prompts_need_the_name_of_the_movie(tmp_path: Path) -> None:
         plan_of_folder(tmp_path, "prompts.tif", tmp_path / "out")
 
 
+def test_project_is_repeated_in_both_directions(tmp_path: Path) -> None:
+    settings = {"movies": ("*.tif",), "prompts": "one.sam2", "output": Path("out")}
+    assert Plan(**settings, home=tmp_path).prompts_of("two") == tmp_path / "one.sam2"
+    with pytest.raises(ValueError, match="leave direction away"):
+        Plan(**settings, direction="forward")
+
+
 def test_movies_of_one_name_are_named_after_their_folders(tmp_path: Path) -> None:
     for place in ("one/movie.tif", "two/movie.tif", "two/other.tif"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
