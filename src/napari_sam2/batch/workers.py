@@ -32,8 +32,9 @@ def track_on_workers(
 ) -> Iterator[MovieResult]:
     """Track each movie on a worker; results come in the order in which they are ready.
 
-    If a worker declares the resource ``GPU``, every movie asks for one. A movie whose worker died is given to another worker by the scheduler, as often as the scheduler
-    allows. A movie whose disk or memory was short is tried again, three times in all.
+    If a worker declares the resource ``GPU``, every movie asks for one. A movie whose worker died
+    is given to another worker by the scheduler, as often as the scheduler allows. A movie whose
+    disk or memory was short is tried again, three times in all.
 
     Parameters
     ----------
