@@ -79,7 +79,9 @@ def drawn_timeline(frames: int, prompted: float, rng: np.random.Generator) -> Ti
         is_reviewed=has_mask & (rng.random(frames) < 0.02),
         is_lost=is_lost,
         quality=np.where(has_mask, quality, np.nan).astype(np.float32),
-        doubts=(has_mask & (rng.random(frames) < 0.01)).astype(np.uint8),
+        doubts=(has_mask & (rng.random(frames) < 0.01)).astype(np.uint16),
+        error_probability=np.where(has_mask, 1 - quality, np.nan).astype(np.float32),
+        reasons=("",) * frames,
     )
 
 

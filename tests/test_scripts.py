@@ -37,8 +37,7 @@ WITHOUT_WINDOW = {
     "--threads",
     "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json",
     "benchmarks/find_speed.py": "--side 96 --cells 4",
-    "benchmarks/gpu.py": "--device cpu --sizes tiny --image-size 64 --objects 1 --frames 1 "
-    "--repeats 1 --no-compile --peak-seconds 0.1 --json out.json",
+    "benchmarks/gpu.py": "--quick --json out.json",
     "benchmarks/kill_test.py": "--times 1 --seed 7",
     "benchmarks/memory.py": "--frames 2,3 --size 128 --objects 2 --cache 16 --threads 1",
     "benchmarks/objects.py": "--image-size 64 --objects 1,2 --reference-up-to 1 --threads 1",

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
-from napari_sam2.evaluation.protocol_names import PromptKind
+from napari_sam2.evaluation.protocol_names import Convention, PromptKind
 from napari_sam2.evaluation.protocols import image, offline, online, vos
+from napari_sam2.evaluation.results import area_under_curve, quality_at
 from tests.evaluation.forgetful import Forgetful
 from tests.evaluation.worlds import drawn
 
@@ -190,3 +191,68 @@ def test_figures_of_frames_and_objects_add_up() -> None:
     assert frames[0].clicks == found.by_object()[1].clicks == 3
     assert frames[0].reason
     assert found.summary().seconds_per_frame > 0
+
+
+def test_convention_of_davis_counts_empty_frames_and_leaves_out_the_ends() -> None:
+    truth = label_movie(drawn("12", "12", "1.", "1.", "12"))
+    tracker = Forgetful(truth, 9)
+    found = vos(tracker, movie_of(truth), truth, PromptKind.mask, convention=Convention.davis)
+    scores = {(s.object_id, s.t): s.region for s in found.scores}
+    assert scores == {(k, t): 1.0 for k in (1, 2) for t in (1, 2, 3)}
+
+
+def test_convention_of_davis_holds_for_the_curve() -> None:
+    """Right on frames 0 to 3, of which the first does not count; nor does frame 9."""
+    tracker = Forgetful(TEN, 3)
+    found = online(tracker, movie_of(TEN), TEN, rounds=1, convention=Convention.davis)
+    assert found.curve[0].region == found.summary().region == pytest.approx(3 / 8)
+
+
+def test_recall_and_decay_of_tracked_frames() -> None:
+    """Frames 1 to 3 are right, 4 to 9 wrong; quarters are frames 1 to 3 and 7 to 9."""
+    found = vos(Forgetful(TEN, 3), movie_of(TEN), TEN, PromptKind.mask)
+    for figures in (found.summary(), found.by_object()[1]):
+        assert figures.stability is not None
+        assert figures.stability.region_recall == pytest.approx(3 / 9)
+        assert figures.stability.region_decay == 1.0
+
+
+@pytest.mark.parametrize("protocol", [offline, online])
+def test_number_of_clicks_on_a_frame_can_be_chosen(protocol: object) -> None:
+    tracker = Forgetful(TEN, 3)
+    found = protocol(tracker, movie_of(TEN), TEN, rounds=2, clicks=2)  # type: ignore[operator]
+    assert found.prompt == "2-click"
+    assert max(found.clicks.values()) == 2
+
+
+def test_no_click_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one click"):
+        online(Forgetful(TEN, 3), movie_of(TEN), TEN, clicks=0)
+
+
+def test_area_under_the_curve_starts_at_nothing() -> None:
+    """J&F 0.4 at 6.5 s, 0.8 at 12 s and 1 at 17.5 s."""
+    curve = online(Forgetful(TEN, 3), movie_of(TEN), TEN, rounds=3).curve
+    area = 6.5 * 0.4 / 2 + 5.5 * (0.4 + 0.8) / 2 + 5.5 * (0.8 + 1) / 2
+    assert area_under_curve(curve) == pytest.approx(area / 17.5)
+    assert quality_at(curve, 9.25) == pytest.approx(0.6)
+    assert quality_at(curve, 60) == 1.0
+    assert np.isnan(area_under_curve(()))
+
+
+def test_masks_that_overlap_are_scored_by_themselves_if_wanted() -> None:
+    truth = label_movie(drawn("12", "12", "12"))
+
+    class Spilling(Forgetful):
+        """Object 2 spills over object 1, which is behind it in the labels."""
+
+        def _follow(self, t: int, object_id: int) -> None:
+            self._put(t, object_id, (self.truth.frame(t) == object_id) | (object_id == 2))
+
+    def score(per_object: bool) -> dict[int, float]:
+        tracker = Spilling(truth, 9)
+        found = vos(tracker, movie_of(truth), truth, PromptKind.mask, per_object=per_object)
+        return {k: figures.region for k, figures in found.by_object().items()}
+
+    assert score(per_object=True) == {1: 1.0, 2: 0.5}
+    assert score(per_object=False) == {1: 0.0, 2: 0.5}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.evaluation.ground_truth import label_movie
+from napari_sam2.evaluation.protocol_names import Convention
 from napari_sam2.evaluation.scoring import matched_ids, score
 from tests.evaluation.worlds import drawn
 
@@ -67,3 +68,13 @@ def test_what_is_found_in_the_margin_only_does_not_count() -> None:
     assert seen.summary().region == 1.0
     assert seen.ctc is not None
     assert seen.ctc.det == 1.0
+
+
+def test_convention_of_davis_counts_frames_without_the_object() -> None:
+    """On frames 1, 2 and 3 object 2 is found, in neither, and missed."""
+    truth = label_movie(drawn("12", "12", "1.", "12", "12"))
+    labels = label_movie(drawn("12", "12", "1.", "1.", "12"))
+    ours = score(labels, truth).by_object()[2].region
+    davis = score(labels, truth, convention=Convention.davis).by_object()[2].region
+    assert ours == pytest.approx(3 / 4)
+    assert davis == pytest.approx(2 / 3)

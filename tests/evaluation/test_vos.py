@@ -10,8 +10,10 @@ from napari_sam2.evaluation.vos import (
     boundary,
     boundary_similarity,
     boundary_tolerance,
+    decay,
     j_and_f,
     mean_of_defined,
+    recall,
     region_similarity,
 )
 
@@ -104,3 +106,24 @@ def test_boundary_similarity_agrees_with_drawn_discs(seed: int, reach: int) -> N
     if truth.any() or mask.any():
         expected = by_dilation(truth, mask, reach)
         assert boundary_similarity(truth, mask, reach) == pytest.approx(expected)
+
+
+def test_recall_is_the_share_of_defined_frames_above_a_half() -> None:
+    assert recall([0.5, 0.51, 1.0, 0.0, float("nan")]) == 0.5
+    assert np.isnan(recall([float("nan")]))
+
+
+def test_decay_is_the_first_quarter_minus_the_last() -> None:
+    """Of 9 frames, quarters are frames 0 to 2 and 6 to 8."""
+    values = [1.0, 0.9, 0.8, 9.0, 9.0, 9.0, 0.3, 0.2, 0.1]
+    assert decay(values) == pytest.approx(0.9 - 0.2)
+
+
+def test_decay_of_a_long_movie_has_its_own_quarters() -> None:
+    """Indices of frames above 255 do not wrap round."""
+    assert decay([1.0] * 300 + [0.0] * 300) == 1.0
+
+
+def test_decay_of_one_frame_is_none() -> None:
+    assert decay([0.4]) == 0.0
+    assert np.isnan(decay([]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.measure import label
 
 from napari_sam2.finding import FindingStopped, find_objects, typical_size
 from napari_sam2.model import Sam2, load_model
@@ -41,6 +42,16 @@ def test_dim_nuclei_beside_bright_ones_are_found(cells: Sam2) -> None:
     image = (8 * (bright - 300) + (dim - 300) + 300).clip(0).astype(np.uint16)
     found = find_objects(cells, image, cell_size=18)
     assert all(any(proposal.mask[y, x] for proposal in found) for y, x in PLACES)
+
+
+def test_masks_have_no_specks_and_no_small_holes(cells: Sam2) -> None:
+    rng = np.random.default_rng(0)
+    noisy = nuclei(128, PLACES, 9) + rng.normal(0, 500, (128, 128)).astype(np.float32)
+    found = find_objects(cells, noisy, cell_size=18, min_score=0)
+    assert found
+    for proposal in found:
+        sizes = np.bincount(label(proposal.mask.crop, connectivity=2).ravel())[1:]
+        assert sizes.min() >= 0.1 * sizes.sum()
 
 
 def test_colour_is_no_hindrance(cells: Sam2) -> None:

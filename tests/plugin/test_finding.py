@@ -202,7 +202,7 @@ def test_the_sliders_show_other_outlines_without_another_search(desk):
     desk.panel.find.size.setValue((3, 8))
     assert found.numbers == [3]
     assert found_layers(desk)[0].data[0, SPECK[0], SPECK[1]] == 3
-    desk.qtbot.waitUntil(lambda: desk.panel.find.count.text() == "1 cells found, 2 hidden")
+    desk.qtbot.waitUntil(lambda: desk.panel.find.count.text() == "1 cell found, 2 hidden")
     assert len(desk.engine.searches) == 1
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_sam2.cli.batch import batch
+from napari_sam2.cli.benchmark import benchmark
 from napari_sam2.cli.collect import collect
 from napari_sam2.cli.demo import demo
 from napari_sam2.cli.effort import effort
@@ -47,6 +48,7 @@ app.command()(find)
 app.command()(batch)
 app.command()(replay)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(score)
 app.command()(export)
 app.command()(effort)

@@ -32,6 +32,7 @@ from napari_sam2.cli.options import (
     load,
 )
 from napari_sam2.cli.reports import (
+    ConventionOption,
     CsvOption,
     JsonOption,
     MarginOption,
@@ -43,7 +44,7 @@ from napari_sam2.cli.reports import (
     versions,
     write_report,
 )
-from napari_sam2.evaluation.protocol_names import PromptKind, ProtocolName
+from napari_sam2.evaluation.protocol_names import Convention, PromptKind, ProtocolName
 
 if TYPE_CHECKING:
     from napari_sam2.evaluation.ground_truth import LabelledMovie
@@ -51,6 +52,15 @@ if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
     from napari_sam2.model import Sam2
     from napari_sam2.tracking import Frames
+
+PerObjectOption = Annotated[
+    bool,
+    typer.Option(
+        "--per-object",
+        help="Score each object's own mask in place of the labels, in which no masks overlap; "
+        "only vos scores labels.",
+    ),
+]
 
 
 def evaluate(
@@ -77,8 +87,8 @@ def evaluate(
     prompt: Annotated[
         PromptKind | None,
         typer.Option(
-            help="First prompt of an object, for image and vos (default: 1-click); the "
-            "interactive protocols have 3 clicks a frame."
+            help="First prompt of an object, for image and vos (default: 1-click); for offline "
+            "and online see --clicks."
         ),
     ] = None,
     model: ModelOption = "cells",
@@ -100,6 +110,10 @@ def evaluate(
     rounds: Annotated[
         int, typer.Option(min=1, help="Largest number of frames to click, for offline and online.")
     ] = 8,
+    clicks: Annotated[
+        int,
+        typer.Option(min=1, help="Largest number of clicks on a frame, for offline and online."),
+    ] = 3,
     look_every: Annotated[
         int, typer.Option(min=0, help="Frames between searches for new objects, for auto; 0: one.")
     ] = 10,
@@ -111,6 +125,8 @@ def evaluate(
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
     margin: MarginOption = 0,
+    convention: ConventionOption = Convention.ours,
+    per_object: PerObjectOption = False,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -118,7 +134,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model on a movie with ground truth, from which the clicks are simulated."""
     part = part_of_movie(axes, channel, z, frame_range, series)
-    kind = _prompt_kind(protocol, prompt)
+    kind = prompt_kind(protocol, prompt)
+    check_counting(protocol, convention, per_object)
     if protocol is ProtocolName.auto and objects is not None:
         raise UsageError("auto looks for all objects; leave --objects away")
     check_report_files(json, csv, plot, overwrite)
@@ -133,7 +150,9 @@ def evaluate(
     )
     check_pair(opened.shape, right)
     right = _part(right, frames, objects, seed)
-    steps = _steps(kind, rounds, look_every or None)[protocol]
+    steps = protocol_steps(kind, rounds, clicks, look_every or None, convention, per_object)[
+        protocol
+    ]
     seen = _frames(opened, right.shape[0])
     run = _runner(steps, right, seen)
     other = run(_classical(protocol), "baseline") if baseline else None
@@ -152,6 +171,9 @@ def evaluate(
         "objects": list(right.frames_of),
         "seed": seed,
         "rounds": rounds if evaluation.curve else None,
+        "clicks": clicks if evaluation.curve else None,
+        "convention": str(convention),
+        "per_object": per_object,
         "look_every": look_every if protocol is ProtocolName.auto else None,
         "versions": versions(),
     }
@@ -159,13 +181,34 @@ def evaluate(
     check_all_were_read(seen, movie.name)
 
 
-def _prompt_kind(protocol: ProtocolName, prompt: PromptKind | None) -> PromptKind:
+def prompt_kind(protocol: ProtocolName, prompt: PromptKind | None) -> PromptKind:
+    """The first prompt of an object.
+
+    Raises
+    ------
+    UsageError
+        If the protocol does not have this prompt.
+    """
     is_interactive = protocol in (ProtocolName.offline, ProtocolName.online)
     if is_interactive and prompt not in (None, PromptKind.three_clicks):
-        raise UsageError(f"{protocol} always gives 3 clicks a frame; leave --prompt away")
+        raise UsageError(f"{protocol} always gives clicks; leave --prompt away and set --clicks")
     if protocol is ProtocolName.image and prompt is PromptKind.mask:
         raise UsageError("on single images a mask is the answer; prompt with clicks or a box")
     return prompt or (PromptKind.three_clicks if is_interactive else PromptKind.one_click)
+
+
+def check_counting(protocol: ProtocolName, convention: Convention, per_object: bool) -> None:
+    """Refuse conventions that a protocol does not have.
+
+    Raises
+    ------
+    UsageError
+        If the protocol does not follow objects by name.
+    """
+    if convention is Convention.davis and protocol in (ProtocolName.image, ProtocolName.auto):
+        raise UsageError(f"{protocol} has no convention of DAVIS; leave --convention away")
+    if per_object and protocol is ProtocolName.auto:
+        raise UsageError("auto scores whole frames; leave --per-object away")
 
 
 def _part(
@@ -186,17 +229,27 @@ def _frames(movie: Movie, length: int) -> Frames:
     return Frames(movie.data[:length], rgb=movie.rgb)
 
 
-def _steps(
-    kind: PromptKind, rounds: int, look_every: int | None
+def protocol_steps(
+    kind: PromptKind,
+    rounds: int,
+    clicks: int,
+    look_every: int | None,
+    convention: Convention,
+    per_object: bool,
 ) -> dict[ProtocolName, Callable[..., Evaluation]]:
     """The protocols with their settings."""
     from napari_sam2.evaluation import protocols
 
+    def corrected(protocol: Callable[..., Evaluation]) -> Callable[..., Evaluation]:
+        return partial(protocol, rounds=rounds, clicks=clicks, convention=convention)
+
     return {
         ProtocolName.image: partial(protocols.image, prompt=kind),
-        ProtocolName.vos: partial(protocols.vos, prompt=kind),
-        ProtocolName.offline: partial(protocols.offline, rounds=rounds),
-        ProtocolName.online: partial(protocols.online, rounds=rounds),
+        ProtocolName.vos: partial(
+            protocols.vos, prompt=kind, convention=convention, per_object=per_object
+        ),
+        ProtocolName.offline: corrected(protocols.offline),
+        ProtocolName.online: corrected(protocols.online),
         ProtocolName.auto: partial(protocols.auto, look_every=look_every),
     }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_sam2.cli.errors import UsageError, check_outputs
+from napari_sam2.evaluation.protocol_names import Convention
 from napari_sam2.version import __version__
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ MarginOption = Annotated[
         min=0,
         help="Pixels at the border in which the truth labels nothing (Cell Tracking Challenge: 50 "
         "for U373, 25 for HeLa and PSC): labels there that touch no true object do not count.",
+    ),
+]
+
+ConventionOption = Annotated[
+    Convention,
+    typer.Option(
+        help="Frames that count. ours: frames on which an object is in neither labels nor truth "
+        "are left out. davis: these count 1, and the first and the last frame are left out."
     ),
 ]
 

@@ -9,6 +9,7 @@ import typer
 
 from napari_sam2.cli.options import OverwriteOption
 from napari_sam2.cli.reports import (
+    ConventionOption,
     CsvOption,
     JsonOption,
     MarginOption,
@@ -20,6 +21,7 @@ from napari_sam2.cli.reports import (
     versions,
     write_report,
 )
+from napari_sam2.evaluation.protocol_names import Convention
 
 _KINDS = "TIFF, folder of images, or folder of the Cell Tracking Challenge."
 
@@ -36,6 +38,7 @@ def score(
     truth_tracks: TruthTracksOption = None,
     markers: MarkersOption = False,
     margin: MarginOption = 0,
+    convention: ConventionOption = Convention.ours,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -53,12 +56,13 @@ def score(
         truth, tracks=truth_tracks, is_markers=markers, length=found.shape[0], margin=margin
     )
     with progress("comparing") as tell:
-        evaluation = compare(found, right, tell)
+        evaluation = compare(found, right, tell, convention)
     provenance = {
         "labels": str(labels),
         "truth": str(truth),
         "shape": list(found.shape),
         "margin": margin,
+        "convention": str(convention),
         "versions": versions(),
     }
     write_report(Report(evaluation, provenance), json, csv, plot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +46,9 @@ class LabelledMovie:
     margin : int
         Pixels at the border of the image in which the truth leaves objects out, see `judged`.
     name : str
+    read_mask : callable, optional
+        From frame and id to the (Y, X) bool mask of an object, where objects overlap and `data`
+        cannot show all of their pixels.
     """
 
     data: ArrayLike
@@ -56,6 +59,7 @@ class LabelledMovie:
     markers: LabelledMovie | None = None
     margin: int = 0
     name: str = ""
+    read_mask: Callable[[int, int], NDArray[np.bool_]] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -80,6 +84,30 @@ class LabelledMovie:
         labels = np.asarray(self.data[t])
         wanted = np.asarray(self.ids_by_frame[t], labels.dtype)
         return np.where(np.isin(labels, wanted), labels, labels.dtype.type(0))
+
+    def masks(self, t: int, object_ids: Iterable[int]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """Masks of some objects on a frame; empty where an object is not.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_ids : iterable of int
+            Objects.
+
+        Yields
+        ------
+        int
+            The object.
+        ndarray
+            (Y, X) bool.
+        """
+        labels = self.frame(t)
+        for object_id in object_ids:
+            if self.read_mask is not None and object_id in self.ids_by_frame[t]:
+                yield object_id, self.read_mask(t, object_id)
+            else:
+                yield object_id, labels == object_id
 
     def judged(self, t: int, labels: Labels) -> Labels:
         """The labels of a result that count on a frame.

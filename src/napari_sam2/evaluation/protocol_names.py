@@ -15,6 +15,13 @@ class ProtocolName(StrEnum):
     auto = "auto"
 
 
+class Convention(StrEnum):
+    """Which frames count; `davis` follows the toolkit of DAVIS 2017."""
+
+    ours = "ours"
+    davis = "davis"
+
+
 class PromptKind(StrEnum):
     """Kind of the first prompt of an object."""
 

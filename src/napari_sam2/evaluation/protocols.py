@@ -14,13 +14,14 @@ from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.detection import DetectionCounter
 from napari_sam2.evaluation.effort import offline_seconds, online_seconds
 from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair, count_frame
-from napari_sam2.evaluation.protocol_names import PromptKind
+from napari_sam2.evaluation.protocol_names import Convention, PromptKind
 from napari_sam2.evaluation.results import (
     NO_SHAPE,
     CurvePoint,
     Evaluation,
     MaskScore,
     Stopwatch,
+    counted,
     movie_means,
 )
 from napari_sam2.evaluation.simulated_user import (
@@ -130,6 +131,8 @@ def vos(
     truth: LabelledMovie,
     prompt: PromptKind = PromptKind.one_click,
     on_progress: Progress | None = None,
+    convention: Convention = Convention.ours,
+    per_object: bool = False,
 ) -> Evaluation:
     """Prompt each object on the frame on which it appears, then track it to the end.
 
@@ -139,12 +142,17 @@ def vos(
         As for `image`.
     prompt : PromptKind
         Kind of the first prompt of each object.
+    convention : Convention
+        Which frames count.
+    per_object : bool
+        Score each object's own mask, which may overlap with others.
 
     Returns
     -------
     Evaluation
-        Scores are of the labels, in which masks do not overlap. The prompted frame is given and
-        does not count; an object that is on no other frame has a score only if it is found on one.
+        Unless `per_object`, scores are of the labels, in which masks do not overlap. The prompted
+        frame is given and does not count; an object that is on no other frame has a score only if
+        it is found on one.
         Where the truth is markers there are no scores, but DET and TRA.
 
     Raises
@@ -169,12 +177,12 @@ def vos(
         labels = user.tracker.labels(t)
         count_frame(counter, truth, t, labels)
         if t in truth.annotated and not truth.is_markers:
-            true_labels, seen = truth.frame(t), truth.judged(t, labels)
-            scores += [
-                scored(t, k, true_labels == k, seen == k)
-                for k, first in firsts.items()
-                if first < t
-            ]
+            later = [k for k, first in firsts.items() if first < t]
+            if per_object:
+                scores += [score for score in user.scores_of(result) if score.object_id in later]
+            else:
+                seen = truth.judged(t, labels)
+                scores += [scored(t, k, mask, seen == k) for k, mask in truth.masks(t, later)]
         _tell(on_progress, t + 1 - start, stop - start)
     reasons = {k: ONE_FRAME for k, frames in truth.frames_of.items() if len(frames) == 1}
     if truth.is_markers:
@@ -183,7 +191,7 @@ def vos(
         "vos",
         prompt,
         user.object_ids,
-        tuple(scores),
+        counted(scores, convention, truth.annotated),
         dict(user.clicks),
         user.stopwatch,
         ctc=counter.scores(),
@@ -197,6 +205,8 @@ def offline(
     truth: LabelledMovie,
     rounds: int = MOST_FRAMES,
     on_progress: Progress | None = None,
+    convention: Convention = Convention.ours,
+    clicks: int = CLICKS_PER_FRAME,
 ) -> Evaluation:
     """Track the whole movie again and again, each time with clicks on the worst frame.
 
@@ -209,6 +219,10 @@ def offline(
         As for `image`.
     rounds : int
         N_frame, most frames to click for an object.
+    convention : Convention
+        Which frames count.
+    clicks : int
+        N_click, most clicks on a frame.
 
     Returns
     -------
@@ -224,7 +238,7 @@ def offline(
     -----
     SAM 2 paper, §6.1 and §F.1.2. Seconds of a person are those of the clicks that were made.
     """
-    _check_rounds(rounds)
+    _check_rounds(rounds, clicks)
     user = SimulatedUser(model, movie, truth)
     firsts = {k: truth.first_frame(k) for k in user.object_ids}
     scores: Scores = {}
@@ -233,16 +247,17 @@ def offline(
         if number == 0:
             active = list(firsts)
             for object_id, t in firsts.items():
-                user.prompt(t, object_id, PromptKind.three_clicks)
+                user.click_first(t, object_id, user.true_mask(t, object_id), clicks)
         else:
-            active = [k for k in firsts if _click_worst_frame(user, k, scores)]
+            active = [k for k in firsts if _click_worst_frame(user, k, scores, clicks)]
         start = min((firsts[k] for k in active), default=truth.shape[0])
         for result in user.track(start, truth.shape[0], active) if active else ():
             scores |= {(s.t, s.object_id): s for s in user.scores_of(result)}
             _tell(on_progress, number * truth.shape[0] + result.t + 1, rounds * truth.shape[0])
         seconds = [offline_seconds(truth.shape[0] - firsts[k], user.clicks_of(k)) for k in firsts]
-        curve.append(_curve_point(user, number + 1, seconds, scores))
-    return _interactive("offline", user, scores, curve)
+        in_order = counted(_by_frame(scores), convention, truth.annotated)
+        curve.append(_curve_point(user, number + 1, seconds, in_order))
+    return _interactive("offline", user, in_order, curve, clicks)
 
 
 def auto(
@@ -300,7 +315,7 @@ def auto(
     )
 
 
-def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores) -> bool:
+def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores, clicks: int) -> bool:
     """Correct an object where it is worst; whether there was anything to correct."""
     open_frames = [
         (score.region, t)
@@ -312,7 +327,7 @@ def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores) -> b
     t = min(open_frames)[1]
     result = user.tracker.result(t, object_id)
     assert result is not None, "a frame with a score was tracked"
-    user.correct(t, object_id, user.true_mask(t, object_id), result.masks[0], CLICKS_PER_FRAME)
+    user.correct(t, object_id, user.true_mask(t, object_id), result.masks[0], clicks)
     return True
 
 
@@ -322,6 +337,8 @@ def online(
     truth: LabelledMovie,
     rounds: int = MOST_FRAMES,
     on_progress: Progress | None = None,
+    convention: Convention = Convention.ours,
+    clicks: int = CLICKS_PER_FRAME,
 ) -> Evaluation:
     """Go through the movie once and click where an object is lost: where its IoU is below 0.75.
 
@@ -333,6 +350,10 @@ def online(
         As for `image`.
     rounds : int
         N_frame, most frames to click for an object.
+    convention : Convention
+        Which frames count.
+    clicks : int
+        N_click, most clicks on a frame.
 
     Returns
     -------
@@ -349,32 +370,33 @@ def online(
     SAM 2 paper, §6.1 and §F.1.2. With one frame more to click, nothing changes up to the frame
     where the first click is now possible: each round continues there.
     """
-    _check_rounds(rounds)
+    _check_rounds(rounds, clicks)
     user = SimulatedUser(model, movie, truth)
     firsts = {k: truth.first_frame(k) for k in user.object_ids}
     for object_id, t in firsts.items():
-        user.prompt(t, object_id, PromptKind.three_clicks)
+        user.click_first(t, object_id, user.true_mask(t, object_id), clicks)
     scores: Scores = {}
     curve: list[CurvePoint] = []
     waiting = dict(firsts)
     for number in range(1, rounds + 1):
-        waiting = _go_on(user, waiting, number > 1, scores)
+        waiting = _go_on(user, waiting, clicks if number > 1 else 0, scores)
         seconds = [online_seconds(truth.shape[0] - firsts[k], user.clicks_of(k)) for k in firsts]
-        curve.append(_curve_point(user, number, seconds, scores))
+        in_order = counted(_by_frame(scores), convention, truth.annotated)
+        curve.append(_curve_point(user, number, seconds, in_order))
         _tell(on_progress, number, rounds)
-    return _interactive("online", user, scores, curve)
+    return _interactive("online", user, in_order, curve, clicks)
 
 
 def _go_on(
-    user: SimulatedUser, starts: dict[int, int], is_paused: bool, scores: Scores
+    user: SimulatedUser, starts: dict[int, int], clicks: int, scores: Scores
 ) -> dict[int, int]:
-    """Follow objects from where they wait; where each is lost next."""
+    """Click objects where they wait and follow them from there; where each is lost next."""
     lost: dict[int, int] = {}
     length = user.truth.shape[0]
     for t in range(min(starts.values(), default=length), length):
-        if is_paused:
+        if clicks:
             for object_id in [k for k, start in starts.items() if start == t]:
-                _click_lost(user, t, object_id, scores)
+                _click_lost(user, t, object_id, scores, clicks)
         active = [k for k, start in starts.items() if start <= t]
         for result in user.track(t, t + 1, active):
             for score in user.scores_of(result):
@@ -386,35 +408,45 @@ def _go_on(
     return lost
 
 
-def _click_lost(user: SimulatedUser, t: int, object_id: int, scores: Scores) -> None:
+def _click_lost(user: SimulatedUser, t: int, object_id: int, scores: Scores, clicks: int) -> None:
     result = user.tracker.result(t, object_id)
     assert result is not None, "an object waits where it was tracked to"
     truth = user.true_mask(t, object_id)
-    mask = user.correct(t, object_id, truth, result.masks[0], CLICKS_PER_FRAME)
+    mask = user.correct(t, object_id, truth, result.masks[0], clicks)
     scores[t, object_id] = scored(t, object_id, truth, mask)
 
 
-def _check_rounds(rounds: int) -> None:
+def _check_rounds(rounds: int, clicks: int) -> None:
     if rounds < 1:
         raise ValueError(f"at least one frame must be clicked; got {rounds}")
+    if clicks < 1:
+        raise ValueError(f"at least one click on a frame is needed; got {clicks}")
+
+
+def _by_frame(scores: Scores) -> list[MaskScore]:
+    return [scores[key] for key in sorted(scores)]
 
 
 def _curve_point(
-    user: SimulatedUser, number: int, seconds: Sequence[float], scores: Scores
+    user: SimulatedUser, number: int, seconds: Sequence[float], scores: Sequence[MaskScore]
 ) -> CurvePoint:
-    region, boundary = movie_means(scores.values())
+    region, boundary = movie_means(scores)
     clicks = sum(user.clicks.values())
     return CurvePoint(number, clicks, mean_of_defined(seconds), region, boundary)
 
 
 def _interactive(
-    protocol: str, user: SimulatedUser, scores: Scores, curve: list[CurvePoint]
+    protocol: str,
+    user: SimulatedUser,
+    scores: tuple[MaskScore, ...],
+    curve: list[CurvePoint],
+    clicks: int,
 ) -> Evaluation:
     return Evaluation(
         protocol,
-        PromptKind.three_clicks,
+        f"{clicks}-click",
         user.object_ids,
-        tuple(scores[key] for key in sorted(scores)),
+        scores,
         dict(user.clicks),
         user.stopwatch,
         tuple(curve),

@@ -12,7 +12,14 @@ from typing import Any
 
 from napari_sam2.evaluation.ctc import CtcScores
 from napari_sam2.evaluation.detection import DetectionScores
-from napari_sam2.evaluation.results import CurvePoint, Evaluation, Figures
+from napari_sam2.evaluation.results import (
+    CurvePoint,
+    Evaluation,
+    Figures,
+    Stability,
+    area_under_curve,
+    quality_at,
+)
 from napari_sam2.evaluation.vos import j_and_f
 from napari_sam2.io.atomic import atomic_path
 
@@ -118,6 +125,10 @@ def _evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
     }
     if evaluation.curve:
         found["curve"] = [_point_dict(point) for point in evaluation.curve]
+        found["interactive"] = {
+            "AUC": _number(area_under_curve(evaluation.curve)),
+            "J&F@60s": _number(quality_at(evaluation.curve, 60)),
+        }
     if evaluation.mean_iou:
         found["mIoU"] = {name: _number(value) for name, value in evaluation.mean_iou.items()}
     return found
@@ -128,8 +139,21 @@ def _figures_dict(figures: Figures) -> dict[str, Any]:
         **_named_three(figures.region, figures.boundary),
         "clicks": figures.clicks,
         "seconds_per_frame": _number(figures.seconds_per_frame),
+        **stability_dict(figures.stability),
     }
     return {**found, "reason": figures.reason} if figures.reason else found
+
+
+def stability_dict(stability: Stability | None) -> dict[str, float | None]:
+    """Recall and decay of J and F as numbers or None; nothing for a frame, which has none."""
+    if stability is None:
+        return {}
+    return {
+        "J_recall": _number(stability.region_recall),
+        "J_decay": _number(stability.region_decay),
+        "F_recall": _number(stability.boundary_recall),
+        "F_decay": _number(stability.boundary_decay),
+    }
 
 
 def _ctc_dict(scores: CtcScores | None) -> dict[str, Any]:
@@ -204,6 +228,11 @@ def _extra_lines(name: str, evaluation: Evaluation) -> Iterator[str]:
     if evaluation.mean_iou:
         values = (f"{kind} {_shown(value)}" for kind, value in evaluation.mean_iou.items())
         yield f"{name}: mIoU {', '.join(values)}"
+    stability = evaluation.summary().stability
+    if stability is not None and evaluation.scores:
+        recalls = f"J {_shown(stability.region_recall)}, F {_shown(stability.boundary_recall)}"
+        decays = f"J {_shown(stability.region_decay)}, F {_shown(stability.boundary_decay)}"
+        yield f"{name}: recall of {recalls}; decay of {decays}"
     if evaluation.ctc is not None:
         ctc = evaluation.ctc
         yield f"{name}: DET {_shown(ctc.det)}, SEG {_shown(ctc.seg)}, TRA {_shown(ctc.tra)}"
@@ -214,6 +243,9 @@ def _extra_lines(name: str, evaluation: Evaluation) -> Iterator[str]:
             f"{name}: F1 {_shown(seen.f1)}, AP {_shown(seen.average_precision)} at IoU 0.5: "
             f"{seen.found} found, {seen.missed} missed, {seen.wrong} wrong"
         )
+    if evaluation.curve:
+        area, minute = area_under_curve(evaluation.curve), quality_at(evaluation.curve, 60)
+        yield f"{name}: area under the curve {_shown(area)}, J&F after 60 s {_shown(minute)}"
     for point in evaluation.curve:
         frames = "1 frame" if point.prompted_frames == 1 else f"{point.prompted_frames} frames"
         yield (

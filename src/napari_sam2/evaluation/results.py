@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.integrate import trapezoid
 
 from napari_sam2.evaluation.ctc import CtcScores
 from napari_sam2.evaluation.detection import DetectionScores
-from napari_sam2.evaluation.vos import j_and_f, mean_of_defined
+from napari_sam2.evaluation.protocol_names import Convention
+from napari_sam2.evaluation.vos import decay, j_and_f, mean_of_defined, recall
 
 UNDEFINED = float("nan")
 NO_SHAPE = "the truth shows where it is, but not its shape"
@@ -36,6 +40,24 @@ class MaskScore:
 
 
 @dataclass(frozen=True)
+class Stability:
+    """Recall and decay, as in DAVIS; NaN where they are not defined.
+
+    Attributes
+    ----------
+    region_recall, boundary_recall : float
+        Share of frames with J or F above 0.5.
+    region_decay, boundary_decay : float
+        Mean of the first quarter of the frames minus mean of the last quarter.
+    """
+
+    region_recall: float = UNDEFINED
+    region_decay: float = UNDEFINED
+    boundary_recall: float = UNDEFINED
+    boundary_decay: float = UNDEFINED
+
+
+@dataclass(frozen=True)
 class Figures:
     """Means of a movie, an object or a frame.
 
@@ -49,6 +71,8 @@ class Figures:
         Of computing; NaN where nothing was computed.
     reason : str
         Why J and F are NaN; else empty.
+    stability : Stability, optional
+        Recall and decay of a movie or an object; a frame has none.
     """
 
     region: float
@@ -56,6 +80,7 @@ class Figures:
     clicks: int = 0
     seconds_per_frame: float = UNDEFINED
     reason: str = ""
+    stability: Stability | None = None
 
     @property
     def j_and_f(self) -> float:
@@ -89,6 +114,42 @@ class CurvePoint:
     def j_and_f(self) -> float:
         """J&F."""
         return j_and_f(self.region, self.boundary)
+
+
+def area_under_curve(curve: Sequence[CurvePoint]) -> float:
+    """Area under J&F over annotation time, divided by the time of the last point.
+
+    Parameters
+    ----------
+    curve : sequence of CurvePoint
+        By ascending time.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN without a point. The curve starts with 0 at 0 s and is straight between points.
+    """
+    seconds, quality = _curve_line(curve)
+    return float(trapezoid(quality, seconds) / seconds[-1]) if len(curve) else UNDEFINED
+
+
+def quality_at(curve: Sequence[CurvePoint], seconds: float) -> float:
+    """J&F after some seconds of annotation, on the line of `area_under_curve`.
+
+    Parameters
+    ----------
+    curve : sequence of CurvePoint
+        By ascending time.
+    seconds : float
+        Of a person. After the last point its J&F stays.
+    """
+    return float(np.interp(seconds, *_curve_line(curve))) if len(curve) else UNDEFINED
+
+
+def _curve_line(curve: Sequence[CurvePoint]) -> tuple[list[float], list[float]]:
+    """Seconds and J&F of the points, from the origin on."""
+    seconds = [0.0, *(point.annotation_seconds for point in curve)]
+    return seconds, [0.0, *(point.j_and_f for point in curve)]
 
 
 class Stopwatch:
@@ -191,6 +252,7 @@ class Evaluation:
             sum(self.clicks.values()),
             self.stopwatch.per_frame(),
             "" if region == region else "no object has a frame that counts",
+            movie_stability(self.scores, pooled=self.pooled),
         )
 
     def by_object(self) -> dict[int, Figures]:
@@ -203,6 +265,7 @@ class Evaluation:
                 clicks.get(object_id, 0),
                 self.stopwatch.of_object(object_id),
                 "" if _counts(scores.get(object_id, [])) else self.reasons.get(object_id, NOWHERE),
+                _stability(scores.get(object_id, [])),
             )
             for object_id in self.object_ids
         }
@@ -236,6 +299,64 @@ def movie_means(scores: Iterable[MaskScore], *, pooled: bool = False) -> tuple[f
         return _means(list(scores))
     means = [_means(group) for group in _grouped(scores, lambda s: s.object_id).values()]
     return mean_of_defined(j for j, _ in means), mean_of_defined(f for _, f in means)
+
+
+def movie_stability(scores: Iterable[MaskScore], *, pooled: bool = False) -> Stability:
+    """Recall and decay of a movie: means over its objects.
+
+    Parameters
+    ----------
+    scores : iterable of MaskScore
+    pooled : bool
+        Take the recall of all masks at once; single images have no decay.
+    """
+    if pooled:
+        found = _stability(list(scores))
+        return replace(found, region_decay=UNDEFINED, boundary_decay=UNDEFINED)
+    return mean_stability(map(_stability, _grouped(scores, lambda s: s.object_id).values()))
+
+
+def mean_stability(parts: Iterable[Stability]) -> Stability:
+    """Means over objects, of each figure where it is defined."""
+    rows = list(parts)
+    return Stability(
+        mean_of_defined(row.region_recall for row in rows),
+        mean_of_defined(row.region_decay for row in rows),
+        mean_of_defined(row.boundary_recall for row in rows),
+        mean_of_defined(row.boundary_decay for row in rows),
+    )
+
+
+def _stability(scores: Sequence[MaskScore]) -> Stability:
+    in_order = sorted(scores, key=lambda score: score.t)
+    region = [score.region for score in in_order]
+    boundary = [score.boundary for score in in_order]
+    return Stability(recall(region), decay(region), recall(boundary), decay(boundary))
+
+
+def counted(
+    scores: Iterable[MaskScore], convention: Convention, annotated: Collection[int]
+) -> tuple[MaskScore, ...]:
+    """The scores that count by a convention.
+
+    Parameters
+    ----------
+    scores : iterable of MaskScore
+        NaN where both masks are empty.
+    convention : Convention
+        `ours` leaves the scores as they are. `davis` leaves out the first and the last labelled
+        frame, and counts 1 where both masks are empty.
+    annotated : collection of int
+        Labelled frames of the movie.
+    """
+    if convention is Convention.ours or not annotated:
+        return tuple(scores)
+    ends = {min(annotated), max(annotated)}
+    return tuple(
+        score if score.region == score.region else replace(score, region=1.0, boundary=1.0)
+        for score in scores
+        if score.t not in ends
+    )
 
 
 def _means(scores: Sequence[MaskScore]) -> tuple[float, float]:

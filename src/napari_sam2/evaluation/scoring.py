@@ -10,12 +10,16 @@ from scipy.optimize import linear_sum_assignment
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.ground_truth import LabelledMovie, check_pair, count_frame
 from napari_sam2.evaluation.overlap import overlap
-from napari_sam2.evaluation.results import NO_SHAPE, Evaluation, MaskScore
+from napari_sam2.evaluation.protocol_names import Convention
+from napari_sam2.evaluation.results import NO_SHAPE, Evaluation, MaskScore, counted
 from napari_sam2.evaluation.simulated_user import Progress, scored
 
 
 def score(
-    labels: LabelledMovie, truth: LabelledMovie, on_progress: Progress | None = None
+    labels: LabelledMovie,
+    truth: LabelledMovie,
+    on_progress: Progress | None = None,
+    convention: Convention = Convention.ours,
 ) -> Evaluation:
     """Compare labels with the truth: J and F of each object, DET, SEG and TRA of the movie.
 
@@ -29,6 +33,8 @@ def score(
         Of one length and shape.
     on_progress : callable, optional
         Called with the number of frames done and of all frames.
+    convention : Convention
+        Which frames count.
 
     Returns
     -------
@@ -48,16 +54,17 @@ def score(
         found = labels.frame(t)
         count_frame(counter, truth, t, found)
         if t in truth.annotated and not truth.is_markers:
-            there, found = truth.frame(t), truth.judged(t, found)
+            found = truth.judged(t, found)
             scores += [
-                scored(t, object_id, there == object_id, found == partners.get(object_id, -1))
-                for object_id in truth.frames_of
+                scored(t, object_id, mask, found == partners.get(object_id, -1))
+                for object_id, mask in truth.masks(t, truth.frames_of)
             ]
         if on_progress is not None:
             on_progress(t + 1, length)
     object_ids = tuple(truth.frames_of)
     reasons = dict.fromkeys(object_ids, NO_SHAPE) if truth.is_markers else {}
-    return Evaluation("score", "", object_ids, tuple(scores), ctc=counter.scores(), reasons=reasons)
+    kept = counted(scores, convention, truth.annotated)
+    return Evaluation("score", "", object_ids, kept, ctc=counter.scores(), reasons=reasons)
 
 
 def matched_ids(truth: LabelledMovie, labels: LabelledMovie) -> dict[int, int]:

@@ -75,8 +75,7 @@ class SimulatedUser:
 
     def true_mask(self, t: int, object_id: int) -> Mask:
         """(Y, X) bool of an object on a frame; empty where it is not."""
-        mask: Mask = self.truth.frame(t) == object_id
-        return mask
+        return next(self.truth.masks(t, [object_id]))[1]
 
     # -- prompts -------------------------------------------------------------------------------
 
@@ -140,11 +139,11 @@ class SimulatedUser:
 
     def scores_of(self, result: FrameResult) -> Iterator[MaskScore]:
         """Scores of each object by itself, where its frame counts."""
-        truth = self.truth.frame(result.t)
-        for object_id, mask in zip(result.object_ids, result.masks, strict=True):
-            if self.counts(result.t, object_id):
-                seen = self.truth.judged(result.t, mask)
-                yield scored(result.t, object_id, truth == object_id, seen)
+        masks = dict(zip(result.object_ids, result.masks, strict=True))
+        ids = [object_id for object_id in masks if self.counts(result.t, object_id)]
+        for object_id, truth in self.truth.masks(result.t, ids):
+            seen = self.truth.judged(result.t, masks[object_id])
+            yield scored(result.t, object_id, truth, seen)
 
 
 def scored(t: int, object_id: int, truth: Mask, mask: Mask) -> MaskScore:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 BOUNDARY_TOLERANCE = 0.008  # of the image diagonal, as DAVIS has it
+RECALL_ABOVE = 0.5  # as in DAVIS
 
 Mask = NDArray[np.bool_]
 
@@ -109,6 +110,48 @@ def mean_of_defined(values: Iterable[float]) -> float:
     """Mean of the numbers that are not NaN; NaN where there is none."""
     defined = [value for value in values if not np.isnan(value)]
     return float(np.mean(defined)) if defined else float("nan")
+
+
+def recall(values: Sequence[float]) -> float:
+    """Share of the frames of an object that score above 0.5.
+
+    Parameters
+    ----------
+    values : sequence of float
+        J or F of the frames; NaN where it is not defined.
+
+    Returns
+    -------
+    float
+        0 to 1, over the frames on which the score is defined; NaN where there is none.
+    """
+    return mean_of_defined(
+        float(value > RECALL_ABOVE) if value == value else value for value in values
+    )
+
+
+def decay(values: Sequence[float]) -> float:
+    """Mean score of the first quarter of the frames minus that of the last quarter.
+
+    Parameters
+    ----------
+    values : sequence of float
+        J or F of the frames, in their order; NaN where it is not defined.
+
+    Returns
+    -------
+    float
+        Positive where an object is lost with time; NaN where a quarter has no defined score.
+
+    Notes
+    -----
+    The quarters are those of the toolkit of DAVIS: neighbouring quarters share a frame.
+    """
+    if not len(values):
+        return float("nan")
+    bounds = np.round(np.linspace(1, len(values), 5) + 1e-10).astype(int) - 1
+    first, last = values[: bounds[1] + 1], values[bounds[3] :]
+    return mean_of_defined(first) - mean_of_defined(last)
 
 
 def _check_shapes(truth: Mask, mask: Mask) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam2.finding.fields import Field, see_field
-from napari_sam2.finding.logits import draw_logits
+from napari_sam2.finding.logits import draw_logits, tidied
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_masks
@@ -29,6 +29,7 @@ from napari_sam2.tracking.windows import Window
 CLICK_BATCH = 32  # clicks in one run of the decoder
 LEAST_ENTRIES = 3  # of the maps, smaller cells are specks
 STABILITY_OFFSET = 1.0  # logits
+SPECK = 0.1  # share of a mask; smaller parts are removed, and smaller holes filled
 DUPLICATE = 0.5  # share of a mask that lies in another one, from here on it is the same cell
 
 FloatArray = NDArray[np.float32]
@@ -174,8 +175,11 @@ def _judged(
         scores = np.sqrt(predicted * agreement)
         best = int(scores.argmax())
         drawn = draw_logits(guesses[best], window, shape, STABILITY_OFFSET)
-        centre = centre_of(drawn.mask, click.place) if drawn.mask.any() else click.place
-        proposals.append(Proposal(drawn.mask, float(scores[best]), drawn.stability, centre))
+        mask, centre = drawn.mask, click.place
+        if mask.any():
+            mask = tidied(mask, SPECK * int(mask.crop.sum()))
+            centre = centre_of(mask, click.place)
+        proposals.append(Proposal(mask, float(scores[best]), drawn.stability, centre))
     return proposals
 
 

@@ -56,7 +56,7 @@ def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     UserWarning
         If numbers are missing in the names.
     """
-    files, counted = counted_files(_frame_files(folder), folder.name)
+    files, counted = counted_files(frame_files(folder), folder.name)
     first = _stack_of(files[0], as_labels=as_labels)
     pairs = zip(first.axes, first.shape, strict=True)
     inner = "".join("1" if n == 1 and axis not in "YX" else axis for axis, n in pairs)
@@ -184,7 +184,14 @@ def _two_levels(file: Path) -> NDArray[Any]:
     return np.where(grey > _NEARLY_BLACK, np.uint8(1), np.uint8(0))
 
 
-def _frame_files(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
+    """The images of a folder that are the frames of its movie, in natural order of names.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, or images of two kinds.
+    """
     files = [
         file
         for file in folder.iterdir()

@@ -8,6 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QSlider, QVBoxLayout, QWidget
 from superqt import QRangeSlider
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.widgets.form import SPACING, button, label, row
 
 PERCENT = 100
@@ -88,7 +89,8 @@ class FindBox(QWidget):
         """Show how many proposals are shown and hidden; None if there are none to decide on."""
         self.found.setVisible(shown is not None)
         if shown is not None:
-            self.count.setText(f"{shown} cells found" + (f", {hidden} hidden" if hidden else ""))
+            rest = f", {hidden} hidden" if hidden else ""
+            self.count.setText(f"{counted(shown, 'cell')} found{rest}")
             self.take.setEnabled(shown > 0)
 
     def show_limits(

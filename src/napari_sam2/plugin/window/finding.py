@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
-    from napari_sam2.tracking.pixels import PixelMask
 
 DEFAULT_SCORE = 0.5
 NOTHING_FOUND = (
@@ -229,7 +228,8 @@ class Finding:
         return True
 
     def _take(self, found: Found, numbers: list[int]) -> None:
-        from napari_sam2.tracking.pixels import masks_of  # imports torch, which is loaded by now
+        from napari_sam2.finding.proposals import centre_of  # imports torch, which is loaded by now
+        from napari_sam2.tracking.pixels import masks_of
 
         image_state = found.image_state
         drawn = masks_of(found.drawn)
@@ -237,7 +237,7 @@ class Finding:
         first = image_state.next_object()
         ids = dict(zip(masks, range(first, first + len(masks)), strict=True))
         clicks = {
-            ids[number]: _place_in(mask, found.proposals[number].centre)
+            ids[number]: centre_of(mask, found.proposals[number].centre)
             for number, mask in masks.items()
         }
         arguments = {
@@ -297,12 +297,3 @@ class Finding:
             return
         if isinstance(report, LabelsReady) or report.t == found.t:
             found.draw()
-
-
-def _place_in(mask: PixelMask, place: Position) -> Position:
-    """The place (y, x), or the pixel of a mask that is nearest to it if it lies outside."""
-    pixels = np.argwhere(mask.crop) + mask.corner
-    if (pixels == np.round(place)).all(1).any():
-        return float(place[0]), float(place[1])
-    nearest = pixels[np.abs(pixels - place).sum(1).argmin()]
-    return float(nearest[0]), float(nearest[1])
