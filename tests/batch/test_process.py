@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,9 +96,7 @@ def test_written_plan_is_read_again(wells: Path) -> None:
     assert read_plan(wells / "again.toml") == plan
 
 
-def test_batch_says_how_far_it_is_and_where_the_projects_are(
-    wells: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batch_says_how_far_it_is_and_where_the_projects_are(wells: Path) -> None:
     (wells / "wells/b.tif").write_bytes(b"II*\0 broken")
     said: list[Message] = []
     background.run(read_plan(wells / "plan.toml"), 1, said.append)
@@ -132,17 +130,40 @@ def test_folder_without_movies_is_told_before_a_process_starts(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_stop_ends_the_process_and_leaves_nothing_incomplete(long_movies: Path) -> None:
-    process = BatchProcess(long_movies, 1)
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of results; processes of batches are stand-ins."""
+    root = Path(__file__).parents[2]
+    monkeypatch.setattr("napari_sam2.batch.process.MODULE", "tests.batch.stand_in_process")
+    monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{root / 'src'}")
+    return tmp_path
+
+
+def test_stop_is_obeyed_and_the_process_is_gone(stand_in: Path) -> None:
+    process = BatchProcess(stand_in, 1)
     messages = process.messages()
-    next(message for message in messages if isinstance(message, MovieAdvanced))
+    assert next(messages) == BatchBegun(("a",))
     process.stop()
-    *_, end = messages
-    assert isinstance(end, BatchEnded)
-    assert Path(end.report).is_file()
+    assert list(messages) == [BatchEnded("Stopped.", "")]
     assert not psutil.pid_exists(process.pid)
-    left = {path.name for path in long_movies.iterdir() if path.is_dir()}
-    assert left == set()
+
+
+def test_closed_process_ends_by_itself(stand_in: Path) -> None:
+    process = BatchProcess(stand_in, 1)
+    messages = process.messages()
+    next(messages)
+    process.close()
+    assert list(messages) == [BatchEnded("Stopped.", "")]
+
+
+def test_closed_process_that_does_not_end_is_ended(stand_in: Path) -> None:
+    (stand_in / "stubborn").mkdir()
+    process = BatchProcess(stand_in / "stubborn", 1)
+    messages = process.messages()
+    next(messages)
+    process.close()
+    with pytest.raises(BatchFailedError, match="ended too early"):
+        list(messages)
 
 
 def test_no_process_outlives_a_killed_window(long_movies: Path) -> None:
@@ -154,6 +175,7 @@ def test_no_process_outlives_a_killed_window(long_movies: Path) -> None:
         batch = psutil.Process(pid)
         family = [batch, *batch.children(recursive=True)]
         assert len(family) >= 3
-        window.send_signal(signal.SIGKILL)
+        window.kill()
     _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
+    assert not [path for path in long_movies.iterdir() if path.is_dir()]

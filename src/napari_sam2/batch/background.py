@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import _thread
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from napari_sam2.batch.listening import listening
 from napari_sam2.batch.plan import Plan, read_plan
 from napari_sam2.batch.process import (
-    STOP,
     BatchBegun,
     BatchEnded,
     Message,
@@ -31,7 +29,6 @@ from napari_sam2.batch.tracking_run import RunStep
 
 POLITENESS = 5  # of the process towards others, as the command `nice` counts it
 _INTERVAL_S = 0.3  # between two messages about the progress of a movie
-_PATIENCE_S = 10.0  # until a process whose window is gone is ended in the middle of its work
 
 Say = Callable[[Message], None]
 
@@ -116,29 +113,6 @@ def _client(workers: int):  # type: ignore[no-untyped-def]  # an optional packag
     return local_client(workers)
 
 
-@contextmanager
-def _listening() -> Iterator[None]:
-    """Ctrl+C at the word ``stop`` and at the end of the input; then the process must end soon."""
-    is_over = threading.Event()
-
-    def listen() -> None:
-        with os.fdopen(0, "rb", buffering=0, closefd=False) as pipe:
-            for line in pipe:
-                if line.strip() == STOP.encode():
-                    _thread.interrupt_main()
-        if not is_over.is_set():
-            _thread.interrupt_main()
-        if not is_over.wait(_PATIENCE_S):
-            os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=listen, daemon=True).start()
-    try:
-        yield
-    finally:
-        is_over.set()
-
-
 def main(plan: Path, workers: int) -> None:
     """Run a batch and report on standard output."""
     if hasattr(os, "nice"):
@@ -152,7 +126,7 @@ def main(plan: Path, workers: int) -> None:
             pipe.write(f"{to_line(message)}\n")
             pipe.flush()
 
-    with _listening():
+    with listening():
         try:
             run(read_plan(plan), workers, say)
         except Exception as error:  # every failure must reach the window in words

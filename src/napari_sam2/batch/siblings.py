@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def work_digest(project: Path) -> str:
     """
     manifest = read_manifest(project)
     image = {"fingerprint", "contrast_limits", "has_user_contrast"}
-    known = {"image": image, "model": {"fingerprint"}, "settings": True}
+    known: dict[str, Any] = {"image": image, "model": {"fingerprint"}, "settings": True}
     digest = sha256(manifest.model_dump_json(include=known).encode())
     digest.update(pack(read_deeds(project, manifest), RecordPool()))
     return digest.hexdigest()

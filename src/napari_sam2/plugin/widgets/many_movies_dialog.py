@@ -99,8 +99,8 @@ class ManyMoviesDialog(QDialog):
             layout.addWidget(part)
         layout.addWidget(self.list, stretch=1)
         layout.addWidget(row(self.open, self.report))
-        self.list.header().resizeSection(0, 180)
-        self.list.header().resizeSection(1, 260)
+        for column, width in enumerate((160, 280, 70)):
+            self.list.header().resizeSection(column, width)
 
     def _connect(self) -> None:
         self.choose_folder.clicked.connect(self._ask_folder)
