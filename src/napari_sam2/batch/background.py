@@ -8,8 +8,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_sam2.batch.listening import listening
 from napari_sam2.batch.plan import Plan, read_plan
@@ -26,6 +27,9 @@ from napari_sam2.batch.report import REPORT_PAGE, sentence_of
 from napari_sam2.batch.results import MovieResult
 from napari_sam2.batch.run import run_batch
 from napari_sam2.batch.tracking_run import RunStep
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 POLITENESS = 5  # of the process towards others, as the command `nice` counts it
 _INTERVAL_S = 0.3  # between two messages about the progress of a movie
@@ -105,7 +109,7 @@ def _if_there(path: Path) -> str:
     return str(path) if path.exists() else ""
 
 
-def _client(workers: int):  # type: ignore[no-untyped-def]  # an optional package has the type
+def _client(workers: int) -> AbstractContextManager[Client | None]:
     if workers == 1:
         return nullcontext()
     from napari_sam2.batch.clusters import local_client  # with packages of an extra
