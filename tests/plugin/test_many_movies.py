@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
@@ -60,8 +61,11 @@ class BatchEngine(ThresholdEngine):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[StubBatch] = []
+        self.may_start = threading.Event()
+        self.may_start.set()
 
     def track_movies(self, request: BatchRequest) -> Any:
+        assert self.may_start.wait(60)
         self.batches.append(StubBatch(request))
         return self.batches[-1]
 
@@ -165,6 +169,17 @@ def test_stop_ends_the_batch_and_the_rest_can_be_started_again(desk: Any, tmp_pa
     assert not dialog(desk).report.isEnabled()
     dialog(desk).start.click()
     desk.qtbot.waitUntil(lambda: len(desk.engine.batches) == 2)
+
+
+def test_stop_before_the_process_has_started_reaches_it(desk: Any, tmp_path: Path) -> None:
+    desk.engine.may_start.clear()
+    dialog(desk).take_folder(str(tmp_path))
+    dialog(desk).start.click()
+    wait_for(desk, "Starting.")
+    dialog(desk).start.click()
+    desk.engine.may_start.set()
+    desk.qtbot.waitUntil(lambda: bool(desk.engine.batches and desk.engine.batches[0].calls))
+    assert desk.engine.batches[0].calls == ["stop"]
 
 
 def test_failure_is_told(desk: Any, tmp_path: Path, notifications: Any) -> None:
