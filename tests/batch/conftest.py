@@ -21,27 +21,37 @@ def sample() -> Sample:
 @pytest.fixture
 def wells(tmp_path: Path, sample: Sample) -> Path:
     """A folder with a plan, wells/a.tif and b.tif, prompts/a.tif and b.tif."""
+    return make_wells(tmp_path, sample)
+
+
+def make_wells(home: Path, sample: Sample) -> Path:
+    """Write what `wells` gives."""
     for folder in ("wells", "prompts"):
-        (tmp_path / folder).mkdir()
+        (home / folder).mkdir()
     for name, shift in (("a", 0), ("b", 7)):
         images = sample.images + shift % 8
-        write_images(tmp_path / f"wells/{name}.tif", images, ImageScale((0.5, 0.5), "um", 60.0))
-        write_labels(tmp_path / f"prompts/{name}.tif", sample.labels[0])
-    (tmp_path / "plan.toml").write_text(
+        write_images(home / f"wells/{name}.tif", images, ImageScale((0.5, 0.5), "um", 60.0))
+        write_labels(home / f"prompts/{name}.tif", sample.labels[0])
+    (home / "plan.toml").write_text(
         'movies = "wells/*.tif"\nprompts = "prompts/{name}.tif"\noutput = "out"\n'
     )
-    return tmp_path
+    return home
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A tiny network in place of every model, in this process."""
+    use_tiny_model(monkeypatch)
+    yield
+    movie_task._network.cache_clear()
+
+
+def use_tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a tiny network in the place of every model."""
 
     def load(*_: Any, **__: Any) -> Any:
         return build_tiny_model()
 
     for place in ("napari_sam2.model.load_model", "napari_sam2.batch.movie_task.load_model"):
         monkeypatch.setattr(place, load)
-    movie_task._network.cache_clear()
-    yield
     movie_task._network.cache_clear()

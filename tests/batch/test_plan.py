@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam2.batch import plan_of_folder, read_plan
 from napari_sam2.batch.movies import movies_of
-from napari_sam2.batch.plan import Plan
+from napari_sam2.batch.plan import Plan, write_plan
 from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.io.tiff import write_images
 
@@ -57,6 +57,13 @@ def test_prompts_need_the_name_of_the_movie(tmp_path: Path) -> None:
         plan_of_folder(tmp_path, "prompts.tif", tmp_path / "out")
 
 
+def test_project_is_repeated_in_both_directions(tmp_path: Path) -> None:
+    settings = {"movies": ("*.tif",), "prompts": "one.sam2", "output": Path("out")}
+    assert Plan(**settings, home=tmp_path).prompts_of("two") == tmp_path / "one.sam2"
+    with pytest.raises(ValueError, match="leave direction away"):
+        Plan(**settings, direction="forward")
+
+
 def test_movies_of_one_name_are_named_after_their_folders(tmp_path: Path) -> None:
     for place in ("one/movie.tif", "two/movie.tif", "two/other.tif"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
@@ -84,7 +91,7 @@ def test_folder_stands_for_its_movies_or_its_folders_of_images(tmp_path: Path) -
 
 def test_pattern_without_a_movie_is_an_error(tmp_path: Path) -> None:
     plan = Plan(movies=("*.tif",), output=Path("out"), home=tmp_path)
-    with pytest.raises(ValueError, match=r"there is no movie \*.tif"):
+    with pytest.raises(ValueError, match=r"there is no movie .*\*.tif"):
         movies_of(plan)
 
 
@@ -93,6 +100,8 @@ def test_a_plan_chooses_the_part_of_each_file(wells: Path) -> None:
     keys = 'axes = "tzcyx"\nchannel = [0, 2]\nz = "max"\nrange = "10:80"\n'
     plan.write_text(plan.read_text() + keys)
     assert read_plan(plan).part == Selection("TZCYX", (0, 2), "max", slice(10, 80))
+    write_plan(wells / "again.toml", read_plan(plan))
+    assert read_plan(wells / "again.toml").part == read_plan(plan).part
 
 
 def test_a_plan_without_a_part_takes_the_whole_file(wells: Path) -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker
 
-from napari_sam2.batch import BatchReport, run_batch
+from napari_sam2.batch import BatchReport, read_plan, run_batch
 from napari_sam2.batch.clusters import (
     job_client,
     job_cluster,
@@ -106,6 +106,24 @@ def test_shell_uses_a_running_scheduler(
     assert left.value.code == 0, shown.err
     assert "Dask dashboard: http://" in shown.err
     assert "2 done." in shown.out
+
+
+def test_movies_go_to_the_workers_that_declare_a_gpu(wells: Path) -> None:
+    plan = read_plan(wells / "plan.toml")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        cluster.worker_spec["fast"] = {
+            "cls": Worker,
+            "options": {"nthreads": 1, "resources": {"GPU": 1}},
+        }
+        with Client(cluster, set_as_default=False) as client:
+            cluster.sync(cluster._correct_state)
+            client.wait_for_workers(2)
+            assert run_batch(plan, client).is_complete
+            done = client.run(lambda dask_worker: dask_worker.state.executed_count)
+            fast = cluster.workers["fast"].address
+    assert {address for address, count in done.items() if count} == {fast}
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def measure_pace(task: MovieTask) -> Pace:
     with closing(steps):
         for step in steps:
             now = time.perf_counter()
-            if step.stage == "prompts" or step.done <= 1:
+            if step.stage in ("prompts", "replay") or step.done <= 1:
                 begun = now
             else:
                 return Pace(begun - start, now - begun)

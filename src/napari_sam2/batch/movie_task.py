@@ -21,6 +21,7 @@ from napari_sam2.batch.record import (
     read_record,
     write_record,
 )
+from napari_sam2.batch.siblings import replay_steps, work_digest
 from napari_sam2.batch.summary import record_of
 from napari_sam2.batch.tracking_run import (
     RunStep,
@@ -32,10 +33,11 @@ from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.movies import open_selection
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import is_same_model
-from napari_sam2.io.prompt_files import read_prompts
+from napari_sam2.io.prompt_files import files_of_prompts, read_prompts
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.model.checkpoint import named_or_file
 from napari_sam2.model.registry import checkpoint_path
@@ -256,7 +258,10 @@ def tracking_steps(task: MovieTask, movie: Movie) -> tuple[Annotation, Generator
         If movie, prompts or model do not fit.
     """
     plan, prompts = task.plan, task.plan.prompts_of(task.movie.name)
-    network, frames = network_of(plan), MovieFrames(movie)
+    network = network_of(plan)
+    if prompts is not None and prompts.suffix == PROJECT_SUFFIX:
+        return replay_steps(prompts, network, movie)
+    frames = MovieFrames(movie)
     annotation = Annotation(Tracker(network, frames))
     if prompts is None:
         return annotation, track_found_objects(annotation, network, frames, plan.finding)
@@ -270,7 +275,7 @@ def task_key(task: MovieTask, movie: Movie) -> str:
     Parameters
     ----------
     task : MovieTask
-        Its settings, the weights and the file with the prompts count.
+        Its settings, the weights and the prompts count, with the mask images that they name.
     movie : Movie
         The opened movie; three frames of it are read.
 
@@ -286,11 +291,18 @@ def task_key(task: MovieTask, movie: Movie) -> str:
         "format": _FORMAT,
         "plan": task.plan.model_dump(mode="json", exclude=elsewhere),
         "exports": sorted(set(task.plan.exports)),
-        "prompts": AUTO if prompts is None else _file_digest(prompts),
+        "prompts": AUTO if prompts is None else _prompts_digest(prompts),
         "weights": task.weights,
         "movie": image_fingerprint(movie.data),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _prompts_digest(prompts: Path) -> str | list[str]:
+    """Digest of a project, or of a prompt file and each of its mask images."""
+    if prompts.suffix == PROJECT_SUFFIX:
+        return work_digest(prompts)
+    return [_file_digest(path) for path in files_of_prompts(prompts)]
 
 
 def weights_digest(plan: Plan) -> str:

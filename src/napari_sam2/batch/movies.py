@@ -60,7 +60,7 @@ def movies_of(plan: Plan) -> tuple[BatchMovie, ...]:
     for pattern in plan.movies:
         movies = [movie for path in _paths(plan, pattern) for movie in _movies_at(path)]
         if not movies:
-            raise ValueError(f"there is no movie {pattern} in {plan.home}")
+            raise ValueError(f"there is no movie {plan.home / pattern}")
         found |= {movie.path: movie for movie in movies}
     movies = _with_names(sorted(found.values(), key=lambda movie: natural_order(str(movie.path))))
     prompts = {plan.prompts_of(movie.name) for movie in movies}
@@ -71,7 +71,7 @@ def _paths(plan: Plan, pattern: str) -> Iterator[Path]:
     """Files and folders that a pattern stands for; a folder that is named stands for its movies."""
     whole = plan.home / pattern
     if whole.is_dir() and not is_zarr(whole):
-        found = _inside(whole) or [whole]
+        found = _inside(whole) or ([whole] if _has_images(whole) else [])
     else:
         names = [str(whole)] if whole.exists() else glob.glob(str(whole), recursive=True)
         found = [Path(name) for name in names]

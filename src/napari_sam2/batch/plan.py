@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_sam2.batch.tracking_run import FindingSettings
+from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.formats import FORMATS
+from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.selection import Projection, Selection, parse_range
 from napari_sam2.tracking.plan import Sweep
 
@@ -30,8 +33,8 @@ class Plan(BaseModel):
         Patterns of files and folders, as ``"wells/*.tif"``; ``**`` stands for any folders. A
         folder that is an OME-Zarr plate stands for the images of all its wells.
     prompts : str
-        ``"auto"`` finds all objects of the first frame; else the prompts file of each movie, with
-        ``{name}`` for the name of the movie.
+        ``"auto"`` finds all objects of the first frame. A project, ``NAME.sam2``, is repeated on
+        every movie. Else the prompts file of each movie, with ``{name}`` for the name of the movie.
     output : Path
         Folder of all results; each movie has a folder in it.
     model : str
@@ -90,10 +93,10 @@ class Plan(BaseModel):
     @field_validator("prompts")
     @classmethod
     def _prompts_differ_by_movie(cls, prompts: str) -> str:
-        if prompts != AUTO and NAME not in prompts:
+        if prompts != AUTO and NAME not in prompts and not _is_project(prompts):
             raise ValueError(
-                f'"{AUTO}", or a path with {NAME} for the name of the movie, such as '
-                f'"prompts/{NAME}.tif"'
+                f'"{AUTO}", a project (NAME{PROJECT_SUFFIX}), or a path with {NAME} for the name '
+                f'of the movie, such as "prompts/{NAME}.tif"'
             )
         return prompts
 
@@ -108,6 +111,8 @@ class Plan(BaseModel):
     def _options_fit_the_prompts(self) -> Plan:
         if self.prompts == AUTO and self.direction == "backward":
             raise ValueError(f'prompts "{AUTO}" begin on the first frame; leave direction away')
+        if _is_project(self.prompts) and self.direction != "both":
+            raise ValueError("a project is tracked in both directions; leave direction away")
         if self.prompts != AUTO and self.look_every is not None:
             raise ValueError(f'look_every looks for new cells and needs prompts = "{AUTO}"')
         return self
@@ -142,7 +147,7 @@ class Plan(BaseModel):
         return FindingSettings(self.look_every, self.cell_size, self.min_score)
 
     def prompts_of(self, name: str) -> Path | None:
-        """File with the prompts of a movie; None where all objects are found.
+        """File or project with the prompts of a movie; None where all objects are found.
 
         Parameters
         ----------
@@ -152,6 +157,10 @@ class Plan(BaseModel):
         if self.prompts == AUTO:
             return None
         return (self.home / self.prompts.replace(NAME, name)).absolute()
+
+
+def _is_project(prompts: str) -> bool:
+    return Path(prompts).suffix == PROJECT_SUFFIX
 
 
 def read_plan(path: Path) -> Plan:
@@ -176,6 +185,28 @@ def read_plan(path: Path) -> Plan:
     if "home" in table:
         raise ValueError(f"{path.name}: home is not a key; paths are seen from the plan's folder")
     return checked_plan(table | {"home": path.absolute().parent}, path.name)
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    """Write a plan as a TOML file, which `read_plan` reads; keys with their default are left out.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; the paths of the plan must be absolute.
+    plan : Plan
+        The plan.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; an old file is left as it was.
+    """
+    values = plan.model_dump(mode="json", exclude={"home"}, exclude_defaults=True, by_alias=True)
+    # strings, numbers and lists look the same in JSON and in TOML
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def plan_of_folder(folder: Path, prompts: str, output: Path, **settings: Any) -> Plan:

@@ -21,6 +21,7 @@ from napari_sam2.batch.watcher import Watcher
 
 _INTERVAL_S = 0.5  # between two messages about the progress of a movie
 _PATIENCE_S = 20.0  # until the workers have left the frame that they track when a batch is stopped
+_GPU = "GPU"  # name of the resource that workers with a GPU declare
 _CHECK_S = 2.0  # from one look whether the scheduler is there to the next
 _BEGUN, _ENDED = "begun", "ended"  # in place of a stage, when a worker takes and leaves a movie
 _one_movie_at_a_time = threading.Lock()  # in each process: a network serves one movie
@@ -31,8 +32,9 @@ def track_on_workers(
 ) -> Iterator[MovieResult]:
     """Track each movie on a worker; results come in the order in which they are ready.
 
-    A movie whose worker died is given to another worker by the scheduler, as often as the scheduler
-    allows. A movie whose disk or memory was short is tried again, three times in all.
+    If a worker declares the resource ``GPU``, every movie asks for one. A movie whose worker died
+    is given to another worker by the scheduler, as often as the scheduler allows. A movie whose
+    disk or memory was short is tried again, three times in all.
 
     Parameters
     ----------
@@ -75,13 +77,16 @@ class _Run:
         self._running: set[str] = set()
         self._done: SimpleQueue[Future] = SimpleQueue()
         self._client, self._watcher = client, watcher
+        self._resources = _resources(client)
         self._topic = f"batch-{uuid4().hex[:8]}"
         client.subscribe_topic(self._topic, self._hear)
 
     def submit(self, task: MovieTask, tries: int) -> None:
         """Give a movie to the scheduler."""
         key = f"track-movie-{self._topic}-{task.movie.name}-{tries}"
-        future = self._client.submit(work_on, task, self._topic, key=key, pure=False)
+        future = self._client.submit(
+            work_on, task, self._topic, key=key, pure=False, resources=self._resources
+        )
         self.waiting[future] = (task, tries)
         future.add_done_callback(self._done.put)
 
@@ -132,6 +137,12 @@ class _Run:
         while self._running and time.monotonic() < end and self._client.status == "running":
             time.sleep(0.1)
         self._client.unsubscribe_topic(self._topic)
+
+
+def _resources(client: Client) -> dict[str, int] | None:
+    """What each movie asks of its worker: a GPU, if any worker declares one."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return {_GPU: 1} if any(worker["resources"].get(_GPU) for worker in workers) else None
 
 
 def work_on(task: MovieTask, topic: str) -> Done:

@@ -34,7 +34,8 @@ def batch(
         typer.Option(
             "--prompts",
             "-p",
-            help="With a folder: auto, or the prompts of each movie, as prompts/{name}.tif.",
+            help="With a folder: auto, a project (.sam2) to repeat on every movie, or the prompts "
+            "of each movie, as prompts/{name}.tif.",
         ),
     ] = None,
     output: Annotated[

@@ -91,17 +91,15 @@ def replay(
 
 def _empty(manifest: Manifest, network: Sam2, frames: Frames) -> Annotation:
     """An annotation in which nothing was done; another model sees through its own windows."""
-    from napari_sam2.io.project.reading import is_same_model
+    from napari_sam2.io.project.reading import is_same_model, tracker_settings
     from napari_sam2.io.project.saving import Annotation  # makes it known to `write_labels`
     from napari_sam2.tracking import Tracker
 
-    settings = manifest.settings.model_dump()
     if not is_same_model(manifest, network):
         typer.echo(
             "this is another model than that of the project: the labels will differ", err=True
         )
-        settings["windows"] = None
-    return Annotation(Tracker(network, frames, **settings))
+    return Annotation(Tracker(network, frames, **tracker_settings(manifest, network)))
 
 
 def _repeat(saved: Path, manifest: Manifest, annotation: Annotation) -> int:

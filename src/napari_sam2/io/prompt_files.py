@@ -78,6 +78,35 @@ def read_prompts(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> l
     return prompts
 
 
+def files_of_prompts(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """A prompt file, and the mask images that it names.
+
+    Parameters
+    ----------
+    path : path
+        .json, .tif or .tiff file; see `read_prompts`.
+
+    Returns
+    -------
+    tuple of Path
+        The prompt file first, then the images in the order of the file. They need not be there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the prompt file is not there.
+    ValueError
+        If a .json file holds no prompts.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no prompt file {file}")
+    if file.suffix.lower() != ".json":
+        return (file,)
+    masks = (entry.get("mask") for entry in _entries(file) if isinstance(entry, dict))
+    return (file, *(file.parent / mask for mask in masks if isinstance(mask, str)))
+
+
 def labels_as_prompts(
     labels: NDArray[Any], shape: tuple[int, int, int], source: str = "labels"
 ) -> list[Prompt]:

@@ -24,6 +24,7 @@ from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.import_box import ImportBox
 from napari_sam2.plugin.widgets.input_preview_box import InputPreviewBox
 from napari_sam2.plugin.widgets.label_import import LabelImport
+from napari_sam2.plugin.widgets.many_movies_widgets import ManyMoviesWidgets
 from napari_sam2.plugin.widgets.model_box import ModelBox
 from napari_sam2.plugin.widgets.object_box import ObjectBox
 from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
@@ -82,6 +83,7 @@ class SamPanel(QWidget):
         self.document = DocumentBox()
         self.saving = SavingWidgets(self.controller, self)
         self.teach = TeachWidgets(self.controller, self)
+        self.many_movies = ManyMoviesWidgets(self.controller, self.saving.open, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
@@ -138,6 +140,7 @@ class SamPanel(QWidget):
         layout.addWidget(self.review.table, stretch=1)
         layout.addSpacing(2 * SPACING)
         layout.addWidget(self.document)
+        layout.addWidget(self.many_movies.button)
         layout.addWidget(self.saving.box)
 
     def _connect(self) -> None:
@@ -415,6 +418,7 @@ class SamPanel(QWidget):
         self.review.render()
         self.saving.render()
         self.teach.render()
+        self.many_movies.render()
         self.input_preview.show_input(None if image_state is None else image_state.seen)
         if image_state is None:
             self.track.show_run(None, step.track)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,20 @@ def is_same_model(manifest: Manifest, model: Sam2) -> bool:
     size = manifest.model.image_size or image_sizes(model.config)[0]
     same_size = size == model.config.image_size
     return same_size and model_fingerprint(model) == manifest.model.fingerprint
+
+
+def tracker_settings(manifest: Manifest, model: Sam2) -> dict[str, Any]:
+    """Settings for a tracker that repeats the work of a project, as keywords of `Tracker`.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the project.
+    model : Sam2
+        The network to repeat it with. Another one than that of the project uses its own windows.
+    """
+    settings = manifest.settings.model_dump()
+    return settings if is_same_model(manifest, model) else settings | {"windows": None}
 
 
 def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = True) -> Loaded:

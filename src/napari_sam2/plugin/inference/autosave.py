@@ -211,6 +211,27 @@ class Autosave:
         note_recent(target)
         self._tell()
 
+    def copy_to(self, target: Path) -> None:
+        """Write a copy of the document with its history; changes are kept where they were before.
+
+        Parameters
+        ----------
+        target : Path
+            Folder of the copy; a project that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            If something else is there.
+        OSError
+            If the copy cannot be written.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            ProjectFolder.create(target, self.annotation, self._about(), self.deeds).close()
+        finally:
+            self.annotation.follow_journal(self._listen)
+
     def _save_as(self, target: Path) -> None:
         before = self._folder
         deeds = self._missed if before is None else before.deeds

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2.annotation import Annotation
+    from napari_sam2.batch.process import BatchProcess, BatchRequest
     from napari_sam2.finding import Proposal
     from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.plugin.inference.autosave import Autosave
@@ -57,7 +58,7 @@ class OpenedImage:
 class EngineFactory(Protocol):
     """Creates models and documents, in the inference thread.
 
-    Only `download` and `teach` may be called in other threads.
+    Only `download`, `teach` and `track_movies` may be called in other threads.
     """
 
     def begin(self) -> None:
@@ -91,6 +92,9 @@ class EngineFactory(Protocol):
 
     def teach(self, folder: Path) -> LessonProcess:
         """Start the lesson of a folder in another process; may be called in any thread."""
+
+    def track_movies(self, request: BatchRequest) -> BatchProcess:
+        """Start to track many movies in another process; may be called in any thread."""
 
     def download(self, name: str, progress: Progress) -> None:
         """Download a model; `progress` is called with the bytes done and in total (0: unknown)."""
@@ -182,6 +186,12 @@ class Sam2Engine:
         from napari_sam2.training.lesson_process import LessonProcess
 
         return LessonProcess(folder)
+
+    def track_movies(self, request: BatchRequest) -> BatchProcess:
+        """Start to track many movies in another process."""
+        from napari_sam2.batch.process import BatchProcess
+
+        return BatchProcess.start(request)
 
     def download(self, name: str, progress: Progress) -> None:
         """Download an official checkpoint into the user's cache."""

@@ -18,6 +18,7 @@ from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
+from napari_sam2.plugin.protocol.batch_messages import CopyProject
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
@@ -352,6 +353,12 @@ class OpenDocument:
         if self.autosave is None:
             raise ValueError("annotations made with this engine cannot be saved")
         self.autosave.save(command.path, command.scale)
+
+    @perform.register
+    def _(self, command: CopyProject) -> None:
+        if self.autosave is None:
+            raise ValueError("annotations made with this engine cannot be saved")
+        self.autosave.copy_to(command.target)
 
     @perform.register
     def _(self, command: Track) -> None:

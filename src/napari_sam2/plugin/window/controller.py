@@ -41,6 +41,7 @@ from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.finding import Finding
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
+from napari_sam2.plugin.window.many_movies import ManyMovies
 from napari_sam2.plugin.window.model_choice import Models
 from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
@@ -136,6 +137,14 @@ class Controller(QObject):
             self._mailbox.post,
             self.changed.emit,
         )
+        self.many_movies = ManyMovies(
+            lambda: self.image_state,
+            self.models,
+            engine,
+            self._thread.send,
+            self._mailbox.post,
+            self.changed.emit,
+        )
         self.saving = Saving(lambda: self.image_state, self._thread.send)
         self.is_closed = False
         self._reports = ReportTable()
@@ -169,6 +178,7 @@ class Controller(QObject):
             self.effort,
             self.finding,
             self.teaching,
+            self.many_movies,
         ):
             table.add(part.handlers)
         table.add(
@@ -199,6 +209,7 @@ class Controller(QObject):
         self.verification.stop()
         self._mailbox.close()
         self.teaching.close()
+        self.many_movies.close()
         self._thread.close()
         atexit.unregister(self._thread.close)
         self.tracking.clear()

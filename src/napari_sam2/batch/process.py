@@ -1,0 +1,240 @@
+"""Run a batch in a separate process, so that a window stays fluid and survives its end.
+
+The process reads the plan from a file and reports its progress as JSON lines on its standard
+output. A line ``stop`` on its standard input ends it as Ctrl+C does, and so does the end of the
+input: the process and its workers end with the program that started them, however that ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+MODULE = "napari_sam2.batch.background"
+PLAN, LOG = "plan.toml", "batch.log"  # in the folder of the results
+STOP = "stop"
+_FAILED = "failed"
+
+
+class BatchFailedError(Exception):
+    """A batch could not be run; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What to do with the movies of a folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the movies.
+    output : Path
+        Folder of the results.
+    prompts : str
+        As in `napari_sam2.batch.Plan`.
+    workers : int
+        Movies at a time; with 1, they are tracked without Dask.
+    settings : mapping of str to object
+        Other keys of the plan.
+    """
+
+    folder: Path
+    output: Path
+    prompts: str
+    workers: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchBegun:
+    """The batch has begun with these movies."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MovieAdvanced:
+    """The work on a movie has come a step further; see `napari_sam2.batch.tracking_run.RunStep`."""
+
+    name: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class MovieEnded:
+    """The work on a movie has ended.
+
+    Attributes
+    ----------
+    name : str
+        Name of the movie.
+    state : str
+        As in `napari_sam2.batch.MovieResult`.
+    error : str
+        Reason of a failure.
+    cells : int or None
+        Cells that were tracked; None without results.
+    doubtful_share : float
+        Share of masks that are doubtful, 0 to 1.
+    project : str
+        Path of the project; empty without results.
+    """
+
+    name: str
+    state: str
+    error: str = ""
+    cells: int | None = None
+    doubtful_share: float = 0.0
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class BatchEnded:
+    """The batch has ended, and its report is written.
+
+    Attributes
+    ----------
+    text : str
+        The counts as a sentence for the user.
+    report : str
+        Path of the report; empty if there is none.
+    """
+
+    text: str
+    report: str
+
+
+MESSAGES = {kind.__name__: kind for kind in (BatchBegun, MovieAdvanced, MovieEnded, BatchEnded)}
+Message = BatchBegun | MovieAdvanced | MovieEnded | BatchEnded
+
+
+def to_line(message: Message | str) -> str:
+    """A message as a line of JSON; a text says why a batch failed."""
+    if isinstance(message, str):
+        return json.dumps({"kind": _FAILED, "why": message})
+    return json.dumps({"kind": type(message).__name__, **asdict(message)})
+
+
+def from_line(line: str) -> Message:
+    """The message of a line.
+
+    Raises
+    ------
+    BatchFailedError
+        If the line says that the batch failed.
+    """
+    content: dict[str, Any] = json.loads(line)
+    kind = content.pop("kind")
+    if kind == _FAILED:
+        raise BatchFailedError(content["why"])
+    if "names" in content:
+        content["names"] = tuple(content["names"])
+    message: Message = MESSAGES[kind](**content)
+    return message
+
+
+class BatchProcess:
+    """A batch that runs in another process.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the results, with the plan in `PLAN`.
+    workers : int
+        Movies at a time.
+
+    Raises
+    ------
+    OSError
+        If no process can be started.
+    """
+
+    def __init__(self, output: Path, workers: int) -> None:
+        threads = max(1, (os.cpu_count() or 2) - 1)  # one core is left to the window
+        with (output / LOG).open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", MODULE, str(output / PLAN), str(workers)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            )
+
+    @classmethod
+    def start(cls, request: BatchRequest) -> BatchProcess:
+        """Write the plan of a request, and start its process.
+
+        Raises
+        ------
+        ValueError
+            If the folder has no movies, or a setting is wrong.
+        OSError
+            If the folder of the results cannot be written, or no process can be started.
+        """
+        from napari_sam2.batch.movies import movies_of  # needs torch
+        from napari_sam2.batch.plan import plan_of_folder, write_plan
+
+        plan = plan_of_folder(
+            request.folder, request.prompts, request.output.absolute(), **request.settings
+        )
+        movies_of(plan)  # an empty folder is told at once
+        request.output.mkdir(parents=True, exist_ok=True)
+        write_plan(request.output / PLAN, plan)
+        return cls(request.output, request.workers)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def messages(self) -> Iterator[Message]:
+        """Messages until the batch has ended; waits for each of them.
+
+        Raises
+        ------
+        BatchFailedError
+            If it fails, or its process ends without a word.
+        """
+        try:
+            for line in _pipe(self._process.stdout):
+                message = from_line(line)
+                yield message
+                if isinstance(message, BatchEnded):
+                    return
+            code = self._process.wait()
+            raise BatchFailedError(
+                f"The program that tracks the movies ended too early (code {code}). The computer "
+                "may have run out of memory: close other programs, or track fewer movies at the "
+                "same time. Finished movies are kept: press Start again for the others."
+            )
+        finally:
+            self.close()
+            self._process.wait()
+            _pipe(self._process.stdout).close()
+
+    def stop(self) -> None:
+        """Ask the batch to end: finished movies are kept, and the report is written."""
+        with suppress(OSError, ValueError):  # it may have ended meanwhile
+            pipe = _pipe(self._process.stdin)
+            pipe.write(f"{STOP}\n")
+            pipe.flush()
+
+    def close(self) -> None:
+        """Let the process end by itself, with its workers; returns at once."""
+        with suppress(OSError):
+            _pipe(self._process.stdin).close()
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe

@@ -1,0 +1,35 @@
+"""In place of the process of a batch: it works until it is stopped, or does not obey."""
+
+import sys
+import time
+from pathlib import Path
+
+from napari_sam2.batch.listening import listening
+from napari_sam2.batch.process import BatchBegun, BatchEnded, Message, to_line
+
+
+def say(message: Message) -> None:
+    sys.stdout.write(f"{to_line(message)}\n")
+    sys.stdout.flush()
+
+
+def work(is_stubborn: bool) -> None:
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            if not is_stubborn:
+                raise
+
+
+def main(is_stubborn: bool) -> None:
+    try:
+        with listening(patience_s=0.2 if is_stubborn else 20.0):
+            say(BatchBegun(("a",)))
+            work(is_stubborn)
+    except KeyboardInterrupt:
+        say(BatchEnded("Stopped.", ""))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).parent.name == "stubborn")
