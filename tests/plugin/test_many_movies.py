@@ -8,6 +8,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_sam2.batch.process import (
@@ -219,4 +220,15 @@ def test_work_on_the_open_movie_is_copied_and_repeated(open_desk: Any, tmp_path:
     manifest = read_manifest(copy)
     assert [deed.name for deed in read_deeds(copy, manifest)] == ["add_points"]
     assert desk.image_state.saving.problem is None
+    batch.close()
+
+
+def test_channel_and_plane_of_the_open_image_hold_for_all(open_desk: Any, tmp_path: Path) -> None:
+    channels = np.stack([movie(), movie()[:, ::-1]], axis=1)
+    desk = open_desk(channels, engine=BatchEngine(), axis_labels=("t", "c", "y", "x"))
+    desk.panel.many_movies.button.click()
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    batch = begin(desk, tmp_path)
+    assert batch.request.settings["channel"] == (0,)
+    assert "z" not in batch.request.settings
     batch.close()

@@ -17,6 +17,8 @@ from napari_sam2.batch.process import (
     MovieAdvanced,
     MovieEnded,
 )
+from napari_sam2.io.selection import Selection
+from napari_sam2.plugin.layers.image_axes import part_of
 from napari_sam2.plugin.protocol.batch_messages import BatchLost, BatchNews, CopyProject
 from napari_sam2.plugin.startup.error_notifications import show_error
 
@@ -194,11 +196,14 @@ class ManyMovies:
         self._on_change()
 
     def _settings(self) -> dict[str, Any]:
-        """The model of the window, as keys of a plan."""
+        """The model of the window, and channel and plane of its image, as keys of a plan."""
         models, loaded = self._models, self._models.loaded
         assert loaded is not None
         is_own_size = loaded.image_size == next(iter(loaded.image_sizes), None)
-        return {
+        image_state = self._current()
+        part = Selection() if image_state is None else part_of(image_state.image)
+        chosen = {"channel": part.channels or None, "z": part.z}
+        return {key: value for key, value in chosen.items() if value is not None} | {
             "model": loaded.name,
             "device": models.device,
             "image_size": None if is_own_size else loaded.image_size,
