@@ -283,3 +283,20 @@ def test_the_chosen_part_of_each_file_is_tracked_and_named(
     image = read_manifest(wells / "out/a/a.sam2").image
     assert image.part is not None
     assert image.part.selection == Selection(channel={1: 1.0}, frames=slice(1, 3))
+
+
+def test_each_image_of_a_file_is_a_movie(wells: Path, sample: Sample) -> None:
+    for path in (wells / "wells").glob("*.tif"):
+        path.unlink()
+    with tifffile.TiffWriter(wells / "wells/stage.ome.tif", ome=True) as file:
+        for position in (sample.images, sample.images[:, ::-1]):
+            file.write(position, metadata={"axes": "TYX"})
+    for number, labels in enumerate((sample.labels[0], sample.labels[0][::-1])):
+        write_labels(wells / f"prompts/stage_{number}.tif", labels)
+    report = run_batch(read_plan(wells / "plan.toml"))
+    assert states(report) == {"stage_0": "done", "stage_1": "done"}
+    first, second = (tifffile.imread(wells / f"out/stage_{k}" / LABELS) for k in (0, 1))
+    assert np.array_equal(first[0] > 0, sample.labels[0] > 0)
+    assert np.array_equal(second[0] > 0, sample.labels[0][::-1] > 0)
+    again = run_batch(read_plan(wells / "plan.toml"))
+    assert states(again) == {"stage_0": "unchanged", "stage_1": "unchanged"}

@@ -121,7 +121,7 @@ def _is_open(movie: MoviePreview) -> bool:
 def _preview(task: MovieTask) -> MoviePreview:
     name, path = task.movie.name, task.movie.path
     try:
-        movie = open_selection(path, task.plan.part)
+        movie = open_selection(path, task.part)
         record = finished_record(task, task_key(task, movie))
     except (OSError, ValueError) as error:
         return MoviePreview(name, path, 0, False, str(error))
@@ -137,7 +137,7 @@ def measure_pace(task: MovieTask) -> Pace:
         If movie, prompts or model cannot be read or do not fit.
     """
     network_of(task.plan)  # the time to load it does not count
-    _, steps = tracking_steps(task, open_selection(task.movie.path, task.plan.part))
+    _, steps = tracking_steps(task, open_selection(task.movie.path, task.part))
     start = begun = time.perf_counter()
     with closing(steps):
         for step in steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -38,6 +38,7 @@ from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import is_same_model
 from napari_sam2.io.prompt_files import files_of_prompts, read_prompts
+from napari_sam2.io.selection import Selection
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.model.checkpoint import named_or_file
 from napari_sam2.model.registry import checkpoint_path
@@ -75,6 +76,12 @@ class MovieTask:
     resume: bool = True
     only_corrected: bool = False
     run: str = ""
+
+    @property
+    def part(self) -> Selection:
+        """The part of the file that is the movie."""
+        series = self.movie.series
+        return self.plan.part if series is None else replace(self.plan.part, series=series)
 
     @property
     def folder(self) -> Path:
@@ -143,7 +150,7 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
         If the results cannot be written.
     """
     start = time.perf_counter()
-    movie = open_selection(task.movie.path, task.plan.part)
+    movie = open_selection(task.movie.path, task.part)
     key = task_key(task, movie)
     record = finished_record(task, key)
     if record is not None:
@@ -188,7 +195,7 @@ def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
         raise FileNotFoundError(f"{task.movie.name} was not tracked yet: run the batch first")
     if not is_corrected(task.folder, record):
         return Done(record, is_new=record.run == task.run)
-    movie, project = open_selection(task.movie.path, task.plan.part), project_of(task.folder)
+    movie, project = open_selection(task.movie.path, task.part), project_of(task.folder)
     with Annotation.load(project, _network_for(project, task.plan), movie=movie) as annotation:
         _follow(track_changed(annotation), tell)
         annotation.save()
