@@ -53,7 +53,8 @@ def main() -> None:
     if arguments.movies:
         with TemporaryDirectory() as folder:
             compare_with_loop(Path(folder), arguments)
-    simulate(arguments)
+    if arguments.tasks:
+        simulate(arguments)
 
 
 def compare_with_loop(home: Path, arguments: argparse.Namespace) -> None:

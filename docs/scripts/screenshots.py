@@ -196,7 +196,7 @@ class User:
         review, lanes = self.panel.controller.review, self.panel.review.lanes
         review.rename(1, "mother")
         review.lock(2, range(8, 14), True)
-        review.set_status([3], "reviewed")
+        review.judge([3], "reviewed")
         self.go_to(22)
         self.panel.controller.choose_object(1)
         self.press(Qt.Key.Key_D)

@@ -12,7 +12,7 @@ from napari_sam2.plugin.panel import SamPanel
 
 from .world import ThresholdEngine, movie
 
-pytestmark = pytest.mark.real_window
+pytestmark = [pytest.mark.real_window, pytest.mark.slow]
 
 ACTIONS = 30
 
