@@ -40,9 +40,9 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("D", "on the first frame with two cells: click each daughter; Esc undoes it"),
         ("Shift+D", "says that a possible division is none"),
         ("D with two cells selected", "makes them daughters of the cell before"),
+        ("Q", "shows the lanes of the family of the current cell only; again: all lanes"),
     ),
     "Review of whole cells": (
-        ("Q", "shows the lanes of the family of the current cell only; again: all lanes"),
         ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),
         ("G", "good: the cell is right on every frame"),
         ("W", "wrong: the cell goes to the list of cells to refine"),
