@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 from napari_sam2.batch.listening import listening
-from napari_sam2.batch.process import BatchBegun, BatchEnded, Message, to_line
+from napari_sam2.batch.process import LINES, BatchBegun, BatchEnded, Message
 
 
 def say(message: Message) -> None:
-    sys.stdout.write(f"{to_line(message)}\n")
+    sys.stdout.write(f"{LINES.to_line(message)}\n")
     sys.stdout.flush()
 
 

@@ -15,6 +15,7 @@ import pytest
 from napari_sam2.batch import background, movie_task, read_plan
 from napari_sam2.batch.plan import write_plan
 from napari_sam2.batch.process import (
+    LINES,
     PLAN,
     BatchBegun,
     BatchEnded,
@@ -24,8 +25,6 @@ from napari_sam2.batch.process import (
     Message,
     MovieAdvanced,
     MovieEnded,
-    from_line,
-    to_line,
 )
 from napari_sam2.io.tiff import write_images, write_labels
 
@@ -74,12 +73,12 @@ def test_window_learns_of_a_batch_without_torch() -> None:
     ],
 )
 def test_message_survives_the_pipe(message: Message) -> None:
-    assert from_line(to_line(message)) == message
+    assert LINES.from_line(LINES.to_line(message)) == message
 
 
 def test_failure_survives_the_pipe() -> None:
     with pytest.raises(BatchFailedError, match="no movie"):
-        from_line(to_line("There is no movie."))
+        LINES.from_line(LINES.to_line("There is no movie."))
 
 
 def test_written_plan_is_read_again(wells: Path) -> None:

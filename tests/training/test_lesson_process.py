@@ -12,6 +12,7 @@ import pytest
 from napari_sam2.model import load_model
 from napari_sam2.training import lesson
 from napari_sam2.training.lesson_process import (
+    LINES,
     MODEL,
     MODULE,
     LessonAdvanced,
@@ -19,9 +20,7 @@ from napari_sam2.training.lesson_process import (
     LessonFailedError,
     LessonPlan,
     LessonProcess,
-    from_line,
     read_pictures,
-    to_line,
     write_example,
 )
 
@@ -53,7 +52,7 @@ def change_plan(folder: Path, **changes: object) -> None:
     "message", [ADVANCED, LessonEnded(0.5, 0.6, True, 8, 2, 60.0, ((0.4, 0.7),), 1)]
 )
 def test_a_message_survives_the_pipe(message: LessonAdvanced | LessonEnded) -> None:
-    assert from_line(to_line(message)) == message
+    assert LINES.from_line(LINES.to_line(message)) == message
 
 
 def test_a_killed_process_is_told_and_leaves_no_model(folder: Path) -> None:
@@ -136,7 +135,7 @@ def test_too_few_masks_are_told_by_the_process(
     lesson.main(folder)
     shown = capsys.readouterr()
     with pytest.raises(LessonFailedError, match="5 masks or more"):
-        from_line(shown.out)
+        LINES.from_line(shown.out)
     assert "Traceback" in shown.err
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from napari_sam2.batch.listening import listening
 from napari_sam2.batch.plan import Plan, read_plan
 from napari_sam2.batch.process import (
+    LINES,
     BatchBegun,
     BatchEnded,
     Message,
     MovieAdvanced,
     MovieEnded,
-    to_line,
 )
 from napari_sam2.batch.record import project_of
 from napari_sam2.batch.report import REPORT_PAGE, sentence_of
@@ -127,7 +127,7 @@ def main(plan: Path, workers: int) -> None:
 
     def say(message: Message | str) -> None:
         with lock, suppress(OSError):  # the window may be gone
-            pipe.write(f"{to_line(message)}\n")
+            pipe.write(f"{LINES.to_line(message)}\n")
             pipe.flush()
 
     with listening():

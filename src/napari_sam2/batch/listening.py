@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from napari_sam2.batch.process import STOP
+from napari_sam2.io.worker_process import STOP
 
 PATIENCE_S = 10.0  # until the process is ended in the middle of its work
 

@@ -1,26 +1,22 @@
 """Run a batch in a separate process, so that a window stays fluid and survives its end.
 
-The process reads the plan from a file and reports its progress as JSON lines on its standard
-output. A line ``stop`` on its standard input ends it as Ctrl+C does, and so does the end of the
-input: the process and its workers end with the program that started them, however that ends.
+The process reads the plan from a file. It ends as with Ctrl+C when it is asked to stop, and when
+its input ends: the process and its workers end with the program that started them, however that
+ends. Finished movies are kept, and the report is written.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from napari_sam2.io.worker_process import MessageLines, WorkerProcess
 
 MODULE = "napari_sam2.batch.background"
 PLAN, LOG = "plan.toml", "batch.log"  # in the folder of the results
-STOP = "stop"
-_FAILED = "failed"
 
 
 class BatchFailedError(Exception):
@@ -113,36 +109,13 @@ class BatchEnded:
     report: str
 
 
-MESSAGES = {kind.__name__: kind for kind in (BatchBegun, MovieAdvanced, MovieEnded, BatchEnded)}
 Message = BatchBegun | MovieAdvanced | MovieEnded | BatchEnded
+LINES: MessageLines[Message] = MessageLines(
+    (BatchBegun, MovieAdvanced, MovieEnded, BatchEnded), BatchFailedError
+)
 
 
-def to_line(message: Message | str) -> str:
-    """A message as a line of JSON; a text says why a batch failed."""
-    if isinstance(message, str):
-        return json.dumps({"kind": _FAILED, "why": message})
-    return json.dumps({"kind": type(message).__name__, **asdict(message)})
-
-
-def from_line(line: str) -> Message:
-    """The message of a line.
-
-    Raises
-    ------
-    BatchFailedError
-        If the line says that the batch failed.
-    """
-    content: dict[str, Any] = json.loads(line)
-    kind = content.pop("kind")
-    if kind == _FAILED:
-        raise BatchFailedError(content["why"])
-    if "names" in content:
-        content["names"] = tuple(content["names"])
-    message: Message = MESSAGES[kind](**content)
-    return message
-
-
-class BatchProcess:
+class BatchProcess(WorkerProcess[Message]):
     """A batch that runs in another process.
 
     Parameters
@@ -160,15 +133,7 @@ class BatchProcess:
 
     def __init__(self, output: Path, workers: int) -> None:
         threads = max(1, (os.cpu_count() or 2) - 1)  # one core is left to the window
-        with (output / LOG).open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(output / PLAN), str(workers)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            )
+        super().__init__(MODULE, [str(output / PLAN), str(workers)], output / LOG, threads, LINES)
 
     @classmethod
     def start(cls, request: BatchRequest) -> BatchProcess:
@@ -187,15 +152,10 @@ class BatchProcess:
         plan = plan_of_folder(
             request.folder, request.prompts, request.output.absolute(), **request.settings
         )
-        movies_of(plan)  # an empty folder is told at once
+        movies_of(plan)  # so that an empty folder is reported before a process starts
         request.output.mkdir(parents=True, exist_ok=True)
         write_plan(request.output / PLAN, plan)
         return cls(request.output, request.workers)
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
 
     def messages(self) -> Iterator[Message]:
         """Messages until the batch has ended; waits for each of them.
@@ -206,35 +166,11 @@ class BatchProcess:
             If it fails, or its process ends without a word.
         """
         try:
-            for line in _pipe(self._process.stdout):
-                message = from_line(line)
-                yield message
-                if isinstance(message, BatchEnded):
-                    return
-            code = self._process.wait()
-            raise BatchFailedError(
-                f"The program that tracks the movies ended too early (code {code}). The computer "
+            yield from self.messages_until(
+                BatchEnded,
+                "The program that tracks the movies ended too early (code {code}). The computer "
                 "may have run out of memory: close other programs, or track fewer movies at the "
-                "same time. Finished movies are kept: press Start again for the others."
+                "same time. Finished movies are kept: press Start again for the others.",
             )
         finally:
-            self.close()
-            self._process.wait()
-            _pipe(self._process.stdout).close()
-
-    def stop(self) -> None:
-        """Ask the batch to end: finished movies are kept, and the report is written."""
-        with suppress(OSError, ValueError):  # it may have ended meanwhile
-            pipe = _pipe(self._process.stdin)
-            pipe.write(f"{STOP}\n")
-            pipe.flush()
-
-    def close(self) -> None:
-        """Let the process end by itself, with its workers; returns at once."""
-        with suppress(OSError):
-            _pipe(self._process.stdin).close()
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None
-    return pipe
+            self.wait()

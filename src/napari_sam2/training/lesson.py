@@ -13,19 +13,19 @@ import numpy as np
 import torch
 
 from napari_sam2.evaluation.ground_truth import label_movie
+from napari_sam2.io.worker_process import STOP
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.training.cell_pictures import CELLS, picture_cells
 from napari_sam2.training.example_files import read_examples
 from napari_sam2.training.examples import Example, JudgedFrame, Lesson, make_lesson
 from napari_sam2.training.lesson_process import (
     EXAMPLES,
+    LINES,
     MODEL,
     PICTURES,
-    STOP,
     LessonAdvanced,
     LessonEnded,
     LessonPlan,
-    to_line,
 )
 from napari_sam2.training.teach import TeachingProgress, teach, write_model
 
@@ -85,7 +85,7 @@ def _own_examples(folder: Path) -> list[Example]:
 
 
 def _tell(progress: TeachingProgress) -> None:
-    _say(to_line(LessonAdvanced(**vars(progress))))
+    _say(LINES.to_line(LessonAdvanced(**vars(progress))))
 
 
 def _say(line: str) -> None:
@@ -122,10 +122,10 @@ def main(folder: Path) -> None:
     stop = threading.Event()
     threading.Thread(target=_listen, args=(stop,), daemon=True).start()
     try:
-        line = to_line(run(folder, stop))
+        line = LINES.to_line(run(folder, stop))
     except Exception as error:  # every failure must reach the window in words
         traceback.print_exc()
-        line = to_line(explain(error))
+        line = LINES.to_line(explain(error))
     _say(line)
 
 

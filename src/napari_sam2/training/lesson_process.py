@@ -1,30 +1,25 @@
 """Teach a model in a separate process, so that a window stays fluid and survives its end.
 
 The two processes share a folder: the plan and the examples go in, the taught model and pictures of
-some cells come out. The lesson reports its progress as JSON lines on its standard output; a line
-``stop`` on its standard input ends it early, and the end of the input kills it. So it ends with the
-program that started it, however that ends.
+some cells come out. A lesson that is asked to stop ends with the best that was learnt so far; one
+that is killed, or whose input ends, leaves nothing.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.io.worker_process import MessageLines, WorkerProcess
+
 MODULE = "napari_sam2.training.lesson"
 PLAN, MODEL, PICTURES, LOG = "lesson.json", "taught.safetensors", "pictures.npy", "log.txt"
 EXAMPLES = "example-*.npz"
-STOP = "stop"
 Curve = tuple[tuple[int, float], ...]
 
 
@@ -111,9 +106,8 @@ class LessonEnded:
     cells_aside: int
 
 
-MESSAGES = {kind.__name__: kind for kind in (LessonAdvanced, LessonEnded)}
 Message = LessonAdvanced | LessonEnded
-FAILED = "failed"
+LINES: MessageLines[Message] = MessageLines((LessonAdvanced, LessonEnded), LessonFailedError)
 
 
 def write_example(folder: Path, number: int, name: str, image: NDArray, labels: NDArray) -> None:
@@ -128,34 +122,7 @@ def read_pictures(folder: Path) -> NDArray[np.uint8]:
     return pictures
 
 
-def to_line(message: Message | str) -> str:
-    """A message as a line of JSON; a text says why a lesson failed."""
-    if isinstance(message, str):
-        return json.dumps({"kind": FAILED, "why": message})
-    return json.dumps({"kind": type(message).__name__, **asdict(message)})
-
-
-def from_line(line: str) -> Message:
-    """The message of a line.
-
-    Raises
-    ------
-    LessonFailedError
-        If the line says that the lesson failed.
-    """
-    content: dict[str, Any] = json.loads(line)
-    kind = content.pop("kind")
-    if kind == FAILED:
-        raise LessonFailedError(content["why"])
-    message: Message = MESSAGES[kind](**{key: _frozen(value) for key, value in content.items()})
-    return message
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
-
-
-class LessonProcess:
+class LessonProcess(WorkerProcess[Message]):
     """A lesson that runs in another process.
 
     Parameters
@@ -170,21 +137,8 @@ class LessonProcess:
     """
 
     def __init__(self, folder: Path) -> None:
-        threads = str(LessonPlan.read(folder).threads)
-        with (folder / LOG).open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "OMP_NUM_THREADS": threads},
-            )
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
+        threads = LessonPlan.read(folder).threads
+        super().__init__(MODULE, [str(folder)], folder / LOG, threads, LINES)
 
     def messages(self) -> Iterator[Message]:
         """Messages until the lesson has ended; waits for each of them.
@@ -195,35 +149,10 @@ class LessonProcess:
             If it fails, or its process ends without a word.
         """
         try:
-            for line in _pipe(self._process.stdout):
-                message = from_line(line)
-                yield message
-                if isinstance(message, LessonEnded):
-                    return
-            code = self._process.wait()
-            raise LessonFailedError(
-                f"The program that teaches the model ended too early (code {code}). The computer "
-                "may have run out of memory: close other programs, and try again."
+            yield from self.messages_until(
+                LessonEnded,
+                "The program that teaches the model ended too early (code {code}). The computer "
+                "may have run out of memory: close other programs, and try again.",
             )
         finally:
             self.kill()
-
-    def stop(self) -> None:
-        """Ask the lesson to end soon with the best that was learnt."""
-        with suppress(OSError, ValueError):  # it may have ended meanwhile
-            pipe = _pipe(self._process.stdin)
-            pipe.write(f"{STOP}\n")
-            pipe.flush()
-
-    def kill(self) -> None:
-        """End the process at once; nothing of it is kept."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                _pipe(pipe).close()
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None
-    return pipe
