@@ -1,4 +1,4 @@
-"""The cell head's second opinion agrees with masks of its own cells only."""
+"""The cell head agrees with the masks of its cells, and with no others."""
 
 from __future__ import annotations
 

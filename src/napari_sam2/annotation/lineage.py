@@ -131,6 +131,26 @@ def without_parent(
         yield child.parent, replace(state.known(child.parent), end=end)
 
 
+def daughters_of(objects: Mapping[int, AnnotatedObject]) -> dict[int | None, list[int]]:
+    """Ids of the daughters of each mother, ascending.
+
+    Parameters
+    ----------
+    objects : mapping of int to AnnotatedObject
+        The objects by id.
+
+    Returns
+    -------
+    dict
+        Under None, the objects without a mother, and those whose mother is missing.
+    """
+    daughters: dict[int | None, list[int]] = {}
+    for key in sorted(objects):
+        parent = objects[key].parent
+        daughters.setdefault(parent if parent in objects else None, []).append(key)
+    return daughters
+
+
 def lineage_names(objects: Mapping[int, AnnotatedObject]) -> dict[int, str]:
     """Names of objects by their families: 1, her daughters 1.1 and 1.2, granddaughter 1.1.2.
 
@@ -144,13 +164,8 @@ def lineage_names(objects: Mapping[int, AnnotatedObject]) -> dict[int, str]:
     dict of int to str
         Name of each object.
     """
-    daughters: dict[int, list[int]] = {}
-    for key in sorted(objects):
-        parent = objects[key].parent
-        if parent is not None and parent in objects:
-            daughters.setdefault(parent, []).append(key)
-    children = {key for found in daughters.values() for key in found}
-    names = {key: str(key) for key in sorted(objects) if key not in children}
+    daughters = daughters_of(objects)
+    names = {key: str(key) for key in daughters.get(None, ())}
     waiting = list(names)
     while waiting:
         mother = waiting.pop()
@@ -173,10 +188,10 @@ def family_of(objects: Mapping[int, AnnotatedObject], object_id: int) -> frozens
     first = object_id
     while (parent := objects[first].parent) is not None and parent in objects:
         first = parent
+    daughters = daughters_of(objects)
     family, waiting = {first}, [first]
     while waiting:
-        mother = waiting.pop()
-        daughters = [key for key, known in objects.items() if known.parent == mother]
-        family.update(daughters)
-        waiting += daughters
+        found = daughters.get(waiting.pop(), ())
+        family.update(found)
+        waiting += found
     return frozenset(family)

@@ -53,7 +53,7 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
 def is_vouched(known: AnnotatedObject, timeline: Timeline) -> NDArray[np.bool_]:
     """(T,) whether a person vouches for the mask of an object on each frame.
 
-    The rule is told at `vouched_labels`.
+    `vouched_labels` describes which masks they are.
     """
     if known.status in (Status.REJECTED, Status.TO_REFINE):
         return np.zeros_like(timeline.has_mask)

@@ -13,9 +13,9 @@ from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.evaluate import (
     PerObjectOption,
     check_counting,
-    hash_of_weights,
     prompt_kind,
     protocol_steps,
+    provenance_of,
 )
 from napari_sam2.cli.options import (
     DeviceOption,
@@ -119,12 +119,7 @@ def benchmark(
         return found
 
     provenance = {
-        "model": network.config.name,
-        "image_size": network.config.image_size,
-        "precision": network.config.precision,
-        "memory_reach": network.config.memory_reach,
-        "weights_sha256": hash_of_weights(model),
-        "device": str(network.device),
+        **provenance_of(network, model),
         "data_sets": [str(folder) for folder in data_sets],
         "protocol": str(protocol),
         "prompt": f"{clicks}-click" if protocol is not ProtocolName.vos else str(kind),

@@ -158,12 +158,7 @@ def evaluate(
     other = run(_classical(protocol), "baseline") if baseline else None
     evaluation = run(network, str(protocol))
     provenance = {
-        "model": network.config.name,
-        "image_size": network.config.image_size,
-        "precision": network.config.precision,
-        "memory_reach": network.config.memory_reach,
-        "weights_sha256": hash_of_weights(model),
-        "device": str(network.device),
+        **provenance_of(network, model),
         "movie": str(movie),
         "truth": str(truth),
         "shape": list(right.shape),
@@ -277,6 +272,18 @@ def _classical(protocol: ProtocolName) -> Callable[[Frames], Any] | None:
     from napari_sam2.evaluation.baseline import ClassicalTracker
 
     return ClassicalTracker
+
+
+def provenance_of(network: Sam2, name: str) -> dict[str, Any]:
+    """What a report says of the network that was loaded by this name."""
+    return {
+        "model": network.config.name,
+        "image_size": network.config.image_size,
+        "precision": network.config.precision,
+        "memory_reach": network.config.memory_reach,
+        "weights_sha256": hash_of_weights(name),
+        "device": str(network.device),
+    }
 
 
 def hash_of_weights(name: str) -> str | None:

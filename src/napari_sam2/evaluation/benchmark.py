@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from napari_sam2.evaluation.datasets import DataSet, Sequence
 from napari_sam2.evaluation.ground_truth import LabelledMovie
-from napari_sam2.evaluation.report import stability_dict
+from napari_sam2.evaluation.report import named_three, number, stability_dict, write_figures
 from napari_sam2.evaluation.results import (
     UNDEFINED,
     Evaluation,
@@ -300,9 +299,9 @@ def as_dict(report: BenchmarkReport) -> dict[str, Any]:
             {
                 "data_set": row.data_set,
                 "sequence": row.sequence,
-                "seconds_per_frame": _number(row.seconds_per_frame),
-                "AUC": _number(row.area),
-                "J&F@60s": _number(row.quality_60),
+                "seconds_per_frame": number(row.seconds_per_frame),
+                "AUC": number(row.area),
+                "J&F@60s": number(row.quality_60),
             }
             for row in report.sequences
         ],
@@ -321,7 +320,7 @@ def _object_dict(row: ObjectRow) -> dict[str, Any]:
         "category": row.category or None,
         "size": row.size,
         "seen": row.seen,
-        **_three(figures.region, figures.boundary),
+        **named_three(figures.region, figures.boundary),
         **stability_dict(figures.stability),
         "clicks": figures.clicks,
     }
@@ -330,21 +329,12 @@ def _object_dict(row: ObjectRow) -> dict[str, Any]:
 def _means_dict(means: Means) -> dict[str, Any]:
     return {
         "objects": means.objects,
-        **_three(means.region, means.boundary),
+        **named_three(means.region, means.boundary),
         **stability_dict(means.stability),
-        "G": _number(means.overall),
-        "AUC": _number(means.area),
-        "J&F@60s": _number(means.quality_60),
+        "G": number(means.overall),
+        "AUC": number(means.area),
+        "J&F@60s": number(means.quality_60),
     }
-
-
-def _three(region: float, boundary: float) -> dict[str, float | None]:
-    both = j_and_f(region, boundary)
-    return {"J": _number(region), "F": _number(boundary), "J&F": _number(both)}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def write_json(path: str | os.PathLike[str], report: BenchmarkReport) -> None:
@@ -355,9 +345,7 @@ def write_json(path: str | os.PathLike[str], report: BenchmarkReport) -> None:
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    text = json.dumps(as_dict(report), indent=2, allow_nan=False)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_figures(path, as_dict(report))
 
 
 def write_csv(path: str | os.PathLike[str], report: BenchmarkReport) -> None:

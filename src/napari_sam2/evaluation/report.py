@@ -59,7 +59,18 @@ def write_json(path: str | os.PathLike[str], report: Report) -> None:
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    text = json.dumps(as_dict(report), indent=2, allow_nan=False)
+    write_figures(path, as_dict(report))
+
+
+def write_figures(path: str | os.PathLike[str], figures: Mapping[str, Any]) -> None:
+    """Write figures as JSON; none of them is NaN.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    text = json.dumps(figures, indent=2, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -126,19 +137,19 @@ def _evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.curve:
         found["curve"] = [_point_dict(point) for point in evaluation.curve]
         found["interactive"] = {
-            "AUC": _number(area_under_curve(evaluation.curve)),
-            "J&F@60s": _number(quality_at(evaluation.curve, 60)),
+            "AUC": number(area_under_curve(evaluation.curve)),
+            "J&F@60s": number(quality_at(evaluation.curve, 60)),
         }
     if evaluation.mean_iou:
-        found["mIoU"] = {name: _number(value) for name, value in evaluation.mean_iou.items()}
+        found["mIoU"] = {name: number(value) for name, value in evaluation.mean_iou.items()}
     return found
 
 
 def _figures_dict(figures: Figures) -> dict[str, Any]:
     found = {
-        **_named_three(figures.region, figures.boundary),
+        **named_three(figures.region, figures.boundary),
         "clicks": figures.clicks,
-        "seconds_per_frame": _number(figures.seconds_per_frame),
+        "seconds_per_frame": number(figures.seconds_per_frame),
         **stability_dict(figures.stability),
     }
     return {**found, "reason": figures.reason} if figures.reason else found
@@ -149,10 +160,10 @@ def stability_dict(stability: Stability | None) -> dict[str, float | None]:
     if stability is None:
         return {}
     return {
-        "J_recall": _number(stability.region_recall),
-        "J_decay": _number(stability.region_decay),
-        "F_recall": _number(stability.boundary_recall),
-        "F_decay": _number(stability.boundary_decay),
+        "J_recall": number(stability.region_recall),
+        "J_decay": number(stability.region_decay),
+        "F_recall": number(stability.boundary_recall),
+        "F_decay": number(stability.boundary_decay),
     }
 
 
@@ -161,27 +172,28 @@ def _ctc_dict(scores: CtcScores | None) -> dict[str, Any]:
         return {}
     found = {"DET": scores.det, "SEG": scores.seg, "TRA": scores.tra}
     undefined = {"undefined": dict(scores.reasons)} if scores.reasons else {}
-    return {**{name: _number(value) for name, value in found.items()}, **undefined}
+    return {**{name: number(value) for name, value in found.items()}, **undefined}
 
 
 def _detection_dict(scores: DetectionScores | None) -> dict[str, Any]:
     if scores is None:
         return {}
     counts = {"found": scores.found, "missed": scores.missed, "wrong": scores.wrong}
-    return {"F1": _number(scores.f1), "AP": _number(scores.average_precision), **counts}
+    return {"F1": number(scores.f1), "AP": number(scores.average_precision), **counts}
 
 
 def _point_dict(point: CurvePoint) -> dict[str, Any]:
     return {
         "prompted_frames": point.prompted_frames,
         "clicks": point.clicks,
-        "annotation_seconds": _number(point.annotation_seconds),
-        **_named_three(point.region, point.boundary),
+        "annotation_seconds": number(point.annotation_seconds),
+        **named_three(point.region, point.boundary),
     }
 
 
-def _named_three(region: float, boundary: float) -> dict[str, float | None]:
-    values = map(_number, _three(region, boundary))
+def named_three(region: float, boundary: float) -> dict[str, float | None]:
+    """J, F and J&F by their names; None where they are not defined."""
+    values = map(number, _three(region, boundary))
     return dict(zip(("J", "F", "J&F"), values, strict=True))
 
 
@@ -189,7 +201,8 @@ def _three(region: float, boundary: float) -> tuple[float, float, float]:
     return region, boundary, j_and_f(region, boundary)
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """A figure for JSON: None where it is not defined."""
     return None if math.isnan(value) else float(value)
 
 

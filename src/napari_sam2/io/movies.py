@@ -60,7 +60,7 @@ def open_movie(
     -------
     Movie
         With ``data`` (T, Y, X) or (T, Y, X, 3|4), in the type of the file unless planes or channels
-        are mixed; ``note`` says what was chosen.
+        are mixed; ``note`` describes the chosen part.
 
     Raises
     ------

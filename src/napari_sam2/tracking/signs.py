@@ -23,7 +23,7 @@ BACKGROUND_WEIGHT = 1e-6  # of pixels that the cell head takes for background
 class CellOpinion:
     """Asks the cell head which pixels belong to the cell of a mask.
 
-    The head does not know the mask, so it is a second opinion. Its maps are kept for the windows of
+    The head finds cells without knowing the mask. Its maps are kept for the windows of
     one frame, since neighbouring cells share a window.
 
     Parameters

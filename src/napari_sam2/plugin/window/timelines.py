@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.annotation.lineage import daughters_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -166,16 +168,13 @@ def _pixel(colour: tuple[int, int, int]) -> np.uint32:
 
 def lineage_order(objects: Mapping[int, AnnotatedObject]) -> list[int]:
     """Order of the lanes: ids by number, with daughters below their mother."""
-    children: dict[int | None, list[int]] = {}
-    for object_id in sorted(objects):
-        parent = objects[object_id].parent
-        children.setdefault(parent if parent in objects else None, []).append(object_id)
+    daughters = daughters_of(objects)
     order: list[int] = []
-    waiting = list(reversed(children.get(None, [])))
+    waiting = list(reversed(daughters.get(None, [])))
     while waiting:
         object_id = waiting.pop()
         order.append(object_id)
-        waiting += reversed(children.get(object_id, []))
+        waiting += reversed(daughters.get(object_id, []))
     return order
 
 
