@@ -23,8 +23,14 @@ def canvas_of(viewer):
     return viewer.window._qt_viewer.canvas.native
 
 
-def place_on_canvas(viewer, layer, coordinates) -> QPoint:
-    """Where on the canvas a place of a layer's data is drawn, in a 2D view."""
+def place_on_canvas(viewer, layer, coordinates) -> QPoint | np.ndarray:
+    """Where a place of a layer's data is drawn, in a 2D view.
+
+    It is a point of the canvas, or a place in the world of a viewer that has no canvas.
+    """
+    if isinstance(viewer, ModelViewer):
+        place = np.asarray(layer.data_to_world(coordinates))
+        return np.concatenate([viewer.dims.point[: -len(place)], place])
     camera = getattr(viewer, "scene", viewer).camera
     world = layer.data_to_world(coordinates)
     y, x = (world[axis - viewer.dims.ndim] for axis in viewer.dims.displayed)
@@ -38,12 +44,6 @@ def place_on_canvas(viewer, layer, coordinates) -> QPoint:
 
 def click(viewer, layer, coordinates, button=LEFT, modifier=PLAIN) -> None:
     """Click on a place given in data coordinates of a layer."""
-    if isinstance(viewer, ModelViewer):
-        place = _place_in_world(viewer, layer, coordinates)
-        viewer.mouse("mouse_move", place, NOTHING, modifier, False)
-        viewer.mouse("mouse_press", place, button, modifier, False)
-        viewer.mouse("mouse_release", place, button, modifier, False)
-        return
     at = place_on_canvas(viewer, layer, coordinates)
     move(viewer, at)
     press_button(viewer, at, button, modifier)
@@ -64,14 +64,6 @@ def ctrl_click(viewer, layer, coordinates) -> None:
 
 def drag(viewer, layer, *way) -> None:
     """Press at the first place, pass by the others and release at the last."""
-    if isinstance(viewer, ModelViewer):
-        worlds = [_place_in_world(viewer, layer, coordinates) for coordinates in way]
-        viewer.mouse("mouse_move", worlds[0], NOTHING, PLAIN, False)
-        viewer.mouse("mouse_press", worlds[0], LEFT, PLAIN, False)
-        for world in ((worlds[0] + worlds[1]) / 2, *worlds[1:]):
-            viewer.mouse("mouse_move", world, LEFT, PLAIN, True)
-        viewer.mouse("mouse_release", worlds[-1], LEFT, PLAIN, True)
-        return
     places = [place_on_canvas(viewer, layer, coordinates) for coordinates in way]
     middle = (places[0] + places[1]) / 2
     move(viewer, places[0])
@@ -84,7 +76,8 @@ def drag(viewer, layer, *way) -> None:
 
 def move(viewer, at, held=NOTHING) -> None:
     """Move to a place of the canvas, with a button held down or not."""
-    canvas_of(viewer)._last_time = 0.0  # vispy drops moves that come within 10 ms of another
+    if not isinstance(viewer, ModelViewer):
+        canvas_of(viewer)._last_time = 0.0  # vispy drops moves that come within 10 ms of another
     _send(viewer, QEvent.Type.MouseMove, at, NOTHING, held)
 
 
@@ -106,15 +99,10 @@ def press(viewer, key, modifier=PLAIN) -> None:
     QTest.keyClick(canvas_of(viewer), key, modifier)
 
 
-def _place_in_world(viewer, layer, coordinates) -> np.ndarray:
-    """A place of a layer's data in the world of the viewer, on the frame that it shows."""
-    world = np.array(viewer.dims.point, float)
-    place = np.asarray(layer.data_to_world(coordinates))
-    world[-len(place) :] = place
-    return world
-
-
 def _send(viewer, kind, at, button, held, modifier=PLAIN) -> None:
+    if isinstance(viewer, ModelViewer):
+        viewer.mouse(kind, at, button, held, modifier)
+        return
     canvas = canvas_of(viewer)
     here, on_screen = QPointF(at), QPointF(canvas.mapToGlobal(at))
     QApplication.sendEvent(canvas, QMouseEvent(kind, here, on_screen, button, held, modifier))

@@ -20,14 +20,14 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 from napari.utils.key_bindings import KeymapHandler
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 CALLBACKS = {
-    "mouse_move": mouse_move_callbacks,
-    "mouse_press": mouse_press_callbacks,
-    "mouse_release": mouse_release_callbacks,
+    QEvent.Type.MouseMove: ("mouse_move", mouse_move_callbacks),
+    QEvent.Type.MouseButtonPress: ("mouse_press", mouse_press_callbacks),
+    QEvent.Type.MouseButtonRelease: ("mouse_release", mouse_release_callbacks),
 }
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -107,22 +107,23 @@ class ModelViewer(ViewerModel):
 
     def mouse(
         self,
-        kind: str,
+        kind: QEvent.Type,
         world: np.ndarray,
         button: Qt.MouseButton,
+        held: Qt.MouseButton,
         modifier: Qt.KeyboardModifier,
-        is_dragging: bool,
     ) -> None:
         """Do what napari's canvas does with an event of the mouse at a place of the world."""
         scene = getattr(self, "scene", self)
+        name, call = CALLBACKS[kind]
         event = SimpleNamespace(
-            type=kind,
+            type=name,
             position=tuple(world),
             pos=np.asarray(world)[list(self.dims.displayed)][::-1],
             button=BUTTONS.get(button),
-            buttons=[BUTTONS[button]] if button in BUTTONS else [],
+            buttons=[BUTTONS[held]] if held in BUTTONS else [],
             modifiers=[MODIFIERS[modifier]] if modifier in MODIFIERS else [],
-            is_dragging=is_dragging,
+            is_dragging=name == "mouse_move" and held in BUTTONS,
             dims_displayed=list(self.dims.displayed),
             dims_point=list(self.dims.point),
             view_direction=None,
@@ -137,7 +138,7 @@ class ModelViewer(ViewerModel):
         self.cursor.position = event.position
         for owner in (self, self.layers.selection.active):
             if owner is not None:
-                CALLBACKS[kind](owner, event)
+                call(owner, event)
 
     def press_key(self, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
         """Press and release a key over the canvas."""

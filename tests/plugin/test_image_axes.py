@@ -129,8 +129,8 @@ def click_at(desk, names, t, y, x):
     viewer, place = desk.viewer, world_of(names, t, y, x, desk.viewer)
     viewer.dims.set_point(names.index("T"), place[names.index("T")])
     desk.breathe()
-    viewer.mouse("mouse_press", np.array(place), hands.LEFT, hands.PLAIN, False)
-    viewer.mouse("mouse_release", np.array(place), hands.LEFT, hands.PLAIN, False)
+    hands.press_button(viewer, np.array(place))
+    hands.release_button(viewer, np.array(place))
     desk.settle()
 
 
@@ -259,8 +259,8 @@ def test_a_movie_with_time_last_is_taken_as_it_is_shown(open_desk):
     y, x = world.disc_centre(1, 2)
     desk.viewer.dims.set_current_step(2, 2)
     place = np.array([y, x, 2.0])
-    desk.viewer.mouse("mouse_press", place, hands.LEFT, hands.PLAIN, False)
-    desk.viewer.mouse("mouse_release", place, hands.LEFT, hands.PLAIN, False)
+    hands.press_button(desk.viewer, place)
+    hands.release_button(desk.viewer, place)
     desk.settle()
     assert np.array_equal(desk.image_state.labels[2] == 1, world.disc(1, 2))
     assert np.array_equal(desk.labels.data[..., 2] == 1, world.disc(1, 2))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from napari_sam2.batch.process import (
     BatchEnded,
     BatchFailedError,
     BatchRequest,
-    Message,
     MovieAdvanced,
     MovieEnded,
 )
@@ -25,35 +23,17 @@ from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.plugin.widgets.many_movies_dialog import START, STOP
 
 from .real_engines import TinyEngine
-from .world import ThresholdEngine, disc_centre, movie
+from .world import StubWorker, ThresholdEngine, disc_centre, movie
 
 BEGUN = BatchBegun(("a", "b"))
 
 
-class StubBatch:
-    """In place of the process of a batch: sends what a test says."""
+class StubBatch(StubWorker):
+    """In place of the process of a batch."""
 
     def __init__(self, request: BatchRequest) -> None:
+        super().__init__()
         self.request = request
-        self.calls: list[str] = []
-        self._said: Queue[Message | Exception | None] = Queue()
-
-    def say(self, *messages: Message | Exception) -> None:
-        for message in messages:
-            self._said.put(message)
-
-    def messages(self) -> Iterator[Message]:
-        while (message := self._said.get(timeout=60)) is not None:
-            if isinstance(message, Exception):
-                raise message
-            yield message
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-
-    def close(self) -> None:
-        self.calls.append("close")
-        self._said.put(None)
 
 
 class BatchEngine(ThresholdEngine):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.batch.process import BatchEnded
 from napari_sam2.finding import Proposal
 from napari_sam2.plugin.inference.engine import LoadedModel, OpenedImage
 from napari_sam2.plugin.protocol.messages import ModelChoice
@@ -24,7 +25,7 @@ from napari_sam2.tracking.pixels import masks_of
 from napari_sam2.tracking.plan import Step, plan_steps
 from napari_sam2.tracking.results import PromptedFrame
 from napari_sam2.tracking.windows import Window
-from napari_sam2.training.lesson_process import LessonEnded, Message
+from napari_sam2.training.lesson_process import LessonEnded
 
 FRAMES, SIDE = 8, 64
 STARTS = ((20.0, 16.0), (44.0, 20.0))  # (y, x) of the discs on frame 0
@@ -323,33 +324,44 @@ class Gate:
         self._permits.release(1000)
 
 
-class StubLesson:
-    """In place of the process of a lesson: sends what a test says."""
+class StubWorker:
+    """In place of the process of a lesson or a batch: sends what a test says."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.calls: list[str] = []
-        self._said: Queue[Message | Exception | None] = Queue()
+        self._said: Queue[Any] = Queue()
 
-    def say(self, *messages: Message | Exception) -> None:
+    def say(self, *messages: Any) -> None:
         """Send messages; an exception is raised where the messages are read."""
         for message in messages:
             self._said.put(message)
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[Any]:
         while (message := self._said.get(timeout=60)) is not None:
             if isinstance(message, Exception):
                 raise message
             yield message
-            if isinstance(message, LessonEnded):
+            if isinstance(message, LessonEnded | BatchEnded):
                 return
 
     def stop(self) -> None:
         self.calls.append("stop")
 
+    def close(self) -> None:
+        self.calls.append("close")
+        self._said.put(None)
+
     def kill(self) -> None:
         self.calls.append("kill")
         self._said.put(None)
+
+
+class StubLesson(StubWorker):
+    """In place of the process of a lesson."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
 
 
 class ThresholdEngine:
