@@ -197,22 +197,23 @@ def _frame_axis(label: str, unit: str) -> FrameAxis | None:
 
 def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
     """Frame of the image at a position of the viewer's sliders, clipped to the stack."""
-    return min(max(_slider_frame(layer, world_point), 0), stack_shape(layer)[0] - 1)
+    axes = axes_of(layer)
+    return min(max(_slider_frame(layer, axes, world_point), 0), axes.stack_shape[0] - 1)
 
 
 def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
     """Reason why the image has no frame at a position of the sliders; None if it has one."""
-    t, last = _slider_frame(layer, world_point), stack_shape(layer)[0] - 1
+    axes = axes_of(layer)
+    t, last = _slider_frame(layer, axes, world_point), axes.stack_shape[0] - 1
     if t > last:
         return f"This movie ends at frame {last}."
     return "This movie begins at a later time." if t < 0 else None
 
 
-def _slider_frame(layer: Image, world_point: tuple[float, ...]) -> int:
-    frames = axes_of(layer).frames
-    if frames is None:
+def _slider_frame(layer: Image, axes: ImageAxes, world_point: tuple[float, ...]) -> int:
+    if axes.frames is None:
         return 0
-    return round(float(layer.world_to_data(world_point[-layer.ndim :])[frames]))
+    return round(float(layer.world_to_data(world_point[-layer.ndim :])[axes.frames]))
 
 
 def is_hidden(image: Image, layers: Iterable[Layer]) -> bool:
