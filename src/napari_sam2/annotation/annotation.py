@@ -16,6 +16,7 @@ from napari_sam2.annotation.journal import UNDO_BYTES, is_callable_by_name
 from napari_sam2.annotation.label_import import LabelImport
 from napari_sam2.annotation.lineage import Lineage
 from napari_sam2.annotation.model_change import ModelChange
+from napari_sam2.annotation.mothers import Mothers
 from napari_sam2.annotation.object_list import ObjectList
 from napari_sam2.annotation.project import Project, open_project, save_project
 from napari_sam2.annotation.prompting import Prompting
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 PARTS = (
     DivisionProposals,
     Divisions,
+    Mothers,
     History,
     LabelImport,
     Lineage,
@@ -240,9 +242,9 @@ class Annotation:
     decline_division = _delegate(Divisions, Divisions.decline_division)
     propose_divisions = _delegate(DivisionProposals, DivisionProposals.propose_divisions)
     withdraw_division = _delegate(Divisions, Divisions.withdraw_division)
-    find_mother = _delegate(Divisions, Divisions.find_mother)
-    mother_at = _delegate(Divisions, Divisions.mother_at)
-    propose_mother = _delegate(Divisions, Divisions.propose_mother)
+    find_mother = _delegate(Mothers, Mothers.find_mother)
+    mother_at = _delegate(Mothers, Mothers.mother_at)
+    propose_mother = _delegate(Mothers, Mothers.propose_mother)
 
     # Objects from elsewhere
 

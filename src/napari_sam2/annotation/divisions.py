@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from napari_sam2.annotation.actions import (
 from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.lineage import ancestors, without_parent
+from napari_sam2.annotation.mothers import Mothers, seen_from
 from napari_sam2.annotation.objects import AnnotatedObject, checked_object_id
 from napari_sam2.annotation.track_edits import (
     LEAST_DAUGHTER,
@@ -37,12 +38,9 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
     from napari_sam2.tracking import FrameResult, ObjectState
 
-REACH = 1.5  # diameters of a mother, from her centre to a daughter on the next frame
-LEAST_OVERLAP = 0.1  # of the pixels of the daughters, that were the mother's on the frame before
-
 
 class Divisions:
-    """Makes, moves and withdraws divisions, and finds the mother of a new object.
+    """Makes, moves and withdraws divisions.
 
     The mother has no mask from the first frame of her daughters on, and the daughters have none
     before it. So the tracks are always valid for the Cell Tracking Challenge.
@@ -56,144 +54,7 @@ class Divisions:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._state = document.state
-
-    # The mother
-
-    def find_mother(
-        self, t: int, position: tuple[float, float], likely: int | None = None
-    ) -> int | None:
-        """The object that a new object at a position most likely came from by division.
-
-        It has a mask on the frame before. The object whose mask is at the position is preferred,
-        first on frame `t` and then on the frame before, then the likely one and then the nearest
-        one, if they are near enough.
-
-        Parameters
-        ----------
-        t : int
-            First frame of the daughter.
-        position : (y, x)
-            A place inside the daughter.
-        likely : int, optional
-            An object to prefer, if no mask is at the position.
-
-        Returns
-        -------
-        int or None
-            The mother; None if no object is near.
-
-        Raises
-        ------
-        ValueError
-            If frame `t` is not in the stack.
-        """
-        t = self._state.checked_frame(t)
-        distances = self._distances(t, position) if t else {}
-        inside = self._mother_at(t, position, distances)
-        if inside is not None or not distances:
-            return inside
-        near = [key for key, distance in distances.items() if distance <= REACH]
-        if likely in near:
-            return likely
-        return min(near, key=distances.__getitem__, default=None)
-
-    def mother_at(self, t: int, position: tuple[float, float]) -> int | None:
-        """The object that has a mask at a position on frame `t` or the frame before.
-
-        Only objects that have a mask on the frame before are counted.
-
-        Raises
-        ------
-        ValueError
-            If frame `t` is not in the stack.
-        """
-        t = self._state.checked_frame(t)
-        return self._mother_at(t, position, self._distances(t, position)) if t else None
-
-    def _mother_at(
-        self, t: int, position: tuple[float, float], candidates: Collection[int]
-    ) -> int | None:
-        _, height, width = self._state.shape
-        y, x = (round(float(value)) for value in position)
-        place = (min(max(y, 0), height - 1), min(max(x, 0), width - 1))
-        for frame in (t, t - 1):
-            found = int(self._state.labels[frame][place])
-            if found in candidates:
-                return found
-        return None
-
-    def _distances(self, t: int, position: tuple[float, float]) -> dict[int, float]:
-        """Distance of each possible mother on the frame before, in diameters of her mask."""
-        found = {}
-        for object_id in self._candidates(t):
-            trace = self._state.measures.trace(object_id)
-            away = np.hypot(trace.y[t - 1] - position[0], trace.x[t - 1] - position[1])
-            found[object_id] = float(away / np.sqrt(4 / np.pi * trace.area[t - 1]))
-        return found
-
-    def _candidates(self, t: int) -> list[int]:
-        """Objects that may divide at frame `t`: they have a mask on the frame before."""
-        measures = self._state.measures
-        self._state.stale |= measures.update(self._state.labels)
-        return [
-            key
-            for key, known in sorted(self._state.objects.items())
-            if measures.trace(key).area[t - 1] and known.end in (None, t - 1)
-        ]
-
-    def propose_mother(self, daughters: Iterable[int], t: int | None = None) -> int | None:
-        """The object that some objects most likely came from, by overlap and then by distance.
-
-        It may be one of them, if its masks before the division are the mother's.
-
-        Parameters
-        ----------
-        daughters : iterable of int
-            The daughters.
-        t : int, optional
-            Their first frame; by default the first one on which all of them are seen.
-
-        Returns
-        -------
-        int or None
-            The mother; None if no object is near.
-
-        Raises
-        ------
-        ValueError
-            If there is no such object or frame, or one of them has no mask.
-        """
-        children = sorted(set(daughters))
-        t = self._seen_from(children) if t is None else self._state.checked_frame(t)
-        candidates = self._candidates(t) if t else []
-        both = np.isin(self._state.labels[t], children)
-        if not candidates or not both.any():
-            return None
-        ids, pixels = np.unique(self._state.labels[t - 1][both], return_counts=True)
-        overlaps = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
-        shares = {key: overlaps.get(key, 0) / np.count_nonzero(both) for key in candidates}
-        best = max(candidates, key=shares.__getitem__)
-        if shares[best] >= LEAST_OVERLAP:
-            return best
-        rows, columns = np.nonzero(both)
-        return self.find_mother(t, (float(rows.mean()), float(columns.mean())))
-
-    def _seen_from(self, object_ids: Sequence[int]) -> int:
-        """First frame on which all objects are seen; a ValueError if one has no mask."""
-        firsts = []
-        for key in object_ids:
-            self._state.known(key)
-            visible = self._state.visible_frames(key)
-            if not visible:
-                raise ObjectError("{0} has no mask yet: click it first", key)
-            firsts.append(min(visible))
-        return max(firsts)
-
-    def _first_frame(self, daughters: Sequence[int]) -> int:
-        """First frame of daughters: all are seen, or one of them is prompted."""
-        states = filter(None, map(self._state.object_state, daughters))
-        prompted = [min(state.prompted) for state in states if state.prompted]
-        return min([self._seen_from(daughters), *prompted])
+        self._mothers = Mothers(document)
 
     # Making a division
 
@@ -250,7 +111,7 @@ class Divisions:
             mother = self._state.known(sister).parent
         if mother is None:
             y, x = places[0]
-            mother = self.find_mother(t, (float(y), float(x)), likely)
+            mother = self._mothers.find_mother(t, (float(y), float(x)), likely)
         if mother is None:
             raise ValueError(f"no mother is near this place on frame {t - 1}: click nearer to her")
         known = self._state.objects.get(object_id)
@@ -383,7 +244,7 @@ class Divisions:
         """
         children = sorted(set(daughters))
         if mother is None:
-            mother = self.propose_mother(children, t)
+            mother = self._mothers.propose_mother(children, t)
         others = [key for key in children if key != mother]
         t = self._first_frame(others) if t is None else self._state.checked_frame(t)
         if mother is None:
@@ -405,6 +266,12 @@ class Divisions:
         text = f"divide cell {mother} at frame {t}"
         self._document.perform(Operation(text, tuple(actions), data), new_id)
         return mother
+
+    def _first_frame(self, daughters: Sequence[int]) -> int:
+        """First frame of daughters: all are seen, or one of them is prompted."""
+        states = filter(None, map(self._state.object_state, daughters))
+        prompted = [min(state.prompted) for state in states if state.prompted]
+        return min([seen_from(self._state, daughters), *prompted])
 
     def _is_alone_fine(self, mother: int, daughters: Sequence[int]) -> bool:
         """Whether the daughters need no sister: there are two, or they join existing ones."""
