@@ -1,5 +1,6 @@
 """In place of the process of a batch: it works until it is stopped, or does not obey."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -13,20 +14,14 @@ def say(message: Message) -> None:
     sys.stdout.flush()
 
 
-def work(is_stubborn: bool) -> None:
-    while True:
-        try:
-            time.sleep(60)
-        except KeyboardInterrupt:
-            if not is_stubborn:
-                raise
-
-
 def main(is_stubborn: bool) -> None:
     try:
         with listening(patience_s=0.2 if is_stubborn else 20.0):
+            if is_stubborn:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             say(BatchBegun(("a",)))
-            work(is_stubborn)
+            while True:
+                time.sleep(60)
     except KeyboardInterrupt:
         say(BatchEnded("Stopped.", ""))
 
