@@ -26,6 +26,7 @@ from napari_sam2.plugin.widgets.input_preview_box import InputPreviewBox
 from napari_sam2.plugin.widgets.label_import import LabelImport
 from napari_sam2.plugin.widgets.many_movies_widgets import ManyMoviesWidgets
 from napari_sam2.plugin.widgets.model_box import ModelBox
+from napari_sam2.plugin.widgets.new_cells_box import NewCellsWidgets
 from napari_sam2.plugin.widgets.object_box import ObjectBox
 from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
 from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
@@ -77,6 +78,7 @@ class SamPanel(QWidget):
         self.input_preview = InputPreviewBox()
         self.model = ModelBox()
         self.find = FindBox()
+        self.new_cells = NewCellsWidgets(self.controller.new_cells, self)
         self.object = ObjectBox()
         self.track = TrackBox()
         self.review = ReviewWidgets(self.controller, self)
@@ -96,9 +98,12 @@ class SamPanel(QWidget):
             {"Escape": self.controller.divisions.withdraw}, takes_all=True
         )
         self._finding_escape = KeyBindings(  # bound only while cells are found or looked for
-            {"Escape": self.controller.finding.leave}, takes_all=True
+            {"Escape": self._leave_finding}, takes_all=True
         )
         self._enter = KeyBindings({"Enter": self.controller.finding.take_all})
+        self._drop = KeyBindings(  # bound only while new cells of the frame are shown
+            {"Backspace": self.controller.new_cells.drop}, takes_all=True
+        )
         self._history_keys = KeyBindings(  # ours replace napari's undo of a single stroke
             {
                 "Control-Z": self.controller.review.undo,
@@ -131,8 +136,8 @@ class SamPanel(QWidget):
         layout.addWidget(self.model)
         layout.addWidget(self.input_preview)
         layout.addWidget(self.import_box)
-        parts = (self.find, self.object, self.track, self.teach.box, self.review.box)
-        for part in (self.status, *parts):
+        parts = (self.find, self.object, self.track, self.new_cells.box)
+        for part in (self.status, *parts, self.teach.box, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
         layout.addWidget(self.review.verdicts)
@@ -233,6 +238,7 @@ class SamPanel(QWidget):
         self._division_escape.release()
         self._finding_escape.release()
         self._enter.release()
+        self._drop.release()
         self._history_keys.release()
         self._keys.release()
         self._verdict_keys.release()
@@ -244,6 +250,10 @@ class SamPanel(QWidget):
     def show_keys(self) -> None:
         """Open the list of all keys and clicks."""
         CheatSheet(self).show()
+
+    def _leave_finding(self) -> None:
+        self.controller.new_cells.cancel()
+        self.controller.finding.leave()
 
     def _first_image(self) -> Image | None:
         images = self._images()
@@ -413,6 +423,7 @@ class SamPanel(QWidget):
         self.label_import.refresh()
         self.import_box.show_layers(self.label_import.layers() if is_usable else (), now.is_stack)
         self._render_finding()
+        self.new_cells.render(is_usable and now.is_stack)
         for widget in (self.find, self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
@@ -476,7 +487,8 @@ class SamPanel(QWidget):
         is_tracking = self.controller.tracking.is_on
         is_dividing = self.controller.divisions.division is not None and not is_tracking
         finding = self.controller.finding
-        is_finding = finding.is_searching or finding.found is not None
+        is_looking = finding.is_searching or self.controller.new_cells.progress is not None
+        is_finding = is_looking or finding.found is not None
         escapes = (
             (self._escape, is_tracking),
             (self._division_escape, is_dividing),
@@ -491,6 +503,10 @@ class SamPanel(QWidget):
             self._enter.release()
         else:
             self._enter.bind(owners)
+        if self.controller.new_cells.is_shown:
+            self._drop.bind(owners)
+        else:
+            self._drop.release()
 
     def _situation(self) -> Situation:
         controller, image_state = self.controller, self.controller.image_state

@@ -141,9 +141,11 @@ class ReviewWidgets(QObject):
         self.controller.divisions.press([key for key in self.table.selected() if key in known])
 
     def _next(self, is_backward: bool = False) -> None:
-        """Go to the next possible division, or to the next doubtful frame if none are shown."""
-        divisions = self.controller.divisions
-        if divisions.proposals is not None:
+        """Go to the next new cells, possible division, or doubtful frame: what was looked for."""
+        divisions, new_cells = self.controller.divisions, self.controller.new_cells
+        if new_cells.frames:
+            new_cells.next(is_backward)
+        elif divisions.proposals is not None:
             divisions.next_proposal(is_backward)
         else:
             self.controller.review.find_doubtful(is_backward)

@@ -43,6 +43,7 @@ from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.mailbox import Mailbox
 from napari_sam2.plugin.window.many_movies import ManyMovies
 from napari_sam2.plugin.window.model_choice import Models
+from napari_sam2.plugin.window.new_cells import NewCells
 from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
@@ -97,6 +98,7 @@ class Controller(QObject):
         )
         self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
         self.finding = Finding(self.view, self._thread.send, self.changed.emit)
+        self.new_cells = NewCells(self.view, self.finding, self._thread.send, self.changed.emit)
         self.canvas = CanvasEdits(
             self.view,
             self._image_states,
@@ -177,6 +179,7 @@ class Controller(QObject):
             self.tracks,
             self.effort,
             self.finding,
+            self.new_cells,
             self.teaching,
             self.many_movies,
         ):
@@ -219,6 +222,7 @@ class Controller(QObject):
         for shown in ("current_step", "order", "ndisplay"):
             getattr(self.viewer.dims.events, shown).disconnect(self._on_step)
         self.viewer.mouse_move_callbacks.remove(self.finding.hover)
+        self.new_cells.cancel()
         self.finding.leave()
         self.images.close_all()
         self.image_state = None
@@ -332,6 +336,7 @@ class Controller(QObject):
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
         self.tracks.forget(layer)
+        self.new_cells.forget_layer(layer)
         self.finding.forget_layer(layer)
         for image_state in list(self._image_states.values()):
             if image_state.image is layer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from napari_sam2.plugin.protocol.messages import (
     LabelsReady,
     TrackStarted,
 )
+from napari_sam2.plugin.window.lost_cells import found_again
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,6 +126,8 @@ class Finding:
         Done and all steps of the search, as far as they are known.
     hovered : str
         Score and size of the proposal under the mouse; empty if there is none.
+    on_decided : callable
+        Called with the image, the frame and each proposal that was taken or dropped.
     """
 
     def __init__(
@@ -138,6 +141,7 @@ class Finding:
         self._cell_sizes: dict[int, float] = {}  # by number of the image
         self.progress = (0, 0)
         self.hovered = ""
+        self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
         self.handlers: Handlers = {
             FindAdvanced: self._advance,
             FindCells: self._take_answer,
@@ -169,9 +173,13 @@ class Finding:
             return
         self._forget()
         self.progress = (0, 0)
-        self._search = FindCells(image_state.number, t, self._cell_sizes.get(image_state.number))
+        self._search = FindCells(image_state.number, t, self.cell_size(image_state))
         self._send(self._search)
         self._on_change()
+
+    def cell_size(self, image_state: ImageState) -> float | None:
+        """Diameter in pixels of the cells that were taken before; None if it is unknown."""
+        return self._cell_sizes.get(image_state.number)
 
     def leave(self) -> None:
         """Cancel the search, or remove the proposals."""
@@ -209,6 +217,8 @@ class Finding:
         """Make a cell of each shown proposal."""
         if (found := self.found) is not None and found.numbers:
             self._take(found, found.numbers)
+            for number in found.numbers:
+                self.on_decided(found.image_state, found.t, found.proposals[number])
             self._forget()
             self._on_change()
 
@@ -222,7 +232,7 @@ class Finding:
             return False
         if edit.sign == INCLUDE:
             self._take(found, [number])
-        del found.proposals[number]
+        self.on_decided(found.image_state, found.t, found.proposals.pop(number))
         found.draw()
         self._on_change()
         return True
@@ -234,26 +244,35 @@ class Finding:
         image_state = found.image_state
         drawn = masks_of(found.drawn)
         masks = {number: drawn[number] for number in numbers}
+        known = found_again(
+            image_state, found.t, {number: found.proposals[number] for number in masks}
+        )
+        calls = [
+            Called("add_mask", {"t": found.t, "object_id": ident, "mask": masks[number].full()})
+            for number, ident in known.items()
+        ]
         first = image_state.next_object()
-        ids = dict(zip(masks, range(first, first + len(masks)), strict=True))
-        clicks = {
-            ids[number]: centre_of(mask, found.proposals[number].centre)
-            for number, mask in masks.items()
-        }
-        arguments = {
-            "masks": {found.t: {ids[number]: mask for number, mask in masks.items()}},
-            "clicks": {found.t: clicks},
-        }
+        ids = {number: first + k for k, number in enumerate(n for n in masks if n not in known)}
+        if ids:
+            clicks = {
+                ident: centre_of(masks[number], found.proposals[number].centre)
+                for number, ident in ids.items()
+            }
+            arguments = {
+                "masks": {found.t: {ident: masks[number] for number, ident in ids.items()}},
+                "clicks": {found.t: clicks},
+            }
+            calls.append(Called("import_masks", arguments))
         edit = Edit(
             image_state.number,
-            (Called("import_masks", arguments),),
+            tuple(calls),
             f"take {counted(len(masks), 'found cell')}",
         )
         diameters = [found.proposals[number].diameter for number in masks]
         self._cell_sizes[image_state.number] = float(np.median(diameters))
         image_state.sent(edit)
         self._send(edit)
-        image_state.choose(first + len(masks), INCLUDE)
+        image_state.choose(first + len(ids), INCLUDE)
 
     def hover(self, viewer: Any, event: Any) -> None:
         """Note the proposal under the mouse; napari calls this when the mouse moves."""
@@ -278,18 +297,23 @@ class Finding:
         self._search = None
         for report in answer.changes:
             if isinstance(report, CellsFound):
-                self._show(report)
+                self._show_found(report)
 
-    def _show(self, report: CellsFound) -> None:
+    def _show_found(self, report: CellsFound) -> None:
         image_state, _ = self._view.place()
         if image_state is None or image_state.number != report.image:
             return
-        if not report.proposals:
-            self._cell_sizes.pop(report.image, None)  # it may have been the wrong size
-            show_info(NOTHING_FOUND)
+        if report.proposals:
+            self.show(image_state, report.t, report.proposals)
             return
-        layer = ProposalLayer(self._view.layers, image_state.image, report.t)
-        self._found = Found(image_state, report.t, dict(enumerate(report.proposals, 1)), layer)
+        self._cell_sizes.pop(report.image, None)  # it may have been the wrong size
+        show_info(NOTHING_FOUND)
+
+    def show(self, image_state: ImageState, t: int, proposals: Sequence[Proposal]) -> None:
+        """Show proposals of a frame, the best first, to be taken or dropped."""
+        self._forget()
+        layer = ProposalLayer(self._view.layers, image_state.image, t)
+        self._found = Found(image_state, t, dict(enumerate(proposals, 1)), layer)
 
     def _redraw(self, report: FrameChanged | LabelsReady) -> None:
         found = self._found

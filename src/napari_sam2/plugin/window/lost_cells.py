@@ -1,0 +1,77 @@
+"""Lost cells: cells that vanished before the end of the movie, away from its border."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.finding import Proposal
+    from napari_sam2.plugin.window.image_state import ImageState
+
+
+def labels_of(image_state: ImageState, t: int) -> NDArray[np.integer[Any]]:
+    """The (Y, X) labels of a frame of an open image."""
+    labels = image_state.labels
+    assert labels is not None, "an image that is open has labels"
+    return np.asarray(labels[t] if labels.ndim == 3 else labels)
+
+
+def lost_cells(image_state: ImageState) -> dict[int, int]:
+    """Last frame of each lost cell; cells that divided are not lost."""
+    mothers = {known.parent for known in image_state.objects.values()}
+    last = {
+        object_id: summary.last
+        for object_id, summary in image_state.summaries.items()
+        if object_id not in mothers and summary.last is not None
+    }
+    return {
+        object_id: t
+        for object_id, t in last.items()
+        if t + 1 < image_state.frames and not _is_at_border(labels_of(image_state, t) == object_id)
+    }
+
+
+def _is_at_border(mask: NDArray[np.bool_]) -> bool:
+    inner = mask[1:-1, 1:-1]
+    return bool(np.count_nonzero(inner) < np.count_nonzero(mask))
+
+
+def found_again(
+    image_state: ImageState, t: int, proposals: Mapping[int, Proposal]
+) -> dict[int, int]:
+    """Proposals that lie where a cell was on the frame before.
+
+    Parameters
+    ----------
+    image_state : ImageState
+        An open image.
+    t : int
+        Frame of the proposals.
+    proposals : mapping of int to Proposal
+        Proposals by number.
+
+    Returns
+    -------
+    dict of int to int
+        Numbers of proposals, and the lost cell that each of them is; each cell once.
+    """
+    found: dict[int, int] = {}
+    for object_id, last in lost_cells(image_state).items():
+        if last + 1 != t:
+            continue
+        place = np.argwhere(labels_of(image_state, last) == object_id).mean(axis=0)
+        distances = {
+            number: float(np.hypot(*(place - one.centre)))
+            for number, one in proposals.items()
+            if number not in found
+        }
+        nearest = min(distances, key=distances.__getitem__, default=None)
+        if nearest is not None and distances[nearest] < proposals[nearest].diameter:
+            found[nearest] = object_id
+    return found

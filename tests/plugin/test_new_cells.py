@@ -1,0 +1,156 @@
+"""New cells: every few frames are searched, what is new is walked, taken and dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from . import hands, world
+from .test_finding import FindingEngine, found_layers, proposal, square, tip
+from .world import disc, disc_centre
+
+
+class LaterCells(FindingEngine):
+    """Finds both discs on every frame, and from frame 3 on a square."""
+
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop):
+        found = super().find_cells(model, frames, t, cell_size, progress, should_stop)
+        later = [proposal(square(2, 50, 10, 58), 0.8)] if t >= 3 and not self.is_empty else []
+        return [*found, *later]
+
+
+@pytest.fixture
+def desk(open_desk):
+    desk = open_desk(world.movie(), engine=LaterCells())
+    desk.panel.new_cells.box.every.setValue(3)
+    return desk
+
+
+def look(desk) -> None:
+    """Press the button and wait for the end of the search."""
+    QTest.mouseClick(desk.panel.new_cells.box.look, Qt.MouseButton.LeftButton)
+    wait_for_end(desk)
+
+
+def wait_for_end(desk) -> None:
+    desk.qtbot.waitUntil(lambda: desk.controller.new_cells.progress is None, timeout=20000)
+    desk.settle()
+
+
+def track_discs(desk) -> None:
+    for index in (0, 1):
+        desk.click(0, *disc_centre(index, 0))
+        desk.controller.next_object()
+    desk.track()
+    desk.settle()
+
+
+def test_every_few_frames_are_searched_and_the_first_with_new_cells_is_shown(desk):
+    track_discs(desk)
+    desk.go_to(0)
+    look(desk)
+    assert [t for t, _ in desk.engine.searches] == [0, 3, 6]
+    assert desk.controller.new_cells.frames == [3, 6]
+    assert desk.controller.view.frame == 3
+    (layer,) = found_layers(desk)
+    assert np.array_equal(layer.data[0] > 0, square(2, 50, 10, 58))
+    assert set(desk.image_state.objects) == {1, 2}
+    assert desk.panel.new_cells.box.next.text() == "New cells on 2 frames (])"
+
+
+def test_enter_takes_new_cells_and_once_tracked_they_are_not_new_any_more(desk, notifications):
+    track_discs(desk)
+    look(desk)
+    desk.press(Qt.Key.Key_Return)
+    desk.settle()
+    assert np.array_equal(desk.labels.data[3] == 3, square(2, 50, 10, 58))
+    desk.track()
+    desk.settle()
+    assert desk.controller.new_cells.frames == [6]
+    desk.labels.data[6][square(2, 50, 10, 58)] = 3  # as a network would track it
+    desk.press(Qt.Key.Key_BracketRight)
+    desk.settle()
+    assert not desk.controller.new_cells.frames
+    assert "No new cells are left." in notifications.messages
+
+
+def test_backspace_drops_the_new_cells_of_a_frame_and_no_point(desk):
+    track_discs(desk)
+    look(desk)
+    desk.points.selected_data = {0}
+    desk.press(Qt.Key.Key_Backspace)
+    desk.settle()
+    assert desk.controller.new_cells.frames == [6]
+    assert desk.controller.view.frame == 6
+    assert len(desk.points.data) == 2
+    assert set(desk.image_state.objects) == {1, 2}
+
+
+def test_the_bracket_keys_walk_the_frames_with_new_cells(desk):
+    track_discs(desk)
+    look(desk)
+    seen = []
+    for key in (Qt.Key.Key_BracketRight, Qt.Key.Key_BracketRight, Qt.Key.Key_BracketLeft):
+        desk.press(key)
+        desk.settle()
+        seen.append(desk.controller.view.frame)
+    assert seen == [6, 3, 6]
+
+
+def test_a_right_click_drops_one_new_cell(desk):
+    track_discs(desk)
+    look(desk)
+    desk.click(3, 6, 54, by=hands.right_click)
+    desk.settle()
+    assert desk.controller.new_cells.frames == [6]
+
+
+def test_nothing_new_is_told(desk, notifications):
+    desk.engine.is_empty = True
+    look(desk)
+    assert notifications.only() == "No new cells were found."
+
+
+def test_after_tracking_the_movie_is_searched_only_if_that_is_chosen(desk):
+    track_discs(desk)
+    assert not desk.engine.searches
+    desk.panel.new_cells.box.automatic.setChecked(True)
+    desk.controller.choose_object(1)
+    desk.click(7, *disc_centre(0, 7))
+    desk.track()
+    wait_for_end(desk)
+    assert desk.controller.new_cells.frames == [3, 6]
+    assert not found_layers(desk)  # the view stays where the user is
+
+
+def test_esc_cancels_the_search(desk):
+    track_discs(desk)
+    desk.engine.waits = True
+    QTest.mouseClick(desk.panel.new_cells.box.look, Qt.MouseButton.LeftButton)
+    desk.qtbot.waitUntil(lambda: bool(desk.engine.searches))
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    desk.press(Qt.Key.Key_Escape)
+    desk.engine.waits = False
+    desk.settle()
+    assert desk.controller.new_cells.progress is None
+    assert len(desk.engine.searches) == 1
+    assert tip(desk)
+
+
+def test_a_cell_that_was_lost_and_found_again_goes_on_as_the_same_cell(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.track()
+    desk.settle()
+    desk.controller.review.clear(1, range(3, world.FRAMES))
+    desk.settle()
+    look(desk)
+    assert desk.controller.view.frame in {0, 3}
+    while desk.controller.view.frame != 3:
+        desk.press(Qt.Key.Key_BracketRight)
+        desk.settle()
+    desk.click(3, *disc_centre(0, 3))
+    desk.settle()
+    assert set(desk.image_state.objects) == {1}
+    assert np.array_equal(desk.labels.data[3] == 1, disc(0, 3))
