@@ -149,13 +149,32 @@ class Choice:
 
 def choose_guess(candidates: Candidates) -> Choice:
     """Choose the guess with the highest predicted IoU of three (for at most one click)."""
-    best = candidates.predicted_iou[:, 1:].argmax(dim=1) + 1
+    return _chosen(candidates, candidates.predicted_iou[:, 1:].argmax(dim=1) + 1)
+
+
+def _chosen(candidates: Candidates, best: Tensor) -> Choice:
+    """The mask with the index `best`, (B,), of each object."""
     rows = torch.arange(best.shape[0], device=best.device)
     return Choice(
         masks=candidates.masks[rows, best][:, None],
         predicted_iou=candidates.predicted_iou[rows, best],
         tokens=candidates.tokens[rows, best],
     )
+
+
+def choose_by_cell(candidates: Candidates, cell: Tensor) -> Choice:
+    """Choose among all masks by predicted IoU and by IoU with a cell, with equal weights.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of B objects.
+    cell : Tensor
+        (B, 1, H, W) bool, pixels at stride 4.
+    """
+    agreement = mask_overlap(candidates.masks, cell)
+    best = (candidates.predicted_iou + agreement).argmax(dim=1)
+    return _chosen(candidates, best)
 
 
 def keep_single(candidates: Candidates) -> Choice:
@@ -193,7 +212,7 @@ def stability(masks: Tensor) -> Tensor:
 
 
 def mask_overlap(masks: Tensor, chosen: Tensor) -> Tensor:
-    """(B, M, H, W) and (B, 1, H, W) logits -> (B, M) IoU, 1 where both masks are empty."""
+    """(B, M, H, W) and (B, 1, H, W), positive inside -> (B, M) IoU, 1 where both are empty."""
     mine, theirs = (masks > 0).flatten(2), (chosen > 0).flatten(2)
     union = (mine | theirs).sum(-1).float()
     return torch.where(union > 0, (mine & theirs).sum(-1).float() / union.clamp(min=1), 1.0)
