@@ -14,6 +14,7 @@ from napari_sam2.model.two_way import TwoWayTransformer
 NUM_MASKS = 4  # one for prompts that leave no doubt, three for those that do
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
+SIZE_PENALTY = 0.05  # of a score, for each factor of e between the areas of masks of one click
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,9 @@ def _chosen(candidates: Candidates, best: Tensor) -> Choice:
 
 
 def choose_by_cell(candidates: Candidates, cell: Tensor) -> Choice:
-    """Choose among all masks by predicted IoU and by IoU with a cell, with equal weights.
+    """Choose among all masks by predicted IoU and by overlap with a cell, with equal weights.
+
+    Of two masks that are about as good, the smaller one is chosen (`SIZE_PENALTY`).
 
     Parameters
     ----------
@@ -172,9 +175,10 @@ def choose_by_cell(candidates: Candidates, cell: Tensor) -> Choice:
     cell : Tensor
         (B, 1, H, W) bool, pixels at stride 4.
     """
-    agreement = mask_overlap(candidates.masks, cell)
-    best = (candidates.predicted_iou + agreement).argmax(dim=1)
-    return _chosen(candidates, best)
+    area = (candidates.masks > 0).sum((2, 3)).clamp(min=1)
+    overlap = mask_overlap(candidates.masks, cell)
+    scores = candidates.predicted_iou + overlap - SIZE_PENALTY * area.log()
+    return _chosen(candidates, scores.argmax(dim=1))
 
 
 def keep_single(candidates: Candidates) -> Choice:

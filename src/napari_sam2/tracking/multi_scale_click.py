@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from napari_sam2.model.mask_decoder import SIZE_PENALTY
 from napari_sam2.tracking.masks import MaskRecord, Region
 from napari_sam2.tracking.pixels import shared_pixels
 
@@ -37,9 +38,10 @@ def most_convincing(looks: Sequence[Look], regions: Sequence[Region]) -> MaskRec
     """The best of several masks for one click.
 
     The scores of the network rank the masks only roughly. With a cell head, the choice weighs them
-    equally with the overlap with the cell that the head sees. Otherwise, it also prefers masks that
-    agree with those of the neighbouring window sizes, and that are neither a speck nor fill the
-    window.
+    equally with the overlap with the cell that the head sees, and of two masks that are about as
+    good it takes the smaller one, which harms neighbours less. Otherwise, it also prefers masks
+    that agree with those of the neighbouring window sizes, and that are neither a speck nor fill
+    the window.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ def most_convincing(looks: Sequence[Look], regions: Sequence[Region]) -> MaskRec
     for index, look in enumerate(looks):
         record = look.record
         if look.cell_overlap is not None:
-            scores.append(record.predicted_iou + look.cell_overlap)
+            size = np.log(max(record.area, 1.0))
+            scores.append(record.predicted_iou + look.cell_overlap - SIZE_PENALTY * size)
             continue
         beside = [other for other in (index - 1, index + 1) if 0 <= other < len(looks)]
         overlaps = [overlap(regions[index], regions[other]) for other in beside]

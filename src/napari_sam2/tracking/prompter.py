@@ -176,8 +176,8 @@ class Prompter:
 
         Since the size is unknown at the first click, the network is run on windows of several
         sizes, and `most_convincing` chooses. The best mask is then computed again in a window that
-        fits its size, with itself as the previous mask (a network with a cell head gains from this
-        even in the same window).
+        fits its size, with itself as the previous mask. A network with a cell head gains from that
+        even in the same window.
         """
         grid, given = self._runner.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
