@@ -68,6 +68,27 @@ def test_track_writes_labels_with_the_scale_of_the_movie(run: Any, movie: Path) 
     assert result.out.startswith("labels.tif: 1 objects on 4 frames")
 
 
+def test_track_writes_ome_zarr(run: Any, movie: Path) -> None:
+    assert run(*TRACK).code == 0
+    result = run(*TRACK[:-1], "labels.ome.zarr")
+    assert result.code == 0, result.err
+    back = open_movie("labels.ome.zarr", as_labels=True)
+    np.testing.assert_array_equal(np.asarray(back.data), read_labels("labels.tif")[0])
+    assert back.scale == ImageScale((0.5, 0.25), "um", 60.0)
+
+
+def test_a_folder_is_replaced_only_if_it_holds_labels_of_ours(run: Any, movie: Path) -> None:
+    write_labels("labels.ome.zarr", np.ones((2, 4, 4), np.uint8))
+    zarr_track = (*TRACK[:-1], "labels.ome.zarr")
+    assert "--overwrite" in run(*zarr_track).err
+    Path("labels.ome.zarr/notes.txt").write_text("mine")
+    refused = run(*zarr_track, "--overwrite")
+    assert (refused.code, Path("labels.ome.zarr/notes.txt").read_text()) == (2, "mine")
+    assert "holds something else" in refused.err
+    Path("labels.ome.zarr/notes.txt").unlink()
+    assert run(*zarr_track, "--overwrite").code == 0
+
+
 def test_labels_are_prompts_that_stay(run: Any, movie: Path) -> None:
     result = run("track", "movie.tif", "-p", "first.tif", "-o", "labels.tif", "-m", "tiny")
     assert result.code == 0, result.err

@@ -180,3 +180,27 @@ def test_scripts_find_their_marks_on_their_page(script: str) -> None:
     found = runpy.run_path(str(ROOT / "docs" / "scripts" / script))
     text = found["PAGE"].read_text(encoding="utf-8")
     assert text.count(found["BEGIN"]) == text.count(found["END"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "on_site"),
+    [
+        ("index.md", "../CONTRIBUTING.md", "contributing.md"),
+        ("how-to/find.md", "../../src/napari_sam2/weights/MODEL_CARD.md", "../model-card.md"),
+        ("contributing.md", "docs/how-to/find.md", "how-to/find.md"),
+        ("model-card.md", "../../../docs/images/story.png", "images/story.png"),
+        ("how-to/find.md", "correct.md#a", "correct.md#a"),
+        ("index.md", "https://napari.org/a#b", "https://napari.org/a#b"),
+    ],
+)
+def test_links_lead_to_pages_of_the_site(page: str, link: str, on_site: str) -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    assert hooks["with_links_of_site"](f"[a]({link})", page) == f"[a]({on_site})"
+
+
+def test_every_page_has_a_place_in_the_navigation_of_the_site() -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    placed = re.findall(r"'([\w/-]+\.md)'", str(hooks["navigation"]()))
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert pages <= set(placed)
+    assert len(placed) == len(set(placed))

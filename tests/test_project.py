@@ -201,3 +201,15 @@ def test_a_scale_source_is_made_without_the_readers_of_files() -> None:
         "import sys\nfrom napari_sam2.io.file_scale import ScaleSource\nprint(*sys.modules)"
     )
     assert not set(loaded.split()) & {"dask", "zarr", "imageio_ffmpeg", "scipy"}
+
+
+def test_the_version_has_its_section_in_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\S+)", changelog, flags=re.M)
+    assert newest is not None
+    assert newest[1] == napari_sam2.__version__
+
+
+def test_the_citation_names_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {napari_sam2.__version__}\n" in citation

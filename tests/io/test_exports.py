@@ -34,7 +34,7 @@ def test_a_single_image_can_be_written_too(tmp_path: Path, name: str) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("name", ["tiff", "ome", "geff"])
+@pytest.mark.parametrize("name", ["tiff", "ome", "ome-zarr", "ome-zarr-0.5", "geff"])
 def test_labels_come_back_with_their_scale(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"cells{FORMATS[name].suffixes[0]}"
     write_export(path, family())
@@ -106,7 +106,7 @@ def test_wrong_use_is_told(
     assert re.search(message, capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["tiff", "ome", "geff"])
+@pytest.mark.parametrize("name", ["tiff", "ome", "ome-zarr", "ome-zarr-0.5", "geff"])
 def test_objects_left_out_are_background_in_the_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"cells{FORMATS[name].suffixes[0]}"
     write_export(path, family().without([2, 5]))

@@ -181,7 +181,7 @@ def test_what_are_no_labels_is_refused(
 
 
 def test_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="format must be 'auto', 'imagej' or 'ome'"):
+    with pytest.raises(ValueError, match="format must be 'auto', 'imagej', 'ome', 'ome-zarr'"):
         write_labels(tmp_path / "labels.tif", striped(), format="png")  # type: ignore[arg-type]
 
 

@@ -12,7 +12,7 @@ from napari.layers import Image, Labels, Layer
 from napari_sam2.io.exports import open_tracked
 from napari_sam2.plugin.napari_io.readers import get_tracks_reader
 from napari_sam2.plugin.napari_io.writers import write_result
-from tests.families import family, image
+from tests.families import SCALE, family, image
 
 PLACE: dict[str, Any] = {
     "scale": (60, 0.5, 0.25),
@@ -57,7 +57,16 @@ def test_other_folders_are_left_to_others(tmp_path: Path) -> None:
     assert get_tracks_reader([str(tmp_path)]) is None
 
 
-@pytest.mark.parametrize("name", ["cells.ctc", "cells.geff.zarr", "cells.trackmate.csv"])
+def test_a_labels_layer_is_saved_as_ome_zarr(tmp_path: Path) -> None:
+    write_result(str(tmp_path / "cells.ome.zarr"), [labels_layer().as_layer_data_tuple()])
+    back = open_tracked(tmp_path / "cells.ome.zarr")
+    np.testing.assert_array_equal(np.asarray(back.labels), family().labels)
+    assert (back.scale, back.parents, back.names) == (SCALE, {2: 1, 3: 1}, {2: "Zoë"})
+
+
+@pytest.mark.parametrize(
+    "name", ["cells.ctc", "cells.geff.zarr", "cells.ome.zarr", "cells.trackmate.csv"]
+)
 def test_file_save_uses_our_writers(make_napari_viewer: Any, tmp_path: Path, name: str) -> None:
     layer = make_napari_viewer().add_layer(labels_layer())
     (written,) = layer.save(str(tmp_path / name), plugin="napari-sam2")

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.masks import MaskRecord, Renderer
-from napari_sam2.tracking.multi_scale_click import most_convincing
+from napari_sam2.tracking.multi_scale_click import Look, most_convincing, overlap_with_cell
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import (
     BORDER,
@@ -236,4 +237,19 @@ def test_most_convincing_mask(discs: tuple[float, ...], ious: tuple[float, ...],
     ]
     renderer = Renderer(32, (512, 512), clean=False)
     regions = [renderer.region(each) for each in looks]
-    assert most_convincing(looks, regions) is looks[best]
+    assert most_convincing([Look(each) for each in looks], regions) is looks[best]
+
+
+def test_the_cell_under_the_click_weighs_as_much_as_the_predicted_iou() -> None:
+    masks = [look(128, 20, 0.9), look(256, 40, 0.6), look(512, 80, 0.5)]
+    regions = [Renderer(32, (512, 512), clean=False).region(each) for each in masks]
+    looks = [Look(mask, overlap) for mask, overlap in zip(masks, (0.2, 0.7, 0.7), strict=True)]
+    assert most_convincing(looks, regions) is masks[1]
+
+
+def test_overlap_with_the_cell_under_the_click() -> None:
+    mask = look(32, 8, 0.9)
+    cell = torch.from_numpy(mask.logits() > 0)[None, None]
+    assert overlap_with_cell(mask, cell) == 1.0
+    assert overlap_with_cell(mask, ~cell) == 0.0
+    assert overlap_with_cell(mask, None) == 0.0

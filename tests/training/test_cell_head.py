@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from napari_sam2.finding import find_objects
 from napari_sam2.finding.fields import see_field
 from napari_sam2.finding.progress import Steps
-from napari_sam2.finding.votes import count_votes
 from napari_sam2.model import PRESETS, build_model, load_model
 from napari_sam2.model.cell_head import CellHead
+from napari_sam2.tracking.votes import count_votes
 from napari_sam2.tracking.windows import Window
 from napari_sam2.training import loop
 from napari_sam2.training.auxiliary_head import auxiliary_target
@@ -49,7 +49,7 @@ def test_head_sees_the_middle_of_each_cell(trained: loop.TrainingRun) -> None:
     clip = Dots().draw(None, 1)
     image = (clip.images[0] / 255).astype(np.float32)[..., None]
     field = see_field(loop.averaged(trained), image, 4, Window(0, 0, 64, 64), Steps())
-    votes = count_votes(field)
+    votes = count_votes(field.foreground, field.offsets)
     assert len(votes.middles) == 9
     found = {clip.labels[0][tuple(int(v) for v in field.place(*m))] for m in votes.middles}
     assert found == set(range(1, 10))

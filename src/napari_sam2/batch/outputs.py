@@ -25,6 +25,8 @@ from napari_sam2.model.checkpoint import named_or_file
 LABELS, MEASUREMENTS = "labels.tif", "measurements.csv"
 _FILES = {
     "ome": "labels.ome.tif",
+    "ome-zarr": "labels.ome.zarr",
+    "ome-zarr-0.5": "labels.v05.ome.zarr",
     "ctc": "labels.ctc",
     "geff": "tracks.geff.zarr",
     "trackmate": "spots.trackmate.csv",

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from napari_sam2.io.formats import is_ome_zarr
+
 _made_folders: ContextVar[list[Path]] = ContextVar("made_folders")
 
 
@@ -27,24 +29,34 @@ def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
     """
     chosen = tuple(paths)
     for path in chosen:
-        if path.is_dir():
+        if path.is_dir() and not is_ome_zarr(path):
             raise UsageError(f"{path} is a folder; give the name of a file")
         if path.exists() and not overwrite:
             raise UsageError(f"{path} is there already; add --overwrite to replace it")
+        if path.is_dir():
+            _check_labels_of_ours(path)
     for path in chosen:
         make_folder(path.parent)
 
 
+def _check_labels_of_ours(folder: Path) -> None:
+    """Refuse, before the work, what the writer would refuse after it."""
+    from napari_sam2.io.ome_zarr import is_label_zarr
+
+    if any(folder.iterdir()) and not is_label_zarr(folder):
+        raise UsageError(f"{folder} holds something else; choose another name")
+
+
 def check_labels_output(path: Path) -> None:
-    """Refuse to write labels into a file that is no TIFF.
+    """Refuse to write labels under a name that is neither that of a TIFF nor of an OME-Zarr.
 
     Raises
     ------
     UsageError
         If its suffix is another one.
     """
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        raise UsageError(f"labels are written as .tif; got {path.name}")
+    if path.suffix.lower() not in (".tif", ".tiff") and not is_ome_zarr(path):
+        raise UsageError(f"labels are written as .tif or .ome.zarr; got {path.name}")
 
 
 def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

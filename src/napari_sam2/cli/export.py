@@ -37,6 +37,8 @@ class Format(StrEnum):
 
     tiff = "tiff"
     ome = "ome"
+    ome_zarr = "ome-zarr"
+    ome_zarr_05 = "ome-zarr-0.5"
     ctc = "ctc"
     geff = "geff"
     csv = "csv"
@@ -89,7 +91,7 @@ def export(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Write labels for another tool: TIFF, Cell Tracking Challenge, GEFF, tables, COCO, film."""
+    """Write labels as TIFF, OME-Zarr, Cell Tracking Challenge, GEFF, tables, COCO or film."""
     part = part_of_movie(axes, channel, z, frame_range, series)
     if output.exists() and not overwrite:
         raise UsageError(f"{output} is there already; add --overwrite to replace it")

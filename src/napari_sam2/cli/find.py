@@ -62,7 +62,9 @@ def find(
         Path,
         MovieArgument,
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Labels to write, .tif or .ome.zarr.")
+    ],
     axes: AxesOption = None,
     channel: ChannelOption = None,
     z: PlaneOption = None,

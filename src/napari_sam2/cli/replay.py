@@ -31,7 +31,9 @@ def replay(
         Path,
         typer.Argument(metavar="NAME.sam2", exists=True, file_okay=False, help="A project."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Labels to write, .tif or .ome.zarr.")
+    ],
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Another model; default: the model of the project."),

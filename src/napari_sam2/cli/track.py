@@ -47,7 +47,9 @@ def track(
             help="JSON, or a TIFF with labels; auto: all cells of the first frame are found.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Labels to write, .tif.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Labels to write, .tif or .ome.zarr.")
+    ],
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
     image_size: SizeOption = None,

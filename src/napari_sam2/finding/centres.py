@@ -21,9 +21,9 @@ from napari_sam2.finding.logits import draw_logits, tidied
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_masks
-from napari_sam2.finding.votes import Votes, count_votes
 from napari_sam2.model import PromptTensors, Sam2
 from napari_sam2.tracking.device import Batches, inference
+from napari_sam2.tracking.votes import Votes, count_votes
 from napari_sam2.tracking.windows import Window
 
 CLICK_BATCH = 32  # clicks in one run of the decoder
@@ -78,7 +78,7 @@ def find_in_part(
         (N, 2) more places (y, x) to click.
     """
     field = see_field(model, image, pixel, part, steps)
-    votes = count_votes(field)
+    votes = count_votes(field.foreground, field.offsets)
     shape = (image.shape[0], image.shape[1])
     clicks = place_clicks(field, votes, shape)
     if seeds is not None:

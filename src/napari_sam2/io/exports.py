@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from napari_sam2.io.coco import write_coco
@@ -12,10 +13,12 @@ from napari_sam2.io.formats import ExportFormat, format_of
 from napari_sam2.io.geff import graph_of, open_geff, write_geff
 from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movies import open_movie
+from napari_sam2.io.ome_zarr import Version, label_properties, write_label_zarr
 from napari_sam2.io.overlay import write_animation
 from napari_sam2.io.spot_tables import write_track_edit, write_trackmate
 from napari_sam2.io.tiff import write_labels
 from napari_sam2.io.tracked import TrackedLabels
+from napari_sam2.io.zarr_movie import is_zarr
 
 
 def write_export(
@@ -49,6 +52,17 @@ def _write_ome_tiff(path: Path, tracked: TrackedLabels) -> None:
     write_labels(path, tracked.labels, tracked.scale, format="ome")
 
 
+def _write_ome_zarr(version: Version, path: Path, tracked: TrackedLabels) -> None:
+    write_label_zarr(
+        path,
+        tracked.labels,
+        tracked.scale,
+        parents=tracked.parents,
+        names=tracked.names,
+        version=version,
+    )
+
+
 def _write_overlay(path: Path, tracked: TrackedLabels) -> None:
     if not tracked.channels:
         raise ValueError("an overlay needs the image: give it too")
@@ -60,6 +74,8 @@ def _write_overlay(path: Path, tracked: TrackedLabels) -> None:
 _WRITERS: dict[str, Callable[[Path, TrackedLabels], None]] = {
     "tiff": _write_tiff,
     "ome": _write_ome_tiff,
+    "ome-zarr": partial(_write_ome_zarr, "0.4"),
+    "ome-zarr-0.5": partial(_write_ome_zarr, "0.5"),
     "ctc": write_ctc,
     "geff": write_geff,
     "csv": write_measurements,
@@ -76,7 +92,8 @@ def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
     Parameters
     ----------
     path : path
-        TIFF, folder of images, zarr, folder of the Cell Tracking Challenge, or GEFF with labels.
+        TIFF, folder of images, zarr (of an OME-Zarr image its labels), folder of the Cell Tracking
+        Challenge, or GEFF with labels.
 
     Raises
     ------
@@ -95,4 +112,5 @@ def open_tracked(path: str | os.PathLike[str]) -> TrackedLabels:
     movie = open_movie(place, as_labels=True)
     if movie.rgb:
         raise TypeError(f"{place.name} holds colours; labels are one integer per pixel")
-    return TrackedLabels(movie.data, scale=movie.scale)
+    parents, names = label_properties(place) if is_zarr(place) else ({}, {})
+    return TrackedLabels(movie.data, parents, names, movie.scale)

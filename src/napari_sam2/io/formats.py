@@ -29,6 +29,8 @@ class ExportFormat:
 _ALL = (
     ExportFormat("tiff", "Labels as TIFF", (".sam2.tif", ".sam2.tiff", ".tif", ".tiff")),
     ExportFormat("ome", "Labels as OME-TIFF", (".ome.tif", ".ome.tiff")),
+    ExportFormat("ome-zarr", "Labels as OME-Zarr 0.4", (".ome.zarr",)),
+    ExportFormat("ome-zarr-0.5", "Labels as OME-Zarr 0.5", (".v05.ome.zarr",)),
     ExportFormat("ctc", "Folder of the Cell Tracking Challenge", (".ctc",)),
     ExportFormat("geff", "Tracks and labels as GEFF", (".geff.zarr",)),
     ExportFormat("csv", "Measurements", (".csv",)),
@@ -62,3 +64,8 @@ def stem_of(name: str, *formats: ExportFormat) -> str:
     suffixes = [suffix for choice in formats or _ALL for suffix in choice.suffixes]
     ends = [suffix for suffix in suffixes if name.lower().endswith(suffix)]
     return name[: len(name) - max(map(len, ends), default=0)]
+
+
+def is_ome_zarr(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of an OME-Zarr folder of labels, in one of the two versions."""
+    return Path(path).name.lower().endswith(".ome.zarr")

@@ -16,7 +16,7 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from napari_sam2.io.atomic import atomic_folder
-from napari_sam2.io.scale import ImageScale, scale_of_steps
+from napari_sam2.io.scale import SPELT_OUT_UNITS, ImageScale, scale_of_steps
 from napari_sam2.io.spots import find_spots
 from napari_sam2.io.tracked import TrackedLabels
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 GRAPH, SEGMENTATION = "tracks.geff", "segmentation"
 _LABEL, _TRACKLET = "label", "tracklet_id"
 _TILE = 1024  # pixels along a side of a chunk
-_UNITS = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
-_UNITS |= {"m": "meter", "inch": "inch", "pixel": "pixel"}
 
 
 def write_geff(folder: str | os.PathLike[str], tracked: TrackedLabels) -> None:
@@ -114,7 +112,7 @@ def _axes(scale: ImageScale) -> list[Axis]:
     from geff_spec import Axis
 
     def space(name: str, step: float | None) -> Axis:
-        unit = None if step is None else _UNITS[scale.unit]
+        unit = None if step is None else SPELT_OUT_UNITS[scale.unit]
         return Axis(name=name, type="space", unit="pixel", scale=step, scaled_unit=unit)
 
     y, x = scale.pixel_size or (None, None)

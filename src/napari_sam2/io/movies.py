@@ -54,7 +54,8 @@ def open_movie(
     as_labels : bool
         Whether the pixels are object ids: in a folder of images with palettes these are the numbers
         in the palette, pictures in colour are taken where all colours agree, floats where they are
-        whole, and JPEG images only where they have two levels.
+        whole, and JPEG images only where they have two levels. Of an OME-Zarr image with labels,
+        these are opened.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def open_stack(
     if series not in (None, 0):
         raise ValueError(f"{file.name} holds one image, 0; got {series}")
     if is_zarr(file):
-        return zarr_stack(file)
+        return zarr_stack(file, as_labels=as_labels)
     if file.is_dir():
         return folder_stack(file, as_labels=as_labels)
     if suffix in VIDEO_SUFFIXES:

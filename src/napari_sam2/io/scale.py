@@ -18,6 +18,11 @@ _UNITS = {
     "inch": "inch", "in": "inch", "inches": "inch",
     "pixel": "pixel", "pixels": "pixel", "px": "pixel",
 }  # fmt: skip
+# the names in full, as formats on zarr have them
+SPELT_OUT_UNITS = {
+    "um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter",
+    "m": "meter", "inch": "inch", "pixel": "pixel",
+}  # fmt: skip
 LENGTH_UNITS = ("um", "nm", "mm", "cm", "m", "inch", "pixel")
 # units that files of other programs may have, in a unit that we write
 _OTHER_LENGTHS = {

@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.formats import format_of, is_ome_zarr
+from napari_sam2.io.label_arrays import (
+    frames_of_labels,
+    largest_id,
+    shape_of_labels,
+    smallest_type,
+)
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.object_ids import as_object_ids
+from napari_sam2.io.ome_zarr import Version, write_label_zarr
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.stack import movie_of
 from napari_sam2.io.tiff_metadata import (
@@ -34,8 +42,9 @@ if TYPE_CHECKING:
 __all__ = ["ImageScale", "is_own_file", "read_labels", "write_images", "write_labels"]
 
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25  # a TIFF file of ImageJ ends at 4 GiB, headers included
-LabelsFormat = Literal["auto", "imagej", "ome"]
+LabelsFormat = Literal["auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"]
 FileFormat = Literal["imagej", "ome"]
+_ZARR_VERSIONS: dict[str, Version] = {"ome-zarr": "0.4", "ome-zarr-0.5": "0.5"}
 
 
 @singledispatch
@@ -56,26 +65,29 @@ def write_labels(
     *,
     compress: bool = True,
 ) -> None:
-    """Write labels as a compressed TIFF file that is complete or not there at all.
+    """Write labels as a compressed TIFF file, or OME-Zarr, that is complete or not there at all.
 
-    The file holds uint16, or uint32 when an id is above 65535, compressed with zlib, and the axes,
-    pixel size, unit, and frame interval or z spacing. Frames are read one at a time, twice.
+    The file holds uint16, or uint32 when an id is above 65535, compressed, and the axes, pixel
+    size, unit, and frame interval or z spacing. Frames are read one at a time, twice.
 
     Parameters
     ----------
     path : path
-        File to write; an existing one is replaced when the new one is complete.
+        File to write; an existing one is replaced when the new one is complete. A name that ends
+        with .ome.zarr is a folder, which is replaced only if it holds such labels and nothing else.
     labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
         Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr. An `Annotation`
         stands for its labels without those of rejected objects.
     scale : ImageScale or Movie, optional
         Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
         movie of an `Annotation` that was opened from a file.
-    format : {"auto", "imagej", "ome"}
-        "auto" writes an ImageJ file, and an OME file where ImageJ's format ends: above 65535 ids,
-        from 4 GiB of pixels on, or when the name ends with .ome.tif.
+    format : {"auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"}
+        "auto" writes OME-Zarr where the name ends so (version 0.4, or 0.5 where it ends with
+        .v05.ome.zarr); otherwise an ImageJ file, and an OME file where ImageJ's format ends: above
+        65535 ids, from 4 GiB of pixels on, or when the name ends with .ome.tif.
     compress : bool
-        False writes the pixels as they are, so that programs can read single frames quickly.
+        False writes the pixels of a TIFF as they are, so that programs can read single frames
+        quickly.
 
     Raises
     ------
@@ -83,14 +95,20 @@ def write_labels(
         If the labels have another shape, no pixels or negative ids, or `format` cannot hold them.
     TypeError
         If the labels are not integers.
+    FileExistsError
+        If the folder of an OME-Zarr holds anything else.
     OSError
         If the file cannot be written; an old file is left as it was.
     """
     array, known = labels_of(labels)
     scale = (scale.scale if isinstance(scale, Movie) else scale or known) or ImageScale()
+    if format in _ZARR_VERSIONS or (format == "auto" and is_ome_zarr(path)):
+        chosen = format if format in _ZARR_VERSIONS else format_of(path).name
+        write_label_zarr(path, array, scale, version=_ZARR_VERSIONS[chosen])
+        return
     shape = _checked_shape(array)
-    largest = _largest_id(array)
-    dtype = np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
+    largest = largest_id(array)
+    dtype = smallest_type(largest)
     file_format = _chosen_format(format, Path(path), shape, dtype)
     description = _description(file_format, len(shape), scale, (0, max(largest, 1)))
     _write_pages(path, _pages(array, dtype), shape, dtype, file_format, description, compress)
@@ -210,44 +228,16 @@ def is_own_file(path: str | os.PathLike[str]) -> bool:
 
 
 def _checked_shape(labels: ArrayLike) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in labels.shape)
-    if len(shape) not in (2, 3):
-        raise ValueError(f"labels must be (T, Y, X) or (Y, X); got an array of shape {shape}")
-    if 0 in shape:
-        raise ValueError(f"labels have no pixels: their shape is {shape}")
+    shape = shape_of_labels(labels)
     if shape[-1] == 1:
         raise ValueError(
             "labels must be at least 2 pixels wide: TIFF drops a last axis of length 1"
         )
-    if np.dtype(labels.dtype).kind not in "uib":
-        raise TypeError(f"labels must be integers; got {labels.dtype}")
     return shape
 
 
-def _frames(labels: ArrayLike) -> Iterator[NDArray[Any]]:
-    if len(labels.shape) == 2:
-        yield np.asarray(labels)
-    else:
-        for t in range(labels.shape[0]):
-            yield np.asarray(labels[t])
-
-
-def _largest_id(labels: ArrayLike) -> int:
-    """Largest id; checks on the way that every id fits."""
-    largest = 0
-    for t, frame in enumerate(_frames(labels)):
-        low, high = int(frame.min()), int(frame.max())
-        if low < 0 or high > np.iinfo(np.uint32).max:
-            wrong = low if low < 0 else high
-            raise ValueError(
-                f"object ids must be 0 to {np.iinfo(np.uint32).max}; frame {t} has {wrong}"
-            )
-        largest = max(largest, high)
-    return largest
-
-
 def _pages(labels: ArrayLike, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-    for frame in _frames(labels):
+    for frame in frames_of_labels(labels):
         yield np.ascontiguousarray(frame, dtype=dtype)
 
 
@@ -255,7 +245,8 @@ def _chosen_format(
     wanted: str, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> FileFormat:
     if wanted not in ("auto", "imagej", "ome"):
-        raise ValueError(f"format must be 'auto', 'imagej' or 'ome'; got {wanted!r}")
+        others = ", ".join(map(repr, _ZARR_VERSIONS))
+        raise ValueError(f"format must be 'auto', 'imagej', 'ome', {others}; got {wanted!r}")
     fits_imagej = dtype != np.uint32 and _size_bytes(shape, dtype) < _LARGEST_IMAGEJ_BYTES
     if wanted == "imagej" and not fits_imagej:
         raise ValueError(

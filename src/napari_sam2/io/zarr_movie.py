@@ -72,7 +72,7 @@ def plate_fields(folder: Path) -> tuple[PlateField, ...]:
     """
     try:
         group = zarr.open_group(folder, mode="r")
-        plate = _ome_attribute(group, "plate")
+        plate = ome_attribute(group, "plate")
         if plate is None:
             return ()
         return tuple(
@@ -83,7 +83,7 @@ def plate_fields(folder: Path) -> tuple[PlateField, ...]:
                 folder / well["path"] / str(image["path"]),
             )
             for well in plate["wells"]
-            for image in _ome_attribute(group[well["path"]], "well")["images"]
+            for image in ome_attribute(group[well["path"]], "well")["images"]
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder.name} is no complete OME-Zarr plate: {error!r}") from error
@@ -91,22 +91,48 @@ def plate_fields(folder: Path) -> tuple[PlateField, ...]:
         return ()  # an array, or no zarr that can be read: opening it as a movie says why
 
 
-def _ome_attribute(node: Any, name: str) -> Any:
+def ome_attribute(node: Any, name: str) -> Any:
     """Attribute of OME-Zarr 0.4 or 0.5; None if there is none."""
     attributes: Mapping[str, Any] = dict(node.attrs)
     ome = attributes.get("ome")
     return attributes.get(name) or (ome.get(name) if isinstance(ome, Mapping) else None)
 
 
-def zarr_stack(folder: Path) -> ImageStack:
+def label_image(folder: Path) -> zarr.Group | None:
+    """The image in the group ``labels`` of an OME-Zarr folder; None if there is no such group.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    try:
+        group = zarr.open_group(folder / "labels", mode="r")
+        names = ome_attribute(group, "labels") or []
+        images = [group[str(name)] for name in names]
+    except (OSError, ValueError, KeyError, TypeError, BaseZarrError):
+        return None
+    if len(images) > 1:
+        paths = ", ".join(f"{folder.name}/labels/{name}" for name in names)
+        raise ValueError(
+            f"{folder.name} holds several labels; open one of them by its path: {paths}"
+        )
+    return images[0] if images and isinstance(images[0], zarr.Group) else None
+
+
+def zarr_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     """A zarr array, the only array or image of a group, or a resolution of an OME-Zarr image.
+
+    Of an image that has labels with it, these are opened with `as_labels`.
 
     Raises
     ------
     ValueError
         If there is no array or a choice of several.
     """
-    array, axes, steps = _open(folder)
+    labels = label_image(folder) if as_labels else None
+    found = _open(folder) if labels is None else _array_of_group(labels, folder.name)
+    array, axes, steps = found
     return ImageStack(KeptChunks(array), axes, steps, folder.name)
 
 
@@ -158,7 +184,7 @@ def _axes_of(array: zarr.Array[Any]) -> str:
 
 
 def _multiscales(group: zarr.Group) -> Any:
-    return _ome_attribute(group, "multiscales") or []
+    return ome_attribute(group, "multiscales") or []
 
 
 def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:

@@ -14,6 +14,7 @@ from napari_sam2.model.two_way import TwoWayTransformer
 NUM_MASKS = 4  # one for prompts that leave no doubt, three for those that do
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
+SIZE_PENALTY = 0.05  # of a score, for each factor of e between the areas of masks of one click
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,35 @@ class Choice:
 
 def choose_guess(candidates: Candidates) -> Choice:
     """Choose the guess with the highest predicted IoU of three (for at most one click)."""
-    best = candidates.predicted_iou[:, 1:].argmax(dim=1) + 1
+    return _chosen(candidates, candidates.predicted_iou[:, 1:].argmax(dim=1) + 1)
+
+
+def _chosen(candidates: Candidates, best: Tensor) -> Choice:
+    """The mask with the index `best`, (B,), of each object."""
     rows = torch.arange(best.shape[0], device=best.device)
     return Choice(
         masks=candidates.masks[rows, best][:, None],
         predicted_iou=candidates.predicted_iou[rows, best],
         tokens=candidates.tokens[rows, best],
     )
+
+
+def choose_by_cell(candidates: Candidates, cell: Tensor) -> Choice:
+    """Choose among all masks by predicted IoU and by overlap with a cell, with equal weights.
+
+    Of two masks that are about as good, the smaller one is chosen (`SIZE_PENALTY`).
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of B objects.
+    cell : Tensor
+        (B, 1, H, W) bool, pixels at stride 4.
+    """
+    area = (candidates.masks > 0).sum((2, 3)).clamp(min=1)
+    overlap = mask_overlap(candidates.masks, cell)
+    scores = candidates.predicted_iou + overlap - SIZE_PENALTY * area.log()
+    return _chosen(candidates, scores.argmax(dim=1))
 
 
 def keep_single(candidates: Candidates) -> Choice:
@@ -193,7 +216,7 @@ def stability(masks: Tensor) -> Tensor:
 
 
 def mask_overlap(masks: Tensor, chosen: Tensor) -> Tensor:
-    """(B, M, H, W) and (B, 1, H, W) logits -> (B, M) IoU, 1 where both masks are empty."""
+    """(B, M, H, W) and (B, 1, H, W), positive inside -> (B, M) IoU, 1 where both are empty."""
     mine, theirs = (masks > 0).flatten(2), (chosen > 0).flatten(2)
     union = (mine | theirs).sum(-1).float()
     return torch.where(union > 0, (mine & theirs).sum(-1).float() / union.clamp(min=1), 1.0)

@@ -23,6 +23,7 @@ from napari_sam2.model.mask_decoder import (
     Candidates,
     Choice,
     MaskDecoder,
+    choose_by_cell,
     choose_guess,
     choose_single,
     keep_single,
@@ -312,15 +313,18 @@ class Sam2(nn.Module):
         *,
         surely_visible: bool = False,
         blocks: Blocks | None = None,
+        cell: Tensor | None = None,
     ) -> Decoded:
         """The mask of each object on the whole frame; arguments as for `candidates`.
 
         At most one click leaves doubt, so three guesses are made and the best is kept; a box or
         more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
         just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
+        If `cell` is known, (B, 1, S / 4, S / 4) bool, the pixels of the cell under the click, a
+        mask that agrees with it is preferred.
         """
         found = self.candidates(image, features, prompts, blocks)
-        choice = self._choose(found, prompts)
+        choice = self._choose(found, prompts, cell)
         agreement = mask_overlap(found.masks[:, 1:], choice.masks).mean(dim=1)
         if blocks is not None:
             choice = replace(choice, masks=blocks.paste(choice.masks, OUTSIDE_LOGIT))
@@ -332,9 +336,11 @@ class Sam2(nn.Module):
         """Whether the best of three guesses is used: only for few clicks; a box counts as two."""
         return self.config.min_guess_points <= prompts.points.shape[1] <= 1
 
-    def _choose(self, found: Candidates, prompts: PromptTensors) -> Choice:
+    def _choose(
+        self, found: Candidates, prompts: PromptTensors, cell: Tensor | None = None
+    ) -> Choice:
         if self.makes_guesses(prompts):
-            return choose_guess(found)
+            return choose_guess(found) if cell is None else choose_by_cell(found, cell)
         return keep_single(found) if self.config.steady_single_mask else choose_single(found)
 
     def settle(self, choice: Choice, occlusion_score: Tensor) -> Decoded:

@@ -292,6 +292,7 @@ class NetworkRunner:
         previous: MaskRecord | None,
         embedding: Tensor,
         window: Window,
+        cell: Tensor | None = None,
     ) -> MaskRecord:
         """Mask of a prompted frame after one round of clicks.
 
@@ -307,6 +308,8 @@ class NetworkRunner:
             (1, C, H, W) from `condition` or `unconditioned`, of this window.
         window : Window
             The window of the network's view.
+        cell : Tensor, optional
+            The cell under the click, from `cell_at`.
 
         Returns
         -------
@@ -322,9 +325,18 @@ class NetworkRunner:
         features = self.encoder.features[prompt.t, window]
         with inference(self.model):
             decoded = self.model.decode(
-                embedding, features, prompts, surely_visible=prompt.shows_object(number)
+                embedding,
+                features,
+                prompts,
+                surely_visible=prompt.shows_object(number),
+                cell=cell,
             )
         return self._records(decoded, None, [window])[0]
+
+    def cell_at(self, t: int, window: Window, place: tuple[float, float]) -> Tensor | None:
+        """The cell that the cell head sees at a place; see `CellOpinion.cell_at`."""
+        with inference(self.model):
+            return self._opinion.cell_at(t, window, self.encoder.features[t, window], place)
 
     def unconditioned(self, t: int, window: Window) -> Tensor:
         """(1, C, H, W) embedding of a prompted frame without memories."""

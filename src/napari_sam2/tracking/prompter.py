@@ -15,7 +15,7 @@ from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, draw_record
 from napari_sam2.tracking.memory_bank import Recall
 from napari_sam2.tracking.model_change import Translator
-from napari_sam2.tracking.multi_scale_click import most_convincing
+from napari_sam2.tracking.multi_scale_click import Look, most_convincing, overlap_with_cell
 from napari_sam2.tracking.network_runner import NetworkRunner
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
@@ -175,7 +175,9 @@ class Prompter:
         """The mask after one round, in a window that fits the size of the object.
 
         Since the size is unknown at the first click, the network is run on windows of several
-        sizes. The best mask is then computed again in a window that fits its size.
+        sizes, and `most_convincing` chooses. The best mask is then computed again in a window that
+        fits its size, with itself as the previous mask. A network with a cell head gains from that
+        even in the same window.
         """
         grid, given = self._runner.grid, prompt.extent(number)
         known = previous.extent if previous is not None else prompt.box
@@ -183,14 +185,30 @@ class Prompter:
             window = grid.choose(join_extents(known, given), previous.window if previous else None)
             return self._decode(prompt, number, previous, before, masklet, window)
         looks = [
-            self._decode(prompt, number, previous, before, masklet, window)
-            for window in grid.looks(given)
+            self._look(prompt, number, before, masklet, window) for window in grid.looks(given)
         ]
-        record = most_convincing(looks, [self._store.renderer.region(look) for look in looks])
+        regions = [self._store.renderer.region(look.record) for look in looks]
+        record = most_convincing(looks, regions)
         window = grid.choose(join_extents(record.extent, given), record.window)
-        if window == record.window:
+        if window == record.window and self._runner.model.cell_head is None:
             return record
         return self._decode(prompt, number, record, before, masklet, window)
+
+    def _look(
+        self,
+        prompt: Prompt,
+        number: int,
+        before: MaskRecord | None,
+        masklet: Masklet,
+        window: Window,
+    ) -> Look:
+        """The mask of a first click in a window, and its overlap with the cell under the click."""
+        if self._runner.model.cell_head is None:
+            return Look(self._decode(prompt, number, None, before, masklet, window))
+        place = prompt.first_click(number)
+        cell = None if place is None else self._runner.cell_at(prompt.t, window, place)
+        record = self._decode(prompt, number, None, before, masklet, window, cell)
+        return Look(record, overlap_with_cell(record, cell))
 
     def _decode(
         self,
@@ -200,9 +218,10 @@ class Prompter:
         before: MaskRecord | None,
         masklet: Masklet,
         window: Window,
+        cell: Tensor | None = None,
     ) -> MaskRecord:
         embedding = self._prompt_embedding(prompt, before, masklet, window)
-        return self._runner.decode_prompt(prompt, number, previous, embedding, window)
+        return self._runner.decode_prompt(prompt, number, previous, embedding, window, cell)
 
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window

@@ -88,6 +88,11 @@ class Prompt:
         is_clicked = bool((self.labels[self.rounds <= number] == 1).any())
         return is_painted or is_clicked or self.box is not None
 
+    def first_click(self, number: int) -> tuple[float, float] | None:
+        """Place (y, x) of the first click up to a round that includes; None without one."""
+        places = self.points[(self.rounds <= number) & (self.labels == 1)]
+        return (float(places[0, 0]), float(places[0, 1])) if len(places) else None
+
     def extent(self, number: int) -> Box | None:
         """Edges of the points and box up to a round, (y0, x0, y1, x1); None for only a mask."""
         points = self.points[self.rounds <= number]

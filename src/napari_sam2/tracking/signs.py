@@ -1,18 +1,22 @@
-"""Signs of an error: how far the network's other opinions agree with a tracked mask.
+"""The opinion of the cell head: which pixels belong to the cell of a click, or of a mask.
 
-They are taken while the maps of the network are at hand, because later the frame would have to be
-encoded again. `annotation/error_probability.py` turns them into a probability.
+The cell of a click helps to choose among the guesses of the network. The overlap of a tracked mask
+with its cell is a sign of an error. It is taken while the maps of the network are at hand, because
+later the frame would have to be encoded again; `annotation/error_probability.py` turns it into a
+probability.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.model.cell_head import OFFSET_SCALE
+from napari_sam2.tracking.votes import count_votes
 from napari_sam2.tracking.windows import Window
 
 REACH = 0.7  # of the radius of a mask: pixels that point so near to its middle belong to the cell
@@ -60,17 +64,53 @@ class CellOpinion:
         """
         if self._model.cell_head is None or t % LOOK_EVERY:
             return [None] * len(windows)
-        if t != self._t:
-            self._t, self._maps = t, {}
-        self._look(windows, features)
+        self._look(t, windows, features)
         maps = torch.stack([self._maps[window] for window in windows])
         found: list[float | None] = cell_overlap(mask_logits, maps).tolist()
         return found
 
-    def _look(self, windows: Sequence[Window], features: FrameFeatures) -> None:
+    def cell_at(
+        self, t: int, window: Window, features: FrameFeatures, place: tuple[float, float]
+    ) -> Tensor | None:
+        """The cell that the head sees at a place.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        window : Window
+            A window that holds the place.
+        features : FrameFeatures
+            Of this window.
+        place : tuple of float
+            (y, x) in pixels of the image.
+
+        Returns
+        -------
+        Tensor or None
+            (1, 1, S / 4, S / 4) bool; None without a head, or where it sees no cell.
+        """
+        if self._model.cell_head is None:
+            return None
+        self._look(t, [window], features)
+        maps = self._maps[window]
+        foreground = maps[0].sigmoid().cpu().numpy()
+        offsets = (maps[2:] * (OFFSET_SCALE / 4)).cpu().numpy()
+        owner = count_votes(foreground, offsets).owner
+        size = np.array(owner.shape)
+        entry = (np.array(place) - (window.y0, window.x0) + 0.5) / (window.height, window.width)
+        row, column = (entry * size).astype(int).clip(0, size - 1)
+        if not owner[row, column]:
+            return None
+        cell = torch.from_numpy(owner == owner[row, column])
+        return cell[None, None].to(maps.device)
+
+    def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
         """Compute the maps of windows that have none yet."""
         head = self._model.cell_head
         assert head is not None
+        if t != self._t:
+            self._t, self._maps = t, {}
         missing = {w: row for row, w in enumerate(windows) if w not in self._maps}
         if not missing:
             return

@@ -10,8 +10,6 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.feature import peak_local_max
 
-from napari_sam2.finding.fields import Field
-
 IS_CELL = 0.5  # foreground from here on belongs to a cell
 BLUR = 1.0  # entries of the maps, standard deviation of the blur of the votes
 LEAST_VOTES = 0.2  # of a peak, per entry after the blur
@@ -21,7 +19,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """Middles of the cells of a field, and the entries that voted for them.
+    """Middles of the cells in the maps of the cell head, and the entries that voted for them.
 
     Attributes
     ----------
@@ -40,13 +38,20 @@ class Votes:
         return np.bincount(self.owner.ravel(), minlength=len(self.middles) + 1)[1:]
 
 
-def count_votes(field: Field) -> Votes:
-    """Find the middles of the cells of a field, and share the foreground out among them."""
-    inside = field.foreground > IS_CELL
-    rows, columns = np.nonzero(inside)
-    shape = field.foreground.shape
-    aims = np.stack([rows, columns]) + field.offsets[:, rows, columns]
-    weights = field.foreground[rows, columns]
+def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
+    """Find the middles of the cells, and share the foreground out among them.
+
+    Parameters
+    ----------
+    foreground : ndarray
+        (H, W) float32, 0 to 1.
+    offsets : ndarray
+        (2, H, W) float32, way (dy, dx) to the middle of the cell in entries of the maps.
+    """
+    rows, columns = np.nonzero(foreground > IS_CELL)
+    shape = foreground.shape
+    aims = np.stack([rows, columns]) + offsets[:, rows, columns]
+    weights = foreground[rows, columns]
     ballot = _splat(aims, weights, shape)
     density = ndimage.gaussian_filter(ballot, BLUR, mode="constant")
     peaks = peak_local_max(density, min_distance=1, threshold_abs=LEAST_VOTES, exclude_border=False)

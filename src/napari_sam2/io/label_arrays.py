@@ -1,0 +1,65 @@
+"""Labels as writers take them: an array of one or more frames, read frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.arrays import ArrayLike
+
+
+def shape_of_labels(labels: ArrayLike) -> tuple[int, ...]:
+    """Shape of labels that can be written.
+
+    Raises
+    ------
+    ValueError
+        If they have other axes than (T, Y, X) or (Y, X), or no pixels.
+    TypeError
+        If they are not integers.
+    """
+    shape = tuple(int(size) for size in labels.shape)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"labels must be (T, Y, X) or (Y, X); got an array of shape {shape}")
+    if 0 in shape:
+        raise ValueError(f"labels have no pixels: their shape is {shape}")
+    if np.dtype(labels.dtype).kind not in "uib":
+        raise TypeError(f"labels must be integers; got {labels.dtype}")
+    return shape
+
+
+def frames_of_labels(labels: ArrayLike) -> Iterator[NDArray[Any]]:
+    """Frames of labels, (Y, X) each, read one at a time; a single image is one frame."""
+    if len(labels.shape) == 2:
+        yield np.asarray(labels)
+    else:
+        for t in range(labels.shape[0]):
+            yield np.asarray(labels[t])
+
+
+def largest_id(labels: ArrayLike) -> int:
+    """Largest id of labels.
+
+    Raises
+    ------
+    ValueError
+        If an id is negative, or too large for uint32.
+    """
+    largest = 0
+    for t, frame in enumerate(frames_of_labels(labels)):
+        low, high = int(frame.min()), int(frame.max())
+        if low < 0 or high > np.iinfo(np.uint32).max:
+            wrong = low if low < 0 else high
+            raise ValueError(
+                f"object ids must be 0 to {np.iinfo(np.uint32).max}; frame {t} has {wrong}"
+            )
+        largest = max(largest, high)
+    return largest
+
+
+def smallest_type(largest: int) -> np.dtype[Any]:
+    """Type of the pixels of a file: uint16, or uint32 where an id is above 65535."""
+    return np.dtype(np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32)
