@@ -20,6 +20,8 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "makes a cell of each yellow outline"),
         ("Click, right-click an outline", "takes this cell, drops this cell"),
         ("Esc", "stops the search; removes the outlines without a change"),
+        ("] and [", "after looking for new cells: go to the next, or the last, frame"),
+        ("Backspace", "drops the new cells of this frame"),
     ),
     "Painting on the labels layer": (
         ("Paint, erase, fill, polygon", "each stroke corrects the cell; tracking keeps it"),
