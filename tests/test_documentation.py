@@ -32,7 +32,7 @@ PACKAGE = ROOT / "src" / "napari_sam2"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FILE = re.compile(r"`((?:[\w-]+/)+[\w.-]+\.(?:py|toml|md|txt))`")
-KEY = re.compile(r"((Ctrl|Shift)\+)*(\S|Esc|Enter)")
+KEY = re.compile(r"((Ctrl|Shift)\+)*(\S|Esc|Enter|Backspace)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
