@@ -384,6 +384,7 @@ def test_find_says_what_to_try_where_nothing_is_found(run: Any, movie: Path) -> 
         (("find", "--method", "magic"), "auto, grid or centres"),
         (("track", "--prompts", "none.json"), "--prompts auto finds all cells"),
         (("track", "--prompts", "auto", "--direction", "backward"), "leave --direction away"),
+        (("track", "--prompts", "auto", "--link"), "--link needs labels as prompts"),
     ],
 )
 def test_wrong_search_is_explained(

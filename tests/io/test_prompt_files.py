@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_sam2.io.prompt_files import read_prompts, write_prompts
+from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts, write_prompts
 from napari_sam2.io.tiff import write_labels
 from napari_sam2.tracking.prompts import Prompt
 
@@ -182,3 +182,19 @@ def test_failed_write_leaves_the_old_prompts(tmp_path: Path) -> None:
         write_prompts(path, [None])  # type: ignore[list-item]
     assert path.read_text() == before
     assert os.listdir(tmp_path) == ["prompts.json"]
+
+
+def test_labels_of_frames_that_were_numbered_one_by_one_are_linked(tmp_path: Path) -> None:
+    labels = np.zeros(SHAPE, np.uint16)
+    for t in range(SHAPE[0]):
+        labels[t, square(2)], labels[t, square(6)] = (1, 2) if t % 2 else (2, 1)
+    write_labels(tmp_path / "cellpose.tif", labels)
+    prompts, links = read_linked_prompts(tmp_path / "cellpose.tif", SHAPE)
+    assert links.text == "8 masks on 4 frames become 2 cells"
+    upper = {p.object_id for p in prompts if p.mask is not None and p.mask.full()[3, 5]}
+    assert len(upper) == 1
+
+
+def test_only_labels_are_linked(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"labels to link are read from .tif files"):
+        read_linked_prompts(tmp_path / "prompts.json", SHAPE)

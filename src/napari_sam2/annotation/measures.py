@@ -96,7 +96,7 @@ class Measures:
         places = np.flatnonzero(frame)
         ids = frame.ravel()[places]
         rows, columns = np.divmod(places, frame.shape[1])
-        present, index = _ranked(ids)
+        present, index = ranked(ids)
         count = len(present)
 
         def shared_with(other: int) -> NDArray[np.int64]:
@@ -163,7 +163,7 @@ def _second_pieces(
     return second
 
 
-def _ranked(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def ranked(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """The different ids, ascending, and the rank of each given one among them."""
     if not len(ids) or ids.max() >= SMALL_ID:
         different, rank = np.unique(ids, return_inverse=True)

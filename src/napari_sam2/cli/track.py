@@ -50,6 +50,13 @@ def track(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Labels to write, .tif or .ome.zarr.")
     ],
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link",
+            help="With a TIFF whose frames were numbered one by one: link masks that overlap.",
+        ),
+    ] = False,
     model: ModelOption = "cells",
     device: DeviceOption = "auto",
     image_size: SizeOption = None,
@@ -82,6 +89,8 @@ def track(
     check_labels_output(output)
     is_automatic = prompts == AUTO
     _check_prompts(prompts, look_every, direction)
+    if link and is_automatic:
+        raise UsageError("--link needs labels as prompts; --prompts auto makes its own")
     outputs = [path for path in (output, scores, divisions) if path is not None]
     check_inputs_stay(outputs, [movie, Path(prompts)])
     check_outputs(outputs, overwrite)
@@ -89,13 +98,17 @@ def track(
     from napari_sam2.annotation import Annotation
     from napari_sam2.batch.tracking_run import FindingSettings, track_found_objects, track_prompts
     from napari_sam2.cli.tracking_run import follow, score_rows
-    from napari_sam2.io.prompt_files import read_prompts
+    from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts
     from napari_sam2.io.tables import write_divisions, write_scores
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames, Tracker
 
     opened = open_part(movie, part)
-    given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
+    if link:
+        given, links = read_linked_prompts(Path(prompts), opened.shape)
+        typer.echo(f"{prompts}: {links.text}")
+    else:
+        given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
     network = load(model, device, image_size, fast=fast, local=local)
     frames = Frames(opened.data, rgb=opened.rgb)
     annotation = Annotation(Tracker(network, frames))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.label_linking import LabelLinks, link_labels
 from napari_sam2.annotation.objects import MAX_OBJECT_ID
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.image_folder import LABEL_SUFFIXES, read_image
@@ -76,6 +77,43 @@ def read_prompts(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> l
         taken.add((prompt.object_id, prompt.t))
         prompts.append(prompt)
     return prompts
+
+
+def read_linked_prompts(
+    path: str | os.PathLike[str], shape: tuple[int, int, int]
+) -> tuple[list[Prompt], LabelLinks]:
+    """Read a labels TIFF whose frames are numbered by themselves, and link masks that overlap.
+
+    Parameters
+    ----------
+    path : path
+        .tif or .tiff file with labels of every frame.
+    shape : (T, Y, X)
+        Shape of the movie.
+
+    Returns
+    -------
+    prompts : list of Prompt
+        A mask prompt for every mask, with the number of its cell.
+    links : LabelLinks
+        Which mask belongs to which cell.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is not there.
+    ValueError
+        If it holds no labels of every frame of the movie.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"labels to link are read from .tif files; got {file.name}")
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no prompt file {file}")
+    labels = read_labels(file)[0]
+    links = link_labels(labels)
+    linked = np.stack([links.renumbered(frame, t) for t, frame in enumerate(labels)])
+    return labels_as_prompts(linked, shape, file.name), links
 
 
 def files_of_prompts(path: str | os.PathLike[str]) -> tuple[Path, ...]:
