@@ -82,6 +82,18 @@ def test_object_that_begins_beside_a_cell_that_halves_is_a_daughter() -> None:
     assert cells(BIRTH)[1][tuple(map(round, found.daughter_2))]
 
 
+def test_only_the_given_frames_are_searched() -> None:
+    annotation = annotated({1: follower()})
+    assert annotation.propose_divisions(frames=range(1, BIRTH)) == ()
+    assert len(annotation.propose_divisions(frames=range(BIRTH, BIRTH + 1))) == 1
+
+
+def test_progress_of_the_search_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    annotated({1: follower()}).propose_divisions(on_progress=lambda *done: told.append(done))
+    assert told == [(t + 1, LENGTH) for t in range(1, LENGTH)]
+
+
 def test_dark_cells_divide_too() -> None:
     (found,) = annotated({1: follower()}, 400 - movie()).propose_divisions()
     assert (found.t, found.mother) == (BIRTH, 1)

@@ -8,11 +8,13 @@ from napari.layers import Tracks
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_sam2.annotation.division_proposals import DivisionProposals
 from napari_sam2.plugin.widgets.objects_model import Column
 from napari_sam2.plugin.window.next_step import Action
 
 from . import hands
 from .test_track_edits import done, menu_action, select, undone
+from .world import Gate
 
 FRAMES, SIDE, BIRTH = 8, 64, 4
 MOTHER, FIRST, SECOND, FAR = (28, 20), (18, 22), (40, 22), (30, 52)
@@ -279,6 +281,48 @@ def test_mother_is_cleared_and_set_in_the_table(tracked):
 def test_division_is_moved_and_dissolved_by_the_menu(tracked):
     divide(tracked)
     tracked.track()
+def test_found_cell_beside_a_dividing_one_is_offered_as_its_daughter(tracked):
+    tracked.press(Qt.Key.Key_F)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
+    tracked.press(Qt.Key.Key_Return)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.divisions.proposals is not None)
+    assert tip(tracked).startswith("Does cell 1 divide here?")
+    tracked.press(Qt.Key.Key_D)
+    tracked.qtbot.waitUntil(lambda: len(parents(tracked)) == 2, timeout=10000)
+    assert set(parents(tracked).values()) == {1}
+    assert at(tracked, BIRTH, SECOND) in parents(tracked)
+
+
+def test_found_cells_without_a_possible_mother_are_offered_nothing(tracked):
+    tracked.go_to(1)
+    tracked.controller.review.edit("clear_masks", object_id=2, frames=range(1, 2))
+    tracked.settle()
+    tracked.press(Qt.Key.Key_F)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
+    tracked.press(Qt.Key.Key_Return)
+    tracked.settle()
+    tracked.qtbot.waitUntil(lambda: len(tracked.image_state.objects) == 3)
+    assert tracked.controller.divisions.proposals is None
+
+
+def test_search_for_divisions_can_be_cancelled(tracked, notifications, monkeypatch):
+    gate = Gate()
+
+    def search(self, t):
+        gate.wait(t)
+        return []
+
+    monkeypatch.setattr(DivisionProposals, "_on_frame", search)
+    tracked.panel.review.box.divisions.click()
+    tracked.qtbot.waitUntil(lambda: tracked.panel.track.button.text() == "Cancel (Esc)")
+    assert tip(tracked).startswith("Looking for possible divisions.")
+    tracked.press(Qt.Key.Key_Escape)
+    gate.open()
+    tracked.settle()
+    assert notifications.only() == "The search for possible divisions was cancelled."
+    assert tracked.controller.divisions.proposals is None
+
+
     tracked.settle()
     tracked.go_to(BIRTH + 1)
     select(tracked, 3)

@@ -129,6 +129,51 @@ def test_an_import_says_so_and_can_be_cancelled(open_desk, notifications, monkey
     assert not desk.image_state.objects
 
 
+def renumbered():
+    """Labels of the discs as a tool gives them that numbers the cells of each frame by itself."""
+    numbers = [(1, 2) if t % 2 else (2, 1) for t in range(FRAMES)]
+    return np.array(
+        [disc(0, t) * one + disc(1, t) * two for t, (one, two) in enumerate(numbers)], np.uint16
+    )
+
+
+@pytest.fixture
+def asked(desk):
+    """The panel asks what to do with labels that change their numbers on every frame."""
+    desk.viewer.add_labels(renumbered(), name="cellpose")
+    desk.qtbot.waitUntil(desk.panel.import_box.isVisible)
+    desk.panel.import_box.movie.click()
+    desk.qtbot.waitUntil(desk.panel.import_box.answers.isVisible)
+    return desk
+
+
+def test_unlinked_labels_are_linked_if_the_user_wants_it(asked):
+    words = asked.panel.import_box.question.text()
+    assert f"{2 * FRAMES} masks on {FRAMES} frames become 2 cells" in words
+    assert not asked.image_state.objects
+    asked.panel.import_box.link.click()
+    asked.settle()
+    assert list(asked.image_state.objects) == [1, 2]
+    first = asked.labels.data[0][tuple(map(round, disc_centre(0, 0)))]
+    assert all(np.array_equal(asked.labels.data[t] == first, disc(0, t)) for t in range(FRAMES))
+    assert not asked.panel.import_box.answers.isVisible()
+    asked.controller.review.undo()
+    asked.qtbot.waitUntil(lambda: not asked.image_state.objects)
+
+
+def test_numbers_of_unlinked_labels_are_kept_if_the_user_wants_it(asked):
+    asked.panel.import_box.keep.click()
+    asked.settle()
+    assert np.array_equal(asked.labels.data, renumbered())
+
+
+def test_unlinked_labels_are_not_imported_if_the_user_leaves(asked):
+    asked.panel.import_box.leave.click()
+    asked.settle()
+    assert not asked.image_state.objects
+    assert not asked.panel.import_box.answers.isVisible()
+
+
 def test_our_own_labels_are_not_offered_and_others_are_left_as_they_were(desk):
     layer = desk.viewer.add_labels(foreign())
     before = list(layer.mouse_drag_callbacks)

@@ -40,6 +40,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(CLICKED, wants_tracking=True), "The taught model is in use"),
         (replace(CLICKED, is_stack=False), "Right-click excludes an area. N: next cell. Export"),
         (Situation(is_importing=True, tool="other"), "Importing labels. Esc cancels"),
+        (Situation(is_proposing=True, tool="other"), "Looking for possible divisions. Esc cancels"),
         (replace(CLICKED, contrast_differs=True), "You changed the contrast"),
     ],
 )
@@ -75,6 +76,7 @@ def test_what_one_press_can_mend_has_a_button(situation, button):
         (replace(CLICKED, is_stack=False), TrackButton.SINGLE_IMAGE),
         (replace(CLICKED, is_tracking=True, tool="other"), TrackButton.CANCEL),
         (Situation(is_importing=True, tool="other"), TrackButton.CANCEL_IMPORT),
+        (Situation(is_proposing=True, tool="other"), TrackButton.CANCEL_SEARCH),
     ],
 )
 def test_track_button_fits_the_situation(situation, button):

@@ -306,6 +306,7 @@ class Discs:
     name = "discs"
 
     dtype = np.dtype(np.uint8)
+    frames = np.arange(FRAMES)
     parents: Mapping[int, int] = {}
 
     def __init__(self, on_read=lambda t: None):
@@ -319,9 +320,9 @@ class Discs:
 def test_an_import_of_a_movie_reports_its_progress_as_an_import(talk):
     labels = talk.open()
     talk.thread.send(m.ImportLabels(1, Discs(), None))
-    steps = [talk.next(m.ImportAdvanced) for _ in range(FRAMES + 1)]
+    steps = [talk.next(m.WorkAdvanced) for _ in range(FRAMES + 1)]
     assert [(step.done, step.total) for step in steps] == [(n, FRAMES) for n in range(FRAMES + 1)]
-    assert talk.next(m.ImportEnded).image == 1
+    assert talk.next(m.WorkEnded).image == 1
     assert talk.next(m.Answered).error is None
     assert all(np.array_equal(labels[t] == 1, disc(0, t)) for t in range(FRAMES))
 

@@ -9,7 +9,7 @@ click.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,13 +97,24 @@ class DivisionProposals:
         self._state = document.state
         self._images: dict[int, NDArray[np.float32] | None] = {}  # of the last two frames
 
-    def propose_divisions(self, least_score: float = LEAST_SCORE) -> tuple[DivisionProposal, ...]:
+    def propose_divisions(
+        self,
+        least_score: float = LEAST_SCORE,
+        *,
+        frames: range | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[DivisionProposal, ...]:
         """Find frames on which objects without daughters may have divided.
 
         Parameters
         ----------
         least_score : float
             Proposals with a lower score are left out.
+        frames : range, optional
+            Possible first frames of daughters; by default all frames.
+        on_progress : callable, optional
+            Gets the number of searched frames and the number of all frames. It may raise, to
+            cancel.
 
         Returns
         -------
@@ -113,8 +124,14 @@ class DivisionProposals:
         """
         state = self._state
         state.stale |= state.measures.update(state.labels)
-        found = [one for t in range(1, len(state.labels)) for one in self._on_frame(t)]
-        self._images.clear()
+        found: list[DivisionProposal] = []
+        try:
+            for t in frames or range(1, len(state.labels)):
+                found += self._on_frame(t)
+                if on_progress is not None:
+                    on_progress(t + 1, len(state.labels))
+        finally:
+            self._images.clear()
         best: dict[int, DivisionProposal] = {}
         for one in sorted(found, key=lambda one: (-one.score, one.t, one.mother)):
             declined = state.objects[one.mother].undivided

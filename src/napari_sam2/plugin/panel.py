@@ -170,6 +170,9 @@ class SamPanel(QWidget):
         self.object.next_asked.connect(controller.next_object)
         self.object.remove_asked.connect(controller.remove_object)
         self.import_box.asked.connect(self.label_import.import_labels)
+        self.import_box.link_asked.connect(controller.label_links.link)
+        self.import_box.keep_asked.connect(controller.label_links.keep)
+        self.import_box.leave_asked.connect(controller.label_links.leave)
         self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
         self.document.undo_asked.connect(controller.review.undo)
@@ -422,6 +425,7 @@ class SamPanel(QWidget):
         is_usable = image_state is not None
         self.label_import.refresh()
         self.import_box.show_layers(self.label_import.layers() if is_usable else (), now.is_stack)
+        self.import_box.show_links(controller.label_links.text)
         self._render_finding()
         self.new_cells.render(is_usable and now.is_stack)
         for widget in (self.find, self.object, self.track, self.document):
@@ -540,6 +544,7 @@ class SamPanel(QWidget):
             has_objects=image_state.has_prompts(),
             has_object=image_state.has_prompts(image_state.current_object),
             is_importing=image_state.is_importing,
+            is_proposing=image_state.is_proposing,
             is_tracking=image_state.is_tracking,
             is_tracked=image_state.is_tracked,
             unreviewed=doubtful - reviewed,

@@ -15,6 +15,8 @@ import numpy as np
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.input_preview import look
+from napari_sam2.plugin.inference.label_import import import_all, import_frame
+from napari_sam2.plugin.inference.long_work import LongWork
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
@@ -30,8 +32,6 @@ from napari_sam2.plugin.protocol.messages import (
     HistoryChanged,
     ImageCommand,
     ImageOpened,
-    ImportAdvanced,
-    ImportEnded,
     ImportLabels,
     LabelsReady,
     MovePoints,
@@ -46,6 +46,7 @@ from napari_sam2.plugin.protocol.messages import (
     TrackAdvanced,
     TrackEnded,
     TrackStarted,
+    Work,
 )
 from napari_sam2.plugin.protocol.review_messages import (
     AskEffort,
@@ -60,7 +61,7 @@ from napari_sam2.plugin.protocol.review_messages import (
     TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
-from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
+from napari_sam2.plugin.protocol.sources import ImageSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,13 +72,6 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import Prompt
 
 logger = logging.getLogger(__name__)
-
-
-class ImportCancelledError(Exception):
-    """The user cancelled an import of labels; no labels were imported."""
-
-    def __init__(self) -> None:
-        super().__init__("Import cancelled; no labels were imported.")
 
 
 class OpenDocument:
@@ -284,37 +278,11 @@ class OpenDocument:
     @perform.register
     def _(self, command: ImportLabels) -> None:
         if command.t is None:
-            self._import_all(command)
+            self.cancel()
+            for offer in import_all(command, self.annotation, self._work("import")):
+                self._tell(offer)
         else:
-            self._adopt(command)
-
-    def _adopt(self, command: ImportLabels) -> None:
-        """Import the labels of one frame, or of all frames, one frame at a time."""
-        labels = LabelStack(command.source, self.annotation.shape, command.label)
-        if command.t is None:
-            imported = self.annotation.import_labels(labels, parents=command.source.parents)
-        else:
-            imported = self.annotation.import_labels(labels[command.t], command.t)
-        if not imported:
-            raise ValueError(f"“{command.source.name}” has no labels to import")
-
-    def _import_all(self, command: ImportLabels) -> None:
-        """Import the labels of the whole movie and report the progress; the user may cancel."""
-        frames = range(self.annotation.shape[0])
-
-        def advance(done: int, total: int) -> None:
-            self._report(ImportAdvanced(self.image, done, total))
-            if self._is_cancelled():
-                raise ImportCancelledError
-
-        self.cancel()
-        self._report(ImportAdvanced(self.image, 0, len(frames)))
-        self.annotation.on_progress = advance
-        try:
-            self._adopt(command)
-        finally:
-            self.annotation.on_progress = None
-            self._report(ImportEnded(self.image))
+            import_frame(command, self.annotation)
 
     @perform.register
     def _(self, command: ShowInput) -> None:
@@ -335,7 +303,15 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: FindDivisions) -> None:
-        self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
+        if command.t is not None:
+            found = self.annotation.propose_divisions(frames=range(command.t, command.t + 1))
+            beside = tuple(one for one in found if one.sister is not None)
+            if beside:
+                self._tell(DivisionsFound(self.image, beside))
+            return
+        with self._work("divisions").begun() as advance:
+            proposals = self.annotation.propose_divisions(on_progress=advance)
+        self._tell(DivisionsFound(self.image, proposals))
 
     @perform.register
     def _(self, command: FindTracks) -> None:
@@ -387,6 +363,12 @@ class OpenDocument:
         )
         self._run = TrackingRun(steps, total)
         self._tell(TrackStarted(self.image, total))
+
+    def _work(self, work: Work) -> LongWork:
+        """Work on all frames, which reports its progress unless the image is being tracked."""
+        report = (lambda _: None) if self.is_tracking else self._report
+        frames = self.annotation.shape[0]
+        return LongWork(work, self.image, frames, report, self._is_cancelled)
 
     def _mother_behind(self, command: AddPoint) -> int | None:
         """The object where a click makes a new object, if that may be its daughter."""

@@ -18,8 +18,9 @@ from napari_sam2.plugin.inference.lessons import (
     prepare,
     read_kept,
 )
+from napari_sam2.plugin.inference.long_work import WorkCancelledError
 from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps
-from napari_sam2.plugin.inference.open_document import ImportCancelledError, OpenDocument
+from napari_sam2.plugin.inference.open_document import OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
     MissingModelError,
     find_open_image,
@@ -186,7 +187,7 @@ class InferenceThread(threading.Thread):
             return
         try:
             changes = self._perform(command)
-        except ImportCancelledError as end:
+        except WorkCancelledError as end:
             self._report(Answered(command, self._truth(command), notice=str(end)))
         except Exception as error:  # any error is reported, and the thread continues
             _log(f"{type(command).__name__} failed", error)

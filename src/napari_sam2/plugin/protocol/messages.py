@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.journal_entries import Called
+    from napari_sam2.annotation.label_linking import LabelLinks
     from napari_sam2.plugin.protocol.sources import ImageSource, LabelSource
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
+Work = Literal["import", "divisions"]  # on all frames, beside tracking
 Position = tuple[float, float]
 Place = tuple[int, int]  # (t, object_id) of a prompt
 INCLUDE, EXCLUDE = 1, 0
@@ -236,11 +238,18 @@ class ImportLabels(ImageCommand):
         Frame to import; None imports all frames.
     label : int or None
         The only label to import; None imports all labels.
+    links : LabelLinks or None
+        The cells that the labels of all frames become; None keeps their numbers.
+    may_ask : bool
+        Whether labels that are numbered on each frame by itself are not imported at once: their
+        links are proposed with `LinksProposed`.
     """
 
     source: LabelSource
     t: int | None
     label: int | None = None
+    links: LabelLinks | None = None
+    may_ask: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,16 +388,25 @@ class TrackEnded(ImageReport):
 
 
 @dataclass(frozen=True, eq=False)
-class ImportAdvanced(ImageReport):
-    """An import of labels progressed: `done` of `total` frames, from 0 in the first report."""
+class WorkAdvanced(ImageReport):
+    """Work on all frames progressed: `done` of `total` frames, from 0 in the first report."""
 
     done: int
     total: int
+    work: Work
 
 
 @dataclass(frozen=True, eq=False)
-class ImportEnded(ImageReport):
-    """An import of labels finished, failed or was cancelled."""
+class WorkEnded(ImageReport):
+    """Work on all frames finished, failed or was cancelled."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinksProposed(ImageReport):
+    """Labels that were to be imported are numbered on each frame by itself, and can be linked."""
+
+    source: LabelSource
+    links: LabelLinks
 
 
 @dataclass(frozen=True, eq=False)

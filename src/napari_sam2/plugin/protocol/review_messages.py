@@ -30,7 +30,13 @@ class FindDoubtful(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class FindDivisions(ImageCommand):
-    """Find frames on which objects may have divided."""
+    """Find frames on which objects may have divided.
+
+    With `t`, only objects that begin on this frame beside their possible mother are found, and
+    nothing is reported if there are none.
+    """
+
+    t: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

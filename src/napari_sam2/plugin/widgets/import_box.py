@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
@@ -22,9 +22,14 @@ class ImportBox(QWidget):
     -------
     asked(object, bool)
         The user wants the labels of a layer, on the frame that is shown or on all frames.
+    link_asked(), keep_asked(), leave_asked()
+        The user wants masks that overlap linked, or the numbers as they are, or no import.
     """
 
     asked = Signal(object, bool)
+    link_asked = Signal()
+    keep_asked = Signal()
+    leave_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,12 +39,27 @@ class ImportBox(QWidget):
         )
         self.frame = button("Import frame", "Every label on the shown frame becomes a cell")
         self.movie = button("Import all", "Every label becomes a cell, on all its frames")
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        self.link = button("Link them", "Masks that overlap from frame to frame become one cell")
+        self.keep = button("Keep numbers", "Each number becomes one cell, as it is in the layer")
+        self.leave = button("Cancel", "Import no labels")
+        self.answers = QWidget()
         layout = form(self)
         layout.addRow(label("Labels"), self.menu)
         layout.addRow(label(), row(self.frame, self.movie))
+        answers = QVBoxLayout(self.answers)
+        answers.setContentsMargins(0, 0, 0, 0)
+        answers.addWidget(self.question)
+        answers.addWidget(row(self.link, self.keep, self.leave))
+        layout.addRow(self.answers)
+        self.answers.hide()
         self.menu.activated.connect(self.menu.clearFocus)
         self.frame.clicked.connect(lambda: self._ask(all_frames=False))
         self.movie.clicked.connect(lambda: self._ask(all_frames=True))
+        self.link.clicked.connect(self.link_asked)
+        self.keep.clicked.connect(self.keep_asked)
+        self.leave.clicked.connect(self.leave_asked)
 
     def show_layers(self, layers: Sequence[Labels], is_stack: bool) -> None:
         """List the layers by name, and keep references to them."""
@@ -54,6 +74,15 @@ class ImportBox(QWidget):
                 self.menu.setCurrentIndex(self._layers.index(chosen))
         self.setVisible(bool(layers))
         self.movie.setVisible(is_stack)
+
+    def show_links(self, text: str | None) -> None:
+        """Ask whether to link labels, after a text about what they become; None asks nothing."""
+        if text is not None:
+            self.question.setText(
+                f"The cells are numbered anew on each frame. {text} if masks that overlap are "
+                "linked. Link them?"
+            )
+        self.answers.setVisible(text is not None)
 
     def _chosen(self) -> Labels | None:
         index = self.menu.currentIndex()

@@ -40,6 +40,7 @@ from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.finding import Finding
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
+from napari_sam2.plugin.window.label_links import LabelLinkOffer
 from napari_sam2.plugin.window.mailbox import Mailbox
 from napari_sam2.plugin.window.many_movies import ManyMovies
 from napari_sam2.plugin.window.model_choice import Models
@@ -116,6 +117,9 @@ class Controller(QObject):
             self._on_other_size,
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
+        self.label_links = LabelLinkOffer(
+            lambda: self.image_state, self.canvas.ask, self.changed.emit
+        )
         self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
         self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
@@ -181,6 +185,7 @@ class Controller(QObject):
             self.finding,
             self.new_cells,
             self.teaching,
+            self.label_links,
             self.many_movies,
         ):
             table.add(part.handlers)

@@ -23,6 +23,7 @@ from napari_sam2.plugin.protocol.messages import (
     LabelsReady,
     TrackStarted,
 )
+from napari_sam2.plugin.protocol.review_messages import FindDivisions
 from napari_sam2.plugin.window.lost_cells import found_again
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ class Finding:
             self._take(found, found.numbers)
             for number in found.numbers:
                 self.on_decided(found.image_state, found.t, found.proposals[number])
+            if found.t:  # a new cell beside one that has become smaller may be its daughter
+                self._send(FindDivisions(found.image_state.number, found.t))
             self._forget()
             self._on_change()
 

@@ -23,8 +23,6 @@ from napari_sam2.plugin.protocol.messages import (
     HistoryChanged,
     ImageOpened,
     ImageReport,
-    ImportAdvanced,
-    ImportEnded,
     LabelsReady,
     ObjectsChanged,
     PaintLabels,
@@ -32,6 +30,9 @@ from napari_sam2.plugin.protocol.messages import (
     TrackAdvanced,
     TrackEnded,
     TrackStarted,
+    Work,
+    WorkAdvanced,
+    WorkEnded,
 )
 from napari_sam2.plugin.protocol.review_messages import TimelineChanged
 from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
@@ -56,14 +57,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunProgress:
-    """Progress of a tracking run or of an import of labels.
+    """Progress of a tracking run, an import of labels, or a search for divisions.
 
     Parameters
     ----------
     total : int
         Number of steps; 0 before the run has begun.
     work : str
-        Kind of run: "tracking", or "import" of labels.
+        Kind of run.
     clock : callable
         Gives the time in seconds.
     memory : callable
@@ -71,7 +72,7 @@ class RunProgress:
     """
 
     total: int = 0
-    work: Literal["tracking", "import"] = "tracking"
+    work: Work | Literal["tracking"] = "tracking"
     clock: Callable[[], float] = time.monotonic
     memory: Callable[[], int] = used_bytes
     done: int = 0
@@ -175,6 +176,11 @@ class ImageState:
     def is_importing(self) -> bool:
         """Whether an import of labels is in progress."""
         return self.progress is not None and self.progress.work == "import"
+
+    @property
+    def is_proposing(self) -> bool:
+        """Whether possible divisions are being looked for."""
+        return self.progress is not None and self.progress.work == "divisions"
 
     @property
     def is_movie(self) -> bool:
@@ -361,7 +367,7 @@ class ImageState:
         self.wants_tracking = False
         self.progress = RunProgress(report.total)
 
-    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+    def _advance(self, report: TrackAdvanced | WorkAdvanced) -> None:
         if self.progress is not None:
             self.progress.done = report.done
 
@@ -369,12 +375,12 @@ class ImageState:
         self.progress = None
         self.is_tracked = report.done > 0
 
-    def _advance_import(self, report: ImportAdvanced) -> None:
-        if not self.is_importing:
-            self.progress = RunProgress(report.total, "import")
+    def _advance_work(self, report: WorkAdvanced) -> None:
+        if not report.done or self.progress is None:
+            self.progress = RunProgress(report.total, report.work)
         self._advance(report)
 
-    def _end_import(self, report: ImportEnded) -> None:
+    def _end_work(self, report: WorkEnded) -> None:
         self.progress = None
 
     def _take_prompt(self, report: PromptShown) -> None:
@@ -431,6 +437,6 @@ HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] =
     TrackStarted: ImageState._begin_tracking,
     TrackAdvanced: ImageState._advance,
     TrackEnded: ImageState._end_tracking,
-    ImportAdvanced: ImageState._advance_import,
-    ImportEnded: ImageState._end_import,
+    WorkAdvanced: ImageState._advance_work,
+    WorkEnded: ImageState._end_work,
 }

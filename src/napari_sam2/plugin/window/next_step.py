@@ -51,8 +51,8 @@ class Situation:
         The current object.
     has_objects, has_object : bool
         Whether there are prompts at all, and for the current object.
-    is_importing : bool
-        Whether labels of another tool are being imported.
+    is_importing, is_proposing : bool
+        Whether labels of another tool are being imported, or possible divisions looked for.
     is_tracking, is_tracked : bool
         Whether tracking is under way, or done since the last change.
     unreviewed : int
@@ -97,6 +97,7 @@ class Situation:
     has_objects: bool = False
     has_object: bool = False
     is_importing: bool = False
+    is_proposing: bool = False
     is_tracking: bool = False
     is_tracked: bool = False
     unreviewed: int = 0
@@ -138,6 +139,7 @@ class TrackButton(Enum):
     SINGLE_IMAGE = ("Track (K)", "This is a single image; only movies can be tracked")
     CANCEL = ("Cancel (Esc)", "Stop tracking; the finished frames are kept")
     CANCEL_IMPORT = ("Cancel import (Esc)", "Stop the import; no labels will be imported")
+    CANCEL_SEARCH = ("Cancel (Esc)", "Stop looking for possible divisions; nothing is changed")
 
     @property
     def is_enabled(self) -> bool:
@@ -147,7 +149,8 @@ class TrackButton(Enum):
     @property
     def cancels(self) -> bool:
         """Whether a press cancels a run."""
-        return self in (TrackButton.CANCEL, TrackButton.CANCEL_IMPORT)
+        cancelling = (TrackButton.CANCEL, TrackButton.CANCEL_IMPORT, TrackButton.CANCEL_SEARCH)
+        return self in cancelling
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,8 @@ def next_step(now: Situation) -> NextStep:
         return NextStep(
             "Importing labels. Esc cancels the import; no labels will be imported.", None, track
         )
+    if track is TrackButton.CANCEL_SEARCH:
+        return NextStep("Looking for possible divisions. Esc cancels.", None, track)
     if (obstacle := _obstacle(now)) is not None:
         return NextStep(obstacle, None, track)
     if now.is_finding:
@@ -206,6 +211,8 @@ def next_step(now: Situation) -> NextStep:
 def _track(now: Situation) -> TrackButton:
     if now.is_importing:
         return TrackButton.CANCEL_IMPORT
+    if now.is_proposing:
+        return TrackButton.CANCEL_SEARCH
     if now.is_tracking:
         return TrackButton.CANCEL
     if not now.is_stack:

@@ -10,13 +10,14 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.plugin.protocol.messages import (
     Cancel,
     Direction,
-    ImportAdvanced,
-    ImportEnded,
     Report,
     Track,
     TrackAdvanced,
     TrackEnded,
     TrackStarted,
+    Work,
+    WorkAdvanced,
+    WorkEnded,
 )
 from napari_sam2.plugin.window.activity import ActivityBar
 from napari_sam2.plugin.window.image_state import RunProgress
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
+
+WORK_TEXTS: dict[Work, str] = {
+    "import": "importing labels",
+    "divisions": "looking for possible divisions",
+}
 
 
 class Tracking(QObject):
@@ -72,14 +78,14 @@ class Tracking(QObject):
             TrackStarted: self._begin,
             TrackAdvanced: self._advance,
             TrackEnded: self._end,
-            ImportAdvanced: self._advance_import,
-            ImportEnded: lambda report: self.clear(),
+            WorkAdvanced: self._advance_work,
+            WorkEnded: lambda report: self.clear(),
         }
         self.follows = False  # whether the viewer follows the computed frames
 
     @property
     def is_on(self) -> bool:
-        """Whether any image is being tracked, or labels are being imported for it."""
+        """Whether any image is being tracked, or other work on all its frames is under way."""
         return any(image_state.progress is not None for image_state in self._image_states())
 
     def start(
@@ -124,7 +130,7 @@ class Tracking(QObject):
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Cancel tracking, or an import, within a frame."""
+        """Cancel tracking, an import or a search, within a frame."""
         self._send(Cancel())
 
     def set_follows(self, follows: bool) -> None:
@@ -143,16 +149,16 @@ class Tracking(QObject):
     def _begin(self, report: TrackStarted) -> None:
         self._activity.begin(report.total, "tracking")
 
-    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+    def _advance(self, report: TrackAdvanced | WorkAdvanced) -> None:
         self._activity.advance(report.done)
         if self._activity.is_cancelled:
             self.cancel()
 
-    def _advance_import(self, report: ImportAdvanced) -> None:
+    def _advance_work(self, report: WorkAdvanced) -> None:
         if report.done:
             self._advance(report)
         else:
-            self._activity.begin(report.total, "importing labels")
+            self._activity.begin(report.total, WORK_TEXTS[report.work])
 
     def _end(self, report: TrackEnded) -> None:
         self.clear()
