@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.utils._proxies import ReadOnlyWrapper
 from napari.utils.interactions import (
     mouse_move_callbacks,
     mouse_press_callbacks,
@@ -136,9 +137,10 @@ class ModelViewer(ViewerModel):
             handled=False,
         )
         self.cursor.position = event.position
+        seen = ReadOnlyWrapper(event, exceptions=("handled",))  # a drag gets its later events by it
         for owner in (self, self.layers.selection.active):
             if owner is not None:
-                call(owner, event)
+                call(owner, seen)
 
     def press_key(self, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
         """Press and release a key over the canvas."""

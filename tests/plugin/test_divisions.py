@@ -143,6 +143,58 @@ def test_daughters_are_not_tracked_before_their_birth(tracked):
     assert tracked.controller.divisions.division is None
 
 
+def drag_between(desk, *places) -> None:
+    hands.drag(desk.viewer, desk.points, *((BIRTH, *place) for place in places))
+    desk.breathe()
+    desk.settle()
+
+
+def centre_of_view(desk):
+    return tuple(getattr(desk.viewer, "scene", desk.viewer).camera.center)
+
+
+@pytest.mark.real_window
+def test_drag_from_daughter_to_daughter_divides_and_does_not_move_the_view(tracked):
+    before = centre_of_view(tracked)
+    tracked.press(Qt.Key.Key_D)
+    drag_between(tracked, FIRST, SECOND)
+    assert parents(tracked) == {3: 1, 4: 1}
+    assert [at(tracked, BIRTH, place) for place in (FIRST, SECOND)] == [3, 4]
+    assert centre_of_view(tracked) == before
+    tracked.press(Qt.Key.Key_Escape)
+    tracked.qtbot.waitUntil(lambda: parents(tracked) == {}, timeout=10000)
+    drag_between(tracked, FIRST, SECOND)  # moves the view, as napari does
+    assert parents(tracked) == {}
+    assert centre_of_view(tracked) != before
+
+
+def test_drag_is_one_step_to_undo(tracked):
+    before = tracked.labels.data.copy()
+    tracked.press(Qt.Key.Key_D)
+    drag_between(tracked, FIRST, SECOND)
+    undone(tracked, before)
+    assert parents(tracked) == {}
+
+
+def test_drag_in_a_3d_view_marks_no_division(tracked):
+    tracked.press(Qt.Key.Key_D)
+    tracked.viewer.dims.ndisplay = 3
+    places = [hands.place_on_canvas(tracked.viewer, tracked.points, (BIRTH, 2, 2))] * 2
+    hands.press_button(tracked.viewer, places[0])
+    hands.move(tracked.viewer, places[1] + 30, hands.LEFT)
+    hands.release_button(tracked.viewer, places[1] + 30)
+    tracked.settle()
+    assert parents(tracked) == {}
+
+
+def test_drag_far_from_every_cell_can_be_made_again(tracked, notifications):
+    tracked.press(Qt.Key.Key_D)
+    drag_between(tracked, (60, 2), (50, 2))
+    assert "near" in notifications.only()
+    drag_between(tracked, FIRST, SECOND)
+    assert list(parents(tracked).values()) == [1, 1]
+
+
 def test_click_far_from_every_cell_can_be_made_again(tracked, notifications):
     tracked.press(Qt.Key.Key_D)
     tracked.click(BIRTH, 60, 2)
@@ -240,6 +292,48 @@ def test_possible_divisions_are_listed_and_d_takes_one(tracked):
     tracked.qtbot.waitUntil(lambda: parents(tracked) == {}, timeout=10000)
 
 
+def test_found_cell_beside_a_dividing_one_is_offered_as_its_daughter(tracked):
+    tracked.press(Qt.Key.Key_F)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
+    tracked.press(Qt.Key.Key_Return)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.divisions.proposals is not None)
+    assert tip(tracked).startswith("Does cell 1 divide here?")
+    tracked.press(Qt.Key.Key_D)
+    tracked.qtbot.waitUntil(lambda: len(parents(tracked)) == 2, timeout=10000)
+    assert set(parents(tracked).values()) == {1}
+    assert at(tracked, BIRTH, SECOND) in parents(tracked)
+
+
+def test_found_cells_without_a_possible_mother_are_offered_nothing(tracked):
+    tracked.go_to(1)
+    tracked.controller.review.edit("clear_masks", object_id=2, frames=range(1, 2))
+    tracked.settle()
+    tracked.press(Qt.Key.Key_F)
+    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
+    tracked.press(Qt.Key.Key_Return)
+    tracked.settle()
+    tracked.qtbot.waitUntil(lambda: len(tracked.image_state.objects) == 3)
+    assert tracked.controller.divisions.proposals is None
+
+
+def test_search_for_divisions_can_be_cancelled(tracked, notifications, monkeypatch):
+    gate = Gate()
+
+    def search(self, t):
+        gate.wait(t)
+        return []
+
+    monkeypatch.setattr(DivisionProposals, "_on_frame", search)
+    tracked.panel.review.box.divisions.click()
+    tracked.qtbot.waitUntil(lambda: tracked.panel.track.button.text() == "Cancel (Esc)")
+    assert tip(tracked).startswith("Looking for possible divisions.")
+    tracked.press(Qt.Key.Key_Escape)
+    gate.open()
+    tracked.qtbot.waitUntil(lambda: len(notifications.messages) == 1)
+    assert notifications.only() == "The search for possible divisions was cancelled."
+    assert tracked.controller.divisions.proposals is None
+
+
 def test_declined_division_is_not_proposed_again(tracked):
     show_proposals(tracked)
     tracked.press(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
@@ -281,48 +375,6 @@ def test_mother_is_cleared_and_set_in_the_table(tracked):
 def test_division_is_moved_and_dissolved_by_the_menu(tracked):
     divide(tracked)
     tracked.track()
-def test_found_cell_beside_a_dividing_one_is_offered_as_its_daughter(tracked):
-    tracked.press(Qt.Key.Key_F)
-    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
-    tracked.press(Qt.Key.Key_Return)
-    tracked.qtbot.waitUntil(lambda: tracked.controller.divisions.proposals is not None)
-    assert tip(tracked).startswith("Does cell 1 divide here?")
-    tracked.press(Qt.Key.Key_D)
-    tracked.qtbot.waitUntil(lambda: len(parents(tracked)) == 2, timeout=10000)
-    assert set(parents(tracked).values()) == {1}
-    assert at(tracked, BIRTH, SECOND) in parents(tracked)
-
-
-def test_found_cells_without_a_possible_mother_are_offered_nothing(tracked):
-    tracked.go_to(1)
-    tracked.controller.review.edit("clear_masks", object_id=2, frames=range(1, 2))
-    tracked.settle()
-    tracked.press(Qt.Key.Key_F)
-    tracked.qtbot.waitUntil(lambda: tracked.controller.finding.found is not None)
-    tracked.press(Qt.Key.Key_Return)
-    tracked.settle()
-    tracked.qtbot.waitUntil(lambda: len(tracked.image_state.objects) == 3)
-    assert tracked.controller.divisions.proposals is None
-
-
-def test_search_for_divisions_can_be_cancelled(tracked, notifications, monkeypatch):
-    gate = Gate()
-
-    def search(self, t):
-        gate.wait(t)
-        return []
-
-    monkeypatch.setattr(DivisionProposals, "_on_frame", search)
-    tracked.panel.review.box.divisions.click()
-    tracked.qtbot.waitUntil(lambda: tracked.panel.track.button.text() == "Cancel (Esc)")
-    assert tip(tracked).startswith("Looking for possible divisions.")
-    tracked.press(Qt.Key.Key_Escape)
-    gate.open()
-    tracked.settle()
-    assert notifications.only() == "The search for possible divisions was cancelled."
-    assert tracked.controller.divisions.proposals is None
-
-
     tracked.settle()
     tracked.go_to(BIRTH + 1)
     select(tracked, 3)

@@ -40,9 +40,11 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("C", "marks the cell as reviewed on this frame; again: takes it back"),
         ("L", "locks the cell on this frame; again: unlocks it"),
         ("D", "on the first frame with two cells: click each daughter; Esc undoes it"),
+        ("D, then drag", "from one daughter to the other: makes both"),
         ("Shift+D", "says that a possible division is none"),
         ("D with two cells selected", "makes them daughters of the cell before"),
         ("Q", "shows the lanes of the family of the current cell only; again: all lanes"),
+        ("Arrow keys in the lanes", "go to the next lane or frame, and from mother to daughter"),
     ),
     "Review of whole cells": (
         ("Shift+R", "plays each cell, its doubtful frames first; again: leaves the review"),

@@ -96,6 +96,7 @@ class Controller(QObject):
             self._thread.send,
             self.changed.emit,
             self.go_to,
+            self.view.takes_clicks,
         )
         self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
         self.finding = Finding(self.view, self._thread.send, self.changed.emit)
@@ -116,10 +117,10 @@ class Controller(QObject):
             self._on_step,
             self._on_other_size,
         )
-        self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.label_links = LabelLinkOffer(
             lambda: self.image_state, self.canvas.ask, self.changed.emit
         )
+        self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
         self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
@@ -169,6 +170,7 @@ class Controller(QObject):
         for shown in ("current_step", "order", "ndisplay"):
             getattr(self.viewer.dims.events, shown).connect(self._on_step)
         self.viewer.mouse_move_callbacks.append(self.finding.hover)
+        self.viewer.mouse_drag_callbacks.append(self.divisions.on_press)
 
     def _fill_table(self) -> None:
         table = self._reports
@@ -182,10 +184,10 @@ class Controller(QObject):
             self.divisions,
             self.tracks,
             self.effort,
+            self.label_links,
             self.finding,
             self.new_cells,
             self.teaching,
-            self.label_links,
             self.many_movies,
         ):
             table.add(part.handlers)
@@ -228,6 +230,7 @@ class Controller(QObject):
             getattr(self.viewer.dims.events, shown).disconnect(self._on_step)
         self.viewer.mouse_move_callbacks.remove(self.finding.hover)
         self.new_cells.cancel()
+        self.viewer.mouse_drag_callbacks.remove(self.divisions.on_press)
         self.finding.leave()
         self.images.close_all()
         self.image_state = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 
@@ -19,13 +20,15 @@ from napari_sam2.plugin.protocol.review_messages import (
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.division_proposals import DivisionProposal
-    from napari_sam2.plugin.protocol.messages import Command, PromptEdit
+    from napari_sam2.plugin.protocol.messages import Command, Position, PromptEdit
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
 
 FIRST_FRAME = (
     "A division needs a frame before it. Go to the first frame with two cells, then press D."
 )
+LEFT_BUTTON = 1
+DRAG_DISTANCE = 5  # pixels of the screen, from which on napari takes a press for a drag
 
 
 @dataclass
@@ -76,6 +79,8 @@ class Divisions:
         Called when the widgets must be rendered again.
     go_to : callable
         Shows a frame and chooses an object.
+    takes_clicks : callable
+        Returns whether a click on the canvas is a prompt on the shown frame of an image.
 
     Attributes
     ----------
@@ -91,7 +96,9 @@ class Divisions:
         send: Callable[[Command], None],
         on_change: Callable[[], None],
         go_to: Callable[[int, int], None],
+        takes_clicks: Callable[[ImageState], bool],
     ) -> None:
+        self._takes_clicks = takes_clicks
         self._go_to = go_to
         self.proposals: list[DivisionProposal] | None = None
         self._proposals_of: ImageState | None = None
@@ -103,7 +110,7 @@ class Divisions:
         self._division: Division | None = None
         self._offer: DaughterOffered | None = None
         self._accepted: tuple[Command, DaughterOffered] | None = None
-        self._clicks: dict[Command, int] = {}  # unanswered clicks and the daughters they make
+        self._clicks: dict[Command, tuple[int, ...]] = {}  # unanswered; the daughters they make
         self.handlers: Handlers = {
             DaughterOffered: self._take_offer,
             DivisionsFound: self._take_proposals,
@@ -296,7 +303,7 @@ class Divisions:
             "likely": division.likely,
         }
         daughter = Edit(edit.image, (Called("add_daughter", arguments),))
-        self._clicks[daughter] = edit.object_id
+        self._clicks[daughter] = (edit.object_id,)
         division.daughters.append(edit.object_id)
         QTimer.singleShot(0, lambda: self._choose_next(division))
         return daughter
@@ -307,6 +314,55 @@ class Divisions:
             division.current = division.image_state.next_object()
             self._go_on(division)
 
+    # Drags
+
+    def on_press(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Take a drag from one daughter to the other; napari calls this for each mouse press.
+
+        Only while the first daughter is awaited does a drag of the left button mark a division, and
+        the view stays where it is. Any other drag is left to napari.
+        """
+        division = self.division
+        is_ours = division is not None and not division.daughters and event.button == LEFT_BUTTON
+        if division is None or not is_ours or not self._takes_clicks(division.image_state):
+            return
+        start, pressed = self._position(division, event), np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            event.handled = True  # napari does not move the view
+            yield
+        has_moved = np.linalg.norm(np.subtract(event.pos, pressed)) >= DRAG_DISTANCE
+        if has_moved and division is self.division and not division.daughters:
+            self._make_both(division, start, self._position(division, event))
+
+    @staticmethod
+    def _position(division: Division, event: Any) -> Position:
+        """(y, x) in pixels of the image, of an event of the mouse."""
+        image_state = division.image_state
+        _, y, x = image_state.layers.axes.place(image_state.image.world_to_data(event.position))
+        return float(y), float(x)
+
+    def _make_both(self, division: Division, *places: Position) -> None:
+        """Make both daughters at once."""
+        first = division.current
+        daughters = (first, first + 1)
+        sisters: tuple[dict[str, int], ...] = ({}, {"sister": first})
+        calls = tuple(
+            Called(
+                "add_daughter",
+                {"t": division.t, "object_id": key, "points": (place,), "labels": (INCLUDE,)}
+                | {"likely": division.likely}
+                | sister,
+            )
+            for key, place, sister in zip(daughters, places, sisters, strict=True)
+        )
+        edit = Edit(division.image_state.number, calls, f"mark a division at frame {division.t}")
+        self._clicks[edit] = daughters
+        division.image_state.sent(edit)
+        self._send(edit)
+        division.daughters, division.current = list(daughters), daughters[1]
+        self._go_on(division)
+
     # Reports
 
     def _take_offer(self, report: DaughterOffered) -> None:
@@ -315,10 +371,10 @@ class Divisions:
     def _take_answer(self, answer: Answered) -> None:
         """Let the user click again after a refused click, or the second daughter after an offer."""
         command, division = answer.command, self._division
-        daughter = self._clicks.pop(command, None)
-        if daughter is not None and answer.error is not None and division is not None:
-            division.daughters = [key for key in division.daughters if key != daughter]
-            division.current = daughter
+        made = self._clicks.pop(command, None)
+        if made is not None and answer.error is not None and division is not None:
+            division.daughters = [key for key in division.daughters if key not in made]
+            division.current = made[0]
             self._go_on(division)
         if self._accepted is not None and command is self._accepted[0]:
             offer, self._accepted = self._accepted[1], None

@@ -269,7 +269,10 @@ def _tool_tip(now: Situation) -> str:
 def _division_tip(daughters: int, now: Situation) -> str:
     mother = "the same cell" if now.mother is None else f"cell {now.mother}"
     if not daughters:
-        return "Division: click the first daughter on this frame. Esc: no division."
+        return (
+            "Division: click the first daughter on this frame, or drag from one to the other. "
+            "Esc: no division."
+        )
     if daughters == 1:
         return f"Click the other daughter of {mother}. Esc undoes the division."
     return (

@@ -75,6 +75,11 @@ class View:
             return None, 0
         return self.place()
 
+    def takes_clicks(self, image_state: ImageState) -> bool:
+        """Whether a click on the canvas is a prompt on the shown frame of an image."""
+        tool = image_state.layers.tool(self.active_layer)
+        return tool == "click" and self.shows_one(image_state)
+
     @property
     def other_plane(self) -> tuple[int, int] | None:
         """Axes of the chosen image that a 2D view shows in place of its rows and columns.
