@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 
 
-def timeline(drawing: str):
-    """What an annotation would tell of such an object."""
+def timeline(drawing: str, measured=None):
+    """What an annotation would tell of such an object, and its measurements."""
     frames = np.array(list(drawing))
     has_mask = np.isin(frames, list("=pL?v"))
     quality = np.where(np.isin(frames, list("?v")), 0.3, 0.9).astype(np.float32)
@@ -26,4 +26,5 @@ def timeline(drawing: str):
         reasons=("",) * len(frames),
         is_likely_wrong=np.zeros(len(frames), bool),
         is_unusual=np.zeros(len(frames), bool),
+        measurements=dict(measured or {}),
     )

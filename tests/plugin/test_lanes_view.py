@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QImage, QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QImage, QKeyEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_sam2.annotation.measured import Measurement
 from napari_sam2.plugin.widgets.lane_paint import (
     BAR_HEIGHT,
     BAR_TOP,
@@ -20,9 +21,11 @@ from napari_sam2.plugin.widgets.lane_paint import (
     Heading,
     tick_step,
 )
+from napari_sam2.plugin.widgets.lane_words import why
 from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
 from napari_sam2.plugin.widgets.lanes_picture import save_picture
-from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView, why
+from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
+from napari_sam2.plugin.window.timelines import MEASURED_STOPS, quality_colour
 
 from .drawn_timelines import timeline
 
@@ -330,3 +333,121 @@ def test_words_say_why_a_mask_is_worth_a_look():
     assert why(drawn, 0) == "Likely wrong (62 %): the guesses of the network differ."
     assert why(drawn, 1) == "Unusual, but it may be right: low iou."
     assert why(drawn, 2) == ""
+
+
+FAMILY = {1: "p===......", 2: "....p=====", 3: "....p=====", 5: "=========="}
+MOTHER_OF = {2: 1, 3: 1}
+KEYS = {"up": Qt.Key.Key_Up, "down": Qt.Key.Key_Down} | {
+    "left": Qt.Key.Key_Left,
+    "right": Qt.Key.Key_Right,
+}
+
+
+@pytest.mark.parametrize(
+    ("here", "key", "there"),
+    [
+        ((5, 2), "down", (5, 3)),
+        ((5, 3), "up", (5, 2)),
+        ((5, 1), "up", (5, 1)),
+        ((5, 5), "down", (5, 5)),
+        ((5, 9), "down", (5, 1)),
+        ((5, 2), "left", (4, 2)),
+        ((5, 2), "right", (6, 2)),
+        ((4, 3), "left", (3, 1)),
+        ((3, 1), "right", (4, 2)),
+        ((0, 5), "left", (0, 5)),
+        ((9, 5), "right", (9, 5)),
+    ],
+    ids=lambda value: str(value),
+)
+def test_arrow_keys_walk_through_lanes_and_families(view, here, key, there) -> None:
+    fill(view, FAMILY)
+    colour = (1.0, 0.0, 0.0, 1.0)
+    view.show_objects([Heading(key, "", colour, MOTHER_OF.get(key)) for key in FAMILY])
+    view.show_place(*here)
+    jumps = []
+    view.jumped.connect(lambda t, object_id: jumps.append((t, object_id)))
+    QTest.keyClick(view, KEYS[key])
+    assert jumps == [there]
+
+
+@pytest.mark.parametrize("modifier", ["NoModifier", "ControlModifier"])
+def test_other_keys_are_left_to_the_viewer(view, modifier) -> None:
+    key = Qt.Key.Key_D if modifier == "NoModifier" else Qt.Key.Key_Up
+    event = QKeyEvent(QEvent.Type.KeyPress, key, getattr(Qt.KeyboardModifier, modifier))
+    view.keyPressEvent(event)
+    assert not event.isAccepted()
+
+
+def measured(*values) -> Measurement:
+    return Measurement.of(np.array(values, np.float32))
+
+
+@pytest.fixture
+def family(box) -> LanesBox:
+    """Cell 1 with an area of 90 divides into 2 and 3, with areas of 40 and 60; 4 is another one."""
+    nan, colour = np.nan, (1.0, 0.0, 0.0, 1.0)
+    areas = {1: (90, 90, nan, nan), 2: (nan, nan, 40, 40), 3: (nan, nan, 60, 60), 4: (10,) * 4}
+    box.view.show_frames(4)
+    box.view.show_objects([Heading(key, "", colour, MOTHER_OF.get(key)) for key in areas])
+    for key, values in areas.items():
+        drawing = "".join("." if np.isnan(value) else "=" for value in values)
+        box.view.show_timeline(key, timeline(drawing, {"area": measured(*values)}))
+    box.view.show_place(0, 1)
+    return box
+
+
+def choose_colour(box: LanesBox, name: str) -> None:
+    box.colour.setCurrentText(name)
+    box.colour.activated.emit(box.colour.currentIndex())
+
+
+def bar_at(view: LanesView, t: int, row: int) -> tuple[int, ...]:
+    """Colour of the bar of a lane on a frame."""
+    picture = view.viewport().grab().toImage()
+    at = place(view, t, row)
+    return picture.pixelColor(at.x() + 20, RULER + row * ROW + BAR_TOP + 2).getRgb()[:3]
+
+
+def test_lanes_are_coloured_by_a_measurement(family) -> None:
+    choose_colour(family, "area")
+    colouring = family.view.colouring
+    assert (colouring.low, colouring.high) == (10, 90)
+    assert bar_at(family.view, 0, 0) == MEASURED_STOPS[-1][1]
+    assert bar_at(family.view, 0, 3) == MEASURED_STOPS[0][1]
+    assert family.legend.text().startswith("area: 10 ")
+
+
+def test_lanes_are_coloured_by_quality_again(family) -> None:
+    choose_colour(family, "area")
+    choose_colour(family, "quality")
+    assert family.view.colouring is None
+    assert bar_at(family.view, 0, 0) == quality_colour(0.9)
+
+
+def test_plot_shows_the_current_cell_and_its_daughters(family) -> None:
+    assert [heading.object_id for heading, _ in family.plot.curves()] == [1, 2, 3]
+    family.view.show_place(2, 3)
+    assert [heading.object_id for heading, _ in family.plot.curves()] == [3]
+    assert family.plot.limits() == (0, 60)
+
+
+def test_click_in_the_plot_goes_to_the_nearest_cell(family) -> None:
+    family.plot_shown.click()
+    assert family.plot.isVisible()
+    QApplication.processEvents()
+    jumps = []
+    family.view.jumped.connect(lambda t, object_id: jumps.append((t, object_id)))
+    x = round(GUTTER + family.view.axis.x(2.5))
+    for y in (0, family.plot.height() - 1):
+        QTest.mouseClick(family.plot, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+    assert jumps == [(2, 3), (2, 2)]
+
+
+def test_plot_draws_curves_in_the_colour_of_the_cells(family) -> None:
+    family.plot_shown.click()
+    QApplication.processEvents()
+    picture = family.plot.grab().toImage()
+    assert family.plot.place_at(QPointF(GUTTER + family.view.axis.x(0.5), 8)) == (0, 1)
+    drawn = picture.pixelColor(round(GUTTER + family.view.axis.x(1)), 8)
+    assert drawn.red() > drawn.blue() + 100

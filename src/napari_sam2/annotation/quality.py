@@ -6,8 +6,10 @@ each doubt is told in docs/review.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from napari_sam2.annotation.error_probability import (
     sum_of_stretches,
 )
 from napari_sam2.annotation.measures import Trace
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.measured import Measurement
 
 # Limits, chosen on movies of the Cell Tracking Challenge with planted errors; docs/review.md.
 LOWEST_IOU = 0.5
@@ -85,6 +90,8 @@ class Timeline:
         the mask, NaN where there is no mask or tracking left no scores.
     reasons : tuple of str
         Why a mask is likely wrong, in words; empty for all other masks.
+    measurements : mapping of str to Measurement
+        Measurements by name.
     """
 
     has_mask: NDArray[np.bool_]
@@ -96,6 +103,7 @@ class Timeline:
     doubts: NDArray[np.uint16]
     error_probability: NDArray[np.float32]
     reasons: tuple[str, ...]
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
 
     @property
     def is_likely_wrong(self) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.annotation.error_probability import TrackingScores, find_error_probability
+from napari_sam2.annotation.measured import measurements_of
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
         doubts,
         chance,
         tuple(reasons),
+        measurements_of(trace),
     )
 
 

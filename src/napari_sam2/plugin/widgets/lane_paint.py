@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.plugin.window.timelines import BAR, LOCK, LOST, UNUSUAL, lane_picture
+from napari_sam2.plugin.window.timelines import BAR, LOCK, LOST, UNUSUAL, Colouring, lane_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,17 +101,17 @@ class LanePicture:
         self.timeline = timeline
         self.prompted = np.flatnonzero(timeline.is_prompted)
         self.present = np.flatnonzero(timeline.has_mask)
-        self._key: tuple[int, QColor] | None = None
+        self._key: tuple[int, QColor, Colouring | None] | None = None
         self._image = QImage()
 
-    def image(self, zoom: float, ink: QColor) -> QImage:
+    def image(self, zoom: float, ink: QColor, colouring: Colouring | None = None) -> QImage:
         """The image of the lane, with at most one pixel per frame."""
         frames = len(self.timeline.has_mask)
         width = max(1, min(frames, int(frames * zoom)))
-        if self._key != (width, ink):
-            pixels = lane_picture(self.timeline, width, (ink.red(), ink.green(), ink.blue()))
-            self._image = _image(pixels)
-            self._key = (width, ink)
+        if self._key != (width, ink, colouring):
+            rgb = (ink.red(), ink.green(), ink.blue())
+            self._image = _image(lane_picture(self.timeline, width, rgb, colouring))
+            self._key = (width, ink, colouring)
         return self._image
 
 
@@ -140,10 +140,16 @@ class Inks:
 
 
 def paint_lane(
-    painter: QPainter, lane: LanePicture, axis: TimeAxis, top: float, width: float, inks: Inks
+    painter: QPainter,
+    lane: LanePicture,
+    axis: TimeAxis,
+    top: float,
+    width: float,
+    inks: Inks,
+    colouring: Colouring | None = None,
 ) -> None:
     """Draw bars, lines, marks and dots of one lane, starting at the painter's left edge."""
-    image = lane.image(axis.zoom, inks.text)
+    image = lane.image(axis.zoom, inks.text, colouring)
     shown = axis.visible(width)
     scale = image.width() / axis.frames
     left, right = axis.x(shown.start), axis.x(shown.stop)

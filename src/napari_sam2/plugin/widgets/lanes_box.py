@@ -17,12 +17,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.plugin.widgets.form import SPACING, button
+from napari_sam2.annotation.measured import UNITS
+from napari_sam2.plugin.widgets.form import SPACING, button, menu
 from napari_sam2.plugin.widgets.lanes_picture import PICTURE_FILTERS, save_picture
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
+from napari_sam2.plugin.widgets.measurement_plot import MeasurementPlot
 from napari_sam2.plugin.window.timelines import (
+    MEASURED_STOPS,
     REVIEWED_COLOUR,
     UNUSUAL_COLOUR,
+    Colouring,
     quality_colour,
     sequence_text,
 )
@@ -70,6 +74,12 @@ class LanesBox(QWidget):
         self.track = button("Track here", "Track the cell through the selected frames only")
         self.family = button("Family", "Show only the family of the current cell (Q)")
         self.family.setCheckable(True)
+        self.colour = menu("What colours the bars of the lanes")
+        self.colour.addItems(["quality", *UNITS])
+        self.plot_shown = button("Plot", "Plot a measurement of the current cell and its daughters")
+        self.plot_shown.setCheckable(True)
+        self.plot = MeasurementPlot(self.view)
+        self.plot.hide()
         self.picture = button("Picture…", "Save all listed lanes as a picture, PNG or SVG")
         self.narrower = button("−", "Zoom out (Ctrl+wheel)")
         self.wider = button("+", "Zoom in (Ctrl+wheel)")
@@ -101,13 +111,22 @@ class LanesBox(QWidget):
         for widget in self.actions_on_range:
             bar.addWidget(widget)
         bar.addSpacing(3 * SPACING)
-        for widget in (self.family, self.picture, self.narrower, self.wider, self.fit):
+        for widget in (
+            self.colour,
+            self.plot_shown,
+            self.family,
+            self.picture,
+            self.narrower,
+            self.wider,
+            self.fit,
+        ):
             bar.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
         layout.setSpacing(SPACING)
         layout.addLayout(bar)
         layout.addWidget(self.view, stretch=1)
+        layout.addWidget(self.plot)
         layout.addWidget(self.legend)
         self.text.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
 
@@ -120,10 +139,26 @@ class LanesBox(QWidget):
         self.lock.clicked.connect(lambda: self._ask(self.lock_asked, True))
         self.unlock.clicked.connect(lambda: self._ask(self.lock_asked, False))
         self.family.clicked.connect(self.family_chosen)
+        self.colour.activated.connect(self._choose_colour)
+        self.plot_shown.toggled.connect(self.plot.setVisible)
+        self.plot.jumped.connect(self.view.jumped)
+        self.view.changed.connect(self._show_legend)
         self.picture.clicked.connect(self._ask_picture)
         self.narrower.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**-2))
         self.wider.clicked.connect(lambda: self.view.zoom(ZOOM_STEP**2))
         self.fit.clicked.connect(self.view.fit)
+
+    def _choose_colour(self, index: int) -> None:
+        """Colour the lanes by the chosen measurement, and plot it."""
+        self.colour.clearFocus()  # keys stay with the viewer
+        name = self.colour.itemText(index)
+        self.view.colour_by(name if name in UNITS else None)
+        if name in UNITS:
+            self.plot.show_measurement(name)
+
+    def _show_legend(self) -> None:
+        colouring = self.view.colouring
+        self.legend.setText(legend_text() if colouring is None else measured_text(colouring))
 
     def _ask_picture(self) -> None:
         """Ask for the name of a picture and write it."""
@@ -166,6 +201,16 @@ def legend_text() -> str:
     return "&nbsp;&nbsp; ".join(
         f'<span style="color: rgb{colour}">■</span> {words}' for words, colour in parts.items()
     )
+
+
+def measured_text(colouring: Colouring) -> str:
+    """The colours of a measurement in words, as rich text: its range, from dark to bright."""
+    bar = "".join(
+        f'<span style="color: rgb({red}, {green}, {blue})">■</span>'
+        for _, (red, green, blue) in MEASURED_STOPS
+    )
+    unit = UNITS[colouring.name]
+    return f"{colouring.name}: {colouring.low:.4g} {bar} {colouring.high:.4g} {unit}"
 
 
 def range_text(chosen: LaneRange) -> str:

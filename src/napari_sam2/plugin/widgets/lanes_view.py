@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
@@ -24,7 +25,9 @@ from napari_sam2.plugin.widgets.lane_paint import (
     paint_lane,
     paint_ruler,
 )
-from napari_sam2.plugin.window.timelines import run_around
+from napari_sam2.plugin.widgets.lane_walk import STEPS, walked
+from napari_sam2.plugin.widgets.lane_words import describe
+from napari_sam2.plugin.window.timelines import Colouring, run_around
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
 LANES_AT_FIRST = 7
 CLICK_SLACK = 3  # a press that moves by at most so many pixels counts as a click
 ZOOM_STEP = 1.25
+MODIFIERS = (
+    Qt.KeyboardModifier.ControlModifier
+    | Qt.KeyboardModifier.ShiftModifier
+    | Qt.KeyboardModifier.AltModifier
+)  # with one of them, an arrow key is another key, of the viewer
 EMPTY = "Each cell that you click gets a lane here.\nTrack (K) fills it."
 
 
@@ -54,16 +62,20 @@ class LanesView(QAbstractScrollArea):
     Signals
     -------
     jumped(int, int)
-        The user clicked on a frame of an object; the object is 0 in the ruler.
+        The user clicked on a frame of an object, or went there with an arrow key; the object is 0
+        in the ruler.
     range_changed()
         Another range is selected, or none.
     menu_asked(object)
         The user opened the menu of the selected range, at a QPoint of the screen.
+    changed()
+        Lanes, zoom, scroll or place changed, which what is drawn beside the lanes follows.
     """
 
     jumped = Signal(int, int)
     range_changed = Signal()
     menu_asked = Signal(object)
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,11 +86,12 @@ class LanesView(QAbstractScrollArea):
         self._is_fitted = True  # until the user zooms
         self._frame = 0
         self._current = 0
+        self._measurement: str | None = None  # that colours the bars; None for the quality
         self._selected: LaneRange | None = None
         self._pressed: QPointF | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumHeight(RULER + 3 * ROW)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the viewer
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.viewport().setMouseTracking(True)
         self.horizontalScrollBar().valueChanged.connect(self._on_scrolled)
 
@@ -121,6 +134,7 @@ class LanesView(QAbstractScrollArea):
         if known is None or known.timeline is not timeline:
             self._lanes[object_id] = LanePicture(timeline)
             self.viewport().update()
+            self.changed.emit()
 
     def show_place(self, t: int, object_id: int) -> None:
         """Mark the frame that the viewer shows, and the current object."""
@@ -132,6 +146,38 @@ class LanesView(QAbstractScrollArea):
             self._reveal_frame()
         self._reveal_object()
         self.viewport().update()
+        self.changed.emit()
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The frame that the viewer shows, and the current object."""
+        return self._frame, self._current
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        """The headings of the lanes, in their order."""
+        return tuple(self._headings)
+
+    def timeline(self, object_id: int) -> Timeline | None:
+        """The timeline of an object; None if it has no lane."""
+        lane = self._lanes.get(object_id)
+        return None if lane is None else lane.timeline
+
+    def colour_by(self, measurement: str | None) -> None:
+        """Colour the bars by a measurement; None colours them by quality."""
+        self._measurement = measurement
+        self.viewport().update()
+        self.changed.emit()
+
+    @property
+    def colouring(self) -> Colouring | None:
+        """The measurement that colours the bars, and its range in all listed lanes."""
+        if self._measurement is None:
+            return None
+        found = [lane.timeline.measurements.get(self._measurement) for lane in self._lanes.values()]
+        known = [one for one in found if one is not None and not np.isnan(one.low)]
+        low = min((one.low for one in known), default=0.0)
+        return Colouring(self._measurement, low, max((one.high for one in known), default=1.0))
 
     @property
     def lanes_listed(self) -> int:
@@ -147,6 +193,7 @@ class LanesView(QAbstractScrollArea):
         for object_id, lane in self._lanes.items():
             view.show_timeline(object_id, lane.timeline)
         view.show_place(self._frame, self._current)
+        view.colour_by(self._measurement)
         return view
 
     def select(self, stretch: LaneRange | None) -> None:
@@ -196,6 +243,7 @@ class LanesView(QAbstractScrollArea):
     def _on_scrolled(self) -> None:
         self._axis = replace(self._axis, offset=float(self.horizontalScrollBar().value()))
         self.viewport().update()
+        self.changed.emit()
 
     def _reveal_frame(self) -> None:
         x, width = self._axis.x(self._frame + 0.5), self._lanes_width()
@@ -250,11 +298,11 @@ class LanesView(QAbstractScrollArea):
             painter.drawLine(QPointF(here, RULER - 3), QPointF(here, height))
 
     def _paint_lanes(self, painter: QPainter, width: int, inks: Inks) -> None:
-        visible = self._visible_rows()
+        visible, colouring = self._visible_rows(), self.colouring
         for row in visible:
             lane = self._lanes.get(self._headings[row].object_id)
             if lane is not None:
-                paint_lane(painter, lane, self._axis, self._top(row), width, inks)
+                paint_lane(painter, lane, self._axis, self._top(row), width, inks, colouring)
         for row, heading in enumerate(self._headings):
             mother = None if heading.parent is None else self._rows.get(heading.parent)
             lane = self._lanes.get(heading.object_id)
@@ -361,6 +409,15 @@ class LanesView(QAbstractScrollArea):
             bar.setValue(bar.value() - turned // 2)
         event.accept()
 
+    def keyPressEvent(self, event: Any) -> None:
+        """Walk with the arrow keys; pass every other key to the viewer."""
+        step = STEPS.get(event.key())
+        if step is None or not self._headings or event.modifiers() & MODIFIERS:
+            event.ignore()
+            return
+        place = (self._frame, self._current)
+        self.jumped.emit(*walked(step, place, self._headings, self._lanes, self._axis.frames))
+
     # Size, theme, tool tips
 
     def sizeHint(self) -> QSize:
@@ -391,44 +448,3 @@ class LanesView(QAbstractScrollArea):
         if lane is None or point.x() < GUTTER:
             return ""
         return f"cell {object_id}, frame {t}: {describe(lane.timeline, t)}"
-
-
-def describe(timeline: Timeline, t: int) -> str:
-    """Describe an object on a frame: quality, marks and doubts."""
-    if timeline.is_lost[t] and not timeline.has_mask[t]:
-        return "lost"
-    if not timeline.has_mask[t]:
-        return "no mask"
-    facts = {
-        "prompted": timeline.is_prompted[t],
-        "locked": timeline.is_locked[t],
-        "reviewed": timeline.is_reviewed[t],
-    }
-    words = []
-    if timeline.error_probability[t] >= 0:
-        words = [f"chance of an error {timeline.error_probability[t]:.0%}".replace("%", " %")]
-    elif timeline.quality[t] >= 0:
-        words = [f"quality {float(timeline.quality[t]):.2f}"]
-    words += [word for word, is_true in facts.items() if is_true]
-    words += [timeline.reasons[t]] if timeline.reasons[t] else []
-    return ", ".join([*words, *doubt_words(int(timeline.doubts[t]))]) or "mask"
-
-
-def why(timeline: Timeline, t: int) -> str:
-    """Why an object is worth a look on a frame; empty if it is not."""
-    if timeline.is_reviewed[t]:
-        return ""
-    if timeline.is_likely_wrong[t]:
-        chance = f"{timeline.error_probability[t]:.0%}".replace("%", " %")
-        return f"Likely wrong ({chance}): {timeline.reasons[t]}."
-    words = doubt_words(int(timeline.doubts[t]))
-    return f"Unusual, but it may be right: {', '.join(words)}." if words else ""
-
-
-def doubt_words(doubts: int) -> list[str]:
-    """Words for the doubts of a frame."""
-    if not doubts:
-        return []
-    from napari_sam2.annotation.quality import Doubt
-
-    return [str(doubt.name).lower().replace("_", " ") for doubt in Doubt(doubts)]

@@ -13,8 +13,8 @@ from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
 from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
+from napari_sam2.plugin.widgets.lane_words import why
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
-from napari_sam2.plugin.widgets.lanes_view import why
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox

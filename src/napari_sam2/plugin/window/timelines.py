@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,39 @@ DOUBTFUL_VALUE = 0.0  # a doubtful frame is coloured as the worst, however good 
 LOST_VALUE, REVIEWED_VALUE = -1.0, 2.0  # below and above every quality
 RAMP_STEPS = 64
 
+# Stops of viridis without its darkest part, which a dark theme hides: told apart with any colour
+# vision, and in grey.
+MEASURED_STOPS = (
+    (0.0, (59, 82, 139)),
+    (1 / 3, (33, 145, 140)),
+    (2 / 3, (94, 201, 98)),
+    (1.0, (253, 231, 37)),
+)
+
 BAR, LOST, LOCK, UNUSUAL = range(4)  # rows of the picture of a lane
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """A measurement that colours the bars of the lanes.
+
+    Parameters
+    ----------
+    name : str
+        The measurement.
+    low, high : float
+        Values that get the first and the last colour.
+    """
+
+    name: str
+    low: float
+    high: float
+
+    def pixels(self, values: NDArray[np.float32]) -> NDArray[np.uint32]:
+        """Pixels 0xAARRGGBB of values; transparent where a value is NaN."""
+        share = (values - self.low) / max(self.high - self.low, 1e-9)
+        colours = _colours(np.clip(np.nan_to_num(share), 0, 1), MEASURED_STOPS)
+        return np.where(np.isnan(values), 0, colours).astype(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -93,7 +125,12 @@ def outlook_text(summaries: Iterable[Summary]) -> str:
     )
 
 
-def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> NDArray[np.uint32]:
+def lane_picture(
+    timeline: Timeline,
+    width: int,
+    ink: tuple[int, int, int],
+    colouring: Colouring | None = None,
+) -> NDArray[np.uint32]:
     """Render a lane as a small picture, which is stretched on the screen.
 
     Parameters
@@ -101,9 +138,11 @@ def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> N
     timeline : Timeline
         Timeline of T frames.
     width : int
-        At most T. Where frames share a pixel, the worst one shows.
+        At most T. Where frames share a pixel, the worst one shows, or the largest measurement.
     ink : (int, int, int)
         RGB 0..255 of what is drawn on the background: locks.
+    colouring : Colouring, optional
+        The measurement that colours the bar; by default its quality does.
 
     Returns
     -------
@@ -116,7 +155,11 @@ def lane_picture(timeline: Timeline, width: int, ink: tuple[int, int, int]) -> N
     is_locked = np.logical_or.reduceat(np.asarray(timeline.is_locked), starts)
     is_unusual = np.logical_or.reduceat(timeline.is_unusual & ~timeline.is_reviewed, starts)
     picture = np.zeros((4, width), np.uint32)
-    picture[BAR] = bar_colours(values)
+    if colouring is None or colouring.name not in timeline.measurements:
+        picture[BAR] = bar_colours(values)
+    else:
+        measured = timeline.measurements[colouring.name].values
+        picture[BAR] = colouring.pixels(np.fmax.reduceat(measured, starts))
     picture[LOST, values == LOST_VALUE] = _pixel(LOST_COLOUR)
     picture[LOCK, is_locked] = _pixel(ink)
     picture[UNUSUAL, is_unusual] = _pixel(UNUSUAL_COLOUR)
@@ -154,10 +197,16 @@ def quality_colour(value: float) -> tuple[int, int, int]:
 
 
 def _ramp() -> NDArray[np.uint32]:
-    places = [place for place, _ in QUALITY_STOPS]
-    colours = np.array([colour for _, colour in QUALITY_STOPS], dtype=np.float64)
-    steps = np.linspace(0, 1, RAMP_STEPS)
-    red, green, blue = (np.round(np.interp(steps, places, part)) for part in colours.T)
+    return _colours(np.linspace(0, 1, RAMP_STEPS), QUALITY_STOPS)
+
+
+def _colours(
+    shares: NDArray[np.floating[Any]], stops: Sequence[tuple[float, tuple[int, int, int]]]
+) -> NDArray[np.uint32]:
+    """Pixels 0xAARRGGBB of shares from 0 to 1, interpolated between stops."""
+    places = [place for place, _ in stops]
+    parts = np.array([colour for _, colour in stops], dtype=np.float64).T
+    red, green, blue = (np.round(np.interp(shares, places, part)) for part in parts)
     return (0xFF000000 + red * 2**16 + green * 2**8 + blue).astype(np.uint32)
 
 
