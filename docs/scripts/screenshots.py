@@ -36,6 +36,7 @@ from scipy import ndimage
 from napari_sam2.plugin.panel import SamPanel
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.lanes_view import LaneRange
+from napari_sam2.training.synthetic import generate_clip
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 SIZE = (1180, 860)
@@ -44,6 +45,7 @@ TALL = 980  # room for all that the widget may show
 LARGEST_FILE = 200_000  # bytes
 COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
 CELLS = (2, 3, 5)  # of the sample, one click each
+MOTHERS, DAUGHTERS = (13, 2), (16, 17)  # of the movie with divisions
 
 
 def main() -> None:
@@ -70,6 +72,7 @@ def take_all(folder: Path, is_quick: bool) -> None:
         take_tracking(user, docks, folder)
         take_review(user, docks, folder)
         take_warnings(user, docks)
+        take_division(user, folder)
     for theme in docks.themes:
         docks.save(theme, folder / f"dock-{theme}.png")
     keys = CheatSheet(panel)
@@ -142,6 +145,25 @@ def take_warnings(user: User, docks: Docks) -> None:
     docks.take("light")
 
 
+def take_division(user: User, folder: Path) -> None:
+    """Track two cells of another drawn movie, and mark where one of them divides."""
+    clip = generate_clip("dic", (256, 256), 12, seed=35)
+    user.viewer.layers.clear()
+    user.viewer.window._qt_window.resize(*SIZE)
+    user.open_movie(clip.images[3:], clip.labels[3:])
+    for cell in MOTHERS:
+        user.click_cell(cell, 0)
+        user.press(Qt.Key.Key_N)
+    user.press(Qt.Key.Key_K)
+    user.settle()
+    user.panel.review.show_lanes(True)
+    user.go_to(1)
+    user.press(Qt.Key.Key_D)
+    for cell in DAUGHTERS:
+        user.click_cell(cell, 1)
+    take(user.viewer, folder / "division.png")
+
+
 class User:
     """Clicks and keys in a viewer with the widget.
 
@@ -167,8 +189,17 @@ class User:
     def open_sample(self) -> None:
         """Open the drawn movie; its truth tells where the cells are."""
         _, truth = self.viewer.open_sample("napari-sam2", "synthetic")
-        self.truth = truth.data
         self.viewer.layers.remove(truth)
+        self._begin(truth.data)
+
+    def open_movie(self, images: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> None:
+        """Add a movie whose cells are known."""
+        self.viewer.add_image(images, name="movie")
+        self._begin(truth)
+
+    def _begin(self, truth: np.ndarray[Any, Any]) -> None:
+        """Wait until the movie is open, and show all of its first frame."""
+        self.truth = truth
         controller = self.panel.controller
         wait_until(lambda: controller.image_state is not None and controller.image_state.is_open)
         self.viewer.dims.set_current_step(0, 0)
