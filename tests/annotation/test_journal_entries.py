@@ -19,6 +19,7 @@ from .helpers import click
 from .stand_in import StandInTracker
 
 CHANGE_NOTHING = {
+    "check_backward",
     "find_mother",
     "follow_journal",
     "is_satisfactory",

@@ -8,6 +8,7 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
+from napari_sam2.annotation.backward_check import BackwardCheck
 from napari_sam2.annotation.division_proposals import DivisionProposals
 from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.document import Document
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 PARTS = (
+    BackwardCheck,
     DivisionProposals,
     Divisions,
     Mothers,
@@ -226,6 +228,8 @@ class Annotation:
     clear_masks = _delegate(Review, Review.clear_masks)
     timeline = _delegate(Timelines, Timelines.timeline)
     next_doubtful = _delegate(Timelines, Timelines.next_doubtful)
+    check_backward = _delegate(BackwardCheck, BackwardCheck.check_backward)
+    note_backward_check = _delegate(BackwardCheck, BackwardCheck.note_backward_check)
 
     # Track edits
 

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.annotation.error_probability import TrackingScores, find_error_probability
-from napari_sam2.annotation.quality import Timeline, find_doubts, grade
+from napari_sam2.annotation.quality import (
+    BACKWARD_REASON,
+    LOWEST_BACKWARD_IOU,
+    Timeline,
+    find_doubts,
+    grade,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.state import DocumentState
@@ -117,9 +125,14 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
     has_mask = trace.area > 0
     is_fixed = is_prompted | is_locked
     is_lost = has_record & ~has_mask & ~is_fixed
-    scored = tracking_scores(state.tracker, object_id, np.flatnonzero(has_record).tolist(), length)
+    frames = np.flatnonzero(has_record).tolist()
+    scored = tracking_scores(state.tracker, object_id, frames, length)
     chance, reasons = find_error_probability(trace, scored, is_fixed)
-    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance)
+    backward = checked_backward(state.tracker, object_id, frames, length)
+    backward[~has_mask | is_fixed] = np.nan
+    for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
+        reasons[t] = reasons[t] or BACKWARD_REASON
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance, backward)
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(
         has_mask,
@@ -131,6 +144,7 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
         doubts,
         chance,
         tuple(reasons),
+        backward,
     )
 
 
@@ -142,5 +156,18 @@ def tracking_scores(
     for t in frames:
         signs = tracker.signs(t, object_id)
         if signs is not None:
-            table[:, t] = [np.nan if value is None else value for value in signs]
+            known = (signs.predicted_iou, signs.agreement, signs.cell_overlap, signs.area)
+            table[:, t] = [np.nan if value is None else value for value in known]
     return TrackingScores(*table)
+
+
+def checked_backward(
+    tracker: AnnotationTracker, object_id: int, frames: Iterable[int], length: int
+) -> NDArray[np.float32]:
+    """(T,) IoU with the masks of a backward check on some frames, NaN where there was none."""
+    found = np.full(length, np.nan, np.float32)
+    for t in frames:
+        signs = tracker.signs(t, object_id)
+        if signs is not None and signs.backward_iou is not None:
+            found[t] = signs.backward_iou
+    return found

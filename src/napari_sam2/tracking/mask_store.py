@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,17 @@ class MaskStore:
         record = self.record(t, object_id)
         if record is None:
             return None
-        return Signs(record.predicted_iou, record.agreement, record.cell_overlap, record.area)
+        return Signs(
+            record.predicted_iou,
+            record.agreement,
+            record.cell_overlap,
+            record.area,
+            record.backward_iou,
+        )
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the stored masks of some frames."""
+        self.masklet(object_id).note_backward_iou(values)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of a stored mask."""

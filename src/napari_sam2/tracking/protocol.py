@@ -138,6 +138,14 @@ class AnnotationTracker(ObjectTracker, Protocol):
         """What tracking knows about the quality of a mask; None if there is no mask."""
         ...
 
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the masks of an object on some frames."""
+        ...
+
+    def without_objects(self) -> AnnotationTracker:
+        """Another tracker of the same stack, with the same settings and no objects."""
+        ...
+
     def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:
         """(Y, X) labels of a frame; `winners` have priority wherever masks overlap."""
         ...
