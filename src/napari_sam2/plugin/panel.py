@@ -541,6 +541,7 @@ class SamPanel(QWidget):
             has_object=image_state.has_prompts(image_state.current_object),
             is_importing=image_state.is_importing,
             is_tracking=image_state.is_tracking,
+            is_checking=image_state.is_checking,
             is_tracked=image_state.is_tracked,
             unreviewed=doubtful - reviewed,
             contrast_differs=image_state.is_open and image_state.contrast_differs(),

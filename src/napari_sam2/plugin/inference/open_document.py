@@ -49,6 +49,9 @@ from napari_sam2.plugin.protocol.messages import (
 )
 from napari_sam2.plugin.protocol.review_messages import (
     AskEffort,
+    CheckAdvanced,
+    CheckBackward,
+    CheckEnded,
     DaughterOffered,
     DivisionsFound,
     EffortCounted,
@@ -56,6 +59,7 @@ from napari_sam2.plugin.protocol.review_messages import (
     FindDoubtful,
     FindTracks,
     NothingDoubtful,
+    NothingToCheck,
     PlaceFound,
     TracksFound,
 )
@@ -117,6 +121,7 @@ class OpenDocument:
         self._is_cancelled = is_cancelled
         self._collected: list[Report] | None = None
         self._run: TrackingRun | None = None
+        self._is_check = False  # whether the run is a backward check
         self._undo_model = self._redo_model = ""  # texts of changes of the model
         self._marked_steps = 0  # undo steps when the model was changed
         self.outlines = dict(outlines or {})
@@ -385,8 +390,23 @@ class OpenDocument:
         steps = self.annotation.propagate(
             *where, until_locked=until_locked, only_changed=only_changed
         )
-        self._run = TrackingRun(steps, total)
+        self._run, self._is_check = TrackingRun(steps, total), False
         self._tell(TrackStarted(self.image, total))
+
+    @perform.register
+    def _(self, command: CheckBackward) -> None:
+        from napari_sam2.annotation.runs import TrackingRun  # imports torch, which is loaded by now
+
+        if self._run is not None:
+            raise ValueError("tracking is already running")
+        steps = self.annotation.check_backward()
+        total = next(steps).total
+        if not total:
+            self._tell(NothingToCheck(self.image))
+            self._tell(CheckEnded(self.image))
+            return
+        self._run, self._is_check = TrackingRun(steps, total), True
+        self._tell(CheckAdvanced(self.image, 0, total))
 
     def _mother_behind(self, command: AddPoint) -> int | None:
         """The object where a click makes a new object, if that may be its daughter."""
@@ -428,18 +448,21 @@ class OpenDocument:
 
     @property
     def is_tracking(self) -> bool:
-        """Whether a tracking run is in progress."""
+        """Whether a tracking run or a backward check is in progress."""
         return self._run is not None
 
     def advance(self) -> None:
-        """Track one more frame."""
+        """Track or check one more frame."""
         run = self._run
         assert run is not None
         result = run.advance()
         if result is None:
             self._end("finished")
             return
-        self._tell(TrackAdvanced(self.image, run.done, result.t))
+        if self._is_check:
+            self._tell(CheckAdvanced(self.image, run.done, run.total))
+        elif result.t is not None:
+            self._tell(TrackAdvanced(self.image, run.done, result.t))
 
     def close(self) -> None:
         """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
@@ -467,13 +490,17 @@ class OpenDocument:
             self._end("failed")
             return ""
         self._end("paused")
-        return f" · paused before frame {error.t}: press Track to continue from there"
+        button = "Verify to begin again" if self._is_check else "Track to continue from there"
+        return f" · paused before frame {error.t}: press {button}"
 
     def _end(self, reason: Any) -> None:
         run, self._run = self._run, None
         assert run is not None
         run.close()
-        self._tell(TrackEnded(self.image, run.done, run.total, reason))
+        if self._is_check:
+            self._tell(CheckEnded(self.image))
+        else:
+            self._tell(TrackEnded(self.image, run.done, run.total, reason))
         if run.damaged:
             frames = ", ".join(map(str, sorted(run.damaged)))
             self._tell(Failed(f"damaged frames were skipped: {frames}"))

@@ -34,6 +34,11 @@ class FindDivisions(ImageCommand):
 
 
 @dataclass(frozen=True, eq=False)
+class CheckBackward(ImageCommand):
+    """Track all objects back from their end, and note how far their masks agree."""
+
+
+@dataclass(frozen=True, eq=False)
 class FindTracks(ImageCommand):
     """Find the paths and families of all objects."""
 
@@ -44,6 +49,24 @@ class AskEffort(ImageCommand):
 
 
 # Reports
+
+
+@dataclass(frozen=True, eq=False)
+class CheckAdvanced(ImageReport):
+    """A backward check progressed: `done` of `total` steps, from 0 in the first report."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class CheckEnded(ImageReport):
+    """A backward check finished, failed or was cancelled."""
+
+
+@dataclass(frozen=True, eq=False)
+class NothingToCheck(ImageReport):
+    """All tracked masks were checked before."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,6 +65,7 @@ class ReviewWidgets(QObject):
         self.box.accept_asked.connect(review.toggle_accepted)
         self.box.lock_asked.connect(review.toggle_lock)
         self.box.divide_asked.connect(self._divide)
+        self.box.verify_asked.connect(self.controller.tracking.start_check)
         self.box.tracks.clicked.connect(self.controller.tracks.set_shown)
         self.box.divisions.clicked.connect(self.controller.divisions.show_proposals)
         self.box.lanes.clicked.connect(self.show_lanes)
@@ -207,6 +208,9 @@ class ReviewWidgets(QObject):
             can_divide=bool(image_state.objects) and image_state.is_movie,
         )
         self.box.divisions.setEnabled(image_state.is_movie)
+        self.box.verify.setEnabled(
+            image_state.is_movie and image_state.has_prompts() and image_state.progress is None
+        )
         self.box.tracks.setEnabled(image_state.layers.axes.takes_tracks)
         self.box.show_divisions(self.controller.divisions.proposals)
         self.box.tracks.setChecked(self.controller.tracks.is_shown)

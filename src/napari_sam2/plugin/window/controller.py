@@ -31,7 +31,7 @@ from napari_sam2.plugin.protocol.messages import (
     Track,
     TrackEnded,
 )
-from napari_sam2.plugin.protocol.review_messages import PlaceFound
+from napari_sam2.plugin.protocol.review_messages import CheckBackward, CheckEnded, PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
@@ -190,6 +190,7 @@ class Controller(QObject):
                 ModelLoaded: self._take_model,
                 OpenImage: self._take_opened,
                 Track: self._take_refused_run,
+                CheckBackward: self._take_refused_run,
                 PlaceFound: self._take_place,
             }
         )
@@ -478,9 +479,12 @@ class Controller(QObject):
         self._look_timer.start()
 
     def _take_refused_run(self, answer: Answered) -> None:
-        assert isinstance(answer.command, Track)
+        command = answer.command
+        assert isinstance(command, Track | CheckBackward)
         if answer.error is not None:
-            self._take(TrackEnded(answer.command.image, 0, 0, "failed"))
+            is_check = isinstance(command, CheckBackward)
+            image = command.image
+            self._take(CheckEnded(image) if is_check else TrackEnded(image, 0, 0, "failed"))
 
     def _take_place(self, report: PlaceFound) -> None:
         if self.image_state is not None and report.image == self.image_state.number:

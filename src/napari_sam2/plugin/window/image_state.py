@@ -33,7 +33,11 @@ from napari_sam2.plugin.protocol.messages import (
     TrackEnded,
     TrackStarted,
 )
-from napari_sam2.plugin.protocol.review_messages import TimelineChanged
+from napari_sam2.plugin.protocol.review_messages import (
+    CheckAdvanced,
+    CheckEnded,
+    TimelineChanged,
+)
 from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
@@ -63,7 +67,7 @@ class RunProgress:
     total : int
         Number of steps; 0 before the run has begun.
     work : str
-        Kind of run: "tracking", or "import" of labels.
+        Kind of run: "tracking", "check" of the way back, or "import" of labels.
     clock : callable
         Gives the time in seconds.
     memory : callable
@@ -71,7 +75,7 @@ class RunProgress:
     """
 
     total: int = 0
-    work: Literal["tracking", "import"] = "tracking"
+    work: Literal["tracking", "check", "import"] = "tracking"
     clock: Callable[[], float] = time.monotonic
     memory: Callable[[], int] = used_bytes
     done: int = 0
@@ -170,6 +174,11 @@ class ImageState:
     def is_tracking(self) -> bool:
         """Whether a tracking run is in progress."""
         return self.progress is not None and self.progress.work == "tracking"
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether a backward check is in progress."""
+        return self.progress is not None and self.progress.work == "check"
 
     @property
     def is_importing(self) -> bool:
@@ -361,7 +370,7 @@ class ImageState:
         self.wants_tracking = False
         self.progress = RunProgress(report.total)
 
-    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+    def _advance(self, report: TrackAdvanced | ImportAdvanced | CheckAdvanced) -> None:
         if self.progress is not None:
             self.progress.done = report.done
 
@@ -374,7 +383,12 @@ class ImageState:
             self.progress = RunProgress(report.total, "import")
         self._advance(report)
 
-    def _end_import(self, report: ImportEnded) -> None:
+    def _advance_check(self, report: CheckAdvanced) -> None:
+        if not report.done:
+            self.progress = RunProgress(report.total, "check")
+        self._advance(report)
+
+    def _end_work(self, report: ImportEnded | CheckEnded) -> None:
         self.progress = None
 
     def _take_prompt(self, report: PromptShown) -> None:
@@ -432,5 +446,7 @@ HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] =
     TrackAdvanced: ImageState._advance,
     TrackEnded: ImageState._end_tracking,
     ImportAdvanced: ImageState._advance_import,
-    ImportEnded: ImageState._end_import,
+    ImportEnded: ImageState._end_work,
+    CheckAdvanced: ImageState._advance_check,
+    CheckEnded: ImageState._end_work,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.plugin.protocol.messages import (
@@ -18,6 +19,12 @@ from napari_sam2.plugin.protocol.messages import (
     TrackEnded,
     TrackStarted,
 )
+from napari_sam2.plugin.protocol.review_messages import (
+    CheckAdvanced,
+    CheckBackward,
+    CheckEnded,
+    NothingToCheck,
+)
 from napari_sam2.plugin.window.activity import ActivityBar
 from napari_sam2.plugin.window.image_state import RunProgress
 
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
+
+
+NOTHING_TO_CHECK = "Nothing is left to verify: no tracked cell has changed since the last time."
 
 
 class Tracking(QObject):
@@ -74,6 +84,9 @@ class Tracking(QObject):
             TrackEnded: self._end,
             ImportAdvanced: self._advance_import,
             ImportEnded: lambda report: self.clear(),
+            CheckAdvanced: self._advance_check,
+            CheckEnded: lambda report: self.clear(),
+            NothingToCheck: lambda report: show_info(NOTHING_TO_CHECK),
         }
         self.follows = False  # whether the viewer follows the computed frames
 
@@ -117,9 +130,20 @@ class Tracking(QObject):
         if image_state is not None:
             self.start_range(image_state.current_object, range(t, t + 1))
 
-    def _start(self, image_state: ImageState, command: Track) -> None:
+    def start_check(self) -> None:
+        """Track all objects back from their end, and compare; no mask changes."""
+        image_state, _ = self._place()
+        if image_state is not None and image_state.has_prompts():
+            self._start(image_state, CheckBackward(image_state.number), "check")
+
+    def _start(
+        self,
+        image_state: ImageState,
+        command: Track | CheckBackward,
+        work: Literal["tracking", "check"] = "tracking",
+    ) -> None:
         if image_state.progress is None:
-            image_state.progress = RunProgress()
+            image_state.progress = RunProgress(work=work)
             self._send(command)
             self.changed.emit()
 
@@ -143,7 +167,7 @@ class Tracking(QObject):
     def _begin(self, report: TrackStarted) -> None:
         self._activity.begin(report.total, "tracking")
 
-    def _advance(self, report: TrackAdvanced | ImportAdvanced) -> None:
+    def _advance(self, report: TrackAdvanced | ImportAdvanced | CheckAdvanced) -> None:
         self._activity.advance(report.done)
         if self._activity.is_cancelled:
             self.cancel()
@@ -153,6 +177,12 @@ class Tracking(QObject):
             self._advance(report)
         else:
             self._activity.begin(report.total, "importing labels")
+
+    def _advance_check(self, report: CheckAdvanced) -> None:
+        if report.done:
+            self._advance(report)
+        else:
+            self._activity.begin(report.total, "verifying")
 
     def _end(self, report: TrackEnded) -> None:
         self.clear()
