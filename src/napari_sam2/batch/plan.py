@@ -52,6 +52,8 @@ class Plan(BaseModel):
         With ``"auto"``: objects with a lower score are left out.
     image_size : int or None
         Side of the input of an official model in pixels.
+    verify : bool
+        Whether every object is tracked back from its end as well, and its masks compared.
     fast, local : bool
         As the options of ``napari-sam2 track``.
     device : str
@@ -76,6 +78,7 @@ class Plan(BaseModel):
     cell_size: Annotated[float, Field(ge=1)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
+    verify: bool = False
     fast: bool = False
     local: bool = False
     device: str = "auto"
