@@ -17,7 +17,7 @@ from napari_sam2.tracking import FrameResult, Prompt
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
-from napari_sam2.tracking.results import Signs
+from napari_sam2.tracking.results import Correction, Signs
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -215,6 +215,9 @@ class StandInTracker:
         if cell is None:
             return None
         return Signs(1.0, None, None, float(cell.mask.sum()), cell.backward_iou)
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        return ()
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         cells = self._cells(object_id)

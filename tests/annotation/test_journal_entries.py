@@ -20,6 +20,8 @@ from .stand_in import StandInTracker
 
 CHANGE_NOTHING = {
     "check_backward",
+    "draw_sample",
+    "wrong_share",
     "find_mother",
     "follow_journal",
     "is_satisfactory",

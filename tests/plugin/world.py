@@ -23,7 +23,7 @@ from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
 from napari_sam2.tracking.pixels import masks_of
 from napari_sam2.tracking.plan import Step, plan_steps
-from napari_sam2.tracking.results import PromptedFrame, Signs
+from napari_sam2.tracking.results import Correction, PromptedFrame, Signs
 from napari_sam2.tracking.windows import Window
 from napari_sam2.training.lesson_process import LessonEnded
 
@@ -191,6 +191,9 @@ class ThresholdTracker:
         if record is None:
             return None
         return Signs(1.0, None, None, record.area, record.backward_iou)
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        return ()
 
     def note_backward_iou(self, object_id: int, values) -> None:
         self._masklets[object_id].note_backward_iou(values)

@@ -228,6 +228,8 @@ class Annotation:
     clear_masks = _delegate(Review, Review.clear_masks)
     timeline = _delegate(Timelines, Timelines.timeline)
     next_doubtful = _delegate(Timelines, Timelines.next_doubtful)
+    wrong_share = _delegate(Timelines, Timelines.wrong_share)
+    draw_sample = _delegate(Timelines, Timelines.draw_sample)
     check_backward = _delegate(BackwardCheck, BackwardCheck.check_backward)
     note_backward_check = _delegate(BackwardCheck, BackwardCheck.note_backward_check)
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.annotation.error_probability import TrackingScores, find_error_probability
+from napari_sam2.annotation.calibration import GOOD_IOU, Calibration, Verdicts, fit_calibration
+from napari_sam2.annotation.error_probability import (
+    UNCHANGED,
+    TrackingScores,
+    error_logit,
+    find_error_probability,
+)
+from napari_sam2.annotation.measures import Trace
 from napari_sam2.annotation.quality import (
     BACKWARD_REASON,
     LOWEST_BACKWARD_IOU,
     Timeline,
     find_doubts,
     grade,
+)
+from napari_sam2.annotation.wrong_share import (
+    SAMPLE_SIZE,
+    ErrorSums,
+    MaskSample,
+    Share,
+    draw_masks,
+    expected_share,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +39,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.state import DocumentState
     from napari_sam2.tracking.protocol import AnnotationTracker
+    from napari_sam2.tracking.results import Signs
 
 
 class Timelines:
@@ -37,11 +54,14 @@ class Timelines:
     def __init__(self, document: Document) -> None:
         self._state = document.state
         self._timelines: dict[int, Timeline] = {}
+        self._verdicts: dict[int, Verdicts] = {}
+        self._calibration = UNCHANGED  # of the timelines
 
     def timeline(self, object_id: int) -> Timeline:
         """State and quality of an object on each frame.
 
-        The result is kept until the object changes; do not change its arrays.
+        The result is kept until the object changes, or the verdicts of the person change the error
+        probabilities of all objects; do not change its arrays.
 
         Raises
         ------
@@ -54,10 +74,26 @@ class Timelines:
         state.stale.clear()
         for changed in stale:
             self._timelines.pop(changed, None)
+            self._verdicts.pop(changed, None)
+        if stale:
+            self._calibrate()
         found = self._timelines.get(object_id)
         if found is None:
-            found = self._timelines[object_id] = make_timeline(state, object_id)
+            found = make_timeline(state, object_id, self._calibration)
+            self._timelines[object_id] = found
         return found
+
+    def _calibrate(self) -> None:
+        """Fit the calibration again; if it changes, all timelines do."""
+        state = self._state
+        for object_id in self._verdicts.keys() - state.objects.keys():
+            del self._verdicts[object_id]
+        for object_id in state.objects.keys() - self._verdicts.keys():
+            self._verdicts[object_id] = verdicts_of(state, object_id)
+        found = fit_calibration([self._verdicts[key] for key in sorted(self._verdicts)])
+        if found != self._calibration:
+            self._calibration = found
+            self._timelines.clear()
 
     def next_doubtful(
         self, after: tuple[int, int] | None = None, backward: bool = False
@@ -105,8 +141,82 @@ class Timelines:
                 return place[1:]
         return None
 
+    def wrong_share(self) -> Share | None:
+        """Estimate the share of wrong masks that are left, from the chances of an error.
 
-def make_timeline(state: DocumentState, object_id: int) -> Timeline:
+        Reviewed, prompted and locked masks count as right; rejected objects do not count.
+
+        Returns
+        -------
+        Share or None
+            With a 95 % interval; None if no chance is known.
+        """
+        return expected_share(map(ErrorSums.of, self._lines().values()))
+
+    def draw_sample(self, size: int = SAMPLE_SIZE, seed: int | None = None) -> MaskSample:
+        """Draw masks at random, which a person then judges; see `wrong_share.sampled_share`.
+
+        Parameters
+        ----------
+        size : int
+            How many; all if there are fewer that no person has vouched for.
+        seed : int, optional
+            Makes the draw repeatable.
+
+        Raises
+        ------
+        ValueError
+            If the size is below 1.
+        """
+        if size < 1:
+            raise ValueError(f"a sample has at least one mask; got {size}")
+        return draw_masks(self._lines(), size, seed)
+
+    def _lines(self) -> dict[int, Timeline]:
+        """Timelines of all objects that are not rejected."""
+        kept = [key for key, known in self._state.objects.items() if not known.is_rejected]
+        return {object_id: self.timeline(object_id) for object_id in kept}
+
+
+def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
+    """What a person found about tracked masks of an object, as the state of the document tells.
+
+    A reviewed mask was right. A mask that was prompted after it was tracked was wrong if the
+    prompt changed it much.
+    """
+    reviewed = sorted(state.reviewed.get(object_id, ()))
+    found = state.object_state(object_id) if object_id in state.objects else None
+    if found is None:
+        return Verdicts(np.zeros(0), np.zeros(0, bool))
+    logits, is_wrong = [], []
+    if reviewed:
+        length = len(state.labels)
+        scored = tracking_scores(state.tracker, object_id, found.records, length)
+        logit = error_logit(state.measures.trace(object_id), scored)
+        fixed = found.prompted.keys() | state.locked_frames(object_id)
+        kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
+        logits += logit[kept].tolist()
+        is_wrong += [False] * len(kept)
+    for correction in state.tracker.corrections(object_id):
+        known = _logit_of_signs(correction.signs)
+        if not np.isnan(known):
+            logits.append(known)
+            is_wrong.append(correction.iou < GOOD_IOU)
+    return Verdicts(np.array(logits, np.float64), np.array(is_wrong, bool))
+
+
+def _logit_of_signs(signs: Signs) -> float:
+    """Logit of the error probability of a mask whose neighbours in time are not known."""
+    area = np.array([signs.area], np.float32)
+    trace = replace(Trace.empty(1), area=area)
+    known = (signs.predicted_iou, signs.agreement, signs.cell_overlap)
+    values = (np.array([np.nan if v is None else v], np.float32) for v in known)
+    return float(error_logit(trace, TrackingScores(*values, drawn_area=area))[0])
+
+
+def make_timeline(
+    state: DocumentState, object_id: int, calibration: Calibration = UNCHANGED
+) -> Timeline:
     """Compute the timeline of an object from masks, scores and measures."""
     length = len(state.labels)
     trace = state.measures.trace(object_id)
@@ -127,7 +237,7 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
     is_lost = has_record & ~has_mask & ~is_fixed
     frames = np.flatnonzero(has_record).tolist()
     scored = tracking_scores(state.tracker, object_id, frames, length)
-    chance, reasons = find_error_probability(trace, scored, is_fixed)
+    chance, reasons = find_error_probability(trace, scored, is_fixed, calibration)
     backward = checked_backward(state.tracker, object_id, frames, length)
     backward[~has_mask | is_fixed] = np.nan
     for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():

@@ -11,7 +11,7 @@ from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
 from napari_sam2.tracking.prompts import Prompt, check_integer
-from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
+from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
 
 DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
@@ -98,15 +98,25 @@ class MaskStore:
     def signs(self, t: int, object_id: int) -> Signs | None:
         """What tracking knows about the quality of a stored mask."""
         record = self.record(t, object_id)
-        if record is None:
-            return None
-        return Signs(
-            record.predicted_iou,
-            record.agreement,
-            record.cell_overlap,
-            record.area,
-            record.backward_iou,
+        return None if record is None else _signs_of(record)
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        """Tracked masks of an object that were prompted later, by frame."""
+        masklet = self.masklet(object_id)
+        return tuple(
+            Correction(t, _signs_of(before), self._iou(before, masklet.records[t]))
+            for t, entry in sorted(masklet.prompted.items())
+            if (before := entry.before) is not None and before.agreement is not None
         )
+
+    def _iou(self, one: MaskRecord, other: MaskRecord) -> float:
+        """IoU of two masks; 1 if both are empty."""
+        masks = np.zeros((2, *self.renderer.shape), bool)
+        for mask, record in zip(masks, (one, other), strict=True):
+            region = self.region(record)
+            mask[region.window] = region.mask
+        union = int((masks[0] | masks[1]).sum())
+        return int((masks[0] & masks[1]).sum()) / union if union else 1.0
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the stored masks of some frames."""
@@ -194,3 +204,13 @@ class MaskStore:
             self.masklets.pop(object_id, None)
         else:
             self.masklets.setdefault(object_id, Masklet()).restore(state)
+
+
+def _signs_of(record: MaskRecord) -> Signs:
+    return Signs(
+        record.predicted_iou,
+        record.agreement,
+        record.cell_overlap,
+        record.area,
+        record.backward_iou,
+    )

@@ -67,6 +67,25 @@ class Signs(NamedTuple):
     backward_iou: float | None = None
 
 
+@dataclass(frozen=True)
+class Correction:
+    """A tracked mask that was prompted later.
+
+    Attributes
+    ----------
+    t : int
+        Frame.
+    signs : Signs
+        What tracking knew about the mask.
+    iou : float
+        IoU of the mask with the one after the prompt.
+    """
+
+    t: int
+    signs: Signs
+    iou: float
+
+
 @dataclass(frozen=True, eq=False)
 class PromptedFrame:
     """A prompt with the masks that were computed from it.

@@ -24,7 +24,7 @@ from napari_sam2.tracking.prompter import Prompter
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.propagation import Propagation
 from napari_sam2.tracking.propagator import Propagator
-from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
+from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 
@@ -181,6 +181,16 @@ class Tracker:
     def signs(self, t: int, object_id: int) -> Signs | None:
         """What tracking knows about the quality of a stored mask; None if there is no mask."""
         return self._store.signs(t, object_id)
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        """Tracked masks of an object that were prompted later, by frame.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        return self._store.corrections(object_id)
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the stored masks of an object.
