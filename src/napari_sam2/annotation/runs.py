@@ -30,7 +30,7 @@ class TrackingRun:
         Frames that were left out because they cannot be read.
     """
 
-    steps: Iterator[FrameResult] | Iterator[CheckStep]
+    steps: Iterator[FrameResult | CheckStep]
     total: int
     done: int = 0
     damaged: set[int] = field(default_factory=set)
@@ -44,7 +44,7 @@ class TrackingRun:
             If the drive of the images is gone. What was done stays, and a later propagation of
             what changed continues there.
         """
-        result: FrameResult | CheckStep | None = next(self.steps, None)
+        result = next(self.steps, None)
         if result is not None:
             self.done += 1
             if result.problem is not None and result.t is not None:

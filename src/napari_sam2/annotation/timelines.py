@@ -210,8 +210,8 @@ def _logit_of_signs(signs: Signs) -> float:
     area = np.array([signs.area], np.float32)
     trace = replace(Trace.empty(1), area=area)
     known = (signs.predicted_iou, signs.agreement, signs.cell_overlap)
-    values = (np.array([np.nan if v is None else v], np.float32) for v in known)
-    return float(error_logit(trace, TrackingScores(*values, drawn_area=area))[0])
+    values = [np.array([np.nan if v is None else v], np.float32) for v in known]
+    return float(error_logit(trace, TrackingScores(*values, area))[0])
 
 
 def make_timeline(
