@@ -23,6 +23,11 @@ def gate():
     gate.open()
 
 
+def press_verify(desk) -> None:
+    desk.qtbot.waitUntil(desk.panel.review.box.verify.isEnabled)
+    desk.panel.review.box.verify.click()
+
+
 def shown_done(desk) -> int:
     return desk.image_state.progress.done if desk.image_state.progress else -1
 
@@ -34,7 +39,7 @@ def backward_iou(desk) -> np.ndarray:
 def test_verify_notes_how_far_the_way_back_agrees(desk):
     tracked(desk)
     before = np.array(desk.labels.data)
-    desk.panel.review.box.verify.click()
+    press_verify(desk)
     desk.settle()
     desk.qtbot.waitUntil(lambda: not np.isnan(backward_iou(desk)[1:-1]).any())
     np.testing.assert_array_equal(backward_iou(desk)[1:-1], np.ones(FRAMES - 2))
@@ -60,11 +65,12 @@ def test_a_check_that_is_cancelled_notes_nothing(open_desk, gate):
     desk.settle()
     gate.let_pass(FRAMES)
     desk.track()
-    desk.panel.review.box.verify.click()
+    press_verify(desk)
     gate.let_pass(2)
     desk.qtbot.waitUntil(lambda: shown_done(desk) == 2)
     assert desk.image_state.progress.work == "check"
-    assert desk.panel.track.button.text() == TrackButton.CANCEL_CHECK.value[0]
+    cancel = TrackButton.CANCEL_CHECK.value[0]
+    desk.qtbot.waitUntil(lambda: desk.panel.track.button.text() == cancel)
     desk.controller.tracking.cancel()
     gate.open()
     desk.settle()
@@ -75,7 +81,7 @@ def test_a_check_that_is_cancelled_notes_nothing(open_desk, gate):
 def test_nothing_is_verified_twice(desk):
     tracked(desk)
     for _ in range(2):
-        desk.panel.review.box.verify.click()
+        press_verify(desk)
         desk.settle()
     assert desk.image_state.undo_text == "check 1 cell backward"
     desk.controller.review.undo()

@@ -170,7 +170,7 @@ def test_corrected_projects_are_tracked_again_by_their_own_plan(desk: Any, tmp_p
     desk.qtbot.waitUntil(lambda: bool(desk.engine.batches))
     request = desk.engine.batches[-1].request
     assert (request.output, request.only_corrected) == (tmp_path / "results", True)
-    assert not dialog(desk).corrected.isEnabled()
+    desk.qtbot.waitUntil(lambda: not dialog(desk).corrected.isEnabled())
     ended = (MovieEnded("a", "done", "", 3, 0.1), MovieEnded("b", "unchanged", "", 2, 0.1))
     desk.engine.batches[-1].say(BEGUN, *ended, BatchEnded("1 done.", ""))
     wait_for(desk, "1 done.")

@@ -209,9 +209,9 @@ def _logit_of_signs(signs: Signs) -> float:
     """Logit of the error probability of a mask whose neighbours in time are not known."""
     area = np.array([signs.area], np.float32)
     trace = replace(Trace.empty(1), area=area)
-    known = (signs.predicted_iou, signs.agreement, signs.cell_overlap)
-    values = [np.array([np.nan if v is None else v], np.float32) for v in known]
-    return float(error_logit(trace, TrackingScores(*values, area))[0])
+    known = (signs.predicted_iou, signs.agreement, signs.cell_overlap, signs.area)
+    values = np.array([[np.nan if value is None else value] for value in known], np.float32)
+    return float(error_logit(trace, TrackingScores(*values))[0])
 
 
 def make_timeline(

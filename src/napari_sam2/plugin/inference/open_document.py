@@ -52,8 +52,10 @@ from napari_sam2.plugin.protocol.review_messages import (
     CheckAdvanced,
     CheckBackward,
     CheckEnded,
+    CountSample,
     DaughterOffered,
     DivisionsFound,
+    DrawSample,
     EffortCounted,
     FindDivisions,
     FindDoubtful,
@@ -61,6 +63,8 @@ from napari_sam2.plugin.protocol.review_messages import (
     NothingDoubtful,
     NothingToCheck,
     PlaceFound,
+    SampleCounted,
+    SampleDrawn,
     TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
@@ -341,6 +345,17 @@ class OpenDocument:
     @perform.register
     def _(self, command: FindDivisions) -> None:
         self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
+
+    @perform.register
+    def _(self, command: DrawSample) -> None:
+        self._tell(SampleDrawn(self.image, self.annotation.draw_sample()))
+
+    @perform.register
+    def _(self, command: CountSample) -> None:
+        from napari_sam2.annotation.wrong_share import sampled_share  # imports scipy
+
+        share = sampled_share(command.wrong, command.judged, command.sample)
+        self._tell(SampleCounted(self.image, command.wrong, command.judged, str(share)))
 
     @perform.register
     def _(self, command: FindTracks) -> None:

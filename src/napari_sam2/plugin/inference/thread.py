@@ -182,8 +182,7 @@ class InferenceThread(threading.Thread):
         if isinstance(command, ImageCommand) and self._model is None:
             self._waiting_for_model.append(command)
             return
-        is_run = isinstance(command, Track | CheckBackward)
-        if is_run and self._tracking_document() is not None:
+        if isinstance(command, Track | CheckBackward) and self._tracking_document() is not None:
             self._waiting_tracks.append(command)
             return
         try:

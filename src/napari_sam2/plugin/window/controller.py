@@ -47,6 +47,7 @@ from napari_sam2.plugin.window.new_cells import NewCells
 from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
+from napari_sam2.plugin.window.sample_review import SampleReview
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
@@ -117,6 +118,13 @@ class Controller(QObject):
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.sample = SampleReview(
+            lambda: self.image_state,
+            self.go_to,
+            self.review,
+            self._thread.send,
+            self.changed.emit,
+        )
         self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
@@ -178,6 +186,7 @@ class Controller(QObject):
             self.divisions,
             self.tracks,
             self.effort,
+            self.sample,
             self.finding,
             self.new_cells,
             self.teaching,

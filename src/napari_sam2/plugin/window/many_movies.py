@@ -186,13 +186,14 @@ class ManyMovies:
             return
         output = output.absolute()
         prompts = str(output / PROMPTS) if repeats_work else "auto"
-        self._begin(BatchRequest(folder, output, prompts, workers, self._settings()))
+        request = BatchRequest(folder, output, prompts, workers, self._settings())
+        self._begin(request)
         image_state = self._current()
         if repeats_work and image_state is not None:
             self.phase = "preparing"
             self._send(CopyProject(image_state.number, output / PROMPTS))
         else:
-            self._run(self._request)
+            self._run(request)
         self._on_change()
 
     def track_corrected(self, folder: Path, output: Path, workers: int) -> None:
