@@ -297,6 +297,7 @@ def task_key(task: MovieTask, movie: Movie) -> str:
         If the prompts are not there.
     """
     elsewhere = {"movies", "output", "home", "model", "device", "prompts", "exports"}
+    elsewhere |= {"measurements"}  # the table of all movies is written anew each time
     elsewhere |= {"axes", "channel", "z", "frame_range"}  # the fingerprint tells other pixels
     if not task.plan.verify:  # results of plans that did not know the key stay
         elsewhere |= {"verify"}

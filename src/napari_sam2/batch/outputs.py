@@ -26,6 +26,7 @@ from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.model.checkpoint import named_or_file
 
 LABELS, MEASUREMENTS, SCORES = "labels.tif", "measurements.csv", "scores.csv"
+PLACE = ("movie", "plate", "well", "field")  # columns in front of the measurements of all movies
 _FILES = {
     "ome": "labels.ome.tif",
     "ome-zarr": "labels.ome.zarr",
