@@ -50,6 +50,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
+    "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
     "docs/scripts/training_curve.py": "curve.png log.csv",
     "examples/correct_and_undo.py": "",

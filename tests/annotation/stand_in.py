@@ -116,6 +116,7 @@ class StandInTracker:
         self.locks: dict[int, dict[int, Cell | None]] = {}
         self.spans: dict[int, range | None] = {}
         self.seed = seed
+        self.pointers: dict[tuple[int, int], np.ndarray] = {}
         self.runs = 0
         self.fail_on: int | None = None
 
@@ -215,6 +216,10 @@ class StandInTracker:
         if cell is None:
             return None
         return Signs(1.0, None, None, float(cell.mask.sum()), cell.backward_iou)
+
+    def pointer(self, t: int, object_id: int) -> np.ndarray | None:
+        """What a test says how an object looks."""
+        return self.pointers.get((t, object_id))
 
     def corrections(self, object_id: int) -> tuple[Correction, ...]:
         return ()

@@ -35,6 +35,7 @@ CHANGE_NOTHING = {
     "prompts",
     "propose_divisions",
     "propose_mother",
+    "propose_swaps",
     "repair_labels",
     "reviewed_frames",
     "score",

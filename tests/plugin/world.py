@@ -82,6 +82,7 @@ class ThresholdTracker:
         self._masklets: dict[int, Masklet] = {}
         self._spans: dict[int, range] = {}
         self._cached: set[int] = set()
+        self.pointers: dict[tuple[int, int], np.ndarray] = {}  # what a test says of looks
         self.shape = stack.shape
         self.frames = Frames(stack)
 
@@ -191,6 +192,9 @@ class ThresholdTracker:
         if record is None:
             return None
         return Signs(1.0, None, None, record.area, record.backward_iou)
+
+    def pointer(self, t: int, object_id: int) -> np.ndarray | None:
+        return self.pointers.get((t, object_id))
 
     def corrections(self, object_id: int) -> tuple[Correction, ...]:
         return ()

@@ -23,6 +23,7 @@ from napari_sam2.annotation.project import Project, open_project, save_project
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.propagation import Propagator
 from napari_sam2.annotation.review import Review
+from napari_sam2.annotation.swap_proposals import SwapProposals
 from napari_sam2.annotation.timelines import Timelines
 from napari_sam2.annotation.track_edits import TrackEdits
 from napari_sam2.model import Sam2
@@ -50,6 +51,7 @@ PARTS = (
     Prompting,
     Propagator,
     Review,
+    SwapProposals,
     Timelines,
     TrackEdits,
 )
@@ -237,6 +239,7 @@ class Annotation:
 
     split_object = _delegate(TrackEdits, TrackEdits.split_object)
     swap_objects = _delegate(TrackEdits, TrackEdits.swap_objects)
+    propose_swaps = _delegate(SwapProposals, SwapProposals.propose_swaps)
     divide_object = _delegate(TrackEdits, TrackEdits.divide_object)
     merge_objects = _delegate(TrackEdits, TrackEdits.merge_objects)
 

@@ -141,6 +141,7 @@ class SamPanel(QWidget):
         for part in (self.status, *parts, self.teach.box, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
+        layout.addWidget(self.review.swaps)
         layout.addWidget(self.review.verdicts)
         layout.addWidget(self.review.sample)
         layout.addSpacing(2 * SPACING)

@@ -100,6 +100,12 @@ class MaskStore:
         record = self.record(t, object_id)
         return None if record is None else _signs_of(record)
 
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(C,) object pointer of a stored mask; None without a visible mask or a pointer."""
+        record = self.record(t, object_id)
+        has_pointer = record is not None and record.is_visible and record.pointer.size
+        return record.pointer if record is not None and has_pointer else None
+
     def corrections(self, object_id: int) -> tuple[Correction, ...]:
         """Tracked masks of an object that were prompted later, by frame."""
         masklet = self.masklet(object_id)

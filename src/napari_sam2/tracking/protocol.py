@@ -138,6 +138,10 @@ class AnnotationTracker(ObjectTracker, Protocol):
         """What tracking knows about the quality of a mask; None if there is no mask."""
         ...
 
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """How an object looks on a frame; None if that is not known."""
+        ...
+
     def corrections(self, object_id: int) -> tuple[Correction, ...]:
         """Tracked masks of an object that were prompted later."""
         ...

@@ -182,6 +182,21 @@ class Tracker:
         """What tracking knows about the quality of a stored mask; None if there is no mask."""
         return self._store.signs(t, object_id)
 
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(C,) object pointer of a stored mask: how the object looks to the network.
+
+        Returns
+        -------
+        ndarray or None
+            None if there is no visible mask, or the network has not processed it.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        return self._store.pointer(t, object_id)
+
     def corrections(self, object_id: int) -> tuple[Correction, ...]:
         """Tracked masks of an object that were prompted later, by frame.
 

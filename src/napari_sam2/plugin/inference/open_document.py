@@ -59,12 +59,14 @@ from napari_sam2.plugin.protocol.review_messages import (
     EffortCounted,
     FindDivisions,
     FindDoubtful,
+    FindSwaps,
     FindTracks,
     NothingDoubtful,
     NothingToCheck,
     PlaceFound,
     SampleCounted,
     SampleDrawn,
+    SwapsFound,
     TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
@@ -345,6 +347,10 @@ class OpenDocument:
     @perform.register
     def _(self, command: FindDivisions) -> None:
         self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
+
+    @perform.register
+    def _(self, command: FindSwaps) -> None:
+        self._tell(SwapsFound(self.image, self.annotation.propose_swaps()))
 
     @perform.register
     def _(self, command: DrawSample) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.annotation.swap_proposals import SwapProposal
     from napari_sam2.annotation.wrong_share import MaskSample
     from napari_sam2.io.project.effort import Effort
 
@@ -51,6 +52,11 @@ class CountSample(ImageCommand):
     wrong: int
     judged: int
     sample: MaskSample
+
+
+@dataclass(frozen=True, eq=False)
+class FindSwaps(ImageCommand):
+    """Find objects that may have exchanged their identity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +99,13 @@ class SampleCounted(ImageReport):
     wrong: int
     judged: int
     share: str
+
+
+@dataclass(frozen=True, eq=False)
+class SwapsFound(ImageReport):
+    """Objects that may have exchanged their identity, the surest first."""
+
+    proposals: tuple[SwapProposal, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
 from napari_sam2.plugin.widgets.sample_box import SampleBox
+from napari_sam2.plugin.widgets.swap_box import SwapBox
 from napari_sam2.plugin.widgets.verdict_box import VerdictBox
 from napari_sam2.plugin.window.timelines import Summary, lineage_order
 from napari_sam2.plugin.window.verification import cells_to_refine
@@ -42,8 +43,8 @@ class ReviewWidgets(QObject):
     controller : Controller
         State of the window.
     panel : QWidget
-        The panel that holds `box`, `verdicts`, `sample` and `table`, and the lanes while they are
-        not docked.
+        The panel that holds `box`, `swaps`, `verdicts`, `sample` and `table`, and the lanes while
+        they are not docked.
     """
 
     def __init__(self, controller: Controller, panel: QWidget) -> None:
@@ -52,6 +53,7 @@ class ReviewWidgets(QObject):
         self.box = ReviewBox()
         self.verdicts = VerdictBox(reviewer_name())
         self.sample = SampleBox()
+        self.swaps = SwapBox()
         self.table = ObjectsTable()
         self.lanes = LanesBox(panel)
         self.lanes.hide()
@@ -72,6 +74,10 @@ class ReviewWidgets(QObject):
         self.box.tracks.clicked.connect(self.controller.tracks.set_shown)
         self.box.divisions.clicked.connect(self.controller.divisions.show_proposals)
         self.box.lanes.clicked.connect(self.show_lanes)
+        swaps = self.controller.swaps
+        self.swaps.swaps_asked.connect(swaps.toggle)
+        self.swaps.swap_asked.connect(lambda: swaps.decide(True))
+        self.swaps.keep_asked.connect(lambda: swaps.decide(False))
         self._connect_verdicts()
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
@@ -199,11 +205,12 @@ class ReviewWidgets(QObject):
     def render(self) -> None:
         """Show the state of the controller."""
         image_state = self.controller.image_state
-        for widget in (self.box, self.verdicts, self.sample, self.table):
+        for widget in (self.box, self.swaps, self.verdicts, self.sample, self.table):
             widget.setEnabled(image_state is not None)
         self._render_verdicts(image_state)
         sample = self.controller.sample
         self.sample.show_sample(sample.text, is_on=sample.is_on)
+        self.swaps.show_question(self.controller.swaps.text)
         if image_state is None:
             self._shown, self._rows = None, []
             self.table.show_objects([], 0)

@@ -49,6 +49,7 @@ from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.sample_review import SampleReview
 from napari_sam2.plugin.window.saving import Saving
+from napari_sam2.plugin.window.swaps import Swaps
 from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
@@ -125,6 +126,13 @@ class Controller(QObject):
             self._thread.send,
             self.changed.emit,
         )
+        self.swaps = Swaps(
+            lambda: self.image_state,
+            self.go_to,
+            self.review,
+            self._thread.send,
+            self.changed.emit,
+        )
         self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
@@ -187,6 +195,7 @@ class Controller(QObject):
             self.tracks,
             self.effort,
             self.sample,
+            self.swaps,
             self.finding,
             self.new_cells,
             self.teaching,
