@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -155,6 +157,23 @@ def test_the_network_checks_without_a_change_of_masks_or_a_second_encoding() -> 
     assert np.isnan(values[[0, -1]]).all()
     assert ((values[1:-1] >= 0) & (values[1:-1] <= 1)).all()
     assert encoded == []
+
+
+def test_the_result_is_saved_with_the_project(tmp_path: Path) -> None:
+    world, model = discs_that_cross(), build_tiny_model()
+    with Annotation(Tracker(model, world.images)) as annotation:
+        for object_id in (1, 2):
+            annotation.add_points(0, object_id, [world.centre(0, object_id)], [1])
+        list(annotation.propagate())
+        list(annotation.check_backward([1]))
+        annotation.save(tmp_path / "checked.sam2")
+        list(annotation.check_backward([2]))  # kept in the journal
+        expected = [backward_iou(annotation, object_id) for object_id in (1, 2)]
+    with Annotation.load(tmp_path / "checked.sam2", model, movie=world.images) as again:
+        for object_id, values in zip((1, 2), expected, strict=True):
+            np.testing.assert_allclose(backward_iou(again, object_id), values)
+        again.undo()
+        assert np.isnan(backward_iou(again, 2)).all()
 
 
 def count_encodings(tracker: Tracker) -> list[int]:

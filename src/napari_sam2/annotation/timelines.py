@@ -184,12 +184,11 @@ def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
     A reviewed mask was right. A mask that was prompted after it was tracked was wrong if the
     prompt changed it much.
     """
+    logits: list[float] = []
+    is_wrong: list[bool] = []
     reviewed = sorted(state.reviewed.get(object_id, ()))
-    found = state.object_state(object_id) if object_id in state.objects else None
-    if found is None:
-        return Verdicts(np.zeros(0), np.zeros(0, bool))
-    logits, is_wrong = [], []
-    if reviewed:
+    found = state.object_state(object_id) if reviewed else None
+    if found is not None:
         length = len(state.labels)
         scored = tracking_scores(state.tracker, object_id, found.records, length)
         logit = error_logit(state.measures.trace(object_id), scored)
@@ -197,7 +196,8 @@ def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
         kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
         logits += logit[kept].tolist()
         is_wrong += [False] * len(kept)
-    for correction in state.tracker.corrections(object_id):
+    is_tracked = object_id in state.tracker.object_ids
+    for correction in state.tracker.corrections(object_id) if is_tracked else ():
         known = _logit_of_signs(correction.signs)
         if not np.isnan(known):
             logits.append(known)

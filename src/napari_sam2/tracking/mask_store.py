@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
+from napari_sam2.tracking.masks import MaskRecord, Region, Renderer, clip
 from napari_sam2.tracking.prompts import Prompt, check_integer
 from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
 
@@ -117,12 +117,11 @@ class MaskStore:
 
     def _iou(self, one: MaskRecord, other: MaskRecord) -> float:
         """IoU of two masks; 1 if both are empty."""
-        masks = np.zeros((2, *self.renderer.shape), bool)
-        for mask, record in zip(masks, (one, other), strict=True):
-            region = self.region(record)
-            mask[region.window] = region.mask
-        union = int((masks[0] | masks[1]).sum())
-        return int((masks[0] & masks[1]).sum()) / union if union else 1.0
+        first, second = self.region(one), self.region(other)
+        common = clip(second, first.window)
+        shared = int((first.mask[common.window] & common.mask).sum())
+        union = int(first.mask.sum()) + int(second.mask.sum()) - shared
+        return shared / union if union else 1.0
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the stored masks of some frames."""
