@@ -17,6 +17,7 @@ from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
+from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
 from napari_sam2.plugin.protocol.input_preview import ShowInput
@@ -52,22 +53,9 @@ from napari_sam2.plugin.protocol.review_messages import (
     CheckAdvanced,
     CheckBackward,
     CheckEnded,
-    CountSample,
     DaughterOffered,
-    DivisionsFound,
-    DrawSample,
     EffortCounted,
-    FindDivisions,
-    FindDoubtful,
-    FindSwaps,
-    FindTracks,
-    NothingDoubtful,
     NothingToCheck,
-    PlaceFound,
-    SampleCounted,
-    SampleDrawn,
-    SwapsFound,
-    TracksFound,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource, LabelStack
@@ -230,7 +218,7 @@ class OpenDocument:
         ValueError
             If the command does not fit the image; the document is then unchanged.
         """
-        raise TypeError(f"unknown command {type(command).__name__}")
+        self._tell(answer(command, self.annotation))
 
     @perform.register
     def _(self, command: Edit) -> None:
@@ -335,37 +323,6 @@ class OpenDocument:
             logger.info("the input on frame %d cannot be shown", command.t, exc_info=True)
         else:
             self._tell(seen)
-
-    @perform.register
-    def _(self, command: FindDoubtful) -> None:
-        found = self.annotation.next_doubtful(command.after, command.is_backward)
-        if found is None:
-            self._tell(NothingDoubtful(self.image))
-        else:
-            self._tell(PlaceFound(self.image, *found))
-
-    @perform.register
-    def _(self, command: FindDivisions) -> None:
-        self._tell(DivisionsFound(self.image, self.annotation.propose_divisions()))
-
-    @perform.register
-    def _(self, command: FindSwaps) -> None:
-        self._tell(SwapsFound(self.image, self.annotation.propose_swaps()))
-
-    @perform.register
-    def _(self, command: DrawSample) -> None:
-        self._tell(SampleDrawn(self.image, self.annotation.draw_sample()))
-
-    @perform.register
-    def _(self, command: CountSample) -> None:
-        from napari_sam2.annotation.wrong_share import sampled_share  # imports scipy
-
-        share = sampled_share(command.wrong, command.judged, command.sample)
-        self._tell(SampleCounted(self.image, command.wrong, command.judged, str(share)))
-
-    @perform.register
-    def _(self, command: FindTracks) -> None:
-        self._tell(TracksFound(self.image, *self.annotation.tracks()))
 
     @perform.register
     def _(self, command: AskEffort) -> None:
