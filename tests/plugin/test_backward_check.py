@@ -73,16 +73,17 @@ def test_a_check_that_is_cancelled_notes_nothing(open_desk, gate):
     desk.qtbot.waitUntil(lambda: desk.panel.track.button.text() == cancel)
     desk.controller.tracking.cancel()
     gate.open()
-    desk.settle()
-    assert desk.image_state.progress is None
+    desk.qtbot.waitUntil(lambda: desk.image_state.progress is None)
     assert np.isnan(backward_iou(desk)).all()
 
 
 def test_nothing_is_verified_twice(desk):
     tracked(desk)
-    for _ in range(2):
-        press_verify(desk)
-        desk.settle()
-    assert desk.image_state.undo_text == "check 1 cell backward"
+    press_verify(desk)
+    desk.qtbot.waitUntil(lambda: desk.image_state.undo_text == "check 1 cell backward")
+    desk.qtbot.waitUntil(lambda: desk.image_state.progress is None)
+    press_verify(desk)
+    desk.qtbot.waitUntil(lambda: desk.image_state.progress is None)
     desk.controller.review.undo()
     desk.qtbot.waitUntil(lambda: bool(np.isnan(backward_iou(desk)).all()))
+    assert desk.image_state.undo_text != "check 1 cell backward"

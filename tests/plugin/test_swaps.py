@@ -24,6 +24,10 @@ def box(desk):
     return desk.panel.review.swaps
 
 
+def is_cell_1(desk, t: int, mask: np.ndarray) -> bool:
+    return np.array_equal(desk.labels.data[t] == 1, mask)
+
+
 def offer(desk, *proposals: SwapProposal) -> None:
     desk.controller.swaps.handlers[SwapsFound](SwapsFound(desk.image_state.number, proposals))
     desk.settle()
@@ -36,13 +40,11 @@ def test_a_swap_is_offered_where_it_happened_and_can_be_undone(tracked):
         box(tracked).text.text() == "Cells 1 and 2 may have swapped on frame 4. Swap from here on?"
     )
     box(tracked).swap.click()
-    tracked.settle()
-    assert np.array_equal(tracked.labels.data[3] == 1, disc(0, 3))
-    assert np.array_equal(tracked.labels.data[4] == 1, disc(1, 4))
-    assert box(tracked).swap.isHidden()
+    tracked.qtbot.waitUntil(lambda: is_cell_1(tracked, 4, disc(1, 4)))
+    assert is_cell_1(tracked, 3, disc(0, 3))
+    tracked.qtbot.waitUntil(box(tracked).swap.isHidden)
     tracked.controller.review.undo()
-    tracked.settle()
-    assert np.array_equal(tracked.labels.data[4] == 1, disc(0, 4))
+    tracked.qtbot.waitUntil(lambda: is_cell_1(tracked, 4, disc(0, 4)))
 
 
 def test_the_next_pair_follows_and_a_cell_that_is_gone_is_passed_over(tracked):
@@ -51,7 +53,7 @@ def test_the_next_pair_follows_and_a_cell_that_is_gone_is_passed_over(tracked):
     box(tracked).keep.click()
     tracked.settle()
     assert tracked.controller.view.frame == 6
-    assert np.array_equal(tracked.labels.data[6] == 1, disc(0, 6))
+    assert is_cell_1(tracked, 6, disc(0, 6))
 
 
 def test_without_possible_swaps_the_user_is_told(tracked, monkeypatch):
