@@ -185,6 +185,14 @@ def job_script(system: str, options: str) -> str:
         return str(cluster.job_script())
 
 
+def test_ctrl_c_stays_as_it_is_where_jobs_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "dask_jobqueue"]:
+        monkeypatch.delitem(sys.modules, name)  # it is imported anew
+    before = signal.getsignal(signal.SIGINT)
+    job_script("slurm", "")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_slurm_job_asks_for_what_the_options_say() -> None:
     script = job_script("slurm", "partition=gpu,time=4:00:00,cores=8,memory=32GB,gpus=1")
     for line in (

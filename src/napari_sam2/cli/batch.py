@@ -156,7 +156,7 @@ def _where(
         from napari_sam2.batch import clusters
 
         if jobs:
-            import dask_jobqueue  # noqa: F401  # before the work, not in the middle of it
+            clusters.import_jobqueue()  # before the work, not in the middle of it
     if scheduler is not None:
         made = clusters.scheduler_client(scheduler)
     elif jobs:
