@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.annotation import Annotation, Doubt
+from napari_sam2 import Annotation
+from napari_sam2.annotation import Doubt
 from napari_sam2.annotation.backward_check import Stretch, stretches_of
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
