@@ -82,6 +82,7 @@ def drawn_timeline(frames: int, prompted: float, rng: np.random.Generator) -> Ti
         doubts=(has_mask & (rng.random(frames) < 0.01)).astype(np.uint16),
         error_probability=np.where(has_mask, 1 - quality, np.nan).astype(np.float32),
         reasons=("",) * frames,
+        backward_iou=np.full(frames, np.nan, np.float32),
     )
 
 

@@ -111,6 +111,22 @@ def test_scores_tell_which_frames_were_tracked(
     assert all(0 <= chance <= 1 for chance in chances)
 
 
+def test_verify_adds_how_far_the_way_back_agrees(run: Any, movie: Path) -> None:
+    result = run(*TRACK, "--scores", "scores.csv", "--verify")
+    assert result.code == 0, result.err
+    with open("scores.csv", newline="") as file:
+        rows = {int(row["frame"]): row["backward_iou"] for row in csv.DictReader(file)}
+    assert 0 <= float(rows[2]) <= 1  # between the prompt and the last frame
+    assert rows[1] == ""
+    run(*TRACK, "--scores", "scores.csv", "--overwrite")
+    assert "backward_iou" not in Path("scores.csv").read_text()
+
+
+def test_verify_without_a_table_of_scores_is_refused(run: Any, movie: Path) -> None:
+    result = run(*TRACK, "--verify")
+    assert (result.code, "needs --scores" in result.err) == (2, True)
+
+
 def test_track_writes_a_table_of_possible_divisions(run: Any, movie: Path) -> None:
     result = run(*TRACK, "--divisions", "divisions.csv")
     assert result.code == 0, result.err

@@ -148,6 +148,7 @@ def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["evaluation"], *extras["batch"], *extras["cluster"]]
+    lines += extras["parquet"]
     return {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines} - {"napari-sam2"}
 
 

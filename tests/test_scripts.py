@@ -44,10 +44,13 @@ WITHOUT_WINDOW = {
     "benchmarks/options.py": "movies/one/raw.tif movies/one/labels.tif --frames 2 --objects 1",
     "benchmarks/vs_reference.py": "--quick --image-size 64 --objects 2 --again 1 --repeats 1 "
     "--threads 1",
+    "docs/scripts/backward_check.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 "
+    "--objects 1",
     "docs/scripts/doubts.py": "report tables",
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
+    "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
     "docs/scripts/training_curve.py": "curve.png log.csv",
     "examples/correct_and_undo.py": "",

@@ -17,6 +17,7 @@ from napari_sam2.tracking import FrameResult, Prompt
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
+from napari_sam2.tracking.results import Correction, Signs
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -31,6 +32,7 @@ class Cell:
     base: Cell | None = None
     prompt: Prompt | None = None
     basis: int | None = None
+    backward_iou: float | None = None
 
     @property
     def is_visible(self) -> bool:
@@ -114,6 +116,7 @@ class StandInTracker:
         self.locks: dict[int, dict[int, Cell | None]] = {}
         self.spans: dict[int, range | None] = {}
         self.seed = seed
+        self.pointers: dict[tuple[int, int], np.ndarray] = {}
         self.runs = 0
         self.fail_on: int | None = None
 
@@ -207,8 +210,29 @@ class StandInTracker:
             return None
         return float(result.predicted_iou[0]), float(result.occlusion_score[0])
 
-    def signs(self, t: int, object_id: int) -> None:
-        return None
+    def signs(self, t: int, object_id: int) -> Signs | None:
+        """What the network would know is unknown."""
+        cell = self._cells(object_id).get(t)
+        if cell is None:
+            return None
+        return Signs(1.0, None, None, float(cell.mask.sum()), cell.backward_iou)
+
+    def pointer(self, t: int, object_id: int) -> np.ndarray | None:
+        """What a test says how an object looks."""
+        return self.pointers.get((t, object_id))
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        return ()
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        cells = self._cells(object_id)
+        for t in values.keys() & cells.keys():
+            cells[t] = replace(cells[t], backward_iou=values[t])
+
+    def without_objects(self) -> StandInTracker:
+        other = StandInTracker(self.shape, self.seed)
+        other.centres = self.centres
+        return other
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:
         self._check_frame(t)

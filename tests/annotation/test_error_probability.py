@@ -106,6 +106,7 @@ def test_an_unusual_mask_that_is_likely_right_comes_after_all_likely_wrong_ones(
         doubts,
         chance,
         ("",) * LENGTH,
+        numbers(np.nan),
     )
     assert timeline.is_unusual.tolist() == [t == 2 for t in range(LENGTH)]
     assert 0 < timeline.severity[2] < timeline.severity[5]

@@ -19,6 +19,9 @@ from .helpers import click
 from .stand_in import StandInTracker
 
 CHANGE_NOTHING = {
+    "check_backward",
+    "draw_sample",
+    "wrong_share",
     "find_mother",
     "follow_journal",
     "is_satisfactory",
@@ -32,6 +35,7 @@ CHANGE_NOTHING = {
     "prompts",
     "propose_divisions",
     "propose_mother",
+    "propose_swaps",
     "repair_labels",
     "reviewed_frames",
     "score",

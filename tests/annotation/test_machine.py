@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from napari_sam2.annotation import Annotation, Status
+from napari_sam2.annotation.calibration import fit_calibration
 from napari_sam2.annotation.measures import Measures
-from napari_sam2.annotation.timelines import make_timeline
+from napari_sam2.annotation.timelines import make_timeline, verdicts_of
 from napari_sam2.tracking import FrameResult
 
 from .helpers import seen
@@ -316,10 +317,12 @@ class AnnotationMachine(RuleBasedStateMachine):
         document_state.measures = Measures(SHAPE[0])
         document_state.measures.mark(range(SHAPE[0]))
         document_state.measures.update(document_state.labels)
+        calibration = fit_calibration(
+            [verdicts_of(document_state, key) for key in sorted(timelines)]
+        )
         for key, timeline in timelines.items():
-            for one, other in zip(
-                astuple(timeline), astuple(make_timeline(document_state, key)), strict=True
-            ):
+            afresh = make_timeline(document_state, key, calibration)
+            for one, other in zip(astuple(timeline), astuple(afresh), strict=True):
                 np.testing.assert_array_equal(one, other)
         document_state.measures = kept
 

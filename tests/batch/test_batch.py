@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from pyarrow.parquet import read_table
 
-from napari_sam2.batch import BatchReport, read_plan, run_batch
+from napari_sam2.annotation.quality import LOWEST_BACKWARD_IOU
+from napari_sam2.annotation.recovery import tracker_of
+from napari_sam2.batch import BatchReport, movie_task, read_plan, run_batch
 from napari_sam2.batch.movie_task import MovieTask, track_movie, weights_digest
 from napari_sam2.batch.movies import movies_of
-from napari_sam2.batch.outputs import LABELS, MEASUREMENTS, write_results
+from napari_sam2.batch.outputs import LABELS, MEASUREMENTS, SCORES, write_results
 from napari_sam2.batch.plan import Plan
 from napari_sam2.cli import main
 from napari_sam2.finding import Proposal
@@ -48,7 +53,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_each_movie_has_a_folder_and_the_batch_a_report(wells: Path) -> None:
     assert shell("batch", wells / "plan.toml") == 0
     found = sorted(path.name for path in (wells / "out/a").iterdir())
-    assert found == ["a.sam2", "batch.json", LABELS, MEASUREMENTS]
+    assert found == ["a.sam2", "batch.json", LABELS, MEASUREMENTS, SCORES]
     page = (wells / "out/report.html").read_text(encoding="utf-8")
     assert page.count("data:image/jpeg;base64,") == 2
     assert "http" not in page
@@ -69,6 +74,57 @@ def test_measurements_of_all_movies_are_one_table(wells: Path, sample: Sample) -
         assert [{column: row[column] for column in own[0]} for row in ours] == own
     assert all(row["area_um2"] for row in rows if row["movie"] == "a")
     assert not any(row["area_um2"] for row in rows if row["movie"] == "b")
+
+
+def test_measurements_of_all_movies_can_be_parquet(wells: Path, sample: Sample) -> None:
+    write_images(wells / "wells/b.tif", sample.images)  # without a scale
+    text = (wells / "plan.toml").read_text()
+    shell("batch", wells / "plan.toml")
+    (wells / "plan.toml").write_text(f'{text}measurements = "all.parquet"\n')
+    assert shell("batch", wells / "plan.toml") == 0  # nothing is tracked again
+    found = read_table(wells / "out/all.parquet").to_pylist()
+    rows = table(wells / "out" / MEASUREMENTS)
+    assert [row["movie"] for row in found] == [row["movie"] for row in rows]
+    assert [row["area_px"] for row in found] == [float(row["area_px"]) for row in rows]
+    assert {row["area_um2"] is None for row in found if row["movie"] == "b"} == {True}
+    assert {row["plate"] for row in found} == {""}
+
+
+def test_tables_have_the_chance_of_an_error_as_the_command_track(wells: Path) -> None:
+    shell("batch", wells / "plan.toml")
+    movie, prompts, scores = (wells / name for name in ("wells/a.tif", "prompts/a.tif", "s.csv"))
+    by_hand = ("--prompts", prompts, "-o", wells / "by_hand.tif", "--scores", scores)
+    assert shell("track", movie, *by_hand) == 0
+    assert table(wells / "out/a" / SCORES) == table(scores)
+    known = {
+        (row["frame"], row["object_id"]): float(row["error_probability"])
+        for row in table(scores)
+        if row["area_px"] != "0"
+    }
+    measured = table(wells / "out/a" / MEASUREMENTS)
+    assert {(row["frame"], row["object"]) for row in measured} == known.keys()
+    for row in measured:
+        chance = float(row["error_probability"])
+        assert chance == pytest.approx(known[row["frame"], row["object"]], abs=1e-4)
+
+
+def test_verified_batch_reports_how_many_masks_differ(wells: Path) -> None:
+    text = (wells / "plan.toml").read_text()
+    (wells / "plan.toml").write_text(f"{text}verify = true\n")
+    assert shell("batch", wells / "plan.toml") == 0
+    values = [row["backward_iou"] for row in table(wells / "out/a" / SCORES)]
+    checked = [float(value) for value in values if value]
+    assert checked
+    (row,) = (one for one in table(wells / "out/report.csv") if one["name"] == "a")
+    share = sum(value < LOWEST_BACKWARD_IOU for value in checked) / len(checked)
+    assert float(row["differing_share"]) == pytest.approx(share)
+
+
+def test_verifying_is_part_of_the_work_that_resume_compares(plan: Plan) -> None:
+    run_batch(plan)
+    verified = plan.model_copy(update={"verify": True})
+    assert states(run_batch(verified)) == {"a": "done", "b": "done"}
+    assert states(run_batch(verified)) == {"a": "unchanged", "b": "unchanged"}
 
 
 def test_labels_are_those_of_the_command_track(wells: Path) -> None:
@@ -228,6 +284,31 @@ def test_stopped_batch_reports_what_was_not_reached(
     found = {row["name"]: row["state"] for row in table(plan.output_folder / "report.csv")}
     assert found == {"a": "done", "b": "stopped"}
     assert not (plan.output_folder / "b").exists()
+
+
+def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(
+    wells: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    track = movie_task.track_prompts
+
+    def press_ctrl_c_in_b(annotation: Any, *arguments: Any) -> Iterator[Any]:
+        name = Path(tracker_of(annotation).frames.movie.path).stem
+        for step in track(annotation, *arguments):
+            yield step
+            if name == "b" and (step.stage, step.done) == ("tracking", 1):
+                signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(movie_task, "track_prompts", press_ctrl_c_in_b)
+        assert shell("batch", wells / "plan.toml") == 1
+    assert "stopped" in capsys.readouterr().err
+    found = {path.name for path in (wells / "out").iterdir()}
+    assert found == {"a", MEASUREMENTS, "report.csv", "report.html", ".batch.lock"}
+    before = (wells / "out/a/batch.json").read_bytes()
+    assert shell("batch", wells / "plan.toml") == 0
+    after = {row["name"]: row["state"] for row in table(wells / "out/report.csv")}
+    assert after == {"a": "unchanged", "b": "done"}
+    assert (wells / "out/a/batch.json").read_bytes() == before
 
 
 def test_dry_run_lists_movies_and_time_and_writes_nothing(

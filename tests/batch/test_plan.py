@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam2.batch import plan_of_folder, read_plan
 from napari_sam2.batch.movies import movies_of
-from napari_sam2.batch.plan import Plan, write_plan
+from napari_sam2.batch.plan import Plan, checked_plan, write_plan
 from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.io.tiff import write_images
 
@@ -106,3 +106,19 @@ def test_a_plan_chooses_the_part_of_each_file(wells: Path) -> None:
 
 def test_a_plan_without_a_part_takes_the_whole_file(wells: Path) -> None:
     assert read_plan(wells / "plan.toml").part == EVERYTHING
+
+
+def test_parquet_without_its_package_is_told_before_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = {"movies": "*.tif", "output": "out", "measurements": "all.parquet"}
+    checked_plan(table, "plan")
+    monkeypatch.setattr("napari_sam2.batch.plan.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="need pyarrow: pip install"):
+        checked_plan(table, "plan")
+
+
+@pytest.mark.parametrize("name", ["all.xlsx", "folder/all.csv"])
+def test_table_of_all_measurements_is_a_csv_or_parquet_file_in_the_results(name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends with \.csv or \.parquet"):
+        checked_plan({"movies": "*.tif", "output": "out", "measurements": name}, "plan")

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from napari_sam2 import Annotation
 from napari_sam2.batch import background, movie_task, read_plan
 from napari_sam2.batch.plan import write_plan
 from napari_sam2.batch.process import (
@@ -27,6 +28,7 @@ from napari_sam2.batch.process import (
     MovieEnded,
 )
 from napari_sam2.io.tiff import write_images, write_labels
+from tests.tracking.tiny import build_tiny_model
 
 WINDOW = """
 import sys
@@ -121,6 +123,24 @@ def test_stopped_batch_says_so_and_has_a_report(
     assert isinstance(end, BatchEnded)
     assert end.text.startswith("Stopped.")
     assert Path(end.report).is_file()
+
+
+def test_corrected_project_is_tracked_again(wells: Path) -> None:
+    plan = read_plan(wells / "plan.toml")
+    background.run(plan, 1, [].append)
+    with Annotation.load(wells / "out/a/a.sam2", build_tiny_model()) as project:
+        project.add_points(0, 3, [(5.0, 5.0)], [1])
+        project.save()
+    said: list[Message] = []
+    background.run(plan, 1, said.append, only_corrected=True)
+    states = {one.name: one.state for one in said if isinstance(one, MovieEnded)}
+    assert states == {"a": "done", "b": "unchanged"}
+
+
+def test_corrected_projects_need_earlier_results(tmp_path: Path) -> None:
+    request = BatchRequest(tmp_path, tmp_path / "out", "", only_corrected=True)
+    with pytest.raises(FileNotFoundError, match="press Start first"):
+        BatchProcess.start(request)
 
 
 def test_folder_without_movies_is_told_before_a_process_starts(tmp_path: Path) -> None:

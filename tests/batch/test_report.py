@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,3 +51,14 @@ def test_page_shows_counts_place_and_errors_as_text() -> None:
     for text in ("50.0%", "1 (possible: 2)", "screen 7 B3, field 0", "it is &lt;broken&gt;"):
         assert text in page
     assert "1 done, 1 failed." in page
+
+
+def test_share_of_other_masks_on_the_way_back_is_shown_where_it_was_checked() -> None:
+    plain = result("a")
+    assert plain.record is not None
+    checked = replace(plain, record=plain.record.model_copy(update={"checked": 8, "differing": 1}))
+    heading = "other masks on the way back"
+    assert heading not in page_of(sorted_report(Path("out"), [plain]))
+    page = page_of(sorted_report(Path("out"), [checked, result("b", "failed")]))
+    assert heading in page
+    assert "12.5%" in page

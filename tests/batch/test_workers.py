@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +23,7 @@ from napari_sam2.batch.clusters import (
 )
 from napari_sam2.batch.outputs import LABELS, MEASUREMENTS
 from napari_sam2.batch.plan import Plan
+from napari_sam2.batch.record import RECORD
 from napari_sam2.batch.results import MovieResult
 from napari_sam2.batch.watcher import Quiet
 from napari_sam2.cli import main
@@ -142,20 +147,32 @@ def test_wrong_choice_of_workers_is_explained(
     assert message in capsys.readouterr().err
 
 
-class StopsAtTheFirst(Quiet):
-    """Ctrl+C when the first movie is done."""
+class CtrlCAtTheFirst(Quiet):
+    """Ctrl+C when the first movie is done: a terminal sends it to the workers too."""
+
+    def __init__(self, client: Client) -> None:
+        self.processes = [*client.run(os.getpid).values(), os.getpid()]
 
     def ended(self, result: MovieResult) -> None:
-        raise KeyboardInterrupt
+        for process in self.processes:
+            os.kill(process, signal.SIGINT)
+        time.sleep(10)  # the signal ends it at once
 
 
-def test_stopped_batch_leaves_no_incomplete_results(run: Run) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
+def test_ctrl_c_leaves_no_incomplete_results_and_the_next_run_goes_on(run: Run) -> None:
     plan = run.plan.model_copy(update={"output": Path("stopped")})
     with pytest.raises(KeyboardInterrupt):
-        run_batch(plan, run.client, watcher=StopsAtTheFirst())
+        run_batch(plan, run.client, watcher=CtrlCAtTheFirst(run.client))
     found = {path.name for path in plan.output_folder.iterdir()}
     assert found < {*GOOD, MEASUREMENTS, "report.csv", "report.html", ".batch.lock"}
     assert "stopped" in (plan.output_folder / "report.csv").read_text()
+    complete = {name for name in found if (plan.output_folder / name / RECORD).is_file()}
+    report = run_batch(plan, run.client)
+    kept = {each.name for each in report.results if each.state == "unchanged"}
+    assert complete
+    assert kept == complete
+    assert {each.name for each in report.failed} == {CORRUPT}
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])
@@ -166,6 +183,14 @@ def test_workers_share_the_cores(workers: int, threads: int) -> None:
 def job_script(system: str, options: str) -> str:
     with job_cluster(system, options) as cluster:
         return str(cluster.job_script())
+
+
+def test_ctrl_c_stays_as_it_is_where_jobs_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "dask_jobqueue"]:
+        monkeypatch.delitem(sys.modules, name)  # it is imported anew
+    before = signal.getsignal(signal.SIGINT)
+    job_script("slurm", "")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_slurm_job_asks_for_what_the_options_say() -> None:

@@ -163,6 +163,20 @@ def test_stop_before_the_process_has_started_reaches_it(desk: Any, tmp_path: Pat
     assert desk.engine.batches[0].calls == ["stop"]
 
 
+def test_corrected_projects_are_tracked_again_by_their_own_plan(desk: Any, tmp_path: Path) -> None:
+    assert not dialog(desk).corrected.isEnabled()
+    dialog(desk).take_folder(str(tmp_path))
+    dialog(desk).corrected.click()
+    desk.qtbot.waitUntil(lambda: bool(desk.engine.batches))
+    request = desk.engine.batches[-1].request
+    assert (request.output, request.only_corrected) == (tmp_path / "results", True)
+    desk.qtbot.waitUntil(lambda: not dialog(desk).corrected.isEnabled())
+    ended = (MovieEnded("a", "done", "", 3, 0.1), MovieEnded("b", "unchanged", "", 2, 0.1))
+    desk.engine.batches[-1].say(BEGUN, *ended, BatchEnded("1 done.", ""))
+    wait_for(desk, "1 done.")
+    assert row(desk, 1)[1] == "done already, unchanged"
+
+
 def test_failure_is_told(desk: Any, tmp_path: Path, notifications: Any) -> None:
     begin(desk, tmp_path).say(BatchFailedError("the disk is full"))
     wait_for(desk, "The disk is full")

@@ -30,7 +30,8 @@ def timeline(doubts: dict[int, float], masks: range, length: int = 6) -> Timelin
     for t, value in doubts.items():
         found[t], quality[t] = Doubt.LOW_IOU, value
     chance = np.full(length, np.nan, np.float32)
-    return Timeline(has_mask, false, false, false, false, quality, found, chance, ("",) * length)
+    marks = (has_mask, false, false, false, false)
+    return Timeline(*marks, quality, found, chance, ("",) * length, np.full_like(chance, np.nan))
 
 
 def test_doubtful_frames_come_first_and_the_worst_of_them_first() -> None:

@@ -23,7 +23,7 @@ from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord, Renderer, draw_record
 from napari_sam2.tracking.pixels import masks_of
 from napari_sam2.tracking.plan import Step, plan_steps
-from napari_sam2.tracking.results import PromptedFrame
+from napari_sam2.tracking.results import Correction, PromptedFrame, Signs
 from napari_sam2.tracking.windows import Window
 from napari_sam2.training.lesson_process import LessonEnded
 
@@ -82,6 +82,7 @@ class ThresholdTracker:
         self._masklets: dict[int, Masklet] = {}
         self._spans: dict[int, range] = {}
         self._cached: set[int] = set()
+        self.pointers: dict[tuple[int, int], np.ndarray] = {}  # what a test says of looks
         self.shape = stack.shape
         self.frames = Frames(stack)
 
@@ -186,8 +187,23 @@ class ThresholdTracker:
     def scores(self, t: int, object_id: int) -> tuple[float, float] | None:
         return (1.0, 1.0) if t in self._masklets[object_id].records else None
 
-    def signs(self, t: int, object_id: int) -> None:
-        return None
+    def signs(self, t: int, object_id: int) -> Signs | None:
+        record = self._masklets[object_id].records.get(t)
+        if record is None:
+            return None
+        return Signs(1.0, None, None, record.area, record.backward_iou)
+
+    def pointer(self, t: int, object_id: int) -> np.ndarray | None:
+        return self.pointers.get((t, object_id))
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        return ()
+
+    def note_backward_iou(self, object_id: int, values) -> None:
+        self._masklets[object_id].note_backward_iou(values)
+
+    def without_objects(self) -> ThresholdTracker:
+        return ThresholdTracker(np.where(self._bright, 4000, 0), self._on_step)
 
     def lock(self, object_id: int, frames, labels=None) -> None:
         masklet = self._masklets[object_id]

@@ -106,8 +106,10 @@ NOT_YET_SAVED = {  # tags that no released version has written
     "judge",
     "link_daughters",
     "move_division",
+    "note_backward_check",
     "remove_box",
     "withdraw_division",
+    "SetBackwardIou",
     "Verdict",
 }
 

@@ -34,6 +34,9 @@ class Target(Protocol):
     def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
         """Replace the reviewed frames of an object."""
 
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the masks of an object."""
+
 
 @dataclass(frozen=True)
 class Touched:
@@ -297,6 +300,45 @@ class SetReviewed:
             "object": self.object_id,
             "accepted": sorted(self.after - self.before),
             "withdrawn": sorted(self.before - self.after),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SetBackwardIou:
+    """Masks of one object get the result of a backward check.
+
+    Attributes
+    ----------
+    object_id : int
+        The object.
+    before, after : mapping of int to float or None
+        IoU with the mask of the check, by frame; None where there was no check. Both have the same
+        frames.
+    """
+
+    object_id: int
+    before: Mapping[int, float | None]
+    after: Mapping[int, float | None]
+
+    @property
+    def touched(self) -> Touched:
+        """The review of the object; no mask changes."""
+        return Touched(review=frozenset({self.object_id}))
+
+    def apply(self, target: Target) -> None:
+        """Set `after`."""
+        target.note_backward_iou(self.object_id, self.after)
+
+    def inverse(self) -> SetBackwardIou:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> dict[str, Any]:
+        """Object and frames."""
+        return {
+            "action": "backward check",
+            "object": self.object_id,
+            "frames": sorted(self.after),
         }
 
 

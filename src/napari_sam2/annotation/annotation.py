@@ -8,6 +8,7 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast, overload
 
+from napari_sam2.annotation.backward_check import BackwardCheck
 from napari_sam2.annotation.division_proposals import DivisionProposals
 from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.document import Document
@@ -22,6 +23,7 @@ from napari_sam2.annotation.project import Project, open_project, save_project
 from napari_sam2.annotation.prompting import Prompting
 from napari_sam2.annotation.propagation import Propagator
 from napari_sam2.annotation.review import Review
+from napari_sam2.annotation.swap_proposals import SwapProposals
 from napari_sam2.annotation.timelines import Timelines
 from napari_sam2.annotation.track_edits import TrackEdits
 from napari_sam2.model import Sam2
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 PARTS = (
+    BackwardCheck,
     DivisionProposals,
     Divisions,
     Mothers,
@@ -48,6 +51,7 @@ PARTS = (
     Prompting,
     Propagator,
     Review,
+    SwapProposals,
     Timelines,
     TrackEdits,
 )
@@ -226,11 +230,16 @@ class Annotation:
     clear_masks = _delegate(Review, Review.clear_masks)
     timeline = _delegate(Timelines, Timelines.timeline)
     next_doubtful = _delegate(Timelines, Timelines.next_doubtful)
+    wrong_share = _delegate(Timelines, Timelines.wrong_share)
+    draw_sample = _delegate(Timelines, Timelines.draw_sample)
+    check_backward = _delegate(BackwardCheck, BackwardCheck.check_backward)
+    note_backward_check = _delegate(BackwardCheck, BackwardCheck.note_backward_check)
 
     # Track edits
 
     split_object = _delegate(TrackEdits, TrackEdits.split_object)
     swap_objects = _delegate(TrackEdits, TrackEdits.swap_objects)
+    propose_swaps = _delegate(SwapProposals, SwapProposals.propose_swaps)
     divide_object = _delegate(TrackEdits, TrackEdits.divide_object)
     merge_objects = _delegate(TrackEdits, TrackEdits.merge_objects)
 

@@ -8,7 +8,7 @@ tracked movies with true masks, and are stored as plain numbers in ``error_model
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.calibration import Calibration
 from napari_sam2.annotation.measures import Trace
 
+UNCHANGED = Calibration()
 NEAR = 2  # frames before and after that count as near
 FloatArray = NDArray[np.float64]
 
@@ -102,7 +104,11 @@ class Regression:
 
     def probability(self, contributions: FloatArray) -> FloatArray:
         """(T,) probability of an error."""
-        found: FloatArray = 1 / (1 + np.exp(-(contributions.sum(axis=1) + self.intercept)))
+        return as_probability(self.logit(contributions))
+
+    def logit(self, contributions: FloatArray) -> FloatArray:
+        """(T,) logit of this probability."""
+        found: FloatArray = contributions.sum(axis=1) + self.intercept
         return found
 
 
@@ -135,6 +141,12 @@ def error_model() -> ErrorModel:
     )
 
 
+def as_probability(logit: FloatArray) -> FloatArray:
+    """Probabilities of logits."""
+    found: FloatArray = 1 / (1 + np.exp(-logit))
+    return found
+
+
 def gather_evidence(trace: Trace, scores: TrackingScores) -> dict[str, FloatArray]:
     """Evidence for errors of one object, each (T,) float64, NaN where unknown.
 
@@ -163,8 +175,42 @@ def gather_evidence(trace: Trace, scores: TrackingScores) -> dict[str, FloatArra
     return evidence
 
 
+def error_logit(trace: Trace, scores: TrackingScores) -> FloatArray:
+    """(T,) logit of the error probability without a calibration, NaN where it is unknown.
+
+    Parameters
+    ----------
+    trace : Trace
+        Areas, places and overlaps of the masks.
+    scores : TrackingScores
+        What is known from tracking.
+    """
+    found = np.full(len(trace.area), np.nan)
+    for regression, shares, there in _judged(trace, scores):
+        found[there] = regression.logit(shares)[there]
+    return found
+
+
+def _judged(
+    trace: Trace, scores: TrackingScores
+) -> Iterator[tuple[Regression, FloatArray, NDArray[np.bool_]]]:
+    """Each regression with its (T, F) contributions, and the (T,) masks that it judges."""
+    is_scored = (trace.area > 0) & ~np.isnan(scores.agreement)
+    if is_scored.any():
+        evidence, model = gather_evidence(trace, scores), error_model()
+        has_opinion = is_scored & ~np.isnan(evidence["cell_overlap"])
+        for regression, there in (
+            (model.with_head, has_opinion),
+            (model.without_head, is_scored & ~has_opinion),
+        ):
+            yield regression, regression.contributions(evidence), there
+
+
 def find_error_probability(
-    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_]
+    trace: Trace,
+    scores: TrackingScores,
+    is_fixed: NDArray[np.bool_],
+    calibration: Calibration = UNCHANGED,
 ) -> tuple[NDArray[np.float32], list[str]]:
     """Probability that each mask of an object is wrong, and the main reason in words.
 
@@ -176,6 +222,8 @@ def find_error_probability(
         What is known from tracking.
     is_fixed : (T,) bool
         Where a person prompted or locked the mask. The probability is 0 there.
+    calibration : Calibration
+        From the verdicts of a person on masks of the same movie.
 
     Returns
     -------
@@ -186,21 +234,13 @@ def find_error_probability(
     """
     length = len(trace.area)
     probability, reasons = np.full(length, np.nan, np.float32), [""] * length
-    has_mask = trace.area > 0
-    is_scored = has_mask & ~np.isnan(scores.agreement)
-    if is_scored.any():
-        evidence, model = gather_evidence(trace, scores), error_model()
-        has_opinion = is_scored & ~np.isnan(evidence["cell_overlap"])
-        for regression, there in (
-            (model.with_head, has_opinion),
-            (model.without_head, is_scored & ~has_opinion),
-        ):
-            shares = regression.contributions(evidence)
-            probability[there] = regression.probability(shares)[there]
-            for t in np.flatnonzero(there & (probability >= model.threshold)).tolist():
-                name = regression.features[int(shares[t].argmax())]
-                reasons[t] = REASONS[name.removesuffix("_near")]
-    probability[has_mask & is_fixed] = 0
+    for regression, shares, there in _judged(trace, scores):
+        logit = calibration.corrected(regression.logit(shares))
+        probability[there] = as_probability(logit)[there]
+        for t in np.flatnonzero(there & (probability >= error_model().threshold)).tolist():
+            name = regression.features[int(shares[t].argmax())]
+            reasons[t] = REASONS[name.removesuffix("_near")]
+    probability[(trace.area > 0) & is_fixed] = 0
     return probability, reasons
 
 

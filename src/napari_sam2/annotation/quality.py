@@ -33,6 +33,8 @@ RING = 3.5  # a ring of one pixel round an area A has about 3.5 sqrt(A) pixels
 STEPS = 3.0  # times the usual step
 LOWEST_OVERLAP = 0.4
 FRAMES_BEFORE = 5  # whose median area is the usual one
+LOWEST_BACKWARD_IOU = 0.7  # with the mask of a backward check; see docs/lab/review.md
+BACKWARD_REASON = "tracking back from the end gives another outline"
 WEIGHT_GONE = 0.5
 WEIGHT_UNUSUAL = 0.5  # a mask that is unusual, but likely right
 LEAST_PIECE = 0.2  # of the area, in the second largest piece: the mask may cover two daughters
@@ -50,6 +52,7 @@ class Doubt(IntFlag):
     IS_GONE = 64
     TWO_PIECES = 128
     LIKELY_WRONG = 256
+    BACKWARD_DIFFERS = 512
 
 
 UNUSUAL = (
@@ -66,6 +69,7 @@ WEIGHTS = {
     Doubt.LOW_OVERLAP: 0.6,
     Doubt.TOUCHES_BORDER: 0.9,
     Doubt.TWO_PIECES: 0.4,
+    Doubt.BACKWARD_DIFFERS: 0.4,
 }
 
 
@@ -89,7 +93,10 @@ class Timeline:
         Chance that the IoU with the true mask is below 0.75; 0 where a person prompted or locked
         the mask, NaN where there is no mask or tracking left no scores.
     reasons : tuple of str
-        Why a mask is likely wrong, in words; empty for all other masks.
+        Why a mask is likely wrong or differs from the one of a backward check, in words; empty for
+        all other masks.
+    backward_iou : (T,) float32
+        IoU with the mask that tracking back from the end gives; NaN where this was not checked.
     measurements : mapping of str to Measurement
         Measurements by name.
     """
@@ -103,6 +110,7 @@ class Timeline:
     doubts: NDArray[np.uint16]
     error_probability: NDArray[np.float32]
     reasons: tuple[str, ...]
+    backward_iou: NDArray[np.float32]
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
 
     @property
@@ -138,6 +146,7 @@ def find_doubts(
     is_fixed: NDArray[np.bool_],
     is_lost: NDArray[np.bool_],
     error_probability: NDArray[np.float32] | None = None,
+    backward_iou: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint16]:
     """Doubts about the masks of one object.
 
@@ -154,11 +163,13 @@ def find_doubts(
     error_probability : (T,) float32, optional
         Chance of an error, NaN where unknown. Where it is known, it stands for the doubts about the
         scores of the model.
+    backward_iou : (T,) float32, optional
+        IoU with the masks of a backward check, NaN where unknown.
 
     Returns
     -------
     (T,) uint16
-        Flags of `Doubt`; LIKELY_WRONG on the first frame of each stretch only.
+        Flags of `Doubt`; LIKELY_WRONG and BACKWARD_DIFFERS on the first frame of each stretch only.
     """
     doubts = np.zeros(len(trace.area), np.uint16)
     visible = np.flatnonzero(trace.area)
@@ -168,6 +179,9 @@ def find_doubts(
         error_probability = np.full(len(doubts), np.nan, np.float32)
     is_wrong = error_probability >= error_model().threshold
     doubts[starts_of_stretches(is_wrong)] |= np.uint16(Doubt.LIKELY_WRONG)
+    if backward_iou is not None:
+        differs = backward_iou < LOWEST_BACKWARD_IOU
+        doubts[starts_of_stretches(differs)] |= np.uint16(Doubt.BACKWARD_DIFFERS)
     judged = (trace.area > 0) & ~is_fixed & np.isnan(error_probability)
     if judged.any():
         lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))

@@ -1,4 +1,4 @@
-"""A running propagation, with the number of its steps."""
+"""A running propagation or backward check, with the number of its steps."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_sam2.annotation.backward_check import CheckStep
     from napari_sam2.tracking import FrameResult
 
 
 @dataclass
 class TrackingRun:
-    """A propagation and how far it has come.
+    """A propagation or backward check, and how far it has come.
 
     Parameters
     ----------
-    steps : iterator of FrameResult
-        From `Annotation.propagate`.
+    steps : iterator of FrameResult or CheckStep
+        From `Annotation.propagate` or `Annotation.check_backward`.
     total : int
         How many steps there are at most.
 
@@ -29,12 +30,12 @@ class TrackingRun:
         Frames that were left out because they cannot be read.
     """
 
-    steps: Iterator[FrameResult]
+    steps: Iterator[FrameResult | CheckStep]
     total: int
     done: int = 0
     damaged: set[int] = field(default_factory=set)
 
-    def advance(self) -> FrameResult | None:
+    def advance(self) -> FrameResult | CheckStep | None:
         """Make one step; None at the end.
 
         Raises
@@ -46,7 +47,7 @@ class TrackingRun:
         result = next(self.steps, None)
         if result is not None:
             self.done += 1
-            if result.problem is not None:
+            if result.problem is not None and result.t is not None:
                 self.damaged.add(result.t)
         return result
 

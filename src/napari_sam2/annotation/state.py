@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -94,6 +94,12 @@ class DocumentState:
             self.reviewed[object_id] = frames
         else:
             self.reviewed.pop(object_id, None)
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the masks of an object."""
+        if object_id in self.tracker.object_ids:
+            self.tracker.note_backward_iou(object_id, values)
+            self.stale.add(object_id)
 
     def object_state(
         self, object_id: int, frames: Iterable[int] | None = None

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.annotation.error_probability import TrackingScores, find_error_probability
+from napari_sam2.annotation.calibration import GOOD_IOU, Calibration, Verdicts, fit_calibration
+from napari_sam2.annotation.error_probability import (
+    UNCHANGED,
+    TrackingScores,
+    error_logit,
+    find_error_probability,
+)
 from napari_sam2.annotation.measured import measurements_of
-from napari_sam2.annotation.quality import Timeline, find_doubts, grade
+from napari_sam2.annotation.measures import Trace
+from napari_sam2.annotation.quality import (
+    BACKWARD_REASON,
+    LOWEST_BACKWARD_IOU,
+    Timeline,
+    find_doubts,
+    grade,
+)
+from napari_sam2.annotation.wrong_share import (
+    SAMPLE_SIZE,
+    ErrorSums,
+    MaskSample,
+    Share,
+    draw_masks,
+    expected_share,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
     from napari_sam2.annotation.document import Document
     from napari_sam2.annotation.state import DocumentState
     from napari_sam2.tracking.protocol import AnnotationTracker
+    from napari_sam2.tracking.results import Signs
 
 
 class Timelines:
@@ -30,11 +55,14 @@ class Timelines:
     def __init__(self, document: Document) -> None:
         self._state = document.state
         self._timelines: dict[int, Timeline] = {}
+        self._verdicts: dict[int, Verdicts] = {}
+        self._calibration = UNCHANGED  # of the timelines
 
     def timeline(self, object_id: int) -> Timeline:
         """State and quality of an object on each frame.
 
-        The result is kept until the object changes; do not change its arrays.
+        The result is kept until the object changes, or the verdicts of the person change the error
+        probabilities of all objects; do not change its arrays.
 
         Raises
         ------
@@ -47,10 +75,26 @@ class Timelines:
         state.stale.clear()
         for changed in stale:
             self._timelines.pop(changed, None)
+            self._verdicts.pop(changed, None)
+        if stale:
+            self._calibrate()
         found = self._timelines.get(object_id)
         if found is None:
-            found = self._timelines[object_id] = make_timeline(state, object_id)
+            found = make_timeline(state, object_id, self._calibration)
+            self._timelines[object_id] = found
         return found
+
+    def _calibrate(self) -> None:
+        """Fit the calibration again; if it changes, all timelines do."""
+        state = self._state
+        for object_id in self._verdicts.keys() - state.objects.keys():
+            del self._verdicts[object_id]
+        for object_id in state.objects.keys() - self._verdicts.keys():
+            self._verdicts[object_id] = verdicts_of(state, object_id)
+        found = fit_calibration([self._verdicts[key] for key in sorted(self._verdicts)])
+        if found != self._calibration:
+            self._calibration = found
+            self._timelines.clear()
 
     def next_doubtful(
         self, after: tuple[int, int] | None = None, backward: bool = False
@@ -98,8 +142,82 @@ class Timelines:
                 return place[1:]
         return None
 
+    def wrong_share(self) -> Share | None:
+        """Estimate the share of wrong masks that are left, from the chances of an error.
 
-def make_timeline(state: DocumentState, object_id: int) -> Timeline:
+        Reviewed, prompted and locked masks count as right; rejected objects do not count.
+
+        Returns
+        -------
+        Share or None
+            With a 95 % interval; None if no chance is known.
+        """
+        return expected_share(map(ErrorSums.of, self._lines().values()))
+
+    def draw_sample(self, size: int = SAMPLE_SIZE, seed: int | None = None) -> MaskSample:
+        """Draw masks at random, which a person then judges; see `wrong_share.sampled_share`.
+
+        Parameters
+        ----------
+        size : int
+            How many; all if there are fewer that no person has vouched for.
+        seed : int, optional
+            Makes the draw repeatable.
+
+        Raises
+        ------
+        ValueError
+            If the size is below 1.
+        """
+        if size < 1:
+            raise ValueError(f"a sample has at least one mask; got {size}")
+        return draw_masks(self._lines(), size, seed)
+
+    def _lines(self) -> dict[int, Timeline]:
+        """Timelines of all objects that are not rejected."""
+        kept = [key for key, known in self._state.objects.items() if not known.is_rejected]
+        return {object_id: self.timeline(object_id) for object_id in kept}
+
+
+def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
+    """What a person found about tracked masks of an object, as the state of the document tells.
+
+    A reviewed mask was right. A mask that was prompted after it was tracked was wrong if the
+    prompt changed it much.
+    """
+    logits: list[float] = []
+    is_wrong: list[bool] = []
+    reviewed = sorted(state.reviewed.get(object_id, ()))
+    found = state.object_state(object_id) if reviewed else None
+    if found is not None:
+        length = len(state.labels)
+        scored = tracking_scores(state.tracker, object_id, found.records, length)
+        logit = error_logit(state.measures.trace(object_id), scored)
+        fixed = found.prompted.keys() | state.locked_frames(object_id)
+        kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
+        logits += logit[kept].tolist()
+        is_wrong += [False] * len(kept)
+    is_tracked = object_id in state.tracker.object_ids
+    for correction in state.tracker.corrections(object_id) if is_tracked else ():
+        known = _logit_of_signs(correction.signs)
+        if not np.isnan(known):
+            logits.append(known)
+            is_wrong.append(correction.iou < GOOD_IOU)
+    return Verdicts(np.array(logits, np.float64), np.array(is_wrong, bool))
+
+
+def _logit_of_signs(signs: Signs) -> float:
+    """Logit of the error probability of a mask whose neighbours in time are not known."""
+    area = np.array([signs.area], np.float32)
+    trace = replace(Trace.empty(1), area=area)
+    known = (signs.predicted_iou, signs.agreement, signs.cell_overlap, signs.area)
+    values = np.array([[np.nan if value is None else value] for value in known], np.float32)
+    return float(error_logit(trace, TrackingScores(*values))[0])
+
+
+def make_timeline(
+    state: DocumentState, object_id: int, calibration: Calibration = UNCHANGED
+) -> Timeline:
     """Compute the timeline of an object from masks, scores and measures."""
     length = len(state.labels)
     trace = state.measures.trace(object_id)
@@ -118,9 +236,14 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
     has_mask = trace.area > 0
     is_fixed = is_prompted | is_locked
     is_lost = has_record & ~has_mask & ~is_fixed
-    scored = tracking_scores(state.tracker, object_id, np.flatnonzero(has_record).tolist(), length)
-    chance, reasons = find_error_probability(trace, scored, is_fixed)
-    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance)
+    frames = np.flatnonzero(has_record).tolist()
+    scored = tracking_scores(state.tracker, object_id, frames, length)
+    chance, reasons = find_error_probability(trace, scored, is_fixed, calibration)
+    backward = checked_backward(state.tracker, object_id, frames, length)
+    backward[~has_mask | is_fixed] = np.nan
+    for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
+        reasons[t] = reasons[t] or BACKWARD_REASON
+    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance, backward)
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(
         has_mask,
@@ -132,6 +255,7 @@ def make_timeline(state: DocumentState, object_id: int) -> Timeline:
         doubts,
         chance,
         tuple(reasons),
+        backward,
         measurements_of(trace),
     )
 
@@ -144,5 +268,18 @@ def tracking_scores(
     for t in frames:
         signs = tracker.signs(t, object_id)
         if signs is not None:
-            table[:, t] = [np.nan if value is None else value for value in signs]
+            known = (signs.predicted_iou, signs.agreement, signs.cell_overlap, signs.area)
+            table[:, t] = [np.nan if value is None else value for value in known]
     return TrackingScores(*table)
+
+
+def checked_backward(
+    tracker: AnnotationTracker, object_id: int, frames: Iterable[int], length: int
+) -> NDArray[np.float32]:
+    """(T,) IoU with the masks of a backward check on some frames, NaN where there was none."""
+    found = np.full(length, np.nan, np.float32)
+    for t in frames:
+        signs = tracker.signs(t, object_id)
+        if signs is not None and signs.backward_iou is not None:
+            found[t] = signs.backward_iou
+    return found

@@ -1,4 +1,7 @@
-"""The process of a batch: ``python -m napari_sam2.batch.background PLAN.toml WORKERS``."""
+"""The process of a batch: ``python -m napari_sam2.batch.background PLAN.toml WORKERS``.
+
+With a third argument ``corrected``, only corrected projects are tracked again.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.batch.listening import listening
 from napari_sam2.batch.plan import Plan, read_plan
 from napari_sam2.batch.process import (
+    CORRECTED,
     LINES,
     BatchBegun,
     BatchEnded,
@@ -78,7 +82,7 @@ def ended_of(result: MovieResult, output: Path) -> MovieEnded:
     return MovieEnded(name, result.state, result.error, record.cells, share, project)
 
 
-def run(plan: Plan, workers: int, say: Say) -> None:
+def run(plan: Plan, workers: int, say: Say, *, only_corrected: bool = False) -> None:
     """Run a batch; a KeyboardInterrupt ends it, and the report is written nevertheless.
 
     Parameters
@@ -89,6 +93,8 @@ def run(plan: Plan, workers: int, say: Say) -> None:
         Movies at a time; 1 tracks them in this process.
     say : callable
         Takes the messages.
+    only_corrected : bool
+        Whether only corrected projects are tracked again.
 
     Raises
     ------
@@ -98,7 +104,8 @@ def run(plan: Plan, workers: int, say: Say) -> None:
     page = plan.output_folder / REPORT_PAGE
     try:
         with _client(workers) as client:
-            report = run_batch(plan, client, watcher=Reporter(plan.output_folder, say))
+            watcher = Reporter(plan.output_folder, say)
+            report = run_batch(plan, client, only_corrected=only_corrected, watcher=watcher)
     except KeyboardInterrupt:
         say(BatchEnded("Stopped. Start again to track the other movies.", _if_there(page)))
     else:
@@ -117,7 +124,7 @@ def _client(workers: int) -> AbstractContextManager[Client | None]:
     return local_client(workers)
 
 
-def main(plan: Path, workers: int) -> None:
+def main(plan: Path, workers: int, *, only_corrected: bool = False) -> None:
     """Run a batch and report on standard output."""
     if hasattr(os, "nice"):
         os.nice(POLITENESS)
@@ -132,7 +139,7 @@ def main(plan: Path, workers: int) -> None:
 
     with listening():
         try:
-            run(read_plan(plan), workers, say)
+            run(read_plan(plan), workers, say, only_corrected=only_corrected)
         except Exception as error:  # every failure must reach the window in words
             traceback.print_exc()
             text = " ".join(str(error).split()) or type(error).__name__
@@ -140,4 +147,4 @@ def main(plan: Path, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), only_corrected=CORRECTED in sys.argv[3:])

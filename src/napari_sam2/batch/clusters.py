@@ -146,6 +146,20 @@ def job_client(system: str, options: str, workers: int) -> Iterator[Client]:
             yield client
 
 
+def import_jobqueue() -> Any:
+    """The package of job systems, which is in another extra than the rest.
+
+    When it is imported, it lets Ctrl+C end the program without a word. The handler from before is
+    put back, so that a batch is stopped in the same way everywhere.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    import dask_jobqueue
+
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
+    return dask_jobqueue
+
+
 def job_cluster(system: str, options: str) -> Any:
     """A cluster of `dask_jobqueue` whose jobs track one movie at a time with all their cores.
 
@@ -166,8 +180,7 @@ def job_cluster(system: str, options: str) -> Any:
     ValueError
         If an option is unknown, has no value, or the system does not have it.
     """
-    import dask_jobqueue  # in another extra than the rest
-
+    dask_jobqueue = import_jobqueue()
     given = parse_job_options(options)
     make: Callable[..., Any] = getattr(dask_jobqueue, f"{_SYSTEMS[system]}Cluster")
     cores = int(given["cores"])

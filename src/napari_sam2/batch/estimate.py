@@ -145,5 +145,6 @@ def measure_pace(task: MovieTask) -> Pace:
             if step.stage in ("prompts", "replay") or step.done <= 1:
                 begun = now
             else:
-                return Pace(begun - start, now - begun)
+                ways = 2 if task.plan.verify else 1  # the way back takes about as long
+                return Pace(begun - start, ways * (now - begun))
     return Pace(begun - start, 0.0)

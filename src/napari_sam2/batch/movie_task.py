@@ -25,6 +25,7 @@ from napari_sam2.batch.siblings import replay_steps, work_digest
 from napari_sam2.batch.summary import record_of
 from napari_sam2.batch.tracking_run import (
     RunStep,
+    check_backward,
     track_changed,
     track_found_objects,
     track_prompts,
@@ -158,6 +159,8 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
     with atomic_folder(task.folder, _is_ours) as folder:
         annotation, steps = tracking_steps(task, movie)
         _follow(steps, tell)
+        if task.plan.verify:
+            _follow(check_backward(annotation), tell)
         found = write_results(folder, task.movie, task.plan, movie, annotation)
         seconds = time.perf_counter() - start
         record = found.model_copy(update={"key": key, "seconds": seconds, "run": task.run})
@@ -198,6 +201,8 @@ def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
     movie, project = open_selection(task.movie.path, task.part), project_of(task.folder)
     with Annotation.load(project, _network_for(project, task.plan), movie=movie) as annotation:
         _follow(track_changed(annotation), tell)
+        if task.plan.verify:
+            _follow(check_backward(annotation), tell)
         annotation.save()
         write_exports(task.folder, task.plan, movie, annotation)
         found = record_of(task.movie, movie, annotation, project)
@@ -292,7 +297,10 @@ def task_key(task: MovieTask, movie: Movie) -> str:
         If the prompts are not there.
     """
     elsewhere = {"movies", "output", "home", "model", "device", "prompts", "exports"}
+    elsewhere |= {"measurements"}  # the table of all movies is written anew each time
     elsewhere |= {"axes", "channel", "z", "frame_range"}  # the fingerprint tells other pixels
+    if not task.plan.verify:  # results of plans that did not know the key stay
+        elsewhere |= {"verify"}
     prompts = task.plan.prompts_of(task.movie.name)
     parts = {
         "format": _FORMAT,

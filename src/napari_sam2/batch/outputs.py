@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.error_table import error_probabilities
 from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.batch.movies import BatchMovie
 from napari_sam2.batch.plan import Plan
@@ -18,11 +19,14 @@ from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.saving import past_deeds
 from napari_sam2.io.project.subject import ImageOrigin, subject_of
+from napari_sam2.io.scores import score_rows
+from napari_sam2.io.tables import write_scores
 from napari_sam2.io.tiff import write_labels
 from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.model.checkpoint import named_or_file
 
-LABELS, MEASUREMENTS = "labels.tif", "measurements.csv"
+LABELS, MEASUREMENTS, SCORES = "labels.tif", "measurements.csv", "scores.csv"
+PLACE = ("movie", "plate", "well", "field")  # columns in front of the measurements of all movies
 _FILES = {
     "ome": "labels.ome.tif",
     "ome-zarr": "labels.ome.zarr",
@@ -39,7 +43,7 @@ _FILES = {
 def write_results(
     folder: Path, entry: BatchMovie, plan: Plan, movie: Movie, annotation: Annotation
 ) -> MovieRecord:
-    """Write labels, measurements, the project and all exports into an empty folder.
+    """Write labels, measurements, scores, the project and all exports into an empty folder.
 
     Parameters
     ----------
@@ -78,7 +82,7 @@ def write_results(
 
 
 def write_exports(folder: Path, plan: Plan, movie: Movie, annotation: Annotation) -> None:
-    """Write the labels, the measurements and the other exports of a plan.
+    """Write the labels, the measurements, the scores and the other exports of a plan.
 
     Raises
     ------
@@ -88,8 +92,13 @@ def write_exports(folder: Path, plan: Plan, movie: Movie, annotation: Annotation
         If a format cannot hold the result.
     """
     channels = {"image": movie.data}  # the columns are the same for all movies
-    tracked = TrackedLabels.of_objects(annotation.labels, annotation.objects, movie.scale, channels)
+    chances = error_probabilities(annotation)
+    tracked = TrackedLabels.of_objects(
+        annotation.labels, annotation.objects, movie.scale, channels, chances
+    )
     write_labels(folder / LABELS, tracked.labels, tracked.scale)
+    column = movie.scale.frame_column
+    write_scores(folder / SCORES, score_rows(annotation), column, was_checked=plan.verify)
     write_measurements(folder / MEASUREMENTS, tracked)
     for name in _FILES.keys() & set(plan.exports):
         write_export(folder / _FILES[name], tracked, FORMATS[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ from napari_sam2.tracking.plan import Sweep
 Count = Annotated[int, Field(ge=0)]
 AUTO = "auto"  # in place of files with prompts: all objects are found
 NAME = "{name}"  # in the pattern of the prompts: stands for the name of a movie
+PARQUET = ".parquet"
+TABLES = (".csv", PARQUET)  # suffixes of the table of all measurements
 _CHECKPOINTS = (".pt", ".safetensors")
 
 
@@ -52,6 +55,11 @@ class Plan(BaseModel):
         With ``"auto"``: objects with a lower score are left out.
     image_size : int or None
         Side of the input of an official model in pixels.
+    measurements : str
+        Name of the table of the measurements of all movies, with the suffix ``.csv`` or
+        ``.parquet``.
+    verify : bool
+        Whether every object is tracked back from its end as well, and its masks compared.
     fast, local : bool
         As the options of ``napari-sam2 track``.
     device : str
@@ -76,6 +84,8 @@ class Plan(BaseModel):
     cell_size: Annotated[float, Field(ge=1)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
+    measurements: str = "measurements.csv"
+    verify: bool = False
     fast: bool = False
     local: bool = False
     device: str = "auto"
@@ -99,6 +109,16 @@ class Plan(BaseModel):
                 f'of the movie, such as "prompts/{NAME}.tif"'
             )
         return prompts
+
+    @field_validator("measurements")
+    @classmethod
+    def _table_is_csv_or_parquet(cls, name: str) -> str:
+        path = Path(name)
+        if path.suffix.lower() not in TABLES or path.name != name:
+            raise ValueError(f"expected the name of a file that ends with .csv or .parquet: {name}")
+        if path.suffix.lower() == PARQUET and find_spec("pyarrow") is None:
+            raise ValueError("tables in Parquet need pyarrow: pip install 'napari-sam2[parquet]'")
+        return name
 
     @field_validator("exports")
     @classmethod

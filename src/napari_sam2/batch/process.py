@@ -17,6 +17,7 @@ from napari_sam2.io.worker_process import MessageLines, WorkerProcess
 
 MODULE = "napari_sam2.batch.background"
 PLAN, LOG = "plan.toml", "batch.log"  # in the folder of the results
+CORRECTED = "corrected"  # argument of the process
 
 
 class BatchFailedError(Exception):
@@ -39,6 +40,9 @@ class BatchRequest:
         Movies at a time; with 1, they are tracked without Dask.
     settings : mapping of str to object
         Other keys of the plan.
+    only_corrected : bool
+        Whether, in place of all this, the corrected projects of an earlier batch with these results
+        are tracked again, by the plan of that batch.
     """
 
     folder: Path
@@ -46,6 +50,7 @@ class BatchRequest:
     prompts: str
     workers: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    only_corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,8 @@ class BatchProcess(WorkerProcess[Message]):
         Folder of the results, with the plan in `PLAN`.
     workers : int
         Movies at a time.
+    only_corrected : bool
+        Whether only corrected projects are tracked again.
 
     Raises
     ------
@@ -131,21 +138,32 @@ class BatchProcess(WorkerProcess[Message]):
         If no process can be started.
     """
 
-    def __init__(self, output: Path, workers: int) -> None:
+    def __init__(self, output: Path, workers: int, *, only_corrected: bool = False) -> None:
         threads = max(1, (os.cpu_count() or 2) - 1)  # one core is left to the window
-        super().__init__(MODULE, [str(output / PLAN), str(workers)], output / LOG, threads, LINES)
+        arguments = [str(output / PLAN), str(workers), *([CORRECTED] if only_corrected else [])]
+        super().__init__(MODULE, arguments, output / LOG, threads, LINES)
 
     @classmethod
     def start(cls, request: BatchRequest) -> BatchProcess:
         """Write the plan of a request, and start its process.
 
+        For corrected projects, the plan that is there is used.
+
         Raises
         ------
+        FileNotFoundError
+            If there are no corrected projects because no batch has run with these results.
         ValueError
             If the folder has no movies, or a setting is wrong.
         OSError
             If the folder of the results cannot be written, or no process can be started.
         """
+        if request.only_corrected:
+            if not (request.output / PLAN).is_file():
+                raise FileNotFoundError(
+                    f"there are no results in {request.output} yet: press Start first"
+                )
+            return cls(request.output, request.workers, only_corrected=True)
         from napari_sam2.batch.movies import movies_of  # needs torch
         from napari_sam2.batch.plan import plan_of_folder, write_plan
 

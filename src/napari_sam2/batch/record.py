@@ -34,6 +34,8 @@ class MovieRecord(BaseModel):
         Objects with daughters, and further divisions that the program proposes.
     masks, doubtful : int
         Masks on all frames, and how many of them are doubtful.
+    checked, differing : int
+        Masks of a backward check, and how many of them differ from the masks of the way back.
     worst_frame : int
         Frame with the most serious doubts.
     thumbnail : str
@@ -64,6 +66,8 @@ class MovieRecord(BaseModel):
     possible_divisions: int
     masks: int
     doubtful: int
+    checked: int = 0
+    differing: int = 0
     worst_frame: int
     thumbnail: str
     seconds: float
@@ -76,6 +80,11 @@ class MovieRecord(BaseModel):
     def doubtful_share(self) -> float:
         """Share of masks that are doubtful, 0 to 1."""
         return self.doubtful / max(self.masks, 1)
+
+    @property
+    def differing_share(self) -> float | None:
+        """Share of masks that differ from those of the way back, 0 to 1; None without a check."""
+        return self.differing / self.checked if self.checked else None
 
 
 def read_record(folder: Path) -> MovieRecord | None:

@@ -22,6 +22,7 @@ _COLUMNS = (
     "possible_divisions",
     "masks",
     "doubtful_share",
+    "differing_share",
     "worst_frame",
     "seconds",
     "tries",
@@ -32,6 +33,7 @@ _HEADINGS = (
     *("worst frame", "movie", "state", "cells"),
     *("divisions", "doubtful masks", "frames", "time"),
 )
+_DIFFERING = "other masks on the way back"  # a column only where this was checked
 _STATES: dict[State, str] = {
     "done": "done",
     "unchanged": "unchanged since the last time",
@@ -67,14 +69,17 @@ def _row(result: MovieResult) -> list[object]:
     known = {} if record is None else record.model_dump()
     if record is not None:
         known["doubtful_share"] = record.doubtful_share
+        known["differing_share"] = record.differing_share
     known |= {key: getattr(result, key) for key in ("name", "movie", "state", "error", "tries")}
     return [known.get(column) for column in _COLUMNS]
 
 
 def page_of(report: BatchReport) -> str:
     """The report as HTML: one file with its pictures in it."""
-    headings = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
-    rows = "\n".join(map(_page_row, report.results))
+    was_checked = any(each.record and each.record.checked for each in report.results)
+    names = (*_HEADINGS, *((_DIFFERING,) if was_checked else ()))
+    headings = "".join(f"<th>{heading}</th>" for heading in names)
+    rows = "\n".join(_page_row(each, was_checked) for each in report.results)
     title = f"Batch of {len(report.results)} movies"
     return (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
@@ -90,12 +95,12 @@ def sentence_of(report: BatchReport) -> str:
     return ", ".join(f"{count} {text}" for text, count in counts.items() if count) + "."
 
 
-def _page_row(result: MovieResult) -> str:
-    cells = "".join(_page_cells(result))
+def _page_row(result: MovieResult, was_checked: bool) -> str:
+    cells = "".join(_page_cells(result, was_checked))
     return f'<tr class="{result.state}">{cells}</tr>'
 
 
-def _page_cells(result: MovieResult) -> Iterator[str]:
+def _page_cells(result: MovieResult, was_checked: bool) -> Iterator[str]:
     record = result.record
     picture = f'<img alt="" src="{record.thumbnail}">' if record else ""
     yield f"<td>{picture}</td>"
@@ -105,7 +110,9 @@ def _page_cells(result: MovieResult) -> Iterator[str]:
     yield (f"<td><b>{escape(result.name)}</b>{place}<br><small>{escape(result.movie)}</small></td>")
     error = f"<br>{escape(result.error)}" if result.error else ""
     yield f"<td>{result.state}{error}</td>"
-    for text in _numbers(result):
+    share = None if record is None else record.differing_share
+    differing = ("" if share is None else f"{share:.1%}",) if was_checked else ()
+    for text in (*_numbers(result), *differing):
         yield f'<td class="number">{text}</td>'
 
 

@@ -92,7 +92,7 @@ def run_batch(
         finally:
             report = sorted_report(plan.output_folder, list(results.values()))
             write_report(report)
-            write_measurement_table(report)
+            write_measurement_table(report, plan.measurements)
     return report
 
 

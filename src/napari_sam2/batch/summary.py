@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.quality import Timeline
+from napari_sam2.annotation.quality import LOWEST_BACKWARD_IOU, Timeline
 from napari_sam2.batch.movies import BatchMovie
 from napari_sam2.batch.record import MovieRecord, project_digest
 from napari_sam2.io.movie import Movie
@@ -55,6 +55,8 @@ def record_of(
         possible_divisions=len(annotation.propose_divisions()),
         masks=sum(int(line.has_mask.sum()) for line in timelines),
         doubtful=sum(int((line.has_mask & (line.doubts > 0)).sum()) for line in timelines),
+        checked=sum(int((~np.isnan(line.backward_iou)).sum()) for line in timelines),
+        differing=sum(int((line.backward_iou < LOWEST_BACKWARD_IOU).sum()) for line in timelines),
         worst_frame=worst,
         thumbnail=_thumbnail(movie, annotation, worst),
         seconds=0.0,

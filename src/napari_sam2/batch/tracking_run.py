@@ -128,6 +128,18 @@ def track_changed(annotation: Annotation) -> Generator[RunStep]:
     yield from _propagate(annotation, "both", only_changed=True)
 
 
+def check_backward(annotation: Annotation) -> Generator[RunStep]:
+    """Track all objects back from their end, and note how far their masks agree.
+
+    Yields
+    ------
+    RunStep
+        Of the stage ``"checking backward"``.
+    """
+    for step in annotation.check_backward():
+        yield RunStep("checking backward", step.done, step.total)
+
+
 def _propagate(
     annotation: Annotation, direction: Sweep, *, only_changed: bool = False
 ) -> Generator[RunStep]:

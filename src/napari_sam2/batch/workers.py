@@ -23,6 +23,8 @@ _INTERVAL_S = 0.5  # between two messages about the progress of a movie
 _PATIENCE_S = 20.0  # until the workers have left the frame that they track when a batch is stopped
 _GPU = "GPU"  # name of the resource that workers with a GPU declare
 _CHECK_S = 2.0  # from one look whether the scheduler is there to the next
+_WITHOUT_WORKERS_S = 300.0  # that a scheduler may have no worker after it was started again
+_NO_WORKERS = "the scheduler was started again and has no workers: start them again, too"
 _BEGUN, _ENDED = "begun", "ended"  # in place of a stage, when a worker takes and leaves a movie
 _one_movie_at_a_time = threading.Lock()  # in each process: a network serves one movie
 
@@ -34,7 +36,9 @@ def track_on_workers(
 
     If a worker declares the resource ``GPU``, every movie asks for one. A movie whose worker died
     is given to another worker by the scheduler, as often as the scheduler allows. A movie whose
-    disk or memory was short is tried again, three times in all.
+    disk or memory was short is tried again, three times in all, and so is one on its way when the
+    scheduler is started again. If the scheduler does not come back, or comes back without workers,
+    the movies that are left fail.
 
     Parameters
     ----------
@@ -75,6 +79,7 @@ class _Run:
         self.waiting: dict[Future, tuple[MovieTask, int]] = {}
         self._begun: Counter[str] = Counter()
         self._running: set[str] = set()
+        self._without_workers_since: float | None = None  # after the connection was lost
         self._done: SimpleQueue[Future] = SimpleQueue()
         self._client, self._watcher = client, watcher
         self._resources = _resources(client)
@@ -96,11 +101,14 @@ class _Run:
         if future is None or future not in self.waiting:
             return None
         task, tries = self.waiting.pop(future)
+        if self._has_no_workers and future.status != "finished":
+            return failure(task, ConnectionError(_NO_WORKERS), max(tries, 1))
         begun = max(tries, self._begun[task.movie.name])
         try:
             return success(task, future.result(timeout=_PATIENCE_S), begun)
         except FutureCancelledError:  # the scheduler was started again or is gone
             error: Exception = ConnectionError("the connection to the scheduler was lost")
+            self._lost()
         except Exception as raised:
             error = raised
         if tries < TRIES and may_pass(error) and self._is_connected:
@@ -108,11 +116,31 @@ class _Run:
             return None
         return failure(task, _readable(error), begun)
 
+    def _lost(self) -> None:
+        """Begin anew after the connection was lost."""
+        self._without_workers_since = time.monotonic()
+        self._running.clear()  # the workers of the scheduler before end by themselves
+        if self._is_connected:  # the new scheduler does not know that somebody listens
+            self._client.unsubscribe_topic(self._topic)
+            self._client.subscribe_topic(self._topic, self._hear)
+
     def _next_future(self) -> Future | None:
         try:
             return self._done.get(timeout=_CHECK_S)
         except Empty:
-            return None if self._is_connected else next(iter(self.waiting))
+            is_working = self._is_connected and not self._has_no_workers
+            return None if is_working else next(iter(self.waiting))
+
+    @property
+    def _has_no_workers(self) -> bool:
+        """Whether the scheduler was started again, and has had no worker for too long."""
+        since = self._without_workers_since
+        if since is None:
+            return False
+        if self._client.status == "running" and self._client.nthreads():
+            self._without_workers_since = None
+            return False
+        return time.monotonic() - since > _WITHOUT_WORKERS_S
 
     @property
     def _is_connected(self) -> bool:

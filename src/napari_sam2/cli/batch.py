@@ -58,6 +58,14 @@ def batch(
             help="With a folder: a format to write too, as ctc; repeat the option for each.",
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="With a folder: track every cell back from its end, and report how many masks "
+            "differ. Takes about as long as tracking.",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -107,6 +115,7 @@ def batch(
         "output": output,
         "model": model,
         "device": device,
+        "verify": verify or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
     given |= {"exports": export} if export else {}
@@ -147,7 +156,7 @@ def _where(
         from napari_sam2.batch import clusters
 
         if jobs:
-            import dask_jobqueue  # noqa: F401  # before the work, not in the middle of it
+            clusters.import_jobqueue()  # before the work, not in the middle of it
     if scheduler is not None:
         made = clusters.scheduler_client(scheduler)
     elif jobs:

@@ -87,8 +87,9 @@ def _track(sample: Sample, network: Sam2, output: Path) -> tuple[NDArray[np.uint
     """Track from one click each; writes movie, prompts, labels and scores."""
     from napari_sam2.annotation import Annotation
     from napari_sam2.batch.tracking_run import track_prompts
-    from napari_sam2.cli.tracking_run import follow, score_rows
+    from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.prompt_files import write_prompts
+    from napari_sam2.io.scores import score_rows
     from napari_sam2.io.tables import write_scores
     from napari_sam2.io.tiff import write_images, write_labels
     from napari_sam2.tracking import Tracker

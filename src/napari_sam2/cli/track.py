@@ -79,6 +79,14 @@ def track(
     cell_size: CellSizeOption = None,
     min_score: MinScoreOption = 0.5,
     scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Track every cell back from its end, and write into the table of scores how far "
+            "its masks agree. Takes about as long as tracking.",
+        ),
+    ] = False,
     divisions: Annotated[
         Path | None, typer.Option(help="Table of possible divisions to write, .csv.")
     ] = None,
@@ -91,14 +99,22 @@ def track(
     _check_prompts(prompts, look_every, direction)
     if link and is_automatic:
         raise UsageError("--link needs labels as prompts; --prompts auto makes its own")
+    if verify and scores is None:
+        raise UsageError("--verify writes into the table of scores and needs --scores")
     outputs = [path for path in (output, scores, divisions) if path is not None]
     check_inputs_stay(outputs, [movie, Path(prompts)])
     check_outputs(outputs, overwrite)
 
     from napari_sam2.annotation import Annotation
-    from napari_sam2.batch.tracking_run import FindingSettings, track_found_objects, track_prompts
-    from napari_sam2.cli.tracking_run import follow, score_rows
+    from napari_sam2.batch.tracking_run import (
+        FindingSettings,
+        check_backward,
+        track_found_objects,
+        track_prompts,
+    )
+    from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts
+    from napari_sam2.io.scores import score_rows
     from napari_sam2.io.tables import write_divisions, write_scores
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames, Tracker
@@ -119,9 +135,12 @@ def track(
             raise ValueError(NOTHING_FOUND)
     else:
         rate = follow(track_prompts(annotation, given, direction.value))
+    if verify:
+        follow(check_backward(annotation))
     write_labels(output, annotation.labels, opened.scale)
     if scores is not None:
-        write_scores(scores, score_rows(annotation), opened.scale.frame_column)
+        column = opened.scale.frame_column
+        write_scores(scores, score_rows(annotation), column, was_checked=verify)
     if divisions is not None:
         proposals = annotation.propose_divisions()
         write_divisions(divisions, proposals, opened.scale.frame_column)

@@ -1,4 +1,4 @@
-"""Tracking with a progress bar, and the table of its scores."""
+"""Tracking with a progress bar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,11 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from napari_sam2.annotation.error_table import error_probabilities, known_value
-from napari_sam2.io.tables import ScoreRow
-
 if TYPE_CHECKING:
-    from napari_sam2.annotation import Annotation
     from napari_sam2.batch.tracking_run import RunStep
 
 
@@ -66,29 +61,6 @@ def follow(steps: Iterable[RunStep]) -> float:
                 bar.update(task, completed=step.done, rate=rate)
             done = step.done
     return _rate(done, start)
-
-
-def score_rows(annotation: Annotation) -> Iterator[ScoreRow]:
-    """One row for each object and frame of which something is known."""
-    prompted = {(prompt.t, prompt.object_id) for prompt in annotation.prompts()}
-    chances = error_probabilities(annotation)
-    for t, frame in enumerate(annotation.labels):
-        ids, sizes = np.unique(frame, return_counts=True)
-        areas = dict(zip(ids.tolist(), sizes.tolist(), strict=True))
-        for object_id in sorted(annotation.objects):
-            score = annotation.score(t, object_id)
-            area = areas.get(object_id, 0)
-            if score is None and not area:
-                continue
-            yield ScoreRow(
-                frame=t,
-                object_id=object_id,
-                area_px=area,
-                predicted_iou=score.predicted_iou if score else None,
-                occlusion_score=score.occlusion_score if score else None,
-                prompted=(t, object_id) in prompted,
-                error_probability=known_value(chances[object_id][t]),
-            )
 
 
 def _rate(done: int, start: float) -> float:

@@ -38,6 +38,8 @@ class ScoreRow:
         Whether a person prompted the object on this frame.
     error_probability : float or None
         Chance that the IoU with the true mask is below 0.75, 0 to 1; None where it is unknown.
+    backward_iou : float or None
+        IoU with the mask that tracking back from the end gives; None where this was not checked.
     """
 
     frame: int
@@ -47,10 +49,15 @@ class ScoreRow:
     occlusion_score: float | None
     prompted: bool
     error_probability: float | None = None
+    backward_iou: float | None = None
 
 
 def write_scores(
-    path: str | os.PathLike[str], rows: Iterable[ScoreRow], frame_column: str = "frame"
+    path: str | os.PathLike[str],
+    rows: Iterable[ScoreRow],
+    frame_column: str = "frame",
+    *,
+    was_checked: bool = False,
 ) -> None:
     """Write scores as CSV with a header, one line per object and frame; None is left blank.
 
@@ -61,14 +68,18 @@ def write_scores(
     rows : iterable of ScoreRow
     frame_column : str
         Name of the first column: "z" where the frames are slices, see `ImageScale.frame_column`.
+    was_checked : bool
+        Whether there was a backward check; only then there is a column ``backward_iou``.
 
     Raises
     ------
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    header = [frame_column, *(field.name for field in fields(ScoreRow)[1:])]
-    write_table(path, header, (map(_score, astuple(row)) for row in rows))
+    columns = [field.name for field in fields(ScoreRow)]
+    count = len(columns) if was_checked else len(columns) - 1
+    header = [frame_column, *columns[1:count]]
+    write_table(path, header, (map(_score, astuple(row)[:count]) for row in rows))
 
 
 def write_divisions(

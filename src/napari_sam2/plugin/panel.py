@@ -91,6 +91,7 @@ class SamPanel(QWidget):
         self._was_docked = False
         self._keys = KeyBindings(self._key_actions())
         self._verdict_keys = KeyBindings(self.review.verdict_keys())
+        self._sample_keys = KeyBindings(self.review.sample_keys())
         self._escape = KeyBindings(  # bound only while a run can be cancelled
             {"Escape": self.controller.tracking.cancel}, takes_all=True
         )
@@ -140,7 +141,9 @@ class SamPanel(QWidget):
         for part in (self.status, *parts, self.teach.box, self.review.box):
             layout.addSpacing(2 * SPACING)
             layout.addWidget(part)
+        layout.addWidget(self.review.swaps)
         layout.addWidget(self.review.verdicts)
+        layout.addWidget(self.review.sample)
         layout.addSpacing(2 * SPACING)
         layout.addWidget(self.review.table, stretch=1)
         layout.addSpacing(2 * SPACING)
@@ -245,6 +248,7 @@ class SamPanel(QWidget):
         self._history_keys.release()
         self._keys.release()
         self._verdict_keys.release()
+        self._sample_keys.release()
         self._help_key.setEnabled(False)
         self.controller.close()
 
@@ -484,10 +488,15 @@ class SamPanel(QWidget):
             owners += list(self.controller.image_state.layers)
         self._keys.bind(owners)
         self._history_keys.bind(owners)
-        if self.controller.verification.is_on:
-            self._verdict_keys.bind(owners)
-        else:
-            self._verdict_keys.release()
+        modes = (
+            (self._verdict_keys, self.controller.verification.is_on),
+            (self._sample_keys, self.controller.sample.is_on),
+        )
+        for keys, is_on in sorted(modes, key=lambda pair: pair[1]):  # release before binding
+            if is_on:
+                keys.bind(owners)
+            else:
+                keys.release()
         is_tracking = self.controller.tracking.is_on
         is_dividing = self.controller.divisions.division is not None and not is_tracking
         finding = self.controller.finding
@@ -546,6 +555,7 @@ class SamPanel(QWidget):
             is_importing=image_state.is_importing,
             is_proposing=image_state.is_proposing,
             is_tracking=image_state.is_tracking,
+            is_checking=image_state.is_checking,
             is_tracked=image_state.is_tracked,
             unreviewed=doubtful - reviewed,
             contrast_differs=image_state.is_open and image_state.contrast_differs(),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
-from napari_sam2.tracking.masks import MaskRecord, Region, Renderer
+from napari_sam2.tracking.masks import MaskRecord, Region, Renderer, clip
 from napari_sam2.tracking.prompts import Prompt, check_integer
-from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
+from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
 
 DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
@@ -98,9 +98,34 @@ class MaskStore:
     def signs(self, t: int, object_id: int) -> Signs | None:
         """What tracking knows about the quality of a stored mask."""
         record = self.record(t, object_id)
-        if record is None:
-            return None
-        return Signs(record.predicted_iou, record.agreement, record.cell_overlap, record.area)
+        return None if record is None else _signs_of(record)
+
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(C,) object pointer of a stored mask; None without a visible mask or a pointer."""
+        record = self.record(t, object_id)
+        has_pointer = record is not None and record.is_visible and record.pointer.size
+        return record.pointer if record is not None and has_pointer else None
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        """Tracked masks of an object that were prompted later, by frame."""
+        masklet = self.masklet(object_id)
+        return tuple(
+            Correction(t, _signs_of(before), self._iou(before, masklet.records[t]))
+            for t, entry in sorted(masklet.prompted.items())
+            if (before := entry.before) is not None and before.agreement is not None
+        )
+
+    def _iou(self, one: MaskRecord, other: MaskRecord) -> float:
+        """IoU of two masks; 1 if both are empty."""
+        first, second = self.region(one), self.region(other)
+        common = clip(second, first.window)
+        shared = int((first.mask[common.window] & common.mask).sum())
+        union = int(first.mask.sum()) + int(second.mask.sum()) - shared
+        return shared / union if union else 1.0
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the stored masks of some frames."""
+        self.masklet(object_id).note_backward_iou(values)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of a stored mask."""
@@ -184,3 +209,13 @@ class MaskStore:
             self.masklets.pop(object_id, None)
         else:
             self.masklets.setdefault(object_id, Masklet()).restore(state)
+
+
+def _signs_of(record: MaskRecord) -> Signs:
+    return Signs(
+        record.predicted_iou,
+        record.agreement,
+        record.cell_overlap,
+        record.area,
+        record.backward_iou,
+    )

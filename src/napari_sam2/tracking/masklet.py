@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TypeVar
@@ -83,6 +83,13 @@ class Masklet:
     def unlock(self, t: int) -> None:
         """Unlock a frame, and restore its mask from before the lock."""
         put(self.records, t, self.locked.pop(t))
+
+    def note_backward_iou(self, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check on some frames; frames without a mask are ignored."""
+        for t, value in values.items():
+            record = self.records.get(t)
+            if record is not None and record.backward_iou != value:
+                self.records[t] = replace(record, backward_iou=value)
 
     def snapshot(self, frames: Iterable[int] | None) -> ObjectState:
         """The state on some frames, or on all frames."""

@@ -65,6 +65,9 @@ class MaskRecord:
     cell_overlap : float or None
         IoU of the mask with the cell that the cell head sees there; None as above, without a cell
         head, and on frames on which the head was not asked.
+    backward_iou : float or None
+        IoU of the mask with the one that tracking back from the end of its stretch gives; None if
+        this was not checked.
     """
 
     corner: tuple[int, int]
@@ -83,6 +86,7 @@ class MaskRecord:
     made_by: str = ""
     agreement: float | None = None
     cell_overlap: float | None = None
+    backward_iou: float | None = None
 
     def __repr__(self) -> str:
         """Size and scores, not the pixels."""
@@ -177,7 +181,15 @@ def paint_record(record: MaskRecord, mask: PixelMask | NDArray[np.bool_]) -> Mas
     mask = PixelMask.of(mask)
     logits = _painted_logits(mask, record.window, record.size)
     corner, crop, floor = pack_logits(logits, exact=False)
-    return replace(record, corner=corner, crop=crop, floor=floor, painted=mask, direction=None)
+    return replace(
+        record,
+        corner=corner,
+        crop=crop,
+        floor=floor,
+        painted=mask,
+        direction=None,
+        backward_iou=None,
+    )
 
 
 def draw_record(mask: PixelMask | NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
@@ -220,6 +232,7 @@ def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
         painted=None,
         predicted_iou=min(one.predicted_iou, other.predicted_iou),
         occlusion_score=max(one.occlusion_score, other.occlusion_score),
+        backward_iou=None,
     )
 
 

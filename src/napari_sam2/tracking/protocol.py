@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.plan import Sweep
 from napari_sam2.tracking.prompts import Prompt
-from napari_sam2.tracking.results import FrameResult, Signs
+from napari_sam2.tracking.results import Correction, FrameResult, Signs
 
 
 class ObjectTracker(Protocol):
@@ -136,6 +136,22 @@ class AnnotationTracker(ObjectTracker, Protocol):
 
     def signs(self, t: int, object_id: int) -> Signs | None:
         """What tracking knows about the quality of a mask; None if there is no mask."""
+        ...
+
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """How an object looks on a frame; None if that is not known."""
+        ...
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        """Tracked masks of an object that were prompted later."""
+        ...
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the masks of an object on some frames."""
+        ...
+
+    def without_objects(self) -> AnnotationTracker:
+        """Another tracker of the same stack, with the same settings and no objects."""
         ...
 
     def labels(self, t: int, winners: Collection[int] = ()) -> NDArray[np.int32]:

@@ -56,12 +56,34 @@ class Signs(NamedTuple):
         head, and on frames on which the head was not asked.
     area : float
         Area of the mask in pixels, before other objects take some of them.
+    backward_iou : float or None
+        IoU with the mask of a backward check; None if there was no check.
     """
 
     predicted_iou: float
     agreement: float | None
     cell_overlap: float | None
     area: float
+    backward_iou: float | None = None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A tracked mask that was prompted later.
+
+    Attributes
+    ----------
+    t : int
+        Frame.
+    signs : Signs
+        What tracking knew about the mask.
+    iou : float
+        IoU of the mask with the one after the prompt.
+    """
+
+    t: int
+    signs: Signs
+    iou: float
 
 
 @dataclass(frozen=True, eq=False)

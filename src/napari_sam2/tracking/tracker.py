@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from napari_sam2.tracking.prompter import Prompter
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.propagation import Propagation
 from napari_sam2.tracking.propagator import Propagator
-from napari_sam2.tracking.results import FrameResult, ObjectState, Signs
+from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
 from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
 
 
@@ -110,10 +111,24 @@ class Tracker:
             max_prompted_frames=max_prompted_frames,
         )
         renderer = Renderer(model.config.low_res_size, image_shape, clean=clean)
-        self._store = MaskStore(length, renderer)
+        self._begin(renderer, area_guard=area_guard)
+
+    def _begin(self, renderer: Renderer, *, area_guard: bool) -> None:
+        """Make the parts that hold or change objects, without any object."""
+        self._store = MaskStore(len(self._frames), renderer)
         self._composer = LabelComposer(self._store)
         self._prompter = Prompter(self._store, self._runner)
         self._propagator = Propagator(self._store, self._runner, area_guard=area_guard)
+
+    def without_objects(self) -> Tracker:
+        """Another tracker of the same stack, with the same settings and no objects.
+
+        It shares the features of the frames, so that no frame is encoded twice. Both must be used
+        in one thread.
+        """
+        other = copy(self)
+        other._begin(self._store.renderer, area_guard=self._propagator.area_guard)
+        return other
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -166,6 +181,49 @@ class Tracker:
     def signs(self, t: int, object_id: int) -> Signs | None:
         """What tracking knows about the quality of a stored mask; None if there is no mask."""
         return self._store.signs(t, object_id)
+
+    def pointer(self, t: int, object_id: int) -> NDArray[np.float32] | None:
+        """(C,) object pointer of a stored mask: how the object looks to the network.
+
+        Returns
+        -------
+        ndarray or None
+            None if there is no visible mask, or the network has not processed it.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        return self._store.pointer(t, object_id)
+
+    def corrections(self, object_id: int) -> tuple[Correction, ...]:
+        """Tracked masks of an object that were prompted later, by frame.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        return self._store.corrections(object_id)
+
+    def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
+        """Note the result of a backward check with the stored masks of an object.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        values : mapping of int to float or None
+            IoU with the mask of the check by frame; None forgets it. Frames without a mask are
+            ignored. A mask that is tracked again loses the note.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown.
+        """
+        self._store.note_backward_iou(object_id, values)
 
     def low_res_logits(self, t: int, object_id: int) -> NDArray[np.float32] | None:
         """(S / 4, S / 4) logits of the stored mask; they are constant far from the mask."""

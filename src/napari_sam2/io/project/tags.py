@@ -21,12 +21,14 @@ from napari_sam2.annotation.actions import (
     Group,
     Operation,
     Propagate,
+    SetBackwardIou,
     SetLocks,
     SetMasklet,
     SetObject,
     SetPrompt,
     SetReviewed,
 )
+from napari_sam2.annotation.backward_check import BackwardCheck
 from napari_sam2.annotation.divisions import Divisions
 from napari_sam2.annotation.history import History
 from napari_sam2.annotation.journal_entries import (
@@ -106,6 +108,7 @@ KINDS: Final = (
     Kind("Group", Group),
     Kind("Operation", Operation),
     Kind("Propagate", Propagate),
+    Kind("SetBackwardIou", SetBackwardIou),
     Kind("SetLocks", SetLocks),
     Kind("SetMasklet", SetMasklet),
     Kind("SetObject", SetObject),
@@ -173,6 +176,7 @@ CALLS: Final = (
     Call("move_division", Divisions.move_division),
     Call("decline_division", Divisions.decline_division),
     Call("withdraw_division", Divisions.withdraw_division),
+    Call("note_backward_check", BackwardCheck.note_backward_check),
 )
 
 # deeds of the history that are no calls

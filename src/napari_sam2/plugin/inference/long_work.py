@@ -11,6 +11,7 @@ from napari_sam2.plugin.protocol.messages import Report, Work, WorkAdvanced, Wor
 CANCELLED: Mapping[Work, str] = {
     "import": "Import cancelled; no labels were imported.",
     "divisions": "The search for possible divisions was cancelled.",
+    "check": "Verifying was cancelled.",
 }
 
 

@@ -19,6 +19,7 @@ from napari_sam2.plugin.inference.label_import import import_all, import_frame
 from napari_sam2.plugin.inference.long_work import LongWork
 from napari_sam2.plugin.inference.outlines import rasterise
 from napari_sam2.plugin.inference.painting import paint
+from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
 from napari_sam2.plugin.protocol.input_preview import ShowInput
@@ -47,18 +48,17 @@ from napari_sam2.plugin.protocol.messages import (
     TrackEnded,
     TrackStarted,
     Work,
+    WorkAdvanced,
+    WorkEnded,
 )
 from napari_sam2.plugin.protocol.review_messages import (
     AskEffort,
+    CheckBackward,
     DaughterOffered,
     DivisionsFound,
     EffortCounted,
     FindDivisions,
-    FindDoubtful,
-    FindTracks,
-    NothingDoubtful,
-    PlaceFound,
-    TracksFound,
+    NothingToCheck,
 )
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource
@@ -111,6 +111,7 @@ class OpenDocument:
         self._is_cancelled = is_cancelled
         self._collected: list[Report] | None = None
         self._run: TrackingRun | None = None
+        self._is_check = False  # whether the run is a backward check
         self._undo_model = self._redo_model = ""  # texts of changes of the model
         self._marked_steps = 0  # undo steps when the model was changed
         self.outlines = dict(outlines or {})
@@ -213,7 +214,7 @@ class OpenDocument:
         ValueError
             If the command does not fit the image; the document is then unchanged.
         """
-        raise TypeError(f"unknown command {type(command).__name__}")
+        self._tell(answer(command, self.annotation))
 
     @perform.register
     def _(self, command: Edit) -> None:
@@ -294,14 +295,6 @@ class OpenDocument:
             self._tell(seen)
 
     @perform.register
-    def _(self, command: FindDoubtful) -> None:
-        found = self.annotation.next_doubtful(command.after, command.is_backward)
-        if found is None:
-            self._tell(NothingDoubtful(self.image))
-        else:
-            self._tell(PlaceFound(self.image, *found))
-
-    @perform.register
     def _(self, command: FindDivisions) -> None:
         if command.t is not None:
             found = self.annotation.propose_divisions(frames=range(command.t, command.t + 1))
@@ -312,10 +305,6 @@ class OpenDocument:
         with self._work("divisions").begun() as advance:
             proposals = self.annotation.propose_divisions(on_progress=advance)
         self._tell(DivisionsFound(self.image, proposals))
-
-    @perform.register
-    def _(self, command: FindTracks) -> None:
-        self._tell(TracksFound(self.image, *self.annotation.tracks()))
 
     @perform.register
     def _(self, command: AskEffort) -> None:
@@ -361,8 +350,23 @@ class OpenDocument:
         steps = self.annotation.propagate(
             *where, until_locked=until_locked, only_changed=only_changed
         )
-        self._run = TrackingRun(steps, total)
+        self._run, self._is_check = TrackingRun(steps, total), False
         self._tell(TrackStarted(self.image, total))
+
+    @perform.register
+    def _(self, command: CheckBackward) -> None:
+        from napari_sam2.annotation.runs import TrackingRun  # imports torch, which is loaded by now
+
+        if self._run is not None:
+            raise ValueError("tracking is already running")
+        steps = self.annotation.check_backward()
+        total = next(steps).total
+        if not total:
+            self._tell(NothingToCheck(self.image))
+            self._tell(WorkEnded(self.image))
+            return
+        self._run, self._is_check = TrackingRun(steps, total), True
+        self._tell(WorkAdvanced(self.image, 0, total, "check"))
 
     def _work(self, work: Work) -> LongWork:
         """Work on all frames, which reports its progress unless the image is being tracked."""
@@ -410,18 +414,21 @@ class OpenDocument:
 
     @property
     def is_tracking(self) -> bool:
-        """Whether a tracking run is in progress."""
+        """Whether a tracking run or a backward check is in progress."""
         return self._run is not None
 
     def advance(self) -> None:
-        """Track one more frame."""
+        """Track or check one more frame."""
         run = self._run
         assert run is not None
         result = run.advance()
         if result is None:
             self._end("finished")
             return
-        self._tell(TrackAdvanced(self.image, run.done, result.t))
+        if self._is_check:
+            self._tell(WorkAdvanced(self.image, run.done, run.total, "check"))
+        elif result.t is not None:
+            self._tell(TrackAdvanced(self.image, run.done, result.t))
 
     def close(self) -> None:
         """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
@@ -449,13 +456,17 @@ class OpenDocument:
             self._end("failed")
             return ""
         self._end("paused")
-        return f" · paused before frame {error.t}: press Track to continue from there"
+        button = "Verify to begin again" if self._is_check else "Track to continue from there"
+        return f" · paused before frame {error.t}: press {button}"
 
     def _end(self, reason: Any) -> None:
         run, self._run = self._run, None
         assert run is not None
         run.close()
-        self._tell(TrackEnded(self.image, run.done, run.total, reason))
+        if self._is_check:
+            self._tell(WorkEnded(self.image))
+        else:
+            self._tell(TrackEnded(self.image, run.done, run.total, reason))
         if run.damaged:
             frames = ", ".join(map(str, sorted(run.damaged)))
             self._tell(Failed(f"damaged frames were skipped: {frames}"))

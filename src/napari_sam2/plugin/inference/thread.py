@@ -48,7 +48,9 @@ from napari_sam2.plugin.protocol.messages import (
     SetMemoryReach,
     Track,
     TrackEnded,
+    WorkEnded,
 )
+from napari_sam2.plugin.protocol.review_messages import CheckBackward
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
     FindOpenImage,
@@ -103,7 +105,7 @@ class InferenceThread(threading.Thread):
         self._model: Any = None
         self._documents: dict[int, OpenDocument] = {}
         self._waiting_for_model: list[ImageCommand] = []
-        self._waiting_tracks: deque[Track] = deque()
+        self._waiting_tracks: deque[Track | CheckBackward] = deque()
         self._ahead: deque[LookAt] = deque()
         self._loaded_as: LoadModel | None = None
         self._loaded: ModelLoaded | None = None
@@ -182,7 +184,7 @@ class InferenceThread(threading.Thread):
         if isinstance(command, ImageCommand) and self._model is None:
             self._waiting_for_model.append(command)
             return
-        if isinstance(command, Track) and self._tracking_document() is not None:
+        if isinstance(command, Track | CheckBackward) and self._tracking_document() is not None:
             self._waiting_tracks.append(command)
             return
         try:
@@ -433,11 +435,14 @@ class InferenceThread(threading.Thread):
         return opened
 
     def _cancel(self) -> None:
-        early = [command for command in self._waiting_for_model if isinstance(command, Track)]
+        runs = (Track, CheckBackward)
+        early = [command for command in self._waiting_for_model if isinstance(command, runs)]
         for command in (*self._waiting_tracks, *early):
-            self._report(TrackEnded(command.image, 0, 0, "cancelled"))
+            is_check = isinstance(command, CheckBackward)
+            image = command.image
+            self._report(WorkEnded(image) if is_check else TrackEnded(image, 0, 0, "cancelled"))
         self._waiting_tracks.clear()
-        self._waiting_for_model = [c for c in self._waiting_for_model if not isinstance(c, Track)]
+        self._waiting_for_model = [c for c in self._waiting_for_model if not isinstance(c, runs)]
         for document in self._documents.values():
             document.cancel()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import Prompt
 
 Direction = Literal["forward", "backward", "both"]
-Work = Literal["import", "divisions"]  # on all frames, beside tracking
+Work = Literal["import", "divisions", "check"]  # on all frames, beside tracking
 Position = tuple[float, float]
 Place = tuple[int, int]  # (t, object_id) of a prompt
 INCLUDE, EXCLUDE = 1, 0
@@ -389,7 +389,7 @@ class TrackEnded(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class WorkAdvanced(ImageReport):
-    """Work on all frames progressed: `done` of `total` frames, from 0 in the first report."""
+    """Work on all frames progressed: `done` of `total` steps, from 0 in the first report."""
 
     done: int
     total: int

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation.division_proposals import DivisionProposal
     from napari_sam2.annotation.quality import Timeline
+    from napari_sam2.annotation.swap_proposals import SwapProposal
+    from napari_sam2.annotation.wrong_share import MaskSample
     from napari_sam2.io.project.effort import Effort
 
 
@@ -40,6 +42,30 @@ class FindDivisions(ImageCommand):
 
 
 @dataclass(frozen=True, eq=False)
+class CheckBackward(ImageCommand):
+    """Track all objects back from their end, and note how far their masks agree."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawSample(ImageCommand):
+    """Draw masks at random for a person to judge."""
+
+
+@dataclass(frozen=True, eq=False)
+class CountSample(ImageCommand):
+    """Estimate the share of wrong masks: `wrong` of the `judged` masks of a sample were wrong."""
+
+    wrong: int
+    judged: int
+    sample: MaskSample
+
+
+@dataclass(frozen=True, eq=False)
+class FindSwaps(ImageCommand):
+    """Find objects that may have exchanged their identity."""
+
+
+@dataclass(frozen=True, eq=False)
 class FindTracks(ImageCommand):
     """Find the paths and families of all objects."""
 
@@ -50,6 +76,34 @@ class AskEffort(ImageCommand):
 
 
 # Reports
+
+
+@dataclass(frozen=True, eq=False)
+class SampleDrawn(ImageReport):
+    """The masks to judge."""
+
+    sample: MaskSample
+
+
+@dataclass(frozen=True, eq=False)
+class SampleCounted(ImageReport):
+    """The share of wrong masks that a sample tells, as text with its interval."""
+
+    wrong: int
+    judged: int
+    share: str
+
+
+@dataclass(frozen=True, eq=False)
+class SwapsFound(ImageReport):
+    """Objects that may have exchanged their identity, the surest first."""
+
+    proposals: tuple[SwapProposal, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class NothingToCheck(ImageReport):
+    """All tracked masks were checked before."""
 
 
 @dataclass(frozen=True, eq=False)

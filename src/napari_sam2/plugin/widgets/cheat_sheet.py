@@ -53,6 +53,10 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("J", "rejects the cell: it is left out of exports"),
         ("Q", "pauses; plays the cell again"),
     ),
+    "Judge a sample": (
+        ("G", "good: the outline is right and is marked as reviewed"),
+        ("W", "wrong: the outline is counted as wrong"),
+    ),
     "Always": (
         ("Ctrl+Z", "undoes the last change, on any layer"),
         ("Ctrl+Shift+Z", "redoes it"),

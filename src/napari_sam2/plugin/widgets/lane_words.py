@@ -36,6 +36,8 @@ def why(timeline: Timeline, t: int) -> str:
     if timeline.is_likely_wrong[t]:
         chance = f"{timeline.error_probability[t]:.0%}".replace("%", " %")
         return f"Likely wrong ({chance}): {timeline.reasons[t]}."
+    if timeline.reasons[t]:
+        return f"It may be wrong: {timeline.reasons[t]}."
     words = doubt_words(int(timeline.doubts[t]))
     return f"Unusual, but it may be right: {', '.join(words)}." if words else ""
 

@@ -46,6 +46,8 @@ class ManyMoviesDialog(QDialog):
     -------
     pressed()
         The user pressed Start or Stop.
+    corrected_asked()
+        The user wants to track corrected projects again.
     report_asked()
         The user wants to read the report.
     project_asked(object)
@@ -53,6 +55,7 @@ class ManyMoviesDialog(QDialog):
     """
 
     pressed = Signal()
+    corrected_asked = Signal()
     report_asked = Signal()
     project_asked = Signal(object)
 
@@ -70,6 +73,11 @@ class ManyMoviesDialog(QDialog):
         self.workers.setRange(1, most_workers)
         self.workers.setToolTip(SEVERAL if most_workers > 1 else ONE_AT_A_TIME)
         self.start = button(START)
+        self.corrected = button(
+            "Track corrected again",
+            "Track the projects that you corrected again, and write their labels, tables and the "
+            "report again. Save and close them first. The other movies stay as they are",
+        )
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
@@ -95,7 +103,7 @@ class ManyMoviesDialog(QDialog):
         rows.addRow("", self.repeats)
         rows.addRow("Movies at a time", self.workers)
         layout = QVBoxLayout(self)
-        for part in (self.settings, self.start, self.text, self.progress):
+        for part in (self.settings, row(self.start, self.corrected), self.text, self.progress):
             layout.addWidget(part)
         layout.addWidget(self.list, stretch=1)
         layout.addWidget(row(self.open, self.report))
@@ -108,6 +116,7 @@ class ManyMoviesDialog(QDialog):
         self.folder.textChanged.connect(self._enable)
         self.output.textChanged.connect(self._enable)
         self.start.clicked.connect(self.pressed)
+        self.corrected.clicked.connect(self.corrected_asked)
         self.report.clicked.connect(self.report_asked)
         self.open.clicked.connect(self._open)
         self.list.itemSelectionChanged.connect(self._enable)
@@ -148,6 +157,7 @@ class ManyMoviesDialog(QDialog):
     def _enable(self) -> None:
         has_folders = bool(self.folder.text().strip() and self.output.text().strip())
         self.start.setEnabled(self._can_press and (self._is_on or has_folders))
+        self.corrected.setEnabled(self._can_press and not self._is_on and has_folders)
         self.open.setEnabled(self._chosen() is not None)
 
     # Showing

@@ -59,6 +59,7 @@ class ManyMoviesWidgets(QObject):
         if path is not None:
             dialog.take_folder(str(Path(path).parent))
         dialog.pressed.connect(self._start_or_stop)
+        dialog.corrected_asked.connect(self._track_corrected)
         dialog.report_asked.connect(self._open_report)
         dialog.project_asked.connect(self._open_project)
         return dialog
@@ -70,6 +71,13 @@ class ManyMoviesWidgets(QObject):
         elif dialog is not None:
             repeats = dialog.repeats.isChecked()
             many_movies.start(*dialog.folders, dialog.workers.value(), repeats_work=repeats)
+
+    def _track_corrected(self) -> None:
+        if self.dialog is not None:
+            folder, output = self.dialog.folders
+            self._controller.many_movies.track_corrected(
+                folder, output, self.dialog.workers.value()
+            )
 
     def _open_report(self) -> None:
         report = self._controller.many_movies.report

@@ -18,6 +18,8 @@ from napari_sam2.plugin.widgets.lanes_box import LanesBox
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
+from napari_sam2.plugin.widgets.sample_box import SampleBox
+from napari_sam2.plugin.widgets.swap_box import SwapBox
 from napari_sam2.plugin.widgets.verdict_box import VerdictBox
 from napari_sam2.plugin.window.timelines import Summary, lineage_order
 from napari_sam2.plugin.window.verification import cells_to_refine
@@ -41,7 +43,8 @@ class ReviewWidgets(QObject):
     controller : Controller
         State of the window.
     panel : QWidget
-        The panel that holds `box`, `verdicts` and `table`, and the lanes while they are not docked.
+        The panel that holds `box`, `swaps`, `verdicts`, `sample` and `table`, and the lanes while
+        they are not docked.
     """
 
     def __init__(self, controller: Controller, panel: QWidget) -> None:
@@ -49,6 +52,8 @@ class ReviewWidgets(QObject):
         self.controller = controller
         self.box = ReviewBox()
         self.verdicts = VerdictBox(reviewer_name())
+        self.sample = SampleBox()
+        self.swaps = SwapBox()
         self.table = ObjectsTable()
         self.lanes = LanesBox(panel)
         self.lanes.hide()
@@ -65,9 +70,14 @@ class ReviewWidgets(QObject):
         self.box.accept_asked.connect(review.toggle_accepted)
         self.box.lock_asked.connect(review.toggle_lock)
         self.box.divide_asked.connect(self._divide)
+        self.box.verify_asked.connect(self.controller.tracking.start_check)
         self.box.tracks.clicked.connect(self.controller.tracks.set_shown)
         self.box.divisions.clicked.connect(self.controller.divisions.show_proposals)
         self.box.lanes.clicked.connect(self.show_lanes)
+        swaps = self.controller.swaps
+        self.swaps.swaps_asked.connect(swaps.toggle)
+        self.swaps.swap_asked.connect(lambda: swaps.decide(True))
+        self.swaps.keep_asked.connect(lambda: swaps.decide(False))
         self._connect_verdicts()
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
@@ -93,7 +103,11 @@ class ReviewWidgets(QObject):
 
     def _connect_verdicts(self) -> None:
         verification, box = self.controller.verification, self.verdicts
-        box.mode_asked.connect(verification.toggle)
+        box.mode_asked.connect(self._toggle_verdicts)
+        sample = self.controller.sample
+        self.sample.sample_asked.connect(self._toggle_sample)
+        self.sample.right_asked.connect(lambda: sample.judge(True))
+        self.sample.wrong_asked.connect(lambda: sample.judge(False))
         box.refine_asked.connect(verification.go_to_refine)
         box.effort_asked.connect(self.controller.effort.ask)
         self.controller.effort.counted.connect(
@@ -115,6 +129,22 @@ class ReviewWidgets(QObject):
             "Q": verification.play,
         }
 
+    def sample_keys(self) -> dict[str, Any]:
+        """Keys of the review of a sample, bound while it is on, and their actions."""
+        sample = self.controller.sample
+        return {"G": lambda: sample.judge(True), "W": lambda: sample.judge(False)}
+
+    def _toggle_verdicts(self) -> None:
+        """Begin or end the review of whole cells; it ends the review of a sample."""
+        self.controller.sample.stop()
+        self.controller.verification.toggle()
+
+    def _toggle_sample(self) -> None:
+        """Begin or end the review of a sample; it ends the review of whole cells."""
+        if self.controller.verification.is_on:
+            self.controller.verification.stop()
+        self.controller.sample.toggle()
+
     def key_actions(self) -> dict[str, Any]:
         """Keys of the review and their actions."""
         review = self.controller.review
@@ -125,7 +155,7 @@ class ReviewWidgets(QObject):
             "C": review.toggle_accepted,
             "L": review.toggle_lock,
             "D": self._divide,
-            "Shift-R": self.controller.verification.toggle,
+            "Shift-R": self._toggle_verdicts,
             "Q": self._toggle_family,
         }
 
@@ -175,9 +205,12 @@ class ReviewWidgets(QObject):
     def render(self) -> None:
         """Show the state of the controller."""
         image_state = self.controller.image_state
-        for widget in (self.box, self.verdicts, self.table):
+        for widget in (self.box, self.swaps, self.verdicts, self.sample, self.table):
             widget.setEnabled(image_state is not None)
         self._render_verdicts(image_state)
+        sample = self.controller.sample
+        self.sample.show_sample(sample.text, is_on=sample.is_on)
+        self.swaps.show_question(self.controller.swaps.text)
         if image_state is None:
             self._shown, self._rows = None, []
             self.table.show_objects([], 0)
@@ -207,6 +240,9 @@ class ReviewWidgets(QObject):
             can_divide=bool(image_state.objects) and image_state.is_movie,
         )
         self.box.divisions.setEnabled(image_state.is_movie)
+        self.box.verify.setEnabled(
+            image_state.is_movie and image_state.has_prompts() and image_state.progress is None
+        )
         self.box.tracks.setEnabled(image_state.layers.axes.takes_tracks)
         self.box.show_divisions(self.controller.divisions.proposals)
         self.box.tracks.setChecked(self.controller.tracks.is_shown)

@@ -30,8 +30,9 @@ from napari_sam2.plugin.protocol.messages import (
     Report,
     Track,
     TrackEnded,
+    WorkEnded,
 )
-from napari_sam2.plugin.protocol.review_messages import PlaceFound
+from napari_sam2.plugin.protocol.review_messages import CheckBackward, PlaceFound
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
@@ -48,7 +49,9 @@ from napari_sam2.plugin.window.new_cells import NewCells
 from napari_sam2.plugin.window.open_images import OpenImages
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
+from napari_sam2.plugin.window.sample_review import SampleReview
 from napari_sam2.plugin.window.saving import Saving
+from napari_sam2.plugin.window.swaps import Swaps
 from napari_sam2.plugin.window.teaching import Teaching
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
@@ -122,6 +125,20 @@ class Controller(QObject):
         )
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.sample = SampleReview(
+            lambda: self.image_state,
+            self.go_to,
+            self.review,
+            self._thread.send,
+            self.changed.emit,
+        )
+        self.swaps = Swaps(
+            lambda: self.image_state,
+            self.go_to,
+            self.review,
+            self._thread.send,
+            self.changed.emit,
+        )
         self.effort = EffortRequests(lambda: self.image_state, self._thread.send, self)
         self.tracking = Tracking(
             self.view.place,
@@ -185,6 +202,8 @@ class Controller(QObject):
             self.tracks,
             self.effort,
             self.label_links,
+            self.sample,
+            self.swaps,
             self.finding,
             self.new_cells,
             self.teaching,
@@ -197,6 +216,7 @@ class Controller(QObject):
                 ModelLoaded: self._take_model,
                 OpenImage: self._take_opened,
                 Track: self._take_refused_run,
+                CheckBackward: self._take_refused_run,
                 PlaceFound: self._take_place,
             }
         )
@@ -486,9 +506,12 @@ class Controller(QObject):
         self._look_timer.start()
 
     def _take_refused_run(self, answer: Answered) -> None:
-        assert isinstance(answer.command, Track)
+        command = answer.command
+        assert isinstance(command, Track | CheckBackward)
         if answer.error is not None:
-            self._take(TrackEnded(answer.command.image, 0, 0, "failed"))
+            is_check = isinstance(command, CheckBackward)
+            image = command.image
+            self._take(WorkEnded(image) if is_check else TrackEnded(image, 0, 0, "failed"))
 
     def _take_place(self, report: PlaceFound) -> None:
         if self.image_state is not None and report.image == self.image_state.number:

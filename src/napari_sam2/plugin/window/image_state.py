@@ -38,7 +38,7 @@ from napari_sam2.plugin.protocol.review_messages import TimelineChanged
 from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
-from napari_sam2.plugin.window.timelines import Summary, outlook_text, summarise
+from napari_sam2.plugin.window.timelines import Summary, outlook_text, summarise, wrong_share_text
 from napari_sam2.plugin.window.vouched import VouchedMasks
 
 if TYPE_CHECKING:
@@ -173,6 +173,11 @@ class ImageState:
         return self.progress is not None and self.progress.work == "tracking"
 
     @property
+    def is_checking(self) -> bool:
+        """Whether a backward check is in progress."""
+        return self.progress is not None and self.progress.work == "check"
+
+    @property
     def is_importing(self) -> bool:
         """Whether an import of labels is in progress."""
         return self.progress is not None and self.progress.work == "import"
@@ -284,9 +289,12 @@ class ImageState:
 
     @property
     def review_outlook(self) -> str:
-        """How much a look at the doubtful frames is worth, in words."""
+        """How much a look at the doubtful frames is worth, and how many wrong masks are left."""
         rejected = {k for k, known in self.objects.items() if known.is_rejected}
-        return outlook_text(one for k, one in self.summaries.items() if k not in rejected)
+        counted = [one for k, one in self.summaries.items() if k not in rejected]
+        if not any(one.masks for one in counted):
+            return ""
+        return "\n".join(filter(None, (outlook_text(counted), wrong_share_text(counted))))
 
     def set_shown(self, object_id: int, is_shown: bool) -> None:
         """Show or hide an object on the Labels layer."""

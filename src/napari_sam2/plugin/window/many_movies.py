@@ -38,6 +38,7 @@ STAGES = {
     "replay": "repeating your work",
     "tracking": "tracking",
     "finding and tracking": "finding and tracking cells",
+    "checking backward": "verifying",
 }
 WAITING = "waiting"
 
@@ -185,15 +186,28 @@ class ManyMovies:
             return
         output = output.absolute()
         prompts = str(output / PROMPTS) if repeats_work else "auto"
-        self._request = BatchRequest(folder, output, prompts, workers, self._settings())
-        self.lines, self.report, self._end, self._wants_end = {}, None, "", False
+        request = BatchRequest(folder, output, prompts, workers, self._settings())
+        self._begin(request)
         image_state = self._current()
         if repeats_work and image_state is not None:
             self.phase = "preparing"
             self._send(CopyProject(image_state.number, output / PROMPTS))
         else:
-            self._run(self._request)
+            self._run(request)
         self._on_change()
+
+    def track_corrected(self, folder: Path, output: Path, workers: int) -> None:
+        """Track the corrected projects of an earlier batch again; as `start`, with its plan."""
+        if self.is_on or self.obstacle is not None:
+            return
+        request = BatchRequest(folder, output.absolute(), "", workers, only_corrected=True)
+        self._begin(request)
+        self._run(request)
+        self._on_change()
+
+    def _begin(self, request: BatchRequest) -> None:
+        self._request = request
+        self.lines, self.report, self._end, self._wants_end = {}, None, "", False
 
     def _settings(self) -> dict[str, Any]:
         """The model of the window, and channel and plane of its image, as keys of a plan."""

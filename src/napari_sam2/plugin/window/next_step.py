@@ -51,8 +51,9 @@ class Situation:
         The current object.
     has_objects, has_object : bool
         Whether there are prompts at all, and for the current object.
-    is_importing, is_proposing : bool
-        Whether labels of another tool are being imported, or possible divisions looked for.
+    is_importing, is_proposing, is_checking : bool
+        Whether labels of another tool are being imported, possible divisions looked for, or the
+        cells tracked back to verify them.
     is_tracking, is_tracked : bool
         Whether tracking is under way, or done since the last change.
     unreviewed : int
@@ -98,6 +99,7 @@ class Situation:
     has_object: bool = False
     is_importing: bool = False
     is_proposing: bool = False
+    is_checking: bool = False
     is_tracking: bool = False
     is_tracked: bool = False
     unreviewed: int = 0
@@ -138,6 +140,7 @@ class TrackButton(Enum):
     NOTHING_TO_TRACK = ("Track (K)", "Click a cell first")
     SINGLE_IMAGE = ("Track (K)", "This is a single image; only movies can be tracked")
     CANCEL = ("Cancel (Esc)", "Stop tracking; the finished frames are kept")
+    CANCEL_CHECK = ("Cancel (Esc)", "Stop verifying; no result is kept")
     CANCEL_IMPORT = ("Cancel import (Esc)", "Stop the import; no labels will be imported")
     CANCEL_SEARCH = ("Cancel (Esc)", "Stop looking for possible divisions; nothing is changed")
 
@@ -149,8 +152,7 @@ class TrackButton(Enum):
     @property
     def cancels(self) -> bool:
         """Whether a press cancels a run."""
-        cancelling = (TrackButton.CANCEL, TrackButton.CANCEL_IMPORT, TrackButton.CANCEL_SEARCH)
-        return self in cancelling
+        return self.name.startswith("CANCEL")
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,8 @@ def _track(now: Situation) -> TrackButton:
         return TrackButton.CANCEL_SEARCH
     if now.is_tracking:
         return TrackButton.CANCEL
+    if now.is_checking:
+        return TrackButton.CANCEL_CHECK
     if not now.is_stack:
         return TrackButton.SINGLE_IMAGE
     return TrackButton.TRACK if now.has_objects else TrackButton.NOTHING_TO_TRACK
@@ -299,6 +303,8 @@ def _step(now: Situation, track: TrackButton) -> str:
         return (
             "Tracking. Esc stops it and keeps the finished frames. You can click cells meanwhile."
         )
+    if track is TrackButton.CANCEL_CHECK:
+        return "Verifying: every cell is tracked back from its end. Esc stops it. No mask changes."
     if now.is_sign_exclude:
         return "Clicks now exclude an area. T: include again."
     if not now.is_open and not now.has_objects:

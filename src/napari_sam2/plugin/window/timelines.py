@@ -79,6 +79,8 @@ class Summary:
     errors, found_errors : float
         Expected number of wrong masks that are not reviewed, and of those among them to which the
         doubtful frames lead.
+    spread : float
+        Standard deviation of this number, if the masks of the object are wrong together.
     """
 
     first: int | None = None
@@ -89,6 +91,7 @@ class Summary:
     masks: int = 0
     errors: float = 0.0
     found_errors: float = 0.0
+    spread: float = 0.0
 
 
 def summarise(timeline: Timeline) -> Summary:
@@ -105,6 +108,7 @@ def summarise(timeline: Timeline) -> Summary:
         masks=int(np.count_nonzero(~np.isnan(timeline.error_probability))),
         errors=float(chance.sum()),
         found_errors=float(chance[timeline.is_likely_wrong].sum()),
+        spread=float(np.sqrt(chance * (1 - chance)).sum()),
     )
 
 
@@ -123,6 +127,17 @@ def outlook_text(summaries: Iterable[Summary]) -> str:
     return f"{left} of {masks} frames worth a look: about {share:.0%} of the errors".replace(
         "%", " %"
     )
+
+
+def wrong_share_text(summaries: Iterable[Summary]) -> str:
+    """The estimated share of wrong masks that are left; empty where chances are unknown.
+
+    For example "Estimated share of wrong masks left: 2 % (95 %: 1 to 4 %)".
+    """
+    from napari_sam2.annotation.wrong_share import ErrorSums, expected_share  # imports scipy
+
+    share = expected_share(ErrorSums(one.masks, one.errors, one.spread) for one in summaries)
+    return "" if share is None else f"Estimated share of wrong masks left: {share}"
 
 
 def lane_picture(

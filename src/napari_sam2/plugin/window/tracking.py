@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.plugin.protocol.messages import (
@@ -19,6 +20,10 @@ from napari_sam2.plugin.protocol.messages import (
     WorkAdvanced,
     WorkEnded,
 )
+from napari_sam2.plugin.protocol.review_messages import (
+    CheckBackward,
+    NothingToCheck,
+)
 from napari_sam2.plugin.window.activity import ActivityBar
 from napari_sam2.plugin.window.image_state import RunProgress
 
@@ -30,7 +35,11 @@ if TYPE_CHECKING:
 WORK_TEXTS: dict[Work, str] = {
     "import": "importing labels",
     "divisions": "looking for possible divisions",
+    "check": "verifying",
 }
+
+
+NOTHING_TO_CHECK = "Nothing is left to verify: no tracked cell has changed since the last time."
 
 
 class Tracking(QObject):
@@ -80,6 +89,7 @@ class Tracking(QObject):
             TrackEnded: self._end,
             WorkAdvanced: self._advance_work,
             WorkEnded: lambda report: self.clear(),
+            NothingToCheck: lambda report: show_info(NOTHING_TO_CHECK),
         }
         self.follows = False  # whether the viewer follows the computed frames
 
@@ -123,9 +133,20 @@ class Tracking(QObject):
         if image_state is not None:
             self.start_range(image_state.current_object, range(t, t + 1))
 
-    def _start(self, image_state: ImageState, command: Track) -> None:
+    def start_check(self) -> None:
+        """Track all objects back from their end, and compare; no mask changes."""
+        image_state, _ = self._place()
+        if image_state is not None and image_state.has_prompts():
+            self._start(image_state, CheckBackward(image_state.number), "check")
+
+    def _start(
+        self,
+        image_state: ImageState,
+        command: Track | CheckBackward,
+        work: Literal["tracking", "check"] = "tracking",
+    ) -> None:
         if image_state.progress is None:
-            image_state.progress = RunProgress()
+            image_state.progress = RunProgress(work=work)
             self._send(command)
             self.changed.emit()
 
