@@ -323,7 +323,7 @@ class AnnotationMachine(RuleBasedStateMachine):
         for key, timeline in timelines.items():
             afresh = make_timeline(document_state, key, calibration)
             for one, other in zip(astuple(timeline), astuple(afresh), strict=True):
-                np.testing.assert_array_equal(one, other)
+                np.testing.assert_equal(one, other)
         document_state.measures = kept
 
     @invariant()
