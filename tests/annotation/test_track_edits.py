@@ -301,6 +301,16 @@ def test_object_that_is_divided_is_not_swapped_later(tracked: Annotation) -> Non
         tracked.swap_objects(1, 2, 4)
 
 
+@pytest.mark.parametrize("is_mother_first", [True, False])
+def test_a_mother_is_not_swapped_with_her_daughter(
+    tracked: Annotation, is_mother_first: bool
+) -> None:
+    daughter, _ = tracked.divide_object(1, 2)
+    pair = (1, daughter) if is_mother_first else (daughter, 1)
+    with pytest.raises(ValueError, match="cannot be swapped with its mother"):
+        tracked.swap_objects(*pair, 2)
+
+
 def test_mother_without_daughters_may_live_on(tracked: Annotation, tracker: StandInTracker) -> None:
     daughters = tracked.divide_object(1, 2)
     tracked.remove_object(daughters[0])

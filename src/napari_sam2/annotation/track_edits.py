@@ -111,13 +111,16 @@ class TrackEdits:
         Raises
         ------
         ValueError
-            If there is no such object or frame, both are the same object, one of them is born later
-            or divided before, or neither has a mask from `t` on.
+            If there is no such object or frame, both are the same object or mother and daughter,
+            one of them is born later or divided before, or neither has a mask from `t` on.
         """
         one, two = self._state.known(object_id), self._state.known(other)
         t = self._state.checked_frame(t)
         if object_id == other:
             raise ObjectError("{0} cannot be swapped with itself", object_id)
+        for known, mother in ((one, other), (two, object_id)):
+            if known.parent == mother:
+                raise ObjectError("{0} cannot be swapped with its mother", known.object_id)
         for known in (one, two):
             if known.birth is not None and known.birth > t:
                 raise ObjectError("{0} is not born yet on frame {t}", known.object_id, t=t)
