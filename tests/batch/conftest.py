@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,11 @@ def use_tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("napari_sam2.model.load_model", "napari_sam2.batch.movie_task.load_model"):
         monkeypatch.setattr(place, load)
     movie_task._network.cache_clear()
+
+
+@pytest.fixture
+def sigint_interrupts() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, even where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -286,6 +286,7 @@ def test_stopped_batch_reports_what_was_not_reached(
     assert not (plan.output_folder / "b").exists()
 
 
+@pytest.mark.usefixtures("sigint_interrupts")
 def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(
     wells: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -160,6 +160,7 @@ class CtrlCAtTheFirst(Quiet):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
+@pytest.mark.usefixtures("sigint_interrupts")
 def test_ctrl_c_leaves_no_incomplete_results_and_the_next_run_goes_on(run: Run) -> None:
     plan = run.plan.model_copy(update={"output": Path("stopped")})
     with pytest.raises(KeyboardInterrupt):

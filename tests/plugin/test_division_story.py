@@ -10,7 +10,7 @@ from napari_sam2.training.synthetic import generate_clip
 
 from .real_engines import OneThreadEngine
 
-pytestmark = pytest.mark.real_window
+pytestmark = [pytest.mark.real_window, pytest.mark.slow]
 
 FRAMES = slice(3, 11)  # of a drawn movie of 12 frames
 MOTHERS = (13, 2)  # in the ground truth, on the first frame
