@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from napari_sam2.cli.options import (
     SizeOption,
     load,
 )
+from napari_sam2.cli.track_volumes import IN_3D, open_all_planes, track_volumes
 
 AUTO = "auto"  # in place of a file with prompts
 
@@ -78,7 +80,10 @@ def track(
     ] = None,
     cell_size: CellSizeOption = None,
     min_score: MinScoreOption = 0.5,
-    scores: Annotated[Path | None, typer.Option(help="Table of scores to write, .csv.")] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Table of scores to write, .csv; with --z 3d of volumes and places too."),
+    ] = None,
     verify: Annotated[
         bool,
         typer.Option(
@@ -93,9 +98,15 @@ def track(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
-    part = part_of_movie(axes, channel, z, frame_range, series)
+    is_3d = z is not None and z.lower() == IN_3D
+    part = part_of_movie(axes, channel, None if is_3d else z, frame_range, series)
     check_labels_output(output)
     is_automatic = prompts == AUTO
+    if is_3d:
+        _check_3d(
+            is_automatic=is_automatic,
+            others={"--divisions": divisions is not None, "--verify": verify, "--link": link},
+        )
     _check_prompts(prompts, look_every, direction)
     if link and is_automatic:
         raise UsageError("--link needs labels as prompts; --prompts auto makes its own")
@@ -104,6 +115,12 @@ def track(
     outputs = [path for path in (output, scores, divisions) if path is not None]
     check_inputs_stay(outputs, [movie, Path(prompts)])
     check_outputs(outputs, overwrite)
+
+    if is_3d:
+        volumes = open_all_planes(movie, part)
+        network = load(model, device, image_size, fast=fast, local=local)
+        track_volumes(network, volumes, Path(prompts), output, direction.value, scores)
+        return
 
     from napari_sam2.annotation import Annotation
     from napari_sam2.batch.tracking_run import (
@@ -150,6 +167,18 @@ def track(
         f"{rate:.2f} frames/s on {network.device}"
     )
     check_all_were_read(frames, movie.name)
+
+
+def _check_3d(*, is_automatic: bool, others: Mapping[str, bool]) -> None:
+    """Refuse what tracking in 3D cannot do."""
+    if is_automatic:
+        raise UsageError(
+            "--z 3d needs a file of prompts with their planes; --prompts auto finds the cells of "
+            "one plane, as with --z 5, or of a projection"
+        )
+    for option, is_given in others.items():
+        if is_given:
+            raise UsageError(f"{option} works in planes and projections; leave it or --z 3d away")
 
 
 def _check_prompts(prompts: str, look_every: int | None, direction: Direction) -> None:

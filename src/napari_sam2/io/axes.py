@@ -111,6 +111,11 @@ def lengths_text(axes: str, shape: tuple[int, ...]) -> str:
     return ", ".join(f"{'unnamed' if a in _UNNAMED else a} {n}" for a, n in pairs)
 
 
+def plane_text(z: int, count: int) -> str:
+    """Words for a chosen plane of several."""
+    return f"plane {z} of 0 to {count - 1}"
+
+
 def count_channels(axes: str, shape: tuple[int, ...], source: str, wanted: str | None) -> int:
     """Number of channels of a file, with the axes that a user gave or those of the file."""
     named = axes if wanted is None else _renamed(wanted, axes, shape, source)
@@ -281,7 +286,7 @@ class _Resolver:
         words = {"max": "brightest value", "mean": "mean", "focus": "sharpest plane"}
         is_plane = isinstance(z, int)
         self.notes.append(
-            f"plane {z} of 0 to {count - 1}" if is_plane else f"{words[str(z)]} of {count} planes"
+            plane_text(int(z), count) if is_plane else f"{words[str(z)]} of {count} planes"
         )
         return time, depth
 

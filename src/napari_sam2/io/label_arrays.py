@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.movie import lazy_stack
 
 
 def shape_of_labels(labels: ArrayLike) -> tuple[int, ...]:
@@ -29,6 +30,28 @@ def shape_of_labels(labels: ArrayLike) -> tuple[int, ...]:
     if np.dtype(labels.dtype).kind not in "uib":
         raise TypeError(f"labels must be integers; got {labels.dtype}")
     return shape
+
+
+def planes_of_volumes(labels: ArrayLike) -> ArrayLike:
+    """All planes of labels of volumes, (T, Z, Y, X), as (T * Z, Y, X), read one at a time.
+
+    Raises
+    ------
+    ValueError
+        If they have other axes, or no pixels.
+    TypeError
+        If they are not integers.
+    """
+    shape = tuple(int(size) for size in labels.shape)
+    if len(shape) != 4:
+        raise ValueError(f"labels of volumes must be (T, Z, Y, X); got an array of shape {shape}")
+    planes: ArrayLike = lazy_stack(
+        lambda number: np.asarray(labels[divmod(number, shape[1])]),
+        (shape[0] * shape[1], *shape[2:]),
+        np.dtype(labels.dtype),
+    )
+    shape_of_labels(planes)
+    return planes
 
 
 def frames_of_labels(labels: ArrayLike) -> Iterator[NDArray[Any]]:

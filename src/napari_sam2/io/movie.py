@@ -61,7 +61,11 @@ class Movie:
 
 
 def lazy_stack(
-    read_frame: Callable[[int], NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]
+    read_frame: Callable[..., NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    leading: int = 1,
 ) -> da.Array:
     """An array whose frames are read by a function, one chunk per frame.
 
@@ -72,13 +76,15 @@ def lazy_stack(
         called from several threads.
     shape : (T, Y, X) or (T, Y, X, C)
     dtype : dtype
+    leading : int
+        Number of axes that count frames; `read_frame` takes an index along each of them.
     """
     import dask.array as da  # slow to import, and not needed for arrays in memory
 
     def read_block(block_id: tuple[int, ...]) -> NDArray[Any]:
-        return read_frame(block_id[0])[np.newaxis]
+        return read_frame(*block_id[:leading])[(np.newaxis,) * leading]
 
-    chunks = ((1,) * shape[0], *((size,) for size in shape[1:]))
+    chunks = (*((1,) * count for count in shape[:leading]), *((size,) for size in shape[leading:]))
     meta = np.empty((0,) * len(shape), dtype=dtype)
     name = f"frames-{uuid4().hex}"  # dask would pickle and hash the whole image to find a name
     stack: da.Array = da.map_blocks(read_block, chunks=chunks, dtype=dtype, meta=meta, name=name)

@@ -21,10 +21,12 @@ from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.label_arrays import (
     frames_of_labels,
     largest_id,
+    planes_of_volumes,
     shape_of_labels,
     smallest_type,
 )
 from napari_sam2.io.scale import SPELT_OUT_UNITS, ImageScale
+from napari_sam2.io.volume_scale import VolumeScale
 from napari_sam2.io.zarr_movie import label_image, ome_attribute
 from napari_sam2.version import __version__
 
@@ -40,7 +42,7 @@ _ATTRIBUTE_FILES = {".zgroup", ".zattrs", "zarr.json"}
 def write_label_zarr(
     folder: str | os.PathLike[str],
     labels: ArrayLike,
-    scale: ImageScale | None = None,
+    scale: ImageScale | VolumeScale | None = None,
     *,
     parents: Mapping[int, int] | None = None,
     names: Mapping[int, str] | None = None,
@@ -55,9 +57,9 @@ def write_label_zarr(
     ----------
     folder : path
         Folder to write; an earlier one of the same kind is replaced when the new one is complete.
-    labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
+    labels : (T, Y, X), (Z, Y, X), (Y, X), or with a `VolumeScale` (T, Z, Y, X), of integers
         Object ids, 0 is background. Written as uint16, or uint32 when an id is above 65535.
-    scale : ImageScale, optional
+    scale : ImageScale or VolumeScale, optional
         Its ``frame_axis`` tells a Z stack from a movie. Sizes that are unknown are written as 1
         without a unit.
     parents : mapping of int to int, optional
@@ -78,8 +80,11 @@ def write_label_zarr(
     OSError
         If it cannot be written; an old folder is left as it was.
     """
-    shape, scale = shape_of_labels(labels), scale or ImageScale()
-    dtype = smallest_type(largest_id(labels))
+    scale = scale or ImageScale()
+    frames = planes_of_volumes(labels) if isinstance(scale, VolumeScale) else labels
+    is_volumes = frames is not labels
+    shape = tuple(map(int, labels.shape)) if is_volumes else shape_of_labels(labels)
+    dtype = smallest_type(largest_id(frames))
     axes = scale.axes(len(shape)).lower()
     levels = _number_of_levels(shape)
     properties = _properties(parents or {}, names or {})
@@ -96,7 +101,7 @@ def write_label_zarr(
         }
         content = {"multiscales": [_multiscales(axes, scale, levels)], "image-label": about}
         cells.attrs.update(_attributes(content, version))
-        _write_levels(_make_levels(cells, shape, dtype, axes, levels), labels)
+        _write_levels(_make_levels(cells, shape, dtype, axes, levels), frames)
 
 
 def is_label_zarr(folder: Path) -> bool:
@@ -160,7 +165,9 @@ def _attributes(content: dict[str, Any], version: Version) -> dict[str, Any]:
     return content
 
 
-def _multiscales(axes: str, scale: ImageScale, levels: int, place: str = "") -> dict[str, Any]:
+def _multiscales(
+    axes: str, scale: ImageScale | VolumeScale, levels: int, place: str = ""
+) -> dict[str, Any]:
     steps = [_step(scale, letter) for letter in axes]
     sizes = [size for size, _ in steps]
     return {
@@ -187,7 +194,7 @@ def _multiscales(axes: str, scale: ImageScale, levels: int, place: str = "") -> 
     }
 
 
-def _step(scale: ImageScale, letter: str) -> tuple[float, str | None]:
+def _step(scale: ImageScale | VolumeScale, letter: str) -> tuple[float, str | None]:
     """Step along an axis with its unit; 1 and no unit where it is unknown."""
     size, _ = scale.steps[letter]
     if not isinstance(size, float | int):
@@ -224,9 +231,10 @@ def _layout(group: zarr.Group, axes: str) -> dict[str, Any]:
     return {"dimension_names": list(axes)}
 
 
-def _write_levels(arrays: list[zarr.Array[Any]], labels: ArrayLike) -> None:
-    for t, frame in enumerate(frames_of_labels(labels)):
-        place: Any = t if len(labels.shape) == 3 else ...
+def _write_levels(arrays: list[zarr.Array[Any]], frames: ArrayLike) -> None:
+    """Write (Y, X) frames one after the other, along all axes before the last two."""
+    places = np.ndindex(arrays[0].shape[:-2])
+    for place, frame in zip(places, frames_of_labels(frames), strict=True):
         pixels = frame.astype(arrays[0].dtype)
         arrays[0][place] = pixels
         for _, coarse in pairwise(arrays):

@@ -64,9 +64,9 @@ def read_prompts(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> l
         raise ValueError(f"prompts are read from .json or .tif files; got {file.name}")
     prompts = []
     taken: set[tuple[int, int]] = set()
-    for index, entry in enumerate(_entries(file)):
+    for index, entry in enumerate(entries_of(file)):
         try:
-            prompt = _prompt(entry, shape, file.parent)
+            prompt = prompt_of_entry(entry, shape, file.parent)
             if (prompt.object_id, prompt.t) in taken:
                 raise ValueError(
                     f"object {prompt.object_id} has another entry for frame {prompt.t}; "
@@ -141,7 +141,7 @@ def files_of_prompts(path: str | os.PathLike[str]) -> tuple[Path, ...]:
         raise FileNotFoundError(f"there is no prompt file {file}")
     if file.suffix.lower() != ".json":
         return (file,)
-    masks = (entry.get("mask") for entry in _entries(file) if isinstance(entry, dict))
+    masks = (entry.get("mask") for entry in entries_of(file) if isinstance(entry, dict))
     return (file, *(file.parent / mask for mask in masks if isinstance(mask, str)))
 
 
@@ -193,7 +193,14 @@ def write_prompts(path: str | os.PathLike[str], prompts: Iterable[Prompt]) -> No
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _entries(file: Path) -> list[Any]:
+def entries_of(file: Path) -> list[Any]:
+    """Entries of a JSON file of prompts, at least one.
+
+    Raises
+    ------
+    ValueError
+        If it holds none.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -204,7 +211,14 @@ def _entries(file: Path) -> list[Any]:
     return entries
 
 
-def _prompt(entry: Any, shape: tuple[int, int, int], folder: Path) -> Prompt:
+def prompt_of_entry(entry: Any, shape: tuple[int, int, int], folder: Path) -> Prompt:
+    """The prompt of an entry of a JSON file, checked; see `read_prompts`.
+
+    Raises
+    ------
+    ValueError
+        If the entry is not as described there, or lies outside of the movie.
+    """
     if not isinstance(entry, dict):
         raise ValueError(f"expected an entry with frame and object; got {entry!r}")
     if unknown := set(entry) - _KEYS:

@@ -70,7 +70,7 @@ def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
         See `resolve_axes`.
     """
     axes = resolve_axes(stack.axes, stack.shape, stack.name, selection)
-    planes = _Planes(stack.data, axes)
+    planes = StackPlanes(stack.data, axes)
     if selection.is_mix:
         data: ArrayLike = _mixed(planes, axes, selection)
     else:
@@ -78,7 +78,7 @@ def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
     letter = axes.frame_axis or "t"
     steps = dict(stack.steps)
     if letter in steps:
-        steps[letter] = _every(axes.frames.step, steps[letter])
+        steps[letter] = every_nth(axes.frames.step, steps[letter])
     return Movie(
         data,
         rgb=axes.colours > 0 or selection.is_mix,
@@ -89,14 +89,22 @@ def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
     )
 
 
-def _every(count: int, step: Step) -> Step:
+def every_nth(count: int, step: Step) -> Step:
     """The step between frames of which only every so many are taken."""
     size = positive(step[0])
     return None if size is None else size * count, step[1]
 
 
-class _Planes:
-    """Frames of a stack, read plane by plane."""
+class StackPlanes:
+    """Frames of a stack, read plane by plane.
+
+    Parameters
+    ----------
+    data : Indexable
+        Pixels of the stack.
+    axes : MovieAxes
+        What its axes are.
+    """
 
     def __init__(self, data: Indexable, axes: MovieAxes) -> None:
         self._data, self._axes = data, axes
@@ -165,7 +173,7 @@ class _Planes:
         return image.transpose(self._order)
 
 
-def _mixed(planes: _Planes, axes: MovieAxes, selection: Selection) -> ArrayLike:
+def _mixed(planes: StackPlanes, axes: MovieAxes, selection: Selection) -> ArrayLike:
     """Channels as red, green and blue between 0 and 1, each with the contrast of its movie."""
     from napari_sam2.tracking.frames import Frames  # loads the network, only where it is needed
 

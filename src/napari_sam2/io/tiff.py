@@ -18,6 +18,7 @@ from napari_sam2.io.formats import format_of, is_ome_zarr
 from napari_sam2.io.label_arrays import (
     frames_of_labels,
     largest_id,
+    planes_of_volumes,
     shape_of_labels,
     smallest_type,
 )
@@ -35,11 +36,19 @@ from napari_sam2.io.tiff_metadata import (
     software_tag,
 )
 from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
+from napari_sam2.io.volume_scale import VolumeScale
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
 
-__all__ = ["ImageScale", "is_own_file", "read_labels", "write_images", "write_labels"]
+__all__ = [
+    "ImageScale",
+    "is_own_file",
+    "read_labels",
+    "write_images",
+    "write_labels",
+    "write_volume_labels",
+]
 
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25  # a TIFF file of ImageJ ends at 4 GiB, headers included
 LabelsFormat = Literal["auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"]
@@ -102,9 +111,8 @@ def write_labels(
     """
     array, known = labels_of(labels)
     scale = (scale.scale if isinstance(scale, Movie) else scale or known) or ImageScale()
-    if format in _ZARR_VERSIONS or (format == "auto" and is_ome_zarr(path)):
-        chosen = format if format in _ZARR_VERSIONS else format_of(path).name
-        write_label_zarr(path, array, scale, version=_ZARR_VERSIONS[chosen])
+    if (version := _zarr_version(path, format)) is not None:
+        write_label_zarr(path, array, scale, version=version)
         return
     shape = _checked_shape(array)
     largest = largest_id(array)
@@ -143,6 +151,47 @@ def write_images(
     limits = (float(images.min()), float(images.max()))
     description = _description(file_format, 3, scale or ImageScale(), limits)
     _write_pages(path, iter(images), images.shape, images.dtype, file_format, description)
+
+
+def write_volume_labels(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    scale: VolumeScale | None = None,
+    format: LabelsFormat = "auto",
+) -> None:
+    """Write labels of volumes over time as `write_labels` writes those of a movie.
+
+    Parameters
+    ----------
+    path : path
+        File to write; an existing one is replaced when the new one is complete.
+    labels : (T, Z, Y, X) array-like of integers
+        Object ids, 0 is background; one plane is read at a time, twice.
+    scale : VolumeScale, optional
+        Voxel size and interval, which the file then holds.
+    format : {"auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"}
+        See `write_labels`.
+
+    Raises
+    ------
+    ValueError
+        If the labels have other axes, no pixels or negative ids, or `format` cannot hold them.
+    TypeError
+        If the labels are not integers.
+    OSError
+        If the file cannot be written; an old file is left as it was.
+    """
+    planes, scale = planes_of_volumes(labels), scale or VolumeScale()
+    if (version := _zarr_version(path, format)) is not None:
+        write_label_zarr(path, labels, scale, version=version)
+        return
+    shape = tuple(int(size) for size in labels.shape)
+    _checked_shape(planes)
+    largest = largest_id(planes)
+    dtype = smallest_type(largest)
+    file_format = _chosen_format(format, Path(path), shape, dtype)
+    description = _description(file_format, 4, scale, (0, max(largest, 1)))
+    _write_pages(path, _pages(planes, dtype), shape, dtype, file_format, description)
 
 
 def write_stack(
@@ -227,6 +276,13 @@ def is_own_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def _zarr_version(path: str | os.PathLike[str], wanted: str) -> Version | None:
+    """Version of OME-Zarr that is asked for, by the format or the name; None for a TIFF."""
+    if wanted == "auto" and is_ome_zarr(path):
+        wanted = format_of(path).name
+    return _ZARR_VERSIONS.get(wanted)
+
+
 def _checked_shape(labels: ArrayLike) -> tuple[int, ...]:
     shape = shape_of_labels(labels)
     if shape[-1] == 1:
@@ -260,7 +316,10 @@ def _chosen_format(
 
 
 def _description(
-    file_format: FileFormat, ndim: int, scale: ImageScale, limits: tuple[float, float]
+    file_format: FileFormat,
+    ndim: int,
+    scale: ImageScale | VolumeScale,
+    limits: tuple[float, float],
 ) -> dict[str, Any]:
     axes = scale.axes(ndim)
     software = {"software": software_tag(axes)}

@@ -12,6 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
+from napari_sam2.io.volume_scale import VolumeScale
 from napari_sam2.version import __version__
 
 _SOFTWARE = "napari-sam2"
@@ -43,7 +44,9 @@ def own_axes(tif: tifffile.TiffFile) -> str | None:
     return match[1] if match else None
 
 
-def imagej_metadata(axes: str, scale: ImageScale, limits: tuple[float, float]) -> dict[str, Any]:
+def imagej_metadata(
+    axes: str, scale: ImageScale | VolumeScale, limits: tuple[float, float]
+) -> dict[str, Any]:
     """Entries of an ImageJ description: axes, unit, steps of the axes and the range to show."""
     metadata: dict[str, Any] = {"axes": axes, "min": float(limits[0]), "max": float(limits[1])}
     if scale.pixel_size is not None or scale.z_spacing is not None:
@@ -55,7 +58,7 @@ def imagej_metadata(axes: str, scale: ImageScale, limits: tuple[float, float]) -
     return metadata
 
 
-def imagej_resolution(scale: ImageScale) -> tuple[float, float] | None:
+def imagej_resolution(scale: ImageScale | VolumeScale) -> tuple[float, float] | None:
     """Pixels per unit, (x, y)."""
     if scale.pixel_size is None:
         return None
@@ -63,7 +66,7 @@ def imagej_resolution(scale: ImageScale) -> tuple[float, float] | None:
     return 1 / x, 1 / y
 
 
-def ome_metadata(axes: str, scale: ImageScale) -> dict[str, Any]:
+def ome_metadata(axes: str, scale: ImageScale | VolumeScale) -> dict[str, Any]:
     """Entries of an OME description: axes, pixel size, z spacing and frame interval."""
     metadata: dict[str, Any] = {"axes": axes}
     unit = _OME_UNITS[scale.unit]

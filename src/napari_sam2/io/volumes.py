@@ -1,0 +1,130 @@
+"""Open volumes over time, (T, Z, Y, X), from any file with an axis of depth."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.axes import MovieAxes, lengths_text, plane_text, resolve_axes
+from napari_sam2.io.movie import lazy_stack
+from napari_sam2.io.movies import open_stack
+from napari_sam2.io.selection import EVERYTHING, Selection
+from napari_sam2.io.stack import ImageStack, StackPlanes, every_nth
+from napari_sam2.io.volume_scale import VolumeScale
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeMovie:
+    """Volumes over time whose planes are read when they are needed.
+
+    Parameters
+    ----------
+    data : (T, Z, Y, X) array-like
+        Lazy; a single volume has one time point.
+    scale : VolumeScale
+        As far as the file tells it.
+    name : str
+        Name of the file without its folder.
+    path : Path, optional
+        File or folder that the volumes were opened from.
+    note : str
+        Which part of the file was taken, in words.
+    """
+
+    data: ArrayLike
+    scale: VolumeScale = field(default_factory=VolumeScale)
+    name: str = ""
+    path: Path | None = None
+    note: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, Z, Y, X)."""
+        t, z, y, x = self.data.shape
+        return t, z, y, x
+
+    def volume(self, t: int) -> NDArray[Any]:
+        """(Z, Y, X) of a time point, in memory."""
+        return np.asarray(self.data[t])
+
+
+def open_volumes(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    channel: int | None = None,
+    frames: slice | None = None,
+    series: int | None = None,
+) -> VolumeMovie:
+    """Open volumes over time without reading them.
+
+    Parameters
+    ----------
+    path : path
+        File or folder; see `open_movie`. A Z stack without time is one volume.
+    axes : str, optional
+        What each axis of the file is, as "TZYX"; default: what its metadata say.
+    channel : int, optional
+        Channel, where there are several.
+    frames : slice, optional
+        Range of time points.
+    series : int, optional
+        Which image of a file that holds several.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`.
+    ValueError
+        If there is no axis of depth or only one plane, the images are in colour, or something has
+        to be chosen; the message names the choices.
+    """
+    selection = Selection(axes, channel, None, frames, series)
+    stack = open_stack(path, series=series)
+    return replace(volumes_of(stack, selection), path=Path(path))
+
+
+def volumes_of(stack: ImageStack, selection: Selection = EVERYTHING) -> VolumeMovie:
+    """The volumes that a selection makes of a stack, with all planes; no plane is read.
+
+    Raises
+    ------
+    ValueError
+        See `open_volumes`.
+    """
+    if selection.is_mix:
+        raise ValueError("volumes are tracked in one channel: choose one, as with --channel 0")
+    axes = resolve_axes(stack.axes, stack.shape, stack.name, replace(selection, z=0))
+    _check_depth(axes, stack)
+    planes = [StackPlanes(stack.data, replace(axes, z=z)) for z in range(axes.depth)]
+    data = lazy_stack(
+        lambda t, z: planes[z].frame(t, axes.channels[0]),
+        (len(axes.frames), axes.depth, axes.height, axes.width),
+        np.dtype(stack.data.dtype),
+        leading=2,
+    )
+    steps = dict(stack.steps)
+    if "t" in steps:
+        steps["t"] = every_nth(axes.frames.step, steps["t"])
+    note = axes.note.replace(plane_text(0, axes.depth), f"all {axes.depth} planes, in 3D")
+    return VolumeMovie(data, VolumeScale.of_steps(steps), stack.name, None, note)
+
+
+def _check_depth(axes: MovieAxes, stack: ImageStack) -> None:
+    text = lengths_text(stack.axes, stack.shape)
+    if axes.z_place is None:
+        has_one = "Z" in stack.axes
+        advice = (
+            "one plane; track it as a movie, without --z"
+            if has_one
+            else "no axis of depth; if it has one, say which, as with --axes TZYX"
+        )
+        raise ValueError(f"{stack.name} ({text}) cannot be tracked in 3D: it has {advice}")
+    if axes.colours:
+        raise ValueError(f"{stack.name} ({text}) is in colour; volumes are grey images")
