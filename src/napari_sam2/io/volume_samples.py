@@ -167,4 +167,5 @@ def _photograph(rng: np.random.Generator, light: NDArray[np.float64]) -> NDArray
     """Blur, background, noise of light and of the camera; 12 bits."""
     blurred = ndimage.gaussian_filter(light, _BLUR)
     counts = 2 * rng.poisson(400 * (0.08 + blurred).clip(0)) + rng.normal(100, 8, light.shape)
-    return counts.clip(0, 4095).astype(np.uint16)
+    image: NDArray[np.uint16] = counts.clip(0, 4095).astype(np.uint16)
+    return image

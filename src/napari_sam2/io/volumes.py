@@ -119,12 +119,9 @@ def volumes_of(stack: ImageStack, selection: Selection = EVERYTHING) -> VolumeMo
 def _check_depth(axes: MovieAxes, stack: ImageStack) -> None:
     text = lengths_text(stack.axes, stack.shape)
     if axes.z_place is None:
-        has_one = "Z" in stack.axes
-        advice = (
-            "one plane; track it as a movie, without --z"
-            if has_one
-            else "no axis of depth; if it has one, say which, as with --axes TZYX"
+        raise ValueError(
+            f"{stack.name} ({text}) cannot be tracked in 3D: it has one plane. Track it without "
+            "--z, or say which axis is depth, as with --axes TZYX"
         )
-        raise ValueError(f"{stack.name} ({text}) cannot be tracked in 3D: it has {advice}")
     if axes.colours:
         raise ValueError(f"{stack.name} ({text}) is in colour; volumes are grey images")
