@@ -157,6 +157,8 @@ class SamPanel(QWidget):
         controller.changed.connect(self._render_soon)
         self.image.picked.connect(controller.show_image)
         self.axes.chosen.connect(self._choose_part)
+        self.axes.fill_asked.connect(controller.volumes.start)
+        self.axes.cancel_asked.connect(controller.volumes.cancel)
         self.model.model_chosen.connect(self._choose_model)
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
@@ -472,6 +474,8 @@ class SamPanel(QWidget):
             self.axes.show_part(None, EVERYTHING)
         else:
             self.axes.show_part(image_state.layers.axes, image_state.part)
+        volumes = self.controller.volumes
+        self.axes.show_filling(volumes.progress, can_fill=volumes.can_start)
 
     def _render_model(self) -> None:
         models = self.controller.models

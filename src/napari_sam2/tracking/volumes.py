@@ -387,7 +387,8 @@ def grow_volume(
     out = np.zeros((1, *images.shape), np.int32)
     for _ in tracker.track(out):
         pass
-    return out[0]
+    grown: NDArray[np.int32] = out[0]
+    return grown
 
 
 def _grow(

@@ -30,6 +30,7 @@ from napari_sam2.plugin.inference.saved_projects import (
     wanted_model,
     work_of,
 )
+from napari_sam2.plugin.inference.volume_filling import VolumeFilling
 from napari_sam2.plugin.protocol.find_messages import FindCells
 from napari_sam2.plugin.protocol.messages import (
     Answered,
@@ -65,6 +66,7 @@ from napari_sam2.plugin.protocol.teaching_messages import (
     RenameTaught,
     UseTaught,
 )
+from napari_sam2.plugin.protocol.volume_messages import FillVolumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,6 +113,7 @@ class InferenceThread(threading.Thread):
         self._loaded: ModelLoaded | None = None
         self._steps = ModelSteps()
         self._is_local = False
+        self._volumes = VolumeFilling(report)
         self._perform_by_type = self._tasks()
 
     # Methods for any thread
@@ -158,6 +161,8 @@ class InferenceThread(threading.Thread):
             self._advance(tracking)
         elif self._waiting_tracks:
             self._answer(self._waiting_tracks.popleft())
+        elif self._volumes.is_on:
+            self._fill_volumes()
         elif self._ahead:
             self._encode_ahead(self._ahead.popleft())
 
@@ -167,7 +172,9 @@ class InferenceThread(threading.Thread):
             return self._inbox.popleft() if self._inbox and not self._is_closing else None
 
     def _has_work(self) -> bool:
-        is_busy = self._ahead or self._waiting_tracks or self._tracking_document()
+        is_busy = (
+            self._ahead or self._waiting_tracks or self._volumes.is_on or self._tracking_document()
+        )
         return bool(is_busy or self._document_with_news())
 
     def _tracking_document(self) -> OpenDocument | None:
@@ -212,6 +219,7 @@ class InferenceThread(threading.Thread):
             DiscardUnsaved: lambda command: (saved_list(command),),
             FindOpenImage: lambda command: (find_open_image(command),),
             FindCells: self._find_cells,
+            FillVolumes: self._start_volumes,
             PrepareLesson: self._prepare_lesson,
             UseTaught: self._use_taught,
             KeepTeachingSettings: keep_settings,
@@ -235,6 +243,18 @@ class InferenceThread(threading.Thread):
             self._engine, self._model, document, command, self._report, self._is_cancelled
         )
 
+    def _start_volumes(self, command: FillVolumes) -> tuple[Report, ...]:
+        self._volumes.start(self._model, self._document(command))
+        return ()
+
+    def _fill_volumes(self) -> None:
+        try:
+            self._volumes.advance()
+        except Exception as error:
+            _log("filling volumes failed", error)
+            self._volumes.fail()
+            self._report(Failed(_explain(error), _story(error)))
+
     def _list_engine(self, command: ListEngine) -> tuple[Report, ...]:
         listed = EngineListed(tuple(self._engine.devices()), tuple(self._engine.models()))
         return (listed, *read_kept())
@@ -244,6 +264,7 @@ class InferenceThread(threading.Thread):
         return ()
 
     def _close_image(self, command: CloseImage) -> tuple[Report, ...]:
+        self._volumes.cancel(command.image)
         if (document := self._documents.pop(command.image, None)) is not None:
             document.close()
         return ()
@@ -399,6 +420,7 @@ class InferenceThread(threading.Thread):
                 found = (UnsavedWorkFound(command.image, work),)
         else:
             before.cancel()
+            self._volumes.cancel(command.image)
             self._steps.clear()
             document = self._moved(before, self._model, command.source)
             before.hand_over(document)
@@ -443,6 +465,7 @@ class InferenceThread(threading.Thread):
             self._report(WorkEnded(image) if is_check else TrackEnded(image, 0, 0, "cancelled"))
         self._waiting_tracks.clear()
         self._waiting_for_model = [c for c in self._waiting_for_model if not isinstance(c, runs)]
+        self._volumes.cancel()
         for document in self._documents.values():
             document.cancel()
 

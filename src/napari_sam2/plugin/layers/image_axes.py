@@ -123,15 +123,29 @@ class ImageAxes:
         others = [axis for axis in range(len(self.letters)) if axis not in self.kept]
         return np.expand_dims(found, tuple(others))
 
+    def spread_volumes(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """The (T, Z, Y, X) labels as a view with an axis of length 1 for each other axis."""
+        kept = [self.letters.index(letter) for letter in "TZYX"]
+        others = [axis for axis in range(len(self.letters)) if axis not in kept]
+        return np.expand_dims(labels.transpose(np.argsort(kept)), tuple(others))
+
+    def volume_geometry(self, layer: Image) -> dict[str, Any]:
+        """Place in the world of a layer of volumes that lies on the image, on each channel."""
+        return self._placed(layer, (self.channels,))
+
     def geometry(self, layer: Image) -> dict[str, Any]:
         """Place in the world of a layer that lies on the image, on each channel and plane of it.
 
         Along channels and depth, the layer has one step, which is wide enough that every position
         of the slider rounds to it.
         """
+        return self._placed(layer, (self.channels, self.depth))
+
+    def _placed(self, layer: Image, widened: tuple[int | None, ...]) -> dict[str, Any]:
+        """The place of a layer with one wide step along some axes."""
         found = {name: getattr(layer, name) for name in GEOMETRY}
         scale, translate = np.array(layer.scale, float), np.array(layer.translate, float)
-        for axis in (self.channels, self.depth):
+        for axis in widened:
             if axis is not None:
                 translate[axis] += scale[axis] * (self.lengths[axis] - 1) / 2
                 scale[axis] *= 2 * self.lengths[axis]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_info
 
@@ -29,7 +30,7 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     ----------
     path : str
         File to write; its folder must exist.
-    data : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
+    data : (T, Y, X), (Z, Y, X), (Y, X) or (T, Z, Y, X) array-like of integers
     meta : dict
         State of the layer, with ``scale``, ``units`` and ``axis_labels``.
 
@@ -48,6 +49,8 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     from napari_sam2.io.tiff import write_labels
 
     data, meta = _without_single_axes(data, meta)
+    if data.ndim == 4:
+        return _write_volumes(path, data, meta)
     tracked = _tracked(data, meta, scale_source_of_state(data, meta).read(), {})
     write_labels(path, tracked.labels, tracked.scale)
     return [path]
@@ -86,6 +89,25 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
     for image in images:
         scale = scale.completed_by(scale_source(image).read())
     write_export(path, _tracked(data, state, scale, channels))
+    return [path]
+
+
+def _write_volumes(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write labels of volumes over time; time comes first where the layer does not tell."""
+    from napari_sam2.io.tiff import write_volume_labels
+    from napari_sam2.io.volume_scale import VolumeScale
+
+    named = str(meta.get("metadata", {}).get("axes", "")).replace("1", "")
+    letters = named if sorted(named) == sorted("TZYX") else "TZYX"
+    units = [str(unit) for unit in meta.get("units") or ["pixel"] * 4]
+    sizes = [float(size) for size in meta.get("scale", [1.0] * 4)]
+    steps = {
+        letter.lower(): (size, unit)
+        for letter, size, unit in zip(letters, sizes, units, strict=True)
+        if (size, unit) != (1.0, "pixel")
+    }
+    volumes = np.transpose(data, [letters.index(letter) for letter in "TZYX"])
+    write_volume_labels(path, volumes, VolumeScale.of_steps(steps))
     return [path]
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox, QProgressBar, QWidget
 
 from napari_sam2.io.selection import EVERYTHING, PROJECTIONS, Selection
 from napari_sam2.plugin.layers.image_axes import letters_to_choose
-from napari_sam2.plugin.widgets.form import form, label, menu
+from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,13 @@ class AxesBox(QWidget):
     -------
     chosen(Selection)
         The user chose another part, or another meaning of the axes.
+    fill_asked(), cancel_asked()
+        The user pressed *Fill volumes*, or *Cancel* while they are filled.
     """
 
     chosen = Signal(object)
+    fill_asked = Signal()
+    cancel_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +54,13 @@ class AxesBox(QWidget):
             "The plane of each frame that the model sees, or a projection of all planes. The "
             "labels are shown on all planes"
         )
+        self.fill = button(
+            "Fill volumes",
+            "Grow the masks of this plane up and down through all planes of each time point, into "
+            "a new layer. Your cells on the plane stay as they are",
+        )
+        self.cancel = button("Cancel", "Stop filling the volumes; no layer is added")
+        self.progress = QProgressBar()
         self._part: Selection | None = None
         self._choices: dict[QComboBox, list[Any]] = {}
         self._form = form(self)
@@ -60,7 +71,12 @@ class AxesBox(QWidget):
         ):
             self._form.addRow(label(text), one)
             one.activated.connect(take)
+        self._filling = row(self.fill, self.progress, self.cancel)
+        self._form.addRow(label(), self._filling)
+        self.fill.clicked.connect(self.fill_asked)
+        self.cancel.clicked.connect(self.cancel_asked)
         self.show_part(None, EVERYTHING)
+        self.show_filling(None, can_fill=False)
 
     def show_part(self, axes: ImageAxes | None, part: Selection) -> None:
         """Show the axes of an image and the chosen part of it; None hides all menus."""
@@ -77,6 +93,19 @@ class AxesBox(QWidget):
         self._fill(self.depth, _planes(planes))
         self._mark(self.channel, part.channels)
         self._mark(self.depth, part.z)
+
+    def show_filling(self, progress: tuple[int, int] | None, *, can_fill: bool) -> None:
+        """Show the done and all planes that are filled; None if none are being filled."""
+        is_plane = self._part is not None and isinstance(self._part.z, int)
+        self._form.setRowVisible(self._filling, is_plane or progress is not None)
+        self.fill.setEnabled(can_fill)
+        self.fill.setVisible(progress is None)
+        self.progress.setVisible(progress is not None)
+        self.cancel.setVisible(progress is not None)
+        if progress is not None:
+            done, total = progress
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
 
     def _fill(self, one: QComboBox, choices: dict[Any, str]) -> None:
         self._form.setRowVisible(one, bool(choices))

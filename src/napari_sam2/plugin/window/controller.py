@@ -57,6 +57,7 @@ from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.verification import Verification
 from napari_sam2.plugin.window.view import View
+from napari_sam2.plugin.window.volumes import Volumes
 
 if TYPE_CHECKING:
     import napari
@@ -104,6 +105,9 @@ class Controller(QObject):
         self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
         self.finding = Finding(self.view, self._thread.send, self.changed.emit)
         self.new_cells = NewCells(self.view, self.finding, self._thread.send, self.changed.emit)
+        self.volumes = Volumes(
+            self.view, lambda: self.image_state, self._image_states, self._thread.send
+        )
         self.canvas = CanvasEdits(
             self.view,
             self._image_states,
@@ -208,6 +212,7 @@ class Controller(QObject):
             self.new_cells,
             self.teaching,
             self.many_movies,
+            self.volumes,
         ):
             table.add(part.handlers)
         table.add(
