@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import napari_sam2
-from napari_sam2.io.tiff import write_images
+from napari_sam2.io.tiff import write_images, write_volume_labels
+from napari_sam2.io.volume_samples import synthetic_volumes
 from napari_sam2.model import Sam2
 from tests.tracking.tiny import build_tiny_model
 from tests.worlds import two_discs
@@ -67,6 +68,8 @@ def _folder(tmp_path: Path, model: Sam2, monkeypatch: pytest.MonkeyPatch) -> Non
     discs = two_discs().images[:3]
     margins = [(0, 0), (0, 128 - discs.shape[1]), (0, 128 - discs.shape[2])]
     write_images(tmp_path / "movie.tif", np.pad(discs, margins))
+    volumes = synthetic_volumes(2, 4, (40, 56), cells=2, seed=1)
+    write_volume_labels(tmp_path / "volumes.tif", volumes.images, volumes.scale)
     monkeypatch.chdir(tmp_path)
     for place in ("napari_sam2", "napari_sam2.io.project.saving"):
         monkeypatch.setattr(f"{place}.load_model", lambda *_, **__: model, raising=False)
@@ -175,7 +178,7 @@ def test_every_part_of_the_package_is_on_the_architecture_page() -> None:
         assert f"{folder.name}/" in page, folder.name
 
 
-@pytest.mark.parametrize("script", ["evaluate_all.py", "evaluate_stills.py"])
+@pytest.mark.parametrize("script", ["evaluate_all.py", "evaluate_stills.py", "volumes.py"])
 def test_scripts_find_their_marks_on_their_page(script: str) -> None:
     found = runpy.run_path(str(ROOT / "docs" / "scripts" / script))
     text = found["PAGE"].read_text(encoding="utf-8")

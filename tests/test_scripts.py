@@ -53,6 +53,8 @@ WITHOUT_WINDOW = {
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
     "docs/scripts/training_curve.py": "curve.png log.csv",
+    "docs/scripts/volumes.py": "--seeds 0 --frames 2 --planes 4 --side 48 --cells 1 --page page.md "
+    "--picture volumes.png",
     "examples/correct_and_undo.py": "",
     "examples/track_in_python.py": "",
     "examples/train_cells.py": "packs --stills stills --clips 1 --keep-out 1 --checks 1",
@@ -83,7 +85,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_image(folder / f"stills/images/{t}.tif", sample.images[t])
         write_image(folder / f"stills/labels/{t}.tif", sample.labels[t])
     write_table_of_masks(folder / "tables/u373_02.npz")
-    page = "".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills"))
+    page = "".join(
+        f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills", "volumes")
+    )
     (folder / "page.md").write_text(page, encoding="utf-8")
     for step in range(10):
         kinds = ("iou_box", "iou_click", "iou_click+1", "iou_track")

@@ -3,9 +3,9 @@
 python docs/scripts/volumes.py [--seeds 0,1,2] [--page PAGE] [--picture PICTURE]
 
 The table goes into docs/lab/volumes.md. Objects are prompted in the first volume, and the mean IoU
-of whole volumes is over all objects and time points after it. Each recipe has other prompts: one
-click on the largest plane; the true mask of this plane; and, for planes that are tracked each by
-itself, the true masks of all planes.
+of whole volumes is over all objects. Each recipe has other prompts: one
+click on the largest plane; the true mask of this plane; and the true masks of all planes, also for
+planes that are tracked each by itself.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from PIL import Image
 
 from napari_sam2 import Frames, Tracker, load_model
 from napari_sam2.cli.evaluate import hash_of_weights
+from napari_sam2.io.volume_prompts import labels_as_volume_prompts
 from napari_sam2.io.volume_samples import VolumeSample, synthetic_volumes
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.pixels import masks_of
@@ -50,6 +51,14 @@ def painted(model: Sam2, sample: VolumeSample) -> NDArray[np.uint16]:
     return tracked(tracker)
 
 
+def labelled(model: Sam2, sample: VolumeSample) -> NDArray[np.uint16]:
+    """Labels from the true labels of the first volume."""
+    tracker = VolumeTracker(model, sample.images)
+    for t, prompt in labels_as_volume_prompts(sample.labels[:1]):
+        tracker.set_prompt(t, prompt)
+    return tracked(tracker)
+
+
 def by_planes(model: Sam2, sample: VolumeSample) -> NDArray[np.uint16]:
     """Labels of planes that are tracked each by itself from the true masks of the first volume."""
     limits = Frames(sample.images.reshape(-1, *sample.images.shape[2:])).contrast_limits
@@ -67,6 +76,7 @@ def by_planes(model: Sam2, sample: VolumeSample) -> NDArray[np.uint16]:
 RECIPES: dict[str, Recipe] = {
     "in 3D, one click": clicked,
     "in 3D, mask of one plane": painted,
+    "in 3D, masks of all planes": labelled,
     "each plane by itself, masks of all planes": by_planes,
 }
 

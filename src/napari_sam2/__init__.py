@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.finding import find_objects
     from napari_sam2.io.movies import open_movie
-    from napari_sam2.io.tiff import write_labels
+    from napari_sam2.io.tiff import write_labels, write_volume_labels
+    from napari_sam2.io.volumes import open_volumes
     from napari_sam2.model import load_model
     from napari_sam2.tracking import FrameResult, Frames, Prompt, Tracker
+    from napari_sam2.tracking.volumes import VolumeTracker, grow_volume
 
 __all__ = [
     "Annotation",
@@ -25,11 +27,15 @@ __all__ = [
     "Frames",
     "Prompt",
     "Tracker",
+    "VolumeTracker",
     "__version__",
     "find_objects",
+    "grow_volume",
     "load_model",
     "open_movie",
+    "open_volumes",
     "write_labels",
+    "write_volume_labels",
 ]
 
 # Modules that define the names, or that add to them what is done with files.
@@ -39,10 +45,14 @@ _HOME_OF_NAME = {
     "Frames": "napari_sam2.tracking",
     "Prompt": "napari_sam2.tracking",
     "Tracker": "napari_sam2.io.sources",
+    "VolumeTracker": "napari_sam2.tracking.volumes",
     "find_objects": "napari_sam2.finding",
+    "grow_volume": "napari_sam2.tracking.volumes",
     "load_model": "napari_sam2.model",
     "open_movie": "napari_sam2.io.movies",
+    "open_volumes": "napari_sam2.io.volumes",
     "write_labels": "napari_sam2.io.tiff",
+    "write_volume_labels": "napari_sam2.io.tiff",
 }
 
 

@@ -95,12 +95,16 @@ def test_name_of_ours_is_written_by_us_without_being_asked(
     assert is_own_file(written)
 
 
-@pytest.mark.parametrize(("key", "layers"), [("synthetic", 2), ("c2c12", 1)])
-def test_samples_open_from_the_menu(make_napari_viewer: Any, key: str, layers: int) -> None:
+@pytest.mark.parametrize(
+    ("key", "layers", "axes"), [("synthetic", 2, 3), ("c2c12", 1, 3), ("volumes", 2, 4)]
+)
+def test_samples_open_from_the_menu(
+    make_napari_viewer: Any, key: str, layers: int, axes: int
+) -> None:
     viewer = make_napari_viewer()
     viewer.open_sample("napari-sam2", key)
     assert len(viewer.layers) == layers
-    assert viewer.layers[0].data.ndim == 3
+    assert viewer.layers[0].data.ndim == axes
 
 
 def test_truth_of_the_sample_is_hidden_and_lies_on_its_image() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
     from napari_sam2.io.scale import ImageScale
+    from napari_sam2.io.volume_scale import VolumeScale
 
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -16,13 +17,21 @@ _UNIT_NAMES |= {"m": "meter", "inch": "inch"}
 
 def layer_scale(scale: ImageScale, ndim: int) -> dict[str, Any]:
     """Scale, units and axis labels of a layer of (Y, X), (T, Y, X) or (Z, Y, X)."""
+    return _layer_scale(scale, tuple(scale.axes(ndim).lower()))
+
+
+def volume_layer_scale(scale: VolumeScale) -> dict[str, Any]:
+    """Scale, units and axis labels of a layer of (T, Z, Y, X)."""
+    return _layer_scale(scale, ("t", "z", "y", "x"))
+
+
+def _layer_scale(scale: ImageScale | VolumeScale, axes: tuple[str, ...]) -> dict[str, Any]:
     length = _UNIT_NAMES.get(scale.unit, "pixel")
     y, x = scale.pixel_size or (1.0, 1.0)
     plane_unit = "pixel" if scale.pixel_size is None else length
     steps = {"y": (y, plane_unit), "x": (x, plane_unit)}
     steps["t"] = (scale.interval_s or 1.0, "second" if scale.interval_s else "pixel")
     steps["z"] = (scale.z_spacing or 1.0, length if scale.z_spacing else "pixel")
-    axes = tuple(scale.axes(ndim).lower())
     return {
         "scale": tuple(steps[axis][0] for axis in axes),
         "units": tuple(steps[axis][1] for axis in axes),

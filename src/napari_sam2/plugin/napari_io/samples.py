@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
+from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale, volume_layer_scale
 
 
 def synthetic_sample() -> list[LayerData]:
@@ -25,3 +25,16 @@ def c2c12_sample() -> list[LayerData]:
     sample = c2c12_movie()
     metadata = {"attribution": sample.attribution}
     return [(sample.images, {"name": sample.name, "metadata": metadata}, "image")]
+
+
+def volumes_sample() -> list[LayerData]:
+    """Synthetic volumes over time, and their ground truth as labels."""
+    from napari_sam2.io.volume_samples import synthetic_volumes
+
+    sample = synthetic_volumes()
+    place = {**volume_layer_scale(sample.scale), "metadata": {"axes": "TZYX"}}
+    truth = {"name": "ground truth", "visible": False, **place}
+    return [
+        (sample.images, {"name": sample.name, **place}, "image"),
+        (sample.labels, truth, "labels"),
+    ]
