@@ -13,6 +13,8 @@ import tifffile
 
 from napari_sam2.cli import main
 from napari_sam2.io.volume_samples import synthetic_volumes
+from napari_sam2.io.volume_scale import VolumeScale
+from napari_sam2.io.volumes import open_volumes
 from tests.tracking.tiny import build_tiny_model
 
 SHAPE = (2, 4, 40, 56)
@@ -59,6 +61,14 @@ def test_labels_have_all_axes_and_sizes_of_the_movie(run: Any) -> None:
     assert float(rows[0]["volume_um3"]) == pytest.approx(voxels * 1.5 * 0.5 * 0.25, rel=1e-6)
 
 
+def test_labels_are_written_as_ome_zarr(run: Any) -> None:
+    code, _, err = run(*TRACK[:-1], "labels.ome.zarr", "-p", "first.tif")
+    assert code == 0, err
+    opened = open_volumes("labels.ome.zarr")
+    assert opened.scale == VolumeScale((0.5, 0.25), "um", 30.0, 1.5)
+    assert np.array_equal(opened.volume(0), tifffile.imread("first.tif"))
+
+
 def test_labels_of_the_first_volume_stay(run: Any) -> None:
     code, _, err = run(*TRACK, "-p", "first.tif")
     assert code == 0, err
@@ -69,7 +79,8 @@ def test_labels_of_the_first_volume_stay(run: Any) -> None:
     ("arguments", "message"),
     [
         (("-p", "auto"), "needs a file of prompts with their planes"),
-        (("-p", "prompts.json", "--divisions", "d.csv"), "leave it or --z 3d"),
+        (("-p", "prompts.json", "--divisions", "d.csv"), "leave it or --z 3d away"),
+        (("-p", "first.tif", "--link"), "--link works in planes"),
         (("-p", "prompts.json", "--channel", "0,1"), "one channel"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_sam2.io.measure_volumes import measure_volumes, write_volume_measurements
 from napari_sam2.io.scale import ImageScale
@@ -218,3 +219,31 @@ def test_empty_labels_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="nothing to track"):
         read_volume_prompts(tmp_path / "none.tif", LABELS.shape)
+
+
+@pytest.mark.parametrize(("name", "version"), [("a.ome.zarr", "0.4"), ("a.v05.ome.zarr", "0.5")])
+def test_ome_zarr_of_labels_has_axes_sizes_and_units(tmp_path, name, version):
+    write_volume_labels(tmp_path / name, LABELS, SCALE)
+    group = zarr.open_group(tmp_path / name / "labels" / "cells", mode="r")
+    assert np.array_equal(group["0"][...], LABELS)
+    attributes = dict(group.attrs)
+    (image,) = attributes.get("ome", attributes)["multiscales"]
+    axes = [(axis["name"], axis["type"], axis.get("unit")) for axis in image["axes"]]
+    micrometre = "micrometer"
+    assert axes == [
+        ("t", "time", "second"),
+        ("z", "space", micrometre),
+        ("y", "space", micrometre),
+        ("x", "space", micrometre),
+    ]
+    (transformation,) = image["datasets"][0]["coordinateTransformations"]
+    assert transformation["scale"] == [120.0, 2.0, 0.5, 0.25]
+    found = image["version"] if version == "0.4" else attributes["ome"]["version"]
+    assert found == version
+
+
+def test_resolutions_of_volumes_keep_every_second_row_and_column(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 5, (2, 2, 300, 4), np.uint8)
+    write_volume_labels(tmp_path / "a.ome.zarr", labels)
+    group = zarr.open_group(tmp_path / "a.ome.zarr" / "labels" / "cells", mode="r")
+    assert np.array_equal(group["1"][...], labels[..., ::2, ::2])
