@@ -67,8 +67,8 @@ def test_the_rows_say_what_was_guessed(qtbot):
     axes = ImageAxes("TZCYX", (9, 4, 2, 8, 8))
     box.show_part(axes, axes.default)
     shown = [menu.currentText() for menu in (box.axes, box.channel, box.depth)]
-    assert shown == ["time, depth, channel, y, x", "0 of 0 to 1", "brightest value (max)"]
-    assert texts(box.channel)[-1] == "together: 0 red, 1 green"
+    assert shown == ["time, depth, channel, y, x", "channel 1 of 2", "brightest value (max)"]
+    assert texts(box.channel)[-1] == "together: 1 red, 2 green"
     assert texts(box.depth)[2:4] == ["sharpest plane (focus)", "plane 0 of 0 to 3"]
     assert "channel, depth, time, y, x" in texts(box.axes)
 
@@ -85,7 +85,7 @@ def test_only_the_menus_that_are_needed_are_shown(qtbot):
 
 def test_the_model_sees_the_chosen_channel(open_desk):
     desk = open_desk(TWO_CHANNELS)
-    choose(desk.panel.axes.channel, "1 of 0 to 1")
+    choose(desk.panel.axes.channel, "channel 2 of 2")
     desk.qtbot.waitUntil(lambda: len(desk.engine.sources) == 2)
     y, x = world.disc_centre(0, 0)
     click_disc(desk, world.SIDE - 1 - y, x)
@@ -116,7 +116,7 @@ def test_another_channel_asks_first_and_keeps_the_clicks(open_desk, answers):
     desk = open_desk(TWO_CHANNELS)
     y, x = world.disc_centre(0, 0)
     click_disc(desk, y, x)
-    choose(desk.panel.axes.channel, "1 of 0 to 1")
+    choose(desk.panel.axes.channel, "channel 2 of 2")
     desk.qtbot.waitUntil(lambda: len(desk.engine.sources) == 2)
     desk.settle()
     assert "outline every clicked cell again" in answers[0]
@@ -127,9 +127,9 @@ def test_a_refused_channel_stays_as_it_was(open_desk, answers):
     desk = open_desk(TWO_CHANNELS)
     click_disc(desk, *world.disc_centre(0, 0))
     answers.says_yes = False
-    choose(desk.panel.axes.channel, "1 of 0 to 1")
+    choose(desk.panel.axes.channel, "channel 2 of 2")
     desk.settle()
-    desk.qtbot.waitUntil(lambda: desk.panel.axes.channel.currentText() == "0 of 0 to 1")
+    desk.qtbot.waitUntil(lambda: desk.panel.axes.channel.currentText() == "channel 1 of 2")
     assert desk.image_state.part == Selection("TCYX", channel=0)
     assert len(desk.engine.sources) == 1
 
@@ -151,7 +151,7 @@ def filed(open_desk, tmp_path):
     path = tmp_path / "two.ome.tif"
     tifffile.imwrite(path, TWO_CHANNELS, metadata={"axes": "TCYX"})
     desk = open_desk(TWO_CHANNELS, engine=TinyEngine(), metadata={IMAGE_PATH: str(path)})
-    choose(desk.panel.axes.channel, "1 of 0 to 1")
+    choose(desk.panel.axes.channel, "channel 2 of 2")
     click_disc(desk, 20, 20)
     return desk
 
@@ -175,7 +175,7 @@ def test_unsaved_work_on_a_channel_is_restored_on_the_open_layer(filed, open_des
     desk.panel.saving.restore()
     desk.qtbot.waitUntil(lambda: list(desk.image_state.objects) == [1])
     assert desk.image_state.part.channels == (1,)
-    assert desk.panel.axes.channel.currentText() == "1 of 0 to 1"
+    assert desk.panel.axes.channel.currentText() == "channel 2 of 2"
 
 
 def test_a_part_that_was_opened_from_the_shell_is_kept(open_desk, tmp_path):

@@ -57,8 +57,8 @@ def test_a_verdict_has_no_key_of_the_panel_but_q():
 
 def test_keys_that_napari_keeps_on_shapes_and_labels_are_the_documented_ones():
     history = {"Ctrl+Z", "Ctrl+Shift+Z"}  # taken from napari's labels: a stroke is undone by ours
-    assert our_keys() & napari_keys(Shapes) == {"D", "F", "L", "T"}
-    assert our_keys() & napari_keys(Labels) - history == {"F", "L", "[", "]"}
+    assert our_keys() & napari_keys(Shapes) == {"D", "F", "L", "T", "Enter"}
+    assert our_keys() & napari_keys(Labels) - history == {"F", "L", "[", "]", "Enter"}
 
 
 def test_the_panel_binds_the_listed_keys(desk):

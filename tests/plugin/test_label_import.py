@@ -92,6 +92,7 @@ def test_labels_of_a_frame_and_then_one_label_of_all_frames(desk, notifications)
 
     desk.controller.review.undo()
     desk.qtbot.waitUntil(lambda: not desk.image_state.objects)
+    desk.qtbot.waitUntil(lambda: layer.visible)  # it was hidden by the import
     desk.viewer.layers.selection.active = layer
     hands.right_click(desk.viewer, layer, (2, *disc_centre(1, 2)))
     desk.panel.label_import.menu.actions()[1].trigger()
@@ -100,6 +101,23 @@ def test_labels_of_a_frame_and_then_one_label_of_all_frames(desk, notifications)
     assert list(desk.image_state.objects) == [9]
     assert np.array_equal(desk.labels.data == 9, foreign() == 9)
     assert not notifications.messages
+
+
+def test_imported_labels_are_hidden_and_the_next_step_is_to_track(desk):
+    layer = desk.viewer.add_labels(foreign(), name="cellpose")
+    desk.viewer.layers.selection.active = layer
+    desk.qtbot.waitUntil(desk.panel.import_box.isVisible)
+    desk.panel.import_box.movie.click()
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    assert not layer.visible
+    assert desk.viewer.layers.selection.active is desk.points
+    assert desk.points.mode == "add"
+    assert desk.panel.status.message.text.text() == "2 cells imported. Track (K)"
+    assert not desk.panel.import_box.isVisible()
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: not desk.image_state.objects)
+    desk.qtbot.waitUntil(lambda: layer.visible)
 
 
 def test_a_single_frame_cannot_be_imported_on_all(desk, notifications):

@@ -3,24 +3,69 @@
 from itertools import pairwise
 
 import pytest
-from qtpy.QtWidgets import QScrollArea, QWidget
+from qtpy.QtWidgets import QWidget
+
+from .hands import canvas_of
+from .world import disc_centre
 
 pytestmark = pytest.mark.real_window
 
 DOCK_WIDTH, LOW_SCREEN = 320, 600
+SMALL_SCREEN = (1280, 800)
+EDGE = 8  # pixels between a dock and the canvas
 
 
-def test_the_widget_fits_a_narrow_dock_on_a_low_screen(desk):
-    (area,) = (area for area in desk.panel.children() if isinstance(area, QScrollArea))
-    content = area.widget().minimumSizeHint()
-    assert content.width() < desk.panel.minimumSizeHint().width() <= DOCK_WIDTH
-    assert desk.panel.minimumSizeHint().height() <= LOW_SCREEN < content.height()
+@pytest.fixture
+def full(desk):
+    """A desk with all controls shown."""
+    desk.panel.layout_parts.more.click()
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    return desk
 
 
-def test_nothing_lies_on_something_else_when_there_is_little_room(desk):
+def test_the_widget_fits_a_narrow_dock_on_a_low_screen(full):
+    content = full.panel.layout_parts.area.widget().minimumSizeHint()
+    assert content.width() < full.panel.minimumSizeHint().width() <= DOCK_WIDTH
+    assert full.panel.minimumSizeHint().height() <= LOW_SCREEN < content.height()
+
+
+def test_table_undo_export_and_save_are_in_view_after_tracking_on_a_small_screen(desk):
+    window = desk.viewer.window._qt_window
+    window.resize(*SMALL_SCREEN)
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.track()
+    panel, lanes = desk.panel, desk.panel.review.lanes
+    desk.qtbot.waitUntil(lambda: lanes.is_docked and not panel.is_behind)
+    desk.qtbot.wait(300)  # docks, canvas and camera take their places
+    assert (window.width(), window.height()) == SMALL_SCREEN
+    for widget in (panel.review.table, panel.document.undo, panel.document.export):
+        assert is_whole(widget), widget
+    assert is_whole(panel.saving.box.save)
+    assert not panel.layout_parts.area.verticalScrollBar().isVisible()
+    canvas = canvas_of(desk.viewer)
+    left = canvas.mapTo(window, canvas.rect().topLeft()).x()
+    dock = lanes.parentWidget()
+    place = dock.mapTo(window, dock.rect().topLeft()).x()
+    assert left <= place + EDGE
+    assert place + dock.width() <= left + canvas.width() + EDGE
+    assert dock.height() <= SMALL_SCREEN[1] // 4
+    assert desk.controller.view.is_fitted
+
+
+def is_whole(widget) -> bool:
+    """Whether nothing covers or cuts a widget."""
+    return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()
+
+
+def test_nothing_lies_on_something_else_when_there_is_little_room(full):
+    desk = full
     desk.viewer.window.resize(800, LOW_SCREEN)
-    (area,) = (area for area in desk.panel.children() if isinstance(area, QScrollArea))
-    parts = [part for part in area.widget().children() if isinstance(part, QWidget)]
+    parts = [
+        part
+        for part in desk.panel.layout_parts.area.widget().children()
+        if isinstance(part, QWidget)
+    ]
 
     def lie_side_by_side() -> bool:
         shown = sorted((part for part in parts if part.isVisible()), key=lambda part: part.y())

@@ -13,7 +13,9 @@ RED = (1.0, 0.0, 0.0, 1.0)
 
 
 def row(object_id, name="", doubtful=0, reviewed=0, **kwargs) -> ObjectRow:
-    return ObjectRow(object_id, name, RED, Summary(0, 9, 1, doubtful, reviewed), **kwargs)
+    return ObjectRow(
+        object_id, name, RED, Summary(0, 9, 1, doubtful, reviewed, length=10), **kwargs
+    )
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def select(table, *shown_rows) -> None:
 
 def test_rows_say_what_is_known(table):
     assert texts(table, Column.OBJECT) == ["1", "2", "3"]
-    assert texts(table, Column.FRAMES) == ["0–9"] * 3
+    assert texts(table, Column.FRAMES) == ["0–9 (10)"] * 3
     assert texts(table, Column.DOUBTFUL) == ["", "5", "3"]
     assert texts(table, Column.STATUS) == ["draft"] * 3
 

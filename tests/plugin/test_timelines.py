@@ -13,6 +13,7 @@ from napari_sam2.plugin.window.timelines import (
     LOST,
     UNUSUAL,
     Summary,
+    extent_text,
     frames_text,
     lane_picture,
     lineage_order,
@@ -28,7 +29,7 @@ INK = (10, 20, 30)
 
 
 def test_summary_counts_frames():
-    expected = Summary(first=1, last=8, prompts=1, doubtful=3, reviewed=1)
+    expected = Summary(first=1, last=8, prompts=1, doubtful=3, reviewed=1, length=7)
     assert summarise(timeline(".p=??xv==..")) == expected
 
 
@@ -79,6 +80,8 @@ def test_run_around_a_frame(t, run):
 
 def test_frames_in_words():
     assert [frames_text(3, 12), frames_text(3, 3), frames_text(None, None)] == ["3–12", "3", "–"]
+    summaries = (Summary(0, 14, length=15), Summary(3, 3, length=1), Summary())
+    assert [extent_text(one) for one in summaries] == ["0–14 (15)", "3 (1)", "–"]
 
 
 def test_progress_of_the_review_leaves_out_rejected_objects():

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QWidget
 
 from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.inference.engine import shipped_engine
 from napari_sam2.plugin.layers.source_image import PROJECT
-from napari_sam2.plugin.protocol.messages import EXCLUDE
 from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.axes_box import AxesBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
 from napari_sam2.plugin.widgets.find_box import FindBox
-from napari_sam2.plugin.widgets.form import SPACING, scrolled
 from napari_sam2.plugin.widgets.image_picker import ImagePicker
 from napari_sam2.plugin.widgets.import_box import ImportBox
 from napari_sam2.plugin.widgets.input_preview_box import InputPreviewBox
@@ -28,20 +26,23 @@ from napari_sam2.plugin.widgets.many_movies_widgets import ManyMoviesWidgets
 from napari_sam2.plugin.widgets.model_box import ModelBox
 from napari_sam2.plugin.widgets.new_cells_box import NewCellsWidgets
 from napari_sam2.plugin.widgets.object_box import ObjectBox
+from napari_sam2.plugin.widgets.panel_layout import PanelLayout, Part
 from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
 from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
 from napari_sam2.plugin.widgets.status_line import StatusLine
 from napari_sam2.plugin.widgets.teach_widgets import TeachWidgets
 from napari_sam2.plugin.widgets.track_box import TrackBox
 from napari_sam2.plugin.window.controller import Controller
-from napari_sam2.plugin.window.keys import KeyBindings
-from napari_sam2.plugin.window.next_step import Action, Situation, next_step
+from napari_sam2.plugin.window.next_step import Action, NextStep, Situation, next_step
+from napari_sam2.plugin.window.panel_keys import PanelKeys
+from napari_sam2.plugin.window.situation import situation_of
 
 if TYPE_CHECKING:
     import napari
 
     from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.inference.engine import EngineFactory
+    from napari_sam2.plugin.window.image_state import ImageState
 
 
 RENDER_INTERVAL_MS = 15
@@ -89,31 +90,17 @@ class SamPanel(QWidget):
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
         self._was_docked = False
-        self._keys = KeyBindings(self._key_actions())
-        self._verdict_keys = KeyBindings(self.review.verdict_keys())
-        self._sample_keys = KeyBindings(self.review.sample_keys())
-        self._escape = KeyBindings(  # bound only while a run can be cancelled
-            {"Escape": self.controller.tracking.cancel}, takes_all=True
-        )
-        self._division_escape = KeyBindings(  # bound only while a division is being clicked
-            {"Escape": self.controller.divisions.withdraw}, takes_all=True
-        )
-        self._finding_escape = KeyBindings(  # bound only while cells are found or looked for
-            {"Escape": self._leave_finding}, takes_all=True
-        )
-        self._enter = KeyBindings({"Enter": self.controller.finding.take_all})
-        self._drop = KeyBindings(  # bound only while new cells of the frame are shown
-            {"Backspace": self.controller.new_cells.drop}, takes_all=True
-        )
-        self._history_keys = KeyBindings(  # ours replace napari's undo of a single stroke
-            {
-                "Control-Z": self.controller.review.undo,
-                "Control-Shift-Z": self.controller.review.redo,
-            },
-            takes_all=True,
+        self.controller.refit.note()
+        self._keys = PanelKeys(
+            self.controller,
+            self.key_actions(),
+            self.review.verdict_keys(),
+            self.review.sample_keys(),
         )
         self._help_key = QShortcut(QKeySequence("?"), self)
-        self._lay_out()
+        self.layout_parts = PanelLayout(
+            self, self.image, self.status, self._parts(), (self.document, self.saving.box)
+        )
         self._connect()
         self._points_warming = Warming(warm_points, self)
         self._points_warming.finished.connect(self._let_click)
@@ -128,32 +115,52 @@ class SamPanel(QWidget):
             self._take_image()
             QTimer.singleShot(0, self.controller.start)
 
-    def _lay_out(self) -> None:
-        layout = QVBoxLayout(scrolled(self))
-        layout.setSpacing(SPACING)
-        layout.addWidget(self.saving.offer)
-        layout.addWidget(self.image)
-        layout.addWidget(self.axes)
-        layout.addWidget(self.model)
-        layout.addWidget(self.input_preview)
-        layout.addWidget(self.import_box)
-        parts = (self.find, self.object, self.track, self.new_cells.box)
-        for part in (self.status, *parts, self.teach.box, self.review.box):
-            layout.addSpacing(2 * SPACING)
-            layout.addWidget(part)
-        layout.addWidget(self.review.swaps)
-        layout.addWidget(self.review.verdicts)
-        layout.addWidget(self.review.sample)
-        layout.addSpacing(2 * SPACING)
-        layout.addWidget(self.review.table, stretch=1)
-        layout.addSpacing(2 * SPACING)
-        layout.addWidget(self.document)
-        layout.addWidget(self.many_movies.button)
-        layout.addWidget(self.saving.box)
+    def _parts(self) -> tuple[Part, ...]:
+        """The parts that scroll, from the top, and when each of them is shown."""
+        controller = self.controller
+        return (
+            Part(self.saving.offer),
+            Part(self.saving.start, lambda more: not self._images()),
+            Part(self.axes),
+            Part(self.model, lambda more: more or self._needs_model),
+            Part(self.input_preview, lambda more: self.input_preview.is_shown(more)),
+            Part(self.import_box, lambda more: self.label_import.is_offered(more)),
+            Part(self.find),
+            Part(self.object, begins_group=True),
+            Part(self.track, begins_group=True),
+            Part(
+                self.new_cells.box,
+                lambda more: self._has_movie and self.new_cells.is_offered(more),
+                True,
+            ),
+            Part(self.teach.box, lambda more: more or controller.teaching.is_on, True),
+            Part(self.review.box, lambda more: more or controller.divisions.proposals is not None),
+            Part(self.review.swaps, lambda more: more or controller.swaps.current is not None),
+            Part(self.review.verdicts, lambda more: more or controller.verification.is_on),
+            Part(self.review.sample, lambda more: more or controller.sample.is_on),
+            Part(self.review.table, lambda more: more or self._has_cells, True, fills=True),
+            Part(self.many_movies.button, lambda more: more or controller.many_movies.is_on),
+        )
+
+    @property
+    def _needs_model(self) -> bool:
+        models = self.controller.models
+        return self.model.is_needed or (models.loaded is None and not models.is_loading)
+
+    def _offers_new_cells(self, shows_more: bool) -> bool:
+        image_state = self.controller.image_state
+        is_movie = image_state is not None and image_state.is_movie
+        return is_movie and self.new_cells.is_offered(shows_more)
+
+    @property
+    def _has_cells(self) -> bool:
+        image_state = self.controller.image_state
+        return image_state is not None and bool(image_state.objects)
 
     def _connect(self) -> None:
         controller = self.controller
         self._render_timer.timeout.connect(self._render)
+        self.layout_parts.changed.connect(self._render_soon)
         controller.changed.connect(self._render_soon)
         self.image.picked.connect(controller.show_image)
         self.axes.chosen.connect(self._choose_part)
@@ -173,6 +180,7 @@ class SamPanel(QWidget):
         self.object.object_chosen.connect(controller.choose_object)
         self.object.sign_chosen.connect(controller.choose_sign)
         self.object.next_asked.connect(controller.next_object)
+        self.object.box_asked.connect(controller.draw_boxes)
         self.object.remove_asked.connect(controller.remove_object)
         self.import_box.asked.connect(self.label_import.import_labels)
         self.import_box.link_asked.connect(controller.label_links.link)
@@ -182,9 +190,10 @@ class SamPanel(QWidget):
         self.track.pressed.connect(self._track_or_cancel)
         self.document.undo_asked.connect(controller.review.undo)
         self.document.redo_asked.connect(controller.review.redo)
-        self.document.export_asked.connect(self._export)
+        self.document.export_asked.connect(self.export)
         self.status.action_asked.connect(self._act)
         self.status.help_asked.connect(self.show_keys)
+        self.status.message.dismissed.connect(controller.told.dismiss)
         self._help_key.activated.connect(self.show_keys)
         layers = self.viewer.layers.events
         layers.inserted.connect(self._on_layers)
@@ -195,16 +204,22 @@ class SamPanel(QWidget):
         for image in self._images():
             self._watch(image)
 
-    def _key_actions(self) -> dict[str, Any]:
+    def key_actions(self) -> dict[str, Any]:
+        """Keys that are always bound, and their actions."""
         controller = self.controller
         return {
             "K": self._track_or_cancel,
             "T": controller.toggle_sign,
             "N": controller.next_object,
+            ",": lambda: controller.choose_neighbour(-1),
+            ".": lambda: controller.choose_neighbour(1),
+            "Shift-B": controller.draw_boxes,
             "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.canvas.clear_frame,
             "F": controller.finding.start,
             "Shift-T": self.teach.start_or_stop,
+            **controller.keyboard_clicks.key_actions(),
+            "Enter": self._take_or_click,
             **self.review.key_actions(),
         }
 
@@ -215,6 +230,7 @@ class SamPanel(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
+                self.controller.refit.after_dock()
             elif self._was_docked and not self.controller.is_closed:
                 self.review.show_lanes(False)
                 prompt_layers = self.controller.images.prompt_layers()
@@ -242,15 +258,7 @@ class SamPanel(QWidget):
         for image in self._images():
             for name in LOOKS:
                 getattr(image.events, name).disconnect(self._on_look)
-        self._escape.release()
-        self._division_escape.release()
-        self._finding_escape.release()
-        self._enter.release()
-        self._drop.release()
-        self._history_keys.release()
         self._keys.release()
-        self._verdict_keys.release()
-        self._sample_keys.release()
         self._help_key.setEnabled(False)
         self.controller.close()
 
@@ -260,9 +268,12 @@ class SamPanel(QWidget):
         """Open the list of all keys and clicks."""
         CheatSheet(self).show()
 
-    def _leave_finding(self) -> None:
-        self.controller.new_cells.cancel()
-        self.controller.finding.leave()
+    def _take_or_click(self) -> None:
+        """Make cells of all proposals, or a click at the crosshair."""
+        if self.controller.finding.found is not None:
+            self.controller.finding.take_all()
+        elif self.controller.keyboard_clicks.has_crosshair:
+            self.controller.keyboard_clicks.click()
 
     def _first_image(self) -> Image | None:
         images = self._images()
@@ -328,7 +339,7 @@ class SamPanel(QWidget):
         self.controller.tracking.start(
             track.direction, track.frame_limit, until_locked=track.until_locked.isChecked()
         )
-        self._bind_keys()  # Esc works from now on
+        self._keys.bind()  # Esc works from now on
 
     def _track_or_cancel(self) -> None:
         button = next_step(self._situation()).track
@@ -376,7 +387,8 @@ class SamPanel(QWidget):
             self.controller.choose_part(part)
         self._render_soon()
 
-    def _export(self) -> None:
+    def export(self) -> None:
+        """Ask for a file and write the result into it."""
         image_state = self.controller.image_state
         if image_state is None:
             return
@@ -421,19 +433,20 @@ class SamPanel(QWidget):
         """Show the state of the controller in all widgets."""
         controller, image_state = self.controller, self.controller.image_state
         self._warm_shapes_in_time()
-        self._bind_keys()
+        self._keys.bind()
         self.image.show_images(self._images(), controller.image)
         self._render_axes()
         self._render_model()
         now = self._situation()
         step = next_step(now)
         self.status.show_tip(step.tip, None if step.action is None else step.action.value)
+        self.status.message.show_message(controller.told.last)
         is_usable = image_state is not None
         self.label_import.refresh()
         self.import_box.show_layers(self.label_import.layers() if is_usable else (), now.is_stack)
         self.import_box.show_links(controller.label_links.text)
         self._render_finding()
-        self.new_cells.render(is_usable and now.is_stack)
+        self.new_cells.render()
         for widget in (self.find, self.object, self.track, self.document):
             widget.setEnabled(is_usable)
         self.review.render()
@@ -441,9 +454,14 @@ class SamPanel(QWidget):
         self.teach.render()
         self.many_movies.render()
         self.input_preview.show_input(None if image_state is None else image_state.seen)
-        if image_state is None:
+        if image_state is not None:
+            self._render_image(image_state, step)
+        else:
             self.track.show_run(None, step.track)
-            return
+        self._render_more()
+
+    def _render_image(self, image_state: ImageState, step: NextStep) -> None:
+        """Show the state of the chosen image."""
         names = {
             object_id: properties.name for object_id, properties in image_state.objects.items()
         }
@@ -455,7 +473,14 @@ class SamPanel(QWidget):
         self.track.show_run(image_state.progress, step.track)
         self.document.show_history(image_state.undo_text, image_state.redo_text)
         can_export = bool(image_state.objects) and image_state.layers.labels is not None
-        self.document.show_export(can_export, controller.exporting.is_on)
+        self.document.show_export(can_export, self.controller.exporting.is_on)
+
+    def _render_more(self) -> None:
+        """Show the parts, and within them what “More” shows."""
+        self.layout_parts.show_parts()
+        shows_more = self.layout_parts.shows_more
+        for part in (self.object, self.track, self.document, self.saving.box, self.review.table):
+            part.show_more(shows_more)
 
     def _render_finding(self) -> None:
         finding = self.controller.finding
@@ -486,89 +511,10 @@ class SamPanel(QWidget):
         self.model.show_nearby(models.is_local, can_be=models.can_be_local)
         self.model.show_download(models.missing, models.download)
 
-    def _bind_keys(self) -> None:
-        owners = [self.viewer]
-        if self.controller.image_state is not None:
-            owners += list(self.controller.image_state.layers)
-        self._keys.bind(owners)
-        self._history_keys.bind(owners)
-        modes = (
-            (self._verdict_keys, self.controller.verification.is_on),
-            (self._sample_keys, self.controller.sample.is_on),
-        )
-        for keys, is_on in sorted(modes, key=lambda pair: pair[1]):  # release before binding
-            if is_on:
-                keys.bind(owners)
-            else:
-                keys.release()
-        is_tracking = self.controller.tracking.is_on
-        is_dividing = self.controller.divisions.division is not None and not is_tracking
-        finding = self.controller.finding
-        is_looking = finding.is_searching or self.controller.new_cells.progress is not None
-        is_finding = is_looking or finding.found is not None
-        escapes = (
-            (self._escape, is_tracking),
-            (self._division_escape, is_dividing),
-            (self._finding_escape, is_finding and not is_dividing and not is_tracking),
-        )
-        for escape, is_bound in sorted(escapes, key=lambda pair: pair[1]):  # release before binding
-            if is_bound:  # the selected layer gets the key first
-                escape.bind([self.viewer, *self.controller.view.layers])
-            else:
-                escape.release()
-        if finding.found is None:
-            self._enter.release()
-        else:
-            self._enter.bind(owners)
-        if self.controller.new_cells.is_shown:
-            self._drop.bind(owners)
-        else:
-            self._drop.release()
-
     def _situation(self) -> Situation:
-        controller, image_state = self.controller, self.controller.image_state
-        models = controller.models
-        common: dict[str, Any] = {
-            "has_images": bool(self._images()),
-            "has_image": image_state is not None,
-            "problem": controller.problem or (image_state.problem if image_state else None),
-            "is_warming": self._is_warming,
-            "has_model": models.loaded is not None,
-            "is_loading": models.is_loading,
-            "is_missing": models.missing is not None,
-            "is_downloading": models.download is not None,
-        }
-        if image_state is None:
-            return Situation(**common)
-        reviewed, doubtful = image_state.review_progress
-        division, offer = controller.divisions.division, controller.divisions.offer
-        proposal, found = controller.divisions.proposal, controller.finding.found
-        return Situation(
-            **common,
-            is_open=image_state.is_open,
-            missing_layers=tuple(image_state.layers.missing()),
-            outside=controller.view.outside_told,
-            is_other_plane=controller.view.other_plane is not None,
-            hidden_image=image_state.image.name if controller.is_image_hidden else None,
-            is_stack=image_state.is_movie,
-            tool=image_state.layers.tool(controller.view.layers.selection.active),
-            is_sign_exclude=image_state.sign == EXCLUDE,
-            object_id=image_state.current_object,
-            has_objects=image_state.has_prompts(),
-            has_object=image_state.has_prompts(image_state.current_object),
-            is_importing=image_state.is_importing,
-            is_proposing=image_state.is_proposing,
-            is_tracking=image_state.is_tracking,
-            is_checking=image_state.is_checking,
-            is_tracked=image_state.is_tracked,
-            unreviewed=doubtful - reviewed,
-            contrast_differs=image_state.is_open and image_state.contrast_differs(),
-            daughters=None if division is None else len(division.daughters),
-            mother=None if division is None else division.mother,
-            offered_mother=None if offer is None else offer.mother,
-            proposed_mother=None if proposal is None else proposal.mother,
-            is_finding=controller.finding.is_searching,
-            found=None if found is None else len(found.numbers),
-            wants_tracking=image_state.wants_tracking,
+        return situation_of(
+            self.controller,
+            has_images=bool(self._images()),
+            is_warming=self._is_warming,
             can_teach=self.teach.is_worth_offering,
         )

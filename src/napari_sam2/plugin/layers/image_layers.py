@@ -195,6 +195,12 @@ class ImageLayers:
             layers.selection.active = self.points.layer
             self.points.layer.mode = "add"
 
+    def activate_boxes(self, layers: LayerList) -> None:
+        """Activate the Shapes layer with its tool for rectangles."""
+        if self.shapes is not None:
+            layers.selection.active = self.shapes.layer
+            self.shapes.layer.mode = "add_rectangle"
+
     def forget(self, layer: object) -> bool:
         """Forget a deleted layer; return whether it belonged to this image."""
         if self.labels is layer:

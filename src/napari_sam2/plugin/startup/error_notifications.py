@@ -1,4 +1,4 @@
-"""Error notifications, with a button that copies the details for a bug report."""
+"""Notifications of the plugin; those of errors copy the details for a bug report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,28 @@ from napari_sam2.plugin.startup.log_file import log_path
 REPORTED = ("napari-sam2", "napari", "torch", "numpy", "PyQt6", "PySide6")
 
 
+class PanelNotification(Notification):
+    """A notification of the plugin, which the panel shows whole; napari cuts long ones.
+
+    Parameters
+    ----------
+    message : str
+        A sentence.
+    severity : str
+        As napari names it: "error", "warning" or "info".
+    details : str, optional
+        Traceback for a bug report.
+    actions : sequence of tuple
+        Buttons of napari's notification.
+    """
+
+    def __init__(
+        self, message: str, severity: str, details: str | None = None, actions: Any = ()
+    ) -> None:
+        super().__init__(message, severity, actions=actions)
+        self.details = details
+
+
 def show_error(message: str, details: str | None = None) -> None:
     """Show an error notification.
 
@@ -24,12 +46,23 @@ def show_error(message: str, details: str | None = None) -> None:
     details : str, optional
         Traceback for a bug report.
     """
+    copy = ("Copy details", lambda notice: copy_report(message, details))
+    notification_manager.dispatch(PanelNotification(message, "error", details, (copy,)))
 
-    def copy(notice: Any) -> None:
-        QApplication.clipboard().setText(report_of(message, details))
 
-    notice = Notification(message, "error", actions=(("Copy details", copy),))
-    notification_manager.dispatch(notice)
+def show_warning(message: str) -> None:
+    """Show why something was not done."""
+    notification_manager.dispatch(PanelNotification(message, "warning"))
+
+
+def show_info(message: str) -> None:
+    """Show what was done."""
+    notification_manager.dispatch(PanelNotification(message, "info"))
+
+
+def copy_report(message: str, details: str | None) -> None:
+    """Copy the text of a bug report to the clipboard."""
+    QApplication.clipboard().setText(report_of(message, details))
 
 
 def report_of(message: str, details: str | None) -> str:

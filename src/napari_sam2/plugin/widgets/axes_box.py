@@ -148,10 +148,10 @@ def _channels(count: int) -> dict[Any, str]:
     """Entries of the menu of channels by the channels that they mean."""
     if not count:
         return {}
-    found = {(channel,): f"{channel} of 0 to {count - 1}" for channel in range(count)}
+    found = {(channel,): f"channel {channel + 1} of {count}" for channel in range(count)}
     together: Sequence[int] = range(min(count, MOST_MIXED))
     colours = ("red", "green", "blue")
-    mix = ", ".join(f"{channel} {colours[channel]}" for channel in together)
+    mix = ", ".join(f"{channel + 1} {colours[channel]}" for channel in together)
     return {**found, tuple(together): f"together: {mix}"}
 
 

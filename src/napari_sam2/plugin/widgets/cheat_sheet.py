@@ -14,6 +14,14 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("T", "switches the left button between include and exclude"),
         ("N", "the next click makes a new cell"),
         ("Shift+C", "clears the prompts of the cell on this frame"),
+        ("Shift+B", "draws boxes around cells; N starts the next one"),
+        (".", "selects the next cell of the table and shows a frame with its mask"),
+        (",", "selects the cell before"),
+    ),
+    "Clicks by the keyboard": (
+        ("Ctrl+Shift+Up, Ctrl+Shift+Down", "show and move the crosshair; the mouse removes it"),
+        ("Ctrl+Shift+Left, Ctrl+Shift+Right", "move it to the left, to the right"),
+        ("Enter", "clicks at the crosshair"),
     ),
     "Find cells": (
         ("F", "finds all cells of this frame and shows them as yellow outlines"),

@@ -52,6 +52,10 @@ class DocumentBox(QWidget):
             f"Redo: {redo_text} (Ctrl+Shift+Z)" if redo_text else "Nothing to redo"
         )
 
+    def show_more(self, shows_more: bool) -> None:
+        """Show the button that redoes, or only while there is something to redo."""
+        self.redo.setVisible(shows_more or self.redo.isEnabled())
+
     def show_export(self, can_export: bool, is_exporting: bool) -> None:
         """Enable the export button, or show that an export is running."""
         self.export.setEnabled(can_export and not is_exporting)

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -80,19 +79,15 @@ class _Area(QScrollArea):
         return QSize(width, super().minimumSizeHint().height())
 
 
-def scrolled(parent: QWidget) -> QWidget:
-    """Fill a widget with a scroll area, and return the content widget for the layout."""
+def scroll_area() -> QScrollArea:
+    """Make a scroll area with an empty content widget; the caller gives it a layout."""
     area = _Area()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    content = _Content()
-    area.setWidget(content)
-    layout = QVBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(area)
-    return content
+    area.setWidget(_Content())
+    return area
 
 
 def row(*widgets: QWidget) -> QWidget:

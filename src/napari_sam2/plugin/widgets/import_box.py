@@ -72,7 +72,6 @@ class ImportBox(QWidget):
             self.menu.addItems(names)
             if chosen in self._layers:
                 self.menu.setCurrentIndex(self._layers.index(chosen))
-        self.setVisible(bool(layers))
         self.movie.setVisible(is_stack)
 
     def show_links(self, text: str | None) -> None:

@@ -37,14 +37,21 @@ class InputPreviewBox(QWidget):
         layout.addWidget(self.picture)
         layout.addWidget(self.text, stretch=1)
         self._shown: InputShown | None = None
-        self.show_input(None)
+        self.hide()
+
+    def is_shown(self, shows_more: bool) -> bool:
+        """Whether there is a preview, and it is asked for or warns of a cut contrast."""
+        seen = self._shown
+        is_cut = seen is not None and max(seen.below, seen.above) > NOTED_SHARE
+        return seen is not None and (shows_more or is_cut)
 
     def show_input(self, seen: InputShown | None) -> None:
-        """Show the preview; None hides the widget."""
-        self.setVisible(seen is not None)
-        if seen is None or seen is self._shown:
+        """Show the preview; None is shown until the model has seen a frame."""
+        if seen is self._shown:
             return
         self._shown = seen
+        if seen is None:
+            return
         height, width, _ = seen.pixels.shape
         data = seen.pixels.tobytes()
         image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_sam2.plugin.layers.label_source import label_source
 from napari_sam2.plugin.protocol.messages import ImportLabels
+from napari_sam2.plugin.startup.error_notifications import show_info
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.window.controller import Controller
@@ -33,7 +34,9 @@ class LabelImport:
         self._controller = controller
         self._parent = parent
         self._listening: list[Labels] = []
+        self._hidden: list[Labels] = []  # by the last import; its undo shows them again
         self.menu: QMenu | None = None
+        controller.imported.connect(self._take_imported)
 
     def layers(self) -> list[Labels]:
         """Labels layers that do not belong to the plugin."""
@@ -46,8 +49,22 @@ class LabelImport:
             and not self._controller.finding.owns(layer)
         ]
 
+    def is_offered(self, shows_more: bool) -> bool:
+        """Whether there are labels to import, and the viewer shows them or they are asked for."""
+        is_usable = self._controller.image_state is not None
+        is_asked = self._controller.label_links.text is not None
+        return is_usable and (
+            is_asked or any(shows_more or layer.visible for layer in self.layers())
+        )
+
     def refresh(self) -> None:
-        """Listen to right clicks on the Labels layers that the viewer has now."""
+        """Listen to right clicks on the Labels layers; show those again whose import is undone."""
+        image_state = self._controller.image_state
+        redo_text = None if image_state is None else image_state.redo_text
+        if self._hidden and (redo_text or "").startswith("import "):
+            for layer in self._hidden:
+                layer.visible = True
+            self._hidden.clear()
         now = self.layers()
         for layer in [layer for layer in self._listening if layer not in now]:
             self._let_go(layer)
@@ -98,6 +115,22 @@ class LabelImport:
         shown, t = controller.view.acting_place()
         if shown is not None:
             controller.canvas.ask(ImportLabels(shown.number, source, t, label))
+
+    def _take_imported(self, command: ImportLabels) -> None:
+        """Hide the imported layer, return to clicking, and say what to do next."""
+        controller, image_state = self._controller, self._controller.image_state
+        if command.label is not None or image_state is None:
+            return
+        self._hidden.clear()
+        for layer in self.layers():
+            if str(layer.name) == command.source.name and layer.visible:
+                layer.visible = False
+                self._hidden.append(layer)
+        controller.activate_clicks()
+        undo_text = image_state.undo_text or ""
+        cells = undo_text.removeprefix("import ") if undo_text.startswith("import ") else "Labels"
+        track = " Track (K)" if image_state.is_movie else ""
+        show_info(f"{cells} imported.{track}")
 
     def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
         is_right = event.button == RIGHT_BUTTON

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -18,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.annotation.measured import UNITS
-from napari_sam2.plugin.widgets.form import SPACING, button, menu
+from napari_sam2.plugin.startup.error_notifications import show_error
+from napari_sam2.plugin.widgets.form import SPACING, button, menu, row
 from napari_sam2.plugin.widgets.lanes_picture import PICTURE_FILTERS, save_picture
 from napari_sam2.plugin.widgets.lanes_view import ZOOM_STEP, LaneRange, LanesView
 from napari_sam2.plugin.widgets.measurement_plot import MeasurementPlot
@@ -84,6 +84,7 @@ class LanesBox(QWidget):
         self.narrower = button("−", "Zoom out (Ctrl+wheel)")
         self.wider = button("+", "Zoom in (Ctrl+wheel)")
         self.fit = button("Fit", "Show all frames")
+        self._range_bar = row(*self.actions_on_range)  # shown while frames are selected
         self._lay_out()
         self._connect()
         self._on_range()
@@ -108,9 +109,6 @@ class LanesBox(QWidget):
         bar = QHBoxLayout()
         bar.setSpacing(SPACING)
         bar.addWidget(self.text, stretch=1)
-        for widget in self.actions_on_range:
-            bar.addWidget(widget)
-        bar.addSpacing(3 * SPACING)
         for widget in (
             self.colour,
             self.plot_shown,
@@ -125,10 +123,12 @@ class LanesBox(QWidget):
         layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
         layout.setSpacing(SPACING)
         layout.addLayout(bar)
+        layout.addWidget(self._range_bar)
         layout.addWidget(self.view, stretch=1)
         layout.addWidget(self.plot)
         layout.addWidget(self.legend)
-        self.text.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
+        for words in (self.text, self.legend):
+            words.setMinimumWidth(1)  # a narrow window cuts the words, not the buttons
 
     def _connect(self) -> None:
         self.view.range_changed.connect(self._on_range)
@@ -181,6 +181,7 @@ class LanesBox(QWidget):
     def _on_range(self) -> None:
         chosen = self.view.selected
         self.text.setText(HINT if chosen is None else range_text(chosen))
+        self._range_bar.setVisible(chosen is not None)
         for widget in self.actions_on_range:
             widget.setEnabled(chosen is not None)
 

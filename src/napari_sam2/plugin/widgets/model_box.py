@@ -152,6 +152,13 @@ class ModelBox(QWidget):
             self.progress.setValue(download.done // 1024)
             self.progress.setFormat(f"{megabytes(download.done)} of {megabytes(download.total)}")
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether the user has something to decide or to wait for: a size, a model, a download."""
+        rows = (self.download, self.progress, self.slow)
+        is_unchosen = bool(self._names) and self._current < 0
+        return is_unchosen or any(self._form.isRowVisible(field) for field in rows)
+
     def _set_row_visible(self, field: QWidget, is_visible: bool) -> None:
         if self._form.isRowVisible(field) != is_visible:
             self._form.setRowVisible(field, is_visible)

@@ -96,10 +96,14 @@ class NewCellsWidgets(QObject):
     def _choose_automatic(self, is_automatic: bool) -> None:
         self._new_cells.is_automatic = is_automatic
 
-    def render(self, is_usable: bool) -> None:
+    def is_offered(self, shows_more: bool) -> bool:
+        """Whether the search is asked for, is on, or has found something."""
+        new_cells = self._new_cells
+        return shows_more or new_cells.progress is not None or bool(new_cells.frames)
+
+    def render(self) -> None:
         """Show the state of the search."""
         new_cells = self._new_cells
-        self.box.setVisible(is_usable)
         self.box.show_search(new_cells.progress)
         self.box.show_found(len(new_cells.frames), new_cells.is_shown)
         self.box.show_choice(new_cells.every, new_cells.is_automatic)

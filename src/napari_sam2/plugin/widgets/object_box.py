@@ -25,13 +25,14 @@ class ObjectBox(QWidget):
     -------
     object_chosen(int), sign_chosen(int)
         The user chose an object, or include or exclude.
-    next_asked(), remove_asked()
-        The user asked for a new object, or to delete the current one.
+    next_asked(), remove_asked(), box_asked()
+        The user asked for a new object, to delete the current one, or to draw boxes.
     """
 
     object_chosen = Signal(int)
     sign_chosen = Signal(int)
     next_asked = Signal()
+    box_asked = Signal()
     remove_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -53,18 +54,21 @@ class ObjectBox(QWidget):
         self.signs.addButton(self.include, INCLUDE)
         self.signs.addButton(self.exclude, EXCLUDE)
         self._shown: list[tuple[int, str, tuple[float, ...]]] = []
+        self._form = form(self)
+        self.box = button("Box", "Draw boxes around cells (Shift+B)")
+        self._clicks = row(self.include, self.exclude, self.box)
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
-        layout = form(self)
-        layout.addRow(label("Cell"), row(self.objects, self.next, self.remove))
-        layout.addRow(label("Click (T)"), row(self.include, self.exclude))
+        self._form.addRow(label("Cell"), row(self.objects, self.next, self.remove))
+        self._form.addRow(label("Click (T)"), self._clicks)
 
     def _connect(self) -> None:
         self.objects.activated.connect(self._on_object)
         self.next.clicked.connect(self.next_asked)
         self.remove.clicked.connect(self.remove_asked)
+        self.box.clicked.connect(self.box_asked)
         self.signs.idClicked.connect(self.sign_chosen)
 
     def show_objects(
@@ -89,6 +93,12 @@ class ObjectBox(QWidget):
             for object_id, name, colour in shown:
                 self.objects.addItem(swatch(colour), f"{object_id}  {name}".strip())
         self.objects.setCurrentIndex(list(object_ids).index(current))
+
+    def show_more(self, shows_more: bool) -> None:
+        """Show all controls, or only what is needed: the next cell, and how to include again."""
+        for widget in (self.objects, self.remove):
+            widget.setVisible(shows_more)
+        self._form.setRowVisible(self._clicks, shows_more or self.exclude.isChecked())
 
     def show_sign(self, sign: int) -> None:
         """Show whether a click includes or excludes."""

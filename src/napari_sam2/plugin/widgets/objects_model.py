@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 
 from napari_sam2.plugin.widgets.object_box import swatch
-from napari_sam2.plugin.window.timelines import Summary, frames_text
+from napari_sam2.plugin.window.timelines import Summary, extent_text
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.layers.colours import Colour
@@ -36,7 +36,7 @@ TITLES = {
     Column.SHOWN: ("", "Whether the labels layer shows the cell"),
     Column.OBJECT: ("Id", "Colour of the cell, and its number in the labels"),
     Column.NAME: ("Name", "Double-click to rename"),
-    Column.FRAMES: ("Frames", "First and last frame with a mask"),
+    Column.FRAMES: ("Frames", "First and last frame with a mask (number of frames with a mask)"),
     Column.PROMPTS: ("●", "Frames with clicks, boxes or painted masks"),
     Column.DOUBTFUL: ("?", "Doubtful frames that are not reviewed yet"),
     Column.STATUS: (
@@ -72,7 +72,7 @@ class ObjectRow:
         texts = {
             Column.OBJECT: str(self.object_id),
             Column.NAME: self.name,
-            Column.FRAMES: frames_text(self.summary.first, self.summary.last),
+            Column.FRAMES: extent_text(self.summary),
             Column.PROMPTS: str(self.summary.prompts),
             Column.DOUBTFUL: str(self.unreviewed or ""),
             Column.STATUS: self.status,

@@ -84,6 +84,7 @@ class ObjectsTable(QWidget):
         self.remove = button("Delete", "Delete the selected cells with their prompts and masks")
         self._is_showing = False
         self._current = 0
+        self._edits = row(self.merge, self.split, self.swap, self.remove)
         self._lay_out()
         self._connect()
 
@@ -92,7 +93,7 @@ class ObjectsTable(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
         layout.addWidget(self.view)
-        layout.addWidget(row(self.merge, self.split, self.swap, self.remove))
+        layout.addWidget(self._edits)
         self.view.sortByColumn(Column.OBJECT, Qt.SortOrder.AscendingOrder)
         self.view.set_widths()
 
@@ -109,6 +110,10 @@ class ObjectsTable(QWidget):
         self.remove.clicked.connect(lambda: self.removal_asked.emit(self.selected()))
 
     # Showing
+
+    def show_more(self, shows_more: bool) -> None:
+        """Show the buttons below the table; its menu offers the same."""
+        self._edits.setVisible(shows_more)
 
     def show_objects(self, rows: Sequence[ObjectRow], current: int) -> None:
         """Show the objects, and select the current one."""
@@ -254,7 +259,7 @@ class _View(QTableView):
         widths = {
             Column.SHOWN: 22,
             Column.OBJECT: of_text("00") + 28,
-            Column.FRAMES: of_text("00–000") + 6,
+            Column.FRAMES: of_text("0–000 (000)") + 6,
             Column.PROMPTS: of_text("00") + 8,
             Column.DOUBTFUL: of_text("00") + 8,
             Column.STATUS: of_text("reviewed") + 8,

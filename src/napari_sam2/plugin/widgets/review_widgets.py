@@ -15,6 +15,7 @@ from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
 from napari_sam2.plugin.widgets.lane_words import why
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
+from napari_sam2.plugin.widgets.lanes_dock import put_below_canvas
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
 from napari_sam2.plugin.widgets.objects_table import ObjectsTable
 from napari_sam2.plugin.widgets.review_box import ReviewBox
@@ -187,9 +188,12 @@ class ReviewWidgets(QObject):
         window = self.controller.viewer.window
         if is_shown and not self.lanes.is_docked:
             self._has_opened = True
-            window.add_dock_widget(
+            self.controller.refit.note()
+            dock = window.add_dock_widget(
                 self.lanes, name=DOCK_NAME, area="bottom", add_vertical_stretch=False
             )
+            put_below_canvas(dock)
+            self.controller.refit.after_dock()
             self.render()
         elif not is_shown and self.lanes.is_docked:
             window.remove_dock_widget(self.lanes)

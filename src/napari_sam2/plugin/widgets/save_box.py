@@ -81,6 +81,10 @@ class SaveBox(QWidget):
         where = "" if path is None else f"{path}\n"
         self.state.setToolTip(f"{where}{kept}" if can_save else "")
 
+    def show_more(self, shows_more: bool) -> None:
+        """Show the button with the menu of other places and projects."""
+        self.more.setVisible(shows_more)
+
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the recent projects in the menu."""
         names = tuple(map(str, paths))

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import image_path, image_source
+from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.widgets.save_box import (
     RestoreOffer,
     SaveBox,
     ask_what_to_open,
     ask_where_to_save,
 )
+from napari_sam2.plugin.widgets.start_box import StartBox
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.shelf import Unsaved
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class SavingWidgets:
-    """The row of buttons at the bottom of the panel, and the restore offer at the top.
+    """The buttons that open and save, and the restore offer.
 
     Parameters
     ----------
@@ -42,10 +43,14 @@ class SavingWidgets:
         self._parent = parent
         self.box = SaveBox()
         self.offer = RestoreOffer()
+        self.start = StartBox(self.box.recent)
         self.box.save_asked.connect(self.save)
         self.box.save_as_asked.connect(self.save_as)
         self.box.open_asked.connect(self.ask_and_open)
         self.box.recent_chosen.connect(lambda name: self.open(Path(name)))
+        self.start.movie_chosen.connect(self.open_movie)
+        self.start.project_asked.connect(self.ask_and_open)
+        self.start.sample_asked.connect(self.open_sample)
         self.offer.restore_asked.connect(self.restore)
         self.offer.discard_asked.connect(self.discard)
 
@@ -58,6 +63,7 @@ class SavingWidgets:
         else:
             self.box.show_state(state.path, state.is_saved, can_save=True)
         self.box.show_recent(saving.recent)
+        self.start.show_recent()
         work = self._controller.saving.offered
         self.offer.show_offer(None if work is None else describe(work))
 
@@ -96,6 +102,20 @@ class SavingWidgets:
             self._controller.viewer.open(str(path), plugin="napari-sam2")
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
+
+    def open_movie(self, paths: list[str]) -> None:
+        """Open a movie with the reader that napari chooses; several files become one stack."""
+        try:
+            self._controller.viewer.open(paths, stack=len(paths) > 1)
+        except (OSError, ValueError) as error:
+            show_error(" ".join(str(error).split()))
+
+    def open_sample(self) -> None:
+        """Open the drawn movie, on its first frame; its ground truth stays hidden."""
+        viewer = self._controller.viewer
+        for layer in viewer.open_sample("napari-sam2", "synthetic"):
+            layer.visible = isinstance(layer, Image)
+        viewer.dims.set_current_step(0, 0)
 
     def restore(self) -> None:
         """Restore the offered work, on its image if that is open."""

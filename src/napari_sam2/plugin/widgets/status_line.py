@@ -1,4 +1,4 @@
-"""The status line: a tip about the next step, and a button that carries it out."""
+"""The status line: the last message, a tip about the next step, and a button that does it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.plugin.widgets.form import SPACING, button
+from napari_sam2.plugin.widgets.message_box import MessageBox
 
 
 class StatusLine(QWidget):
-    """A wrapped line of text with an optional action button and a help button.
+    """A wrapped line of text with an optional action button and a help button, below a message.
 
     Signals
     -------
@@ -30,6 +31,7 @@ class StatusLine(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing() + 4)
+        self.message = MessageBox()
         self.button = button("")
         self.button.clicked.connect(self.action_asked)
         self.help = button("?", "All keys and clicks (?)")
@@ -41,6 +43,7 @@ class StatusLine(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
+        layout.addWidget(self.message)
         layout.addLayout(line)
         layout.addWidget(self.button)
 

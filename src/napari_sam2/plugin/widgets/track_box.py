@@ -66,6 +66,8 @@ class TrackBox(QWidget):
         self.memory.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
+        self._reach = row(self.directions, self.frames)
+        self._options = row(self.until_locked, self.follow)
         self._lay_out()
         self._connect()
 
@@ -85,8 +87,8 @@ class TrackBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
         layout.addWidget(self.button)
-        layout.addWidget(row(self.directions, self.frames))
-        layout.addWidget(row(self.until_locked, self.follow))
+        layout.addWidget(self._reach)
+        layout.addWidget(self._options)
         layout.addWidget(self.progress)
         layout.addWidget(self.memory)
         policy = self.progress.sizePolicy()
@@ -99,6 +101,14 @@ class TrackBox(QWidget):
         self.button.clicked.connect(self.pressed)
         self.directions.activated.connect(self.directions.clearFocus)
         self.frames.editingFinished.connect(self.frames.clearFocus)
+
+    def show_more(self, shows_more: bool) -> None:
+        """Show all options, or only those that are not as they are at first."""
+        is_limited = self.direction != "both" or self.frame_limit is not None
+        is_special = self.until_locked.isChecked() or self.follow.isChecked()
+        self._reach.setVisible(shows_more or is_limited)
+        self._options.setVisible(shows_more or is_special)
+        self.memory.setVisible(shows_more)
 
     def show_run(self, progress: RunProgress | None, state: TrackButton) -> None:
         """Show the action of the button, and the progress of a run."""

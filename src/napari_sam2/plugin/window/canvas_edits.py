@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
@@ -20,6 +19,7 @@ from napari_sam2.plugin.protocol.messages import (
     SetOutline,
     Stroke,
 )
+from napari_sam2.plugin.startup.error_notifications import show_warning
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command

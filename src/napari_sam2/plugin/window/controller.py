@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.plugin.inference.thread import InferenceThread
@@ -22,18 +21,22 @@ from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     INCLUDE,
     Answered,
+    Edit,
     Failed,
+    FrameChanged,
     ImageReport,
+    ImportLabels,
     LookAt,
     ModelLoaded,
     OpenImage,
+    PromptShown,
     Report,
     Track,
     TrackEnded,
     WorkEnded,
 )
 from napari_sam2.plugin.protocol.review_messages import CheckBackward, PlaceFound
-from napari_sam2.plugin.startup.error_notifications import show_error
+from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
 from napari_sam2.plugin.window.divisions import Divisions
@@ -41,18 +44,21 @@ from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.finding import Finding
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
+from napari_sam2.plugin.window.keyboard_clicks import KeyboardClicks
 from napari_sam2.plugin.window.label_links import LabelLinkOffer
 from napari_sam2.plugin.window.mailbox import Mailbox
 from napari_sam2.plugin.window.many_movies import ManyMovies
 from napari_sam2.plugin.window.model_choice import Models
 from napari_sam2.plugin.window.new_cells import NewCells
 from napari_sam2.plugin.window.open_images import OpenImages
+from napari_sam2.plugin.window.refit import Refit
 from napari_sam2.plugin.window.reports import ReportTable
 from napari_sam2.plugin.window.review_actions import ReviewActions
 from napari_sam2.plugin.window.sample_review import SampleReview
 from napari_sam2.plugin.window.saving import Saving
 from napari_sam2.plugin.window.swaps import Swaps
 from napari_sam2.plugin.window.teaching import Teaching
+from napari_sam2.plugin.window.told import Told
 from napari_sam2.plugin.window.tracking import Tracking
 from napari_sam2.plugin.window.tracks_layer import TracksLayers
 from napari_sam2.plugin.window.verification import Verification
@@ -73,6 +79,13 @@ class Controller(QObject):
 
     Every method is called in the GUI thread and returns at once.
 
+    Signals
+    -------
+    changed()
+        The widgets must be rendered again.
+    imported(ImportLabels)
+        Labels of another tool were imported.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -84,15 +97,18 @@ class Controller(QObject):
     """
 
     changed = Signal()
+    imported = Signal(object)
 
     def __init__(self, viewer: napari.Viewer, engine: EngineFactory, parent: QObject) -> None:
         super().__init__(parent)
         self.viewer = viewer
+        self.told = Told(self.changed.emit)
         self._mailbox = Mailbox(self)
         self._thread = InferenceThread(engine, self._mailbox.post)
         self.models = Models(engine, self._thread.send, self._mailbox.post)
         self._image_states: dict[int, ImageState] = {}
         self.view = View(viewer, lambda: self.image_state)
+        self.refit = Refit(self.view, self)
         self.divisions = Divisions(
             self.view.acting_place,
             self.view.place,
@@ -127,6 +143,7 @@ class Controller(QObject):
         self.label_links = LabelLinkOffer(
             lambda: self.image_state, self.canvas.ask, self.changed.emit
         )
+        self.keyboard_clicks = KeyboardClicks(viewer, self.view, self.canvas)
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
         self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
         self.sample = SampleReview(
@@ -223,6 +240,8 @@ class Controller(QObject):
                 Track: self._take_refused_run,
                 CheckBackward: self._take_refused_run,
                 PlaceFound: self._take_place,
+                Edit: self._follow_history,
+                ImportLabels: self._take_import,
             }
         )
 
@@ -242,6 +261,8 @@ class Controller(QObject):
         self.is_closed = True
         self._look_timer.stop()
         self.verification.stop()
+        self.told.close()
+        self.refit.stop()
         self._mailbox.close()
         self.teaching.close()
         self.many_movies.close()
@@ -257,6 +278,7 @@ class Controller(QObject):
         self.new_cells.cancel()
         self.viewer.mouse_drag_callbacks.remove(self.divisions.on_press)
         self.finding.leave()
+        self.keyboard_clicks.close()
         self.images.close_all()
         self.image_state = None
         close_log()
@@ -334,6 +356,12 @@ class Controller(QObject):
         """Let the next click on the canvas be a prompt."""
         if self.image_state is not None:
             self.image_state.layers.activate(self.view.layers)
+            self.changed.emit()
+
+    def draw_boxes(self) -> None:
+        """Let the next drag on the canvas be a box."""
+        if self.image_state is not None:
+            self.image_state.layers.activate_boxes(self.view.layers)
             self.changed.emit()
 
     def choose_part(self, part: Selection) -> None:
@@ -430,6 +458,19 @@ class Controller(QObject):
             self.image_state.choose(object_id, self.image_state.sign)
             self.changed.emit()
 
+    def choose_neighbour(self, step: int) -> None:
+        """Choose the object `step` places after the current one, and show a frame with its mask."""
+        image_state = self.image_state
+        known = [] if image_state is None else sorted(image_state.objects)
+        if image_state is None or not known:
+            return
+        current = image_state.current_object
+        if current in known:
+            chosen = known[(known.index(current) + step) % len(known)]
+        else:
+            chosen = known[0 if step > 0 else -1]
+        self.go_to(image_state.nearest_mask(chosen, self.view.frame), chosen)
+
     def set_shown(self, object_id: int, is_shown: bool) -> None:
         """Show or hide an object on the Labels layer."""
         if self.image_state is not None:
@@ -442,7 +483,10 @@ class Controller(QObject):
         self.divisions.end()
         if self.image_state is not None:
             self.image_state.choose(self.image_state.next_object(), INCLUDE)
-            self.activate_clicks()
+            if self.image_state.layers.tool(self.view.active_layer) == "draw":
+                self.changed.emit()
+            else:
+                self.activate_clicks()
 
     def choose_sign(self, sign: int) -> None:
         """Let the next click include or exclude."""
@@ -485,6 +529,8 @@ class Controller(QObject):
     def _take_answer(self, answer: Answered) -> None:
         for image_state in self._image_states.values():
             image_state.answered(answer.command)
+        if answer.error is None and _is_change(answer):
+            self.told.go_on()
         for change in answer.changes:
             self._take(change)
         self._reports.take(answer)
@@ -517,6 +563,23 @@ class Controller(QObject):
             is_check = isinstance(command, CheckBackward)
             image = command.image
             self._take(WorkEnded(image) if is_check else TrackEnded(image, 0, 0, "failed"))
+
+    def _follow_history(self, answer: Answered) -> None:
+        """Show a frame that an undo or a redo has changed, unless the shown one is among them."""
+        command, image_state = answer.command, self.image_state
+        assert isinstance(command, Edit)
+        is_history = command.calls[0].name in ("undo", "redo")
+        if not is_history or image_state is None or command.image != image_state.number:
+            return
+        prompted = {one.t for one in answer.changes if isinstance(one, PromptShown)}
+        changed = prompted or {one.t for one in answer.changes if isinstance(one, FrameChanged)}
+        here = self.view.frame
+        if changed and here not in changed:
+            self.go_to(min(changed, key=lambda t: abs(t - here)))
+
+    def _take_import(self, answer: Answered) -> None:
+        if answer.error is None and any(isinstance(one, FrameChanged) for one in answer.changes):
+            self.imported.emit(answer.command)
 
     def _take_place(self, report: PlaceFound) -> None:
         if self.image_state is not None and report.image == self.image_state.number:

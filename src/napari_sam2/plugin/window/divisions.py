@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
@@ -17,6 +16,7 @@ from napari_sam2.plugin.protocol.review_messages import (
     DivisionsFound,
     FindDivisions,
 )
+from napari_sam2.plugin.startup.error_notifications import show_info, show_warning
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.division_proposals import DivisionProposal

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
-
 from napari_sam2.io.tracked import left_out_text
 from napari_sam2.plugin.layers.source_image import channels_of, images_like, scale_source
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
-from napari_sam2.plugin.startup.error_notifications import show_error
+from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_info
 
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.undo_texts import counted
@@ -24,6 +23,7 @@ from napari_sam2.plugin.protocol.messages import (
     TrackStarted,
 )
 from napari_sam2.plugin.protocol.review_messages import FindDivisions
+from napari_sam2.plugin.startup.error_notifications import show_info
 from napari_sam2.plugin.window.lost_cells import found_again
 
 if TYPE_CHECKING:

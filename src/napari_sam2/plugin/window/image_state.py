@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+
 from napari_sam2.plugin.layers.image_axes import part_of
 from napari_sam2.plugin.layers.source_image import (
     data_of,
@@ -279,6 +281,12 @@ class ImageState:
         known, timeline = self.objects[object_id], self.timelines.get(object_id)
         is_judged = known.status == "reviewed" and known.verdict is not None
         return is_judged and timeline is not None and not timeline.is_reviewed.all()
+
+    def nearest_mask(self, object_id: int, t: int) -> int:
+        """The frame nearest to `t` on which an object has a mask; `t` if it has none."""
+        timeline = self.timelines.get(object_id)
+        masks = [] if timeline is None else np.flatnonzero(timeline.has_mask).tolist()
+        return min(masks, key=lambda frame: abs(frame - t), default=t)
 
     @property
     def review_progress(self) -> tuple[int, int]:

@@ -10,11 +10,13 @@ from napari.utils.key_bindings import coerce_keybinding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Keys of the panel. napari uses T, L, D and F itself on the shapes layer, and L and F on the labels
-# layer. It must use none of these keys on the clicks layer, because the panel selects that layer.
+# Keys of the panel. napari uses T, L, D, F and Enter itself on the shapes layer, and L, F and Enter
+# on the labels layer. It must use none of these keys on the clicks layer, because the panel selects
+# that layer.
 LETTERS = (
     *("K", "Shift-K", "T", "Shift-T", "N", "Shift-C", "]", "[", "C", "L"),
-    *("D", "Shift-D", "Shift-R", "F", "Q"),
+    *("D", "Shift-D", "Shift-R", "F", "Q", "Shift-B", ",", ".", "Enter"),
+    *(f"Control-Shift-{way}" for way in ("Up", "Down", "Left", "Right")),
 )
 VERDICTS = ("G", "W", "J", "Q")  # bound while whole cells are reviewed; napari uses none of them
 OURS = (*LETTERS, "Control-Z", "Control-Shift-Z")

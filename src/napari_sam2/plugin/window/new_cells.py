@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
-
 from napari_sam2.plugin.protocol.find_messages import CellsFound, FindCells
 from napari_sam2.plugin.protocol.messages import Answered, Cancel, TrackEnded
+from napari_sam2.plugin.startup.error_notifications import show_info
 from napari_sam2.plugin.window.finding import DEFAULT_SCORE
 from napari_sam2.plugin.window.lost_cells import labels_of, lost_cells
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _TOOL_TIPS: dict[Tool, str] = {
     "select": "Clicks now select and move points; they do not outline a cell.",
-    "draw": "Draw a rectangle around a cell, or its outline with another shape.",
+    "draw": "Draw a rectangle around a cell, or its outline with another shape. N: next cell.",
     "reshape": "Clicks now change shapes that you have drawn; they do not outline a cell.",
     "other": "Another layer or tool of napari is selected: clicks do not outline a cell.",
 }

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
-
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.objects import Status
 from napari_sam2.io.project.reviewer import reviewer_name
 from napari_sam2.plugin.protocol.messages import Edit
 from napari_sam2.plugin.protocol.review_messages import FindDoubtful, NothingDoubtful
+from napari_sam2.plugin.startup.error_notifications import show_info
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Command

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
-
 from napari_sam2.plugin.layers.source_image import scale_source
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
@@ -19,6 +17,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
     SavingChanged,
     SavingState,
 )
+from napari_sam2.plugin.startup.error_notifications import show_warning
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.shelf import Unsaved

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
-
 from napari_sam2.plugin.protocol.review_messages import FindSwaps, SwapsFound
+from napari_sam2.plugin.startup.error_notifications import show_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable

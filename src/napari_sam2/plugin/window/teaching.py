@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari.utils.notifications import show_info
-
 from napari_sam2.annotation.vouched import FEWEST_MASKS
 from napari_sam2.io.teaching_settings import TeachingSettings
 from napari_sam2.plugin.protocol.teaching_messages import (
@@ -27,7 +25,7 @@ from napari_sam2.plugin.protocol.teaching_messages import (
     TeachingSettingsRead,
     UseTaught,
 )
-from napari_sam2.plugin.startup.error_notifications import show_error
+from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 from napari_sam2.training.lesson_process import (
     MODEL,
     LessonEnded,

@@ -81,6 +81,8 @@ class Summary:
         doubtful frames lead.
     spread : float
         Standard deviation of this number, if the masks of the object are wrong together.
+    length : int
+        Frames with a mask.
     """
 
     first: int | None = None
@@ -92,6 +94,7 @@ class Summary:
     errors: float = 0.0
     found_errors: float = 0.0
     spread: float = 0.0
+    length: int = 0
 
 
 def summarise(timeline: Timeline) -> Summary:
@@ -102,6 +105,7 @@ def summarise(timeline: Timeline) -> Summary:
     return Summary(
         first=int(present[0]) if present.size else None,
         last=int(present[-1]) if present.size else None,
+        length=int(present.size),
         prompts=int(np.count_nonzero(timeline.is_prompted)),
         doubtful=int(np.count_nonzero(is_doubtful)),
         reviewed=int(np.count_nonzero(is_doubtful & timeline.is_reviewed)),
@@ -258,6 +262,12 @@ def frames_text(first: int | None, last: int | None) -> str:
     if first is None or last is None:
         return "–"
     return str(first) if first == last else f"{first}–{last}"
+
+
+def extent_text(summary: Summary) -> str:
+    """Format the frames of an object and their number: "3–12 (9)", "3 (1)", or "–"."""
+    frames = frames_text(summary.first, summary.last)
+    return f"{frames} ({summary.length})" if summary.length else frames
 
 
 def sequence_text(frames: range) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.plugin.protocol.messages import (
@@ -24,6 +23,7 @@ from napari_sam2.plugin.protocol.review_messages import (
     CheckBackward,
     NothingToCheck,
 )
+from napari_sam2.plugin.startup.error_notifications import show_info
 from napari_sam2.plugin.window.activity import ActivityBar
 from napari_sam2.plugin.window.image_state import RunProgress
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.annotation.objects import Status
+from napari_sam2.plugin.startup.error_notifications import show_info
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.quality import Timeline

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_warning
+import numpy as np
+
+from napari_sam2.plugin.startup.error_notifications import show_warning
 
 if TYPE_CHECKING:
     import napari
@@ -41,9 +43,29 @@ class View:
 
     def screen_pixel(self) -> float:
         """Size of a screen pixel in world units."""
+        return 1.0 / float(self._camera.zoom)
+
+    @property
+    def _camera(self) -> Any:
         # napari 0.9 moved the camera to `scene`
-        scene = getattr(self._viewer, "scene", self._viewer)
-        return 1.0 / float(scene.camera.zoom)
+        return getattr(self._viewer, "scene", self._viewer).camera
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a 2D view is fitted to the canvas, as napari's "Home" does."""
+        if self._viewer.dims.ndisplay != 2:
+            return False
+        camera = self._camera
+        center, zoom = tuple(camera.center), float(camera.zoom)
+        self._viewer.reset_view()
+        is_same = np.allclose((*center, zoom), (*camera.center, camera.zoom), rtol=1e-3)
+        camera.center, camera.zoom = center, zoom
+        return bool(is_same)
+
+    def fit(self) -> None:
+        """Fit a 2D view to the canvas."""
+        if self._viewer.dims.ndisplay == 2:
+            self._viewer.reset_view()
 
     @property
     def frame(self) -> int:
