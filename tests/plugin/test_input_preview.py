@@ -72,6 +72,7 @@ def test_it_is_exactly_what_the_network_gets(monkeypatch):
 
 def test_only_what_changes_the_input_has_features_computed_again(desk):
     image = desk.image_state.image
+    desk.panel.layout_parts.more.click()
     desk.qtbot.waitUntil(desk.panel.input_preview.isVisible)
     before = desk.image_state.seen
     image.gamma, image.opacity, image.colormap = 0.5, 0.6, "green"

@@ -167,6 +167,21 @@ def test_work_on_an_image_without_a_file_is_restored_onto_it(open_desk, notifica
     assert notifications.messages == []
 
 
+def test_restored_work_opens_on_the_frame_last_seen_with_its_lanes(open_desk) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    click_both(desk)
+    desk.go_to(2)
+    desk.panel.review.show_lanes(True)
+    desk.qtbot.wait(200)  # the slider has come to rest
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    leave(desk)
+    other = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    other.qtbot.waitUntil(other.panel.saving.offer.isVisible, timeout=10000)
+    other.panel.saving.offer.restore.click()
+    other.qtbot.waitUntil(lambda: other.controller.view.frame == 2)
+    assert other.panel.review.lanes.is_docked
+
+
 def test_work_is_not_restored_onto_another_image(open_desk, notifications) -> None:
     desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
     click_both(desk)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.history import History
+from napari_sam2.io.project.last_view import LastView, write_last_view
 from napari_sam2.io.project.manifest import Manifest, read_manifest
 from napari_sam2.io.project.parts import Batch, Deed
 from napari_sam2.io.project.reading import is_same_model, make_tracker
@@ -78,6 +79,7 @@ class Autosave:
         self._source = source
         self._folder: ProjectFolder | None = None
         self._subject: Subject | None = None
+        self._view: LastView | None = None  # in the folder
         self._problem: str | None = None
         self._missed: list[Deed] = []  # changes made while no folder could be created
         self._told = self.state
@@ -163,7 +165,7 @@ class Autosave:
 
     def _take(self, folder: ProjectFolder) -> None:
         """Record all further changes in this folder."""
-        self._folder = folder
+        self._folder, self._view = folder, None
         folder.on_problem = self._on_problem
         self.annotation.follow_journal(self._listen)
 
@@ -254,6 +256,17 @@ class Autosave:
     def deeds(self) -> Sequence[Deed]:
         """All that was done to the document since it was begun."""
         return self._missed if self._folder is None else self._folder.deeds
+
+    def keep_view(self, view: LastView) -> None:
+        """Keep what the window shows beside the document, where that has a folder."""
+        if self._folder is None or view == self._view:
+            return
+        try:
+            write_last_view(self._folder.path, view)
+        except OSError:  # it is only a convenience
+            logger.info("the view could not be kept", exc_info=True)
+        else:
+            self._view = view
 
     # Ending
 

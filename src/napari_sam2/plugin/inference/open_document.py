@@ -60,7 +60,7 @@ from napari_sam2.plugin.protocol.review_messages import (
     FindDivisions,
     NothingToCheck,
 )
-from napari_sam2.plugin.protocol.saving_messages import SaveDocument, SavingChanged
+from napari_sam2.plugin.protocol.saving_messages import KeepView, SaveDocument, SavingChanged
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 if TYPE_CHECKING:
@@ -284,6 +284,11 @@ class OpenDocument:
                 self._tell(offer)
         else:
             import_frame(command, self.annotation)
+
+    @perform.register
+    def _(self, command: KeepView) -> None:
+        if self.autosave is not None:
+            self.autosave.keep_view(command.view)
 
     @perform.register
     def _(self, command: ShowInput) -> None:

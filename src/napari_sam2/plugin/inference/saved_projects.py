@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.io.project.last_view import read_last_view
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
     FindOpenImage,
     ListSaved,
     OpenImageFound,
     SavedListed,
+    ViewFound,
 )
 from napari_sam2.plugin.protocol.sources import ImagePart
 
@@ -116,6 +118,12 @@ def _part_of_project(source: ImageSource, folder: Path) -> ImageSource | None:
         return None
     data = source.data.other(part.selection)
     return None if data is None else replace(source, data=data, selection=part.selection)
+
+
+def view_of(source: ImageSource, image: int) -> tuple[ViewFound, ...]:
+    """Report of the last view of the project of a source, if it has one."""
+    view = None if source.project is None else read_last_view(Path(source.project))
+    return () if view is None else (ViewFound(image, view),)
 
 
 def find_work(source: ImageSource) -> Path | None:

@@ -27,6 +27,7 @@ from napari_sam2.plugin.inference.saved_projects import (
     find_work,
     found_name,
     saved_list,
+    view_of,
     wanted_model,
     work_of,
 )
@@ -414,6 +415,7 @@ class InferenceThread(threading.Thread):
             else:
                 opened = self._open(self._model, command.source)
             document = self._made(command.image, command.source, opened)
+            found = view_of(command.source, command.image)
             if before is not None:
                 before.close()
             elif command.source.project is None and (work := find_work(command.source)):

@@ -10,6 +10,7 @@ from napari_sam2.plugin.protocol.messages import Command, ImageCommand, ImageRep
 
 if TYPE_CHECKING:
     from napari_sam2.io.file_scale import ScaleSource
+    from napari_sam2.io.project.last_view import LastView
     from napari_sam2.io.project.shelf import Unsaved
     from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.protocol.sources import ImageSource
@@ -46,6 +47,13 @@ class SaveDocument(ImageCommand):
 
     path: Path | None = None
     scale: ScaleSource | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class KeepView(ImageCommand):
+    """Keep what the window shows of a document, for the next time it is opened."""
+
+    view: LastView
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +96,13 @@ class UnsavedWorkFound(ImageReport):
     """Unsaved work on this image was found on disk."""
 
     path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class ViewFound(ImageReport):
+    """What the window showed when the opened project was last open."""
+
+    view: LastView
 
 
 @dataclass(frozen=True, eq=False)

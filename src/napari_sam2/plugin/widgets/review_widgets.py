@@ -80,6 +80,7 @@ class ReviewWidgets(QObject):
         self.swaps.swap_asked.connect(lambda: swaps.decide(True))
         self.swaps.keep_asked.connect(lambda: swaps.decide(False))
         self._connect_verdicts()
+        self.controller.view_found.connect(self._show_lanes_again)
         self.table.object_chosen.connect(self.controller.choose_object)
         self.table.renamed.connect(review.rename)
         self.table.status_chosen.connect(lambda key, status: review.judge([key], status))
@@ -194,15 +195,23 @@ class ReviewWidgets(QObject):
             )
             put_below_canvas(dock)
             self.controller.refit.after_dock()
+            self.controller.keep_lanes(True)
             self.render()
         elif not is_shown and self.lanes.is_docked:
             window.remove_dock_widget(self.lanes)
+
+    def _show_lanes_again(self, had_lanes: bool) -> None:
+        """Show the lanes of a reopened project if they were open."""
+        if had_lanes:
+            self.show_lanes(True)
 
     def _take_back(self) -> None:
         """Keep the lanes in the panel, hidden, after their dock was closed."""
         self.lanes.setParent(self._panel)
         self.lanes.hide()
         self.box.lanes.setChecked(False)
+        if not self.controller.is_closed:
+            self.controller.keep_lanes(False)
 
     # Showing
 

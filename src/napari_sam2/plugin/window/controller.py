@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2.io.project.last_view import LastView
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_in_view
 from napari_sam2.plugin.layers.source_image import (
@@ -36,6 +37,7 @@ from napari_sam2.plugin.protocol.messages import (
     WorkEnded,
 )
 from napari_sam2.plugin.protocol.review_messages import CheckBackward, PlaceFound
+from napari_sam2.plugin.protocol.saving_messages import KeepView, ViewFound
 from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 from napari_sam2.plugin.startup.log_file import close_log, open_log
 from napari_sam2.plugin.window.canvas_edits import CanvasEdits
@@ -85,6 +87,8 @@ class Controller(QObject):
         The widgets must be rendered again.
     imported(ImportLabels)
         Labels of another tool were imported.
+    view_found(bool)
+        A project was opened again; whether its lanes were open.
 
     Parameters
     ----------
@@ -98,6 +102,7 @@ class Controller(QObject):
 
     changed = Signal()
     imported = Signal(object)
+    view_found = Signal(bool)
 
     def __init__(self, viewer: napari.Viewer, engine: EngineFactory, parent: QObject) -> None:
         super().__init__(parent)
@@ -191,6 +196,7 @@ class Controller(QObject):
             self.changed.emit,
         )
         self.saving = Saving(lambda: self.image_state, self._thread.send)
+        self.has_lanes = False  # whether the lanes are open
         self.is_closed = False
         self._reports = ReportTable()
 
@@ -242,6 +248,7 @@ class Controller(QObject):
                 PlaceFound: self._take_place,
                 Edit: self._follow_history,
                 ImportLabels: self._take_import,
+                ViewFound: self._take_view,
             }
         )
 
@@ -440,6 +447,9 @@ class Controller(QObject):
             ShowInput(image_state.number, self.view.frame, image_state.current_object, source)
         )
         self._thread.send(LookAt(image_state.number, self.view.frame))
+        if image_state.has_prompts() and self.view.outside_told is None:
+            view = LastView(self.view.frame, self.has_lanes)
+            self._thread.send(KeepView(image_state.number, view))
 
     def go_to(self, t: int, object_id: int = 0) -> None:
         """Show a frame of the chosen image, and choose an object; 0 keeps the current one."""
@@ -580,6 +590,17 @@ class Controller(QObject):
     def _take_import(self, answer: Answered) -> None:
         if answer.error is None and any(isinstance(one, FrameChanged) for one in answer.changes):
             self.imported.emit(answer.command)
+
+    def _take_view(self, report: ViewFound) -> None:
+        """Show a reopened project as it was when it was last open."""
+        if self.image_state is not None and report.image == self.image_state.number:
+            self.go_to(min(report.view.t, self.image_state.frames - 1))
+            self.view_found.emit(report.view.has_lanes)
+
+    def keep_lanes(self, are_shown: bool) -> None:
+        """Remember whether the lanes are open, for the next time the project is opened."""
+        self.has_lanes = are_shown
+        self._look_timer.start()
 
     def _take_place(self, report: PlaceFound) -> None:
         if self.image_state is not None and report.image == self.image_state.number:
