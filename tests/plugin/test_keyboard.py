@@ -130,7 +130,7 @@ def test_every_letter_of_the_panel_is_a_command(desk, monkeypatch):
     assert set(pressed) == set(LETTERS) - {"Enter"} == set(keys) - {"Enter"}
 
 
-ALONE = {"click_here", "undo", "redo", "export", "more", "show_keys", "many_movies"} | {
+ALONE = {"click_here", "tour", "undo", "redo", "export", "more", "show_keys", "many_movies"} | {
     "save_project",
     "save_project_as",
     "open_project",

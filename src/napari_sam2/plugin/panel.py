@@ -31,6 +31,7 @@ from napari_sam2.plugin.widgets.review_widgets import ReviewWidgets
 from napari_sam2.plugin.widgets.saving_widgets import SavingWidgets
 from napari_sam2.plugin.widgets.status_line import StatusLine
 from napari_sam2.plugin.widgets.teach_widgets import TeachWidgets
+from napari_sam2.plugin.widgets.tour_box import TourBox
 from napari_sam2.plugin.widgets.track_box import TrackBox
 from napari_sam2.plugin.window.controller import Controller
 from napari_sam2.plugin.window.next_step import Action, NextStep, Situation, next_step
@@ -98,9 +99,9 @@ class SamPanel(QWidget):
             self.review.sample_keys(),
         )
         self._help_key = QShortcut(QKeySequence("?"), self)
-        self.layout_parts = PanelLayout(
-            self, self.image, self.status, self._parts(), (self.document, self.saving.box)
-        )
+        self.tour = TourBox(self.controller, lambda: self.layout_parts.set_toured())
+        tips, last = (self.tour, self.status), (self.document, self.saving.box)
+        self.layout_parts = PanelLayout(self, self.image, tips, self._parts(), last)
         self._connect()
         self._points_warming = Warming(warm_points, self)
         self._points_warming.finished.connect(self._let_click)
@@ -193,6 +194,7 @@ class SamPanel(QWidget):
         self.document.export_asked.connect(self.export)
         self.status.action_asked.connect(self._act)
         self.status.help_asked.connect(self.show_keys)
+        self.saving.start.sample_asked.connect(self._begin_tour)
         self.status.message.dismissed.connect(controller.told.dismiss)
         self._help_key.activated.connect(self.show_keys)
         layers = self.viewer.layers.events
@@ -267,6 +269,11 @@ class SamPanel(QWidget):
     def show_keys(self) -> None:
         """Open the list of all keys and clicks."""
         CheatSheet(self).show()
+
+    def _begin_tour(self) -> None:
+        """Begin the tour on the sample, once on this account."""
+        if not self.layout_parts.settings.has_toured:
+            self.tour.start()
 
     def _take_or_click(self) -> None:
         """Make cells of all proposals, or a click at the crosshair."""
@@ -440,6 +447,7 @@ class SamPanel(QWidget):
         now = self._situation()
         step = next_step(now)
         self.status.show_tip(step.tip, None if step.action is None else step.action.value)
+        self.tour.render_state()
         self.status.message.show_message(controller.told.last)
         is_usable = image_state is not None
         self.label_import.refresh()

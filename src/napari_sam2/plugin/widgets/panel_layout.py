@@ -51,8 +51,8 @@ class PanelLayout(QObject):
         The panel, still without a layout.
     image : QWidget
         The menu of images; the button “More” stands beside it.
-    status : QWidget
-        The tip, pinned below the image.
+    tips : sequence of QWidget
+        Widgets pinned below the image.
     parts : sequence of Part
         The parts that scroll, from the top.
     last : sequence of QWidget
@@ -70,7 +70,7 @@ class PanelLayout(QObject):
         self,
         panel: QWidget,
         image: QWidget,
-        status: QWidget,
+        tips: Sequence[QWidget],
         parts: Sequence[Part],
         last: Sequence[QWidget],
     ) -> None:
@@ -85,7 +85,7 @@ class PanelLayout(QObject):
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(_pinned(row(image, self.more), status))
+        layout.addWidget(_pinned(row(image, self.more), *tips))
         layout.addWidget(self.area, stretch=1)
         layout.addWidget(_pinned(*last))
         self._fill()

@@ -111,10 +111,9 @@ class SavingWidgets:
             show_error(" ".join(str(error).split()))
 
     def open_sample(self) -> None:
-        """Open the drawn movie, on its first frame; its ground truth stays hidden."""
+        """Open the drawn movie, on its first frame."""
         viewer = self._controller.viewer
-        for layer in viewer.open_sample("napari-sam2", "synthetic"):
-            layer.visible = isinstance(layer, Image)
+        viewer.open_sample("napari-sam2", "synthetic")
         viewer.dims.set_current_step(0, 0)
 
     def restore(self) -> None:
