@@ -40,7 +40,7 @@ from napari_sam2.training.synthetic import generate_clip
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 SIZE = (1180, 860)
-DOCK_WIDTH, LANES_HEIGHT = 320, 200
+DOCK_WIDTH = 320
 TALL = 980  # room for all that the widget may show
 LARGEST_FILE = 200_000  # bytes
 COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
@@ -91,6 +91,9 @@ def take_first_click(user: User, docks: Docks, folder: Path) -> None:
     user.click_cell(CELLS[0], 0)
     take(user.viewer, folder / "first-click.png")
     docks.take("dark")
+    user.press_more()
+    docks.take("dark")
+    user.press_more()
 
 
 def take_found(user: User, folder: Path) -> None:
@@ -111,10 +114,6 @@ def take_tracking(user: User, docks: Docks, folder: Path) -> None:
     wait_until(lambda: user.steps_done >= 6)
     user.go_to(4)
     take(user.viewer, folder / "tracking.png")
-    user.panel.review.show_lanes(False)
-    docks.take("dark")
-    user.panel.review.show_lanes(True)
-    user.settle()
 
     user.go_to(10)
     user.panel.controller.choose_object(1)
@@ -128,11 +127,12 @@ def take_review(user: User, docks: Docks, folder: Path) -> None:
     """Review the masks, with the lanes below the canvas."""
     user.review()
     window, review = user.viewer.window._qt_window, user.panel.review
-    window.resizeDocks([review.lanes.parent()], [LANES_HEIGHT], Qt.Orientation.Vertical)
     take(user.viewer, folder / "review.png")
     with themed("light"):
         take(user.viewer, folder / "light.png")
     review.show_lanes(False)
+    docks.take("light")
+    user.press_more()
     window.resize(SIZE[0], TALL)
     docks.take("light")
 
@@ -253,6 +253,11 @@ class User:
         image = self.panel.controller.image
         image.contrast_limits = np.percentile(image.data, [10, 90]).tolist()
         settle(1.0)
+
+    def press_more(self) -> None:
+        """Show all controls, or the seven of a beginner."""
+        self.panel.layout_parts.more.click()
+        settle(0.3)
 
     def press(self, key: Any) -> None:
         """Press a key over the canvas."""

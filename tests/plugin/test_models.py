@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2.model.registry import EMBEDDED, REGISTRY
+from napari_sam2.plugin.protocol.messages import ModelChoice
+from napari_sam2.plugin.widgets.model_box import about_text
+
 from .world import ThresholdEngine, disc, disc_centre, movie
 
 
@@ -25,6 +29,23 @@ def test_menu_tells_what_has_to_be_downloaded(desk):
     menu = desk.panel.model.models
     titles = [menu.itemText(i) for i in range(menu.count())]
     assert titles == ["Near (built in)", "Other", "Far – download 156 MB", "Model from file…"]
+
+
+def test_each_model_has_a_line_about_its_use_size_and_speed():
+    tiny = ModelChoice("sam2.1_tiny", "SAM 2.1 tiny", "missing", 156_008_466)
+    assert about_text(tiny, None) == "Any object; the quickest of the official models. 156 MB."
+    cells = ModelChoice("cells", "cells (built in)", "embedded")
+    assert about_text(cells, 8.31).endswith("download. 8.3 frames/s in the last run.")
+    assert about_text(ModelChoice("a.pt", "mine", "taught"), None) == "Taught with your own cells."
+    assert all(about_text(ModelChoice(name, "", ""), None) for name in (EMBEDDED, *REGISTRY))
+    assert about_text(ModelChoice("sam2_large", "", ""), None).endswith("; an earlier version.")
+
+
+def test_the_speed_of_a_run_is_noted(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.track()
+    assert desk.controller.models.speeds["near"] > 0
 
 
 def test_a_missing_model_is_downloaded_and_loaded(desk):

@@ -512,7 +512,7 @@ class SamPanel(QWidget):
 
     def _render_model(self) -> None:
         models = self.controller.models
-        self.model.show_models(models.choices, models.wanted)
+        self.model.show_models(models.choices, models.wanted, models.speeds)
         loaded = "" if models.loaded is None else models.loaded.device
         self.model.show_devices(models.devices, models.device, loaded)
         self.model.show_sizes(models.image_sizes, models.image_size, models.quicker_size)

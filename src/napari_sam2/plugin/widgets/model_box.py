@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_sam2.plugin.protocol.messages import DownloadAdvanced, ModelChoice
 
@@ -26,6 +27,14 @@ NEARBY_TIP = (
     "frame takes about a tenth of the time. A cell that jumps by more than its size may be lost."
 )
 SLOW = "A frame takes seconds on a CPU."
+ABOUT = {
+    "cells": "Cells and nuclei; quick without a GPU, nothing to download",
+    "tiny": "Any object; the quickest of the official models",
+    "small": "Any object; a little more accurate and slower than tiny",
+    "base_plus": "Any object; more accurate and slower than small",
+    "large": "Any object; the most accurate and the slowest, for a GPU",
+}
+ABOUT_TAUGHT = "Taught with your own cells"
 DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
 
 
@@ -56,6 +65,9 @@ class ModelBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.models = menu("Larger models are more accurate and slower")
+        self.about = QLabel()
+        self.about.setWordWrap(True)
+        self.about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.sizes = menu(SIZE_TIP)
         self.quicker = button("", SIZE_TIP)
         self.keep = button("", "Keep the full detail")
@@ -82,6 +94,7 @@ class ModelBox(QWidget):
 
     def _lay_out(self) -> None:
         self._form.addRow(label("Model"), self.models)
+        self._form.addRow(label(), self.about)
         self._form.addRow(label(), self.download)
         self._form.addRow(label(), self.progress)
         self._form.addRow(label("Input"), self.sizes)
@@ -93,8 +106,16 @@ class ModelBox(QWidget):
         self.show_sizes((), None, None)
         self.show_nearby(False, can_be=False)
 
-    def show_models(self, models: Sequence[ModelChoice], current: str | None) -> None:
-        """List the models and mark the current one; a file is listed too once it is chosen."""
+    def show_models(
+        self,
+        models: Sequence[ModelChoice],
+        current: str | None,
+        speeds: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """List the models and mark the current one; a file is listed too once it is chosen.
+
+        `speeds` are frames per second that were measured here, by the name of the model.
+        """
         names = [model.name for model in models]
         titles = [menu_title(model) for model in models]
         if current is not None and current not in names:
@@ -109,6 +130,11 @@ class ModelBox(QWidget):
             self.models.addItems([*titles, FROM_FILE])
         self._current = names.index(current) if current in names else -1
         self.models.setCurrentIndex(self._current)
+        abouts = {model.name: about_text(model, speeds.get(model.name)) for model in models}
+        for index, name in enumerate(names):
+            self.models.setItemData(index, abouts.get(name, ""), Qt.ItemDataRole.ToolTipRole)
+        self.about.setText(abouts.get(current or "", ""))
+        self._set_row_visible(self.about, bool(self.about.text()))
 
     def show_devices(self, devices: Sequence[str], current: str, loaded: str) -> None:
         """List the devices and mark the chosen one; `loaded` is the device of the loaded model."""
@@ -193,6 +219,17 @@ def menu_title(model: ModelChoice) -> str:
     if model.state != "missing":
         return model.title
     return f"{model.title} – download {megabytes(model.size_bytes)}".strip()
+
+
+def about_text(model: ModelChoice, frames_per_second: float | None) -> str:
+    """One line about a model: what for, its size, and how fast it was here."""
+    family, _, size = model.name.partition("_")
+    what = ABOUT_TAUGHT if model.state == "taught" else ABOUT.get(size or family, "")
+    if family == "sam2" and what:
+        what = f"{what}; an earlier version"
+    speed = "" if frames_per_second is None else f"{frames_per_second:.1f} frames/s in the last run"
+    parts = [part for part in (what, megabytes(model.size_bytes), speed) if part]
+    return f"{'. '.join(parts)}." if parts else ""
 
 
 def size_title(size: int, largest: int) -> str:

@@ -33,6 +33,7 @@ from napari_sam2.plugin.protocol.messages import (
     PromptShown,
     Report,
     Track,
+    TrackAdvanced,
     TrackEnded,
     WorkEnded,
 )
@@ -249,6 +250,7 @@ class Controller(QObject):
                 Edit: self._follow_history,
                 ImportLabels: self._take_import,
                 ViewFound: self._take_view,
+                TrackAdvanced: self._note_speed,
             }
         )
 
@@ -590,6 +592,11 @@ class Controller(QObject):
     def _take_import(self, answer: Answered) -> None:
         if answer.error is None and any(isinstance(one, FrameChanged) for one in answer.changes):
             self.imported.emit(answer.command)
+
+    def _note_speed(self, report: TrackAdvanced) -> None:
+        progress, loaded = self._image_states[report.image].progress, self.models.loaded
+        if progress is not None and loaded is not None and progress.frames_per_second is not None:
+            self.models.speeds[loaded.name] = progress.frames_per_second
 
     def _take_view(self, report: ViewFound) -> None:
         """Show a reopened project as it was when it was last open."""

@@ -51,6 +51,7 @@ class Models:
         self._engine = engine
         self._send = send
         self._post = post
+        self.speeds: dict[str, float] = {}  # frames per second of the last run, by model
         self.choices: tuple[ModelChoice, ...] = ()
         self.devices: tuple[str, ...] = ()
         self.wanted: str | None = None
