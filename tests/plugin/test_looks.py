@@ -37,7 +37,7 @@ def test_table_undo_export_and_save_are_in_view_after_tracking_on_a_small_screen
     desk.track()
     panel, lanes = desk.panel, desk.panel.review.lanes
     desk.qtbot.waitUntil(lambda: lanes.is_docked and not panel.is_behind)
-    desk.qtbot.wait(300)  # docks, canvas and camera take their places
+    desk.qtbot.wait(300)  # docks and canvas take their places
     assert (window.width(), window.height()) == SMALL_SCREEN
     for widget in (panel.review.table, panel.document.undo, panel.document.export):
         assert is_whole(widget), widget
@@ -50,7 +50,7 @@ def test_table_undo_export_and_save_are_in_view_after_tracking_on_a_small_screen
     assert left <= place + EDGE
     assert place + dock.width() <= left + canvas.width() + EDGE
     assert dock.height() <= SMALL_SCREEN[1] // 4
-    assert desk.controller.view.is_fitted
+    desk.qtbot.waitUntil(lambda: desk.controller.view.is_fitted)
 
 
 def is_whole(widget) -> bool:

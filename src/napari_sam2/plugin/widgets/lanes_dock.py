@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 SHARE, LOWEST, HIGHEST = 0.2, 120, 240  # of the window's height; limits in logical pixels
 
 
-def put_below_canvas(dock: QDockWidget) -> None:
-    """Leave the corners of the window to the docks at the sides, and make a dock low."""
-    window = dock.window()
-    if not isinstance(window, QMainWindow):
+def put_below_canvas(widget: QWidget) -> None:
+    """Leave the corners of the window to the docks at the sides, and make a widget's dock low."""
+    dock, window = widget.parent(), widget.window()
+    if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
         return
     corners = {
         Qt.Corner.BottomLeftCorner: Qt.DockWidgetArea.LeftDockWidgetArea,

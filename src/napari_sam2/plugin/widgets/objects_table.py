@@ -112,8 +112,10 @@ class ObjectsTable(QWidget):
     # Showing
 
     def show_more(self, shows_more: bool) -> None:
-        """Show the buttons below the table; its menu offers the same."""
+        """Show the buttons below the table and all columns; the menu offers the same edits."""
         self._edits.setVisible(shows_more)
+        for column in (Column.PROMPTS, Column.MOTHER):
+            self.view.setColumnHidden(column, not shows_more)
 
     def show_objects(self, rows: Sequence[ObjectRow], current: int) -> None:
         """Show the objects, and select the current one."""
@@ -251,7 +253,7 @@ class _View(QTableView):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_widths(self) -> None:
-        """Fix the widths of all columns but the names, which get the rest."""
+        """Fix the widths of the columns; the frames get what they need, the names the rest."""
         header = self.horizontalHeader()
         header.setMinimumSectionSize(20)
         header.setHighlightSections(False)
@@ -259,7 +261,6 @@ class _View(QTableView):
         widths = {
             Column.SHOWN: 22,
             Column.OBJECT: of_text("00") + 28,
-            Column.FRAMES: of_text("0–000 (000)") + 6,
             Column.PROMPTS: of_text("00") + 8,
             Column.DOUBTFUL: of_text("00") + 8,
             Column.STATUS: of_text("reviewed") + 8,
@@ -268,6 +269,7 @@ class _View(QTableView):
         for column, width in widths.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
+        header.setSectionResizeMode(Column.FRAMES, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
 
     def keyPressEvent(self, event: Any) -> None:

@@ -190,10 +190,10 @@ class ReviewWidgets(QObject):
         if is_shown and not self.lanes.is_docked:
             self._has_opened = True
             self.controller.refit.note()
-            dock = window.add_dock_widget(
+            window.add_dock_widget(
                 self.lanes, name=DOCK_NAME, area="bottom", add_vertical_stretch=False
             )
-            put_below_canvas(dock)
+            put_below_canvas(self.lanes)
             self.controller.refit.after_dock()
             self.controller.keep_lanes(True)
             self.render()
