@@ -33,7 +33,10 @@ def test_menu_tells_what_has_to_be_downloaded(desk):
 
 def test_each_model_has_a_line_about_its_use_size_and_speed():
     tiny = ModelChoice("sam2.1_tiny", "SAM 2.1 tiny", "missing", 156_008_466)
-    assert about_text(tiny, None) == "Any object; the quickest of the official models. 156 MB."
+    assert (
+        about_text(tiny, None)
+        == "Cells and anything else; the quickest of the official models. 156 MB."
+    )
     cells = ModelChoice("cells", "cells (built in)", "embedded")
     assert about_text(cells, 8.31).endswith("download. 8.3 frames/s in the last run.")
     assert about_text(ModelChoice("a.pt", "mine", "taught"), None) == "Taught with your own cells."

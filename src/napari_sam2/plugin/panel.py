@@ -129,11 +129,7 @@ class SamPanel(QWidget):
             Part(self.find),
             Part(self.object, begins_group=True),
             Part(self.track, begins_group=True),
-            Part(
-                self.new_cells.box,
-                lambda more: self._has_movie and self.new_cells.is_offered(more),
-                True,
-            ),
+            Part(self.new_cells.box, self._offers_new_cells, True),
             Part(self.teach.box, lambda more: more or controller.teaching.is_on, True),
             Part(self.review.box, lambda more: more or controller.divisions.proposals is not None),
             Part(self.review.swaps, lambda more: more or controller.swaps.current is not None),

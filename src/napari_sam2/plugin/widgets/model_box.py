@@ -29,10 +29,10 @@ NEARBY_TIP = (
 SLOW = "A frame takes seconds on a CPU."
 ABOUT = {
     "cells": "Cells and nuclei; quick without a GPU, nothing to download",
-    "tiny": "Any object; the quickest of the official models",
-    "small": "Any object; a little more accurate and slower than tiny",
-    "base_plus": "Any object; more accurate and slower than small",
-    "large": "Any object; the most accurate and the slowest, for a GPU",
+    "tiny": "Cells and anything else; the quickest of the official models",
+    "small": "Cells and anything else; a little more accurate and slower than tiny",
+    "base_plus": "Cells and anything else; more accurate and slower than small",
+    "large": "Cells and anything else; the most accurate and the slowest, for a GPU",
 }
 ABOUT_TAUGHT = "Taught with your own cells"
 DEVICE_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)", "cpu": "CPU"}
