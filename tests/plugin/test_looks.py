@@ -32,6 +32,8 @@ def test_the_widget_fits_a_narrow_dock_on_a_low_screen(full):
 def test_table_undo_export_and_save_are_in_view_after_tracking_on_a_small_screen(desk):
     window = desk.viewer.window._qt_window
     window.resize(*SMALL_SCREEN)
+    desk.qtbot.wait(100)  # the canvas gets its new size
+    desk.viewer.reset_view()
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     desk.track()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Signal
+from qtpy.QtCore import QEvent, QSize, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -31,6 +31,7 @@ from napari_sam2.plugin.window.timelines import (
     sequence_text,
 )
 
+LEAST_WIDTH = 320
 HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
 
 
@@ -93,6 +94,10 @@ class LanesBox(QWidget):
     def is_docked(self) -> bool:
         """Whether the lanes are in a dock."""
         return isinstance(self.parent(), QDockWidget)
+
+    def minimumSizeHint(self) -> QSize:
+        """Let a narrow window squeeze the buttons, so that it need not grow."""
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
 
     def event(self, event: QEvent) -> bool:
         """Emit `closed` when the dock is closed: napari removes the widget without closing it."""
