@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sam2.annotation.undo_texts import counted
-from napari_sam2.plugin.widgets.form import SPACING, button, row
+from napari_sam2.plugin.widgets.form import SPACING, button, label, row
 
 if TYPE_CHECKING:
     from napari_sam2.plugin.window.new_cells import NewCells
@@ -27,7 +27,6 @@ class NewCellsBox(QWidget):
         )
         self.every = QSpinBox()
         self.every.setRange(1, MOST_FRAMES)
-        self.every.setPrefix("every ")
         self.every.setSuffix(" frames")
         self.every.setToolTip("Frames from one searched frame to the next")
         self.automatic = QCheckBox("After tracking, look for new cells")
@@ -40,14 +39,16 @@ class NewCellsBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        self.search = row(self.look, self.every)
+        self.interval = row(label("Every"), self.every)
         self.found = row(self.next, self.drop)
-        for widget in (self.search, self.automatic, self.progress, self.cancel, self.found):
+        parts = (self.look, self.interval, self.automatic, self.progress, self.cancel, self.found)
+        for widget in parts:
             layout.addWidget(widget)
 
     def show_search(self, progress: tuple[int, int] | None) -> None:
         """Show the searched and all frames of a search; None if there is no search."""
-        self.search.setVisible(progress is None)
+        for widget in (self.look, self.interval):
+            widget.setVisible(progress is None)
         for widget in (self.progress, self.cancel):
             widget.setVisible(progress is not None)
         if progress is not None:
