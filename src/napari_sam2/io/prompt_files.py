@@ -17,7 +17,7 @@ from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.image_folder import LABEL_SUFFIXES, read_image
 from napari_sam2.io.rle import decode_rle, encode_rle
 from napari_sam2.io.tiff import read_labels
-from napari_sam2.tracking.pixels import PixelMask
+from napari_sam2.tracking.pixels import PixelMask, masks_of
 from napari_sam2.tracking.prompts import Prompt
 
 _KEYS = {"frame", "object", "points", "labels", "rounds", "box", "mask"}
@@ -170,10 +170,9 @@ def labels_as_prompts(
             f"{source} has the shape {labels.shape}; expected {shape}, or one frame of it"
         )
     prompts = [
-        Prompt(t, int(object_id), mask=PixelMask.of(frame == object_id))
+        Prompt(t, object_id, mask=mask)
         for t, frame in enumerate(stack)
-        for object_id in np.unique(frame)
-        if object_id
+        for object_id, mask in masks_of(frame).items()
     ]
     if not prompts:
         raise ValueError(f"{source} has no labels other than 0: there is nothing to track")

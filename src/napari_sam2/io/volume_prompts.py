@@ -59,16 +59,19 @@ def read_volume_prompts(
     if file.suffix.lower() != ".json":
         raise ValueError(f"prompts are read from .json or .tif files; got {file.name}")
     prompts: list[VolumePrompt] = []
+    taken: set[tuple[int, int, int]] = set()
     for index, entry in enumerate(entries_of(file)):
         try:
             prompt = _prompt_with_z(entry, shape, file.parent)
         except ValueError as error:
             raise ValueError(f"prompts[{index}] of {file.name}: {error}") from error
-        if any((t, p.t, p.object_id) == _place(prompt) for t, p in prompts):
+        t, on_plane = prompt
+        if (t, on_plane.t, on_plane.object_id) in taken:
             raise ValueError(
-                f"prompts[{index}] of {file.name}: object {prompt[1].object_id} has another entry "
-                f"for plane {prompt[1].t} of frame {prompt[0]}; put both into one"
+                f"prompts[{index}] of {file.name}: object {on_plane.object_id} has another entry "
+                f"for plane {on_plane.t} of frame {t}; put both into one"
             )
+        taken.add((t, on_plane.t, on_plane.object_id))
         prompts.append(prompt)
     return prompts
 
@@ -108,10 +111,6 @@ def labels_as_volume_prompts(
     if not prompts:
         raise ValueError(f"{source} has no labels other than 0: there is nothing to track")
     return prompts
-
-
-def _place(prompt: VolumePrompt) -> tuple[int, int, int]:
-    return prompt[0], prompt[1].t, prompt[1].object_id
 
 
 def _prompt_with_z(entry: Any, shape: tuple[int, int, int, int], folder: Path) -> VolumePrompt:

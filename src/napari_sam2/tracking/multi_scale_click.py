@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from napari_sam2.model.mask_decoder import SIZE_PENALTY
+from napari_sam2.model.mask_decoder import SIZE_PENALTY, mask_overlap
 from napari_sam2.tracking.masks import MaskRecord, Region
 from napari_sam2.tracking.pixels import shared_pixels
 
@@ -73,8 +74,8 @@ def overlap_with_cell(record: MaskRecord, cell: Tensor | None) -> float:
     """IoU of a mask with the cell under the click, (1, 1, size, size) bool; 0 without a cell."""
     if cell is None:
         return 0.0
-    mask, there = record.logits() > 0, cell[0, 0].cpu().numpy()
-    return float((mask & there).sum() / max((mask | there).sum(), 1))
+    logits = torch.from_numpy(record.logits())[None, None]
+    return float(mask_overlap(logits, cell.cpu()))
 
 
 def oddness(record: MaskRecord) -> float:

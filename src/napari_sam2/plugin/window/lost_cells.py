@@ -24,16 +24,20 @@ def labels_of(image_state: ImageState, t: int) -> NDArray[np.integer[Any]]:
 
 def lost_cells(image_state: ImageState) -> dict[int, int]:
     """Last frame of each lost cell; cells that divided are not lost."""
+    return {
+        object_id: t
+        for object_id, t in _last_frames(image_state).items()
+        if t + 1 < image_state.frames and not _is_at_border(labels_of(image_state, t) == object_id)
+    }
+
+
+def _last_frames(image_state: ImageState) -> dict[int, int]:
+    """Last frame with a mask of each cell that did not divide."""
     mothers = {known.parent for known in image_state.objects.values()}
-    last = {
+    return {
         object_id: summary.last
         for object_id, summary in image_state.summaries.items()
         if object_id not in mothers and summary.last is not None
-    }
-    return {
-        object_id: t
-        for object_id, t in last.items()
-        if t + 1 < image_state.frames and not _is_at_border(labels_of(image_state, t) == object_id)
     }
 
 
@@ -61,11 +65,16 @@ def found_again(
     dict of int to int
         Numbers of proposals, and the lost cell that each of them is; each cell once.
     """
+    vanished = [key for key, last in _last_frames(image_state).items() if last + 1 == t]
+    if not vanished:
+        return {}
     found: dict[int, int] = {}
-    for object_id, last in lost_cells(image_state).items():
-        if last + 1 != t:
+    before = labels_of(image_state, t - 1)
+    for object_id in vanished:
+        mask = before == object_id
+        if _is_at_border(mask):
             continue
-        place = np.argwhere(labels_of(image_state, last) == object_id).mean(axis=0)
+        place = np.argwhere(mask).mean(axis=0)
         distances = {
             number: float(np.hypot(*(place - one.centre)))
             for number, one in proposals.items()
