@@ -38,6 +38,7 @@ def tiny_config(*, draws: bool = False, image_size: int = 64) -> Sam2Config:
         iou_hidden_dim=16,
         draw_prompts=draws,
         draw_previous=draws,
+        fit_outlines=draws,
     )
 
 

@@ -84,6 +84,9 @@ class Sam2Config:
     draw_previous : bool
         A tracked frame is shown the mask of the frame before it as a mask prompt, beside its
         memories (ours only, for the same reason).
+    fit_outlines : bool
+        The outlines of tracked masks are shifted as far as fits the masks of prompted frames, see
+        `tracking/outline_fit.py` (ours only).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -126,6 +129,7 @@ class Sam2Config:
     pointer_positions: bool = True
     draw_prompts: bool = False
     draw_previous: bool = False
+    fit_outlines: bool = False
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -185,6 +189,7 @@ CELLS = Sam2Config(
     iou_hidden_dim=128,
     draw_prompts=True,
     draw_previous=True,
+    fit_outlines=True,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,6 +23,7 @@ from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
+from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
@@ -29,6 +32,7 @@ from napari_sam2.tracking.windows import Window, WindowGrid
 
 KEPT_MEMORIES = 4096  # more than a pass needs for a few hundred objects
 Records = Mapping[int, MaskRecord]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,17 @@ class Job:
     recall: Recall
     window: Window
     previous: MaskRecord | None = None
+
+    @classmethod
+    def repeated(cls, t: int, record: MaskRecord) -> Job:
+        """The job to segment a prompted frame as if it were the frame after itself."""
+        memories = Recall(frames=(t,), slots=(-1,), pointer_frames=(t,), distances=(1,))
+        return cls({t: record}, memories, record.window, record)
+
+    def nearest_prompted(self, t: int) -> int:
+        """The prompted frame nearest to frame `t`, of those that condition it."""
+        prompted = (k for k, s in zip(self.recall.frames, self.recall.slots, strict=True) if s < 0)
+        return min(prompted, key=lambda k: abs(k - t))
 
 
 class NetworkRunner:
@@ -93,6 +108,7 @@ class NetworkRunner:
         one = 2 * model.config.memory_dim * (model.config.image_size // 16) ** 2  # bfloat16
         self.memories = MemoryCache(min(memory_bytes, KEPT_MEMORIES * one))
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
+        self._shifts: WeakKeyDictionary[MaskRecord, float] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
@@ -120,24 +136,32 @@ class NetworkRunner:
 
         Objects with equally long memories are one batch.
         """
+        if self.model.config.fit_outlines:
+            self._fit_outlines(t, jobs)
+        return self._in_batches(t, jobs, lambda part: self._track_batch(t, part, direction))
+
+    def _in_batches(
+        self, t: int, jobs: Sequence[Job], run: Callable[[list[Job]], list[Result]]
+    ) -> list[Result]:
+        """The results of the jobs, in their order, with equally long memories in a batch."""
         self.encoder.features.load((t, job.window) for job in jobs)
         groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
             groups[(*job.recall.length, self._block_side(t, job))].append(index)
-        results: dict[int, MaskRecord] = {}
+        results: dict[int, Result] = {}
         for indices in groups.values():
-            group = [jobs[i] for i in indices]
-            records = self._batches.run(group, lambda part: self._track_batch(t, part, direction))
-            results.update(zip(indices, records, strict=True))
+            found = self._batches.run([jobs[i] for i in indices], run)
+            results.update(zip(indices, found, strict=True))
         return [results[index] for index in range(len(jobs))]
 
     def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
         windows = [job.window for job in jobs]
-        features, blocks = self.encoder.load(t, windows), self._blocks(t, jobs)
-        conditioned = self.condition(t, jobs, blocks)
-        prompts = self._tracking_prompts(jobs)
+        decoded = self._decode_tracked(t, jobs)
+        if self.model.config.fit_outlines:
+            nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
+            decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         with inference(self.model):
-            decoded = self.model.decode(conditioned, features, prompts, blocks=blocks)
+            features = self.encoder.load(t, windows)
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
@@ -146,6 +170,36 @@ class NetworkRunner:
             replace(record, agreement=one, cell_overlap=two)
             for record, one, two in zip(records, agreement, overlap, strict=True)
         ]
+
+    def _decode_tracked(self, t: int, jobs: list[Job]) -> Decoded:
+        """The output of the network for a frame without prompts."""
+        features = self.encoder.load(t, [job.window for job in jobs])
+        blocks = self._blocks(t, jobs)
+        conditioned = self.condition(t, jobs, blocks)
+        with inference(self.model):
+            return self.model.decode(
+                conditioned, features, self._tracking_prompts(jobs), blocks=blocks
+            )
+
+    def _fit_outlines(self, t: int, jobs: Sequence[Job]) -> None:
+        """Measure the shifts of prompted masks that have none yet.
+
+        Each prompted frame is tracked as if it were the frame after itself.
+        """
+        by_frame: dict[int, list[Job]] = defaultdict(list)
+        for job in jobs:
+            k = job.nearest_prompted(t)
+            if job.records[k].is_visible and job.records[k] not in self._shifts:
+                by_frame[k].append(Job.repeated(k, job.records[k]))
+        for k, repeated in by_frame.items():
+            found = self._in_batches(k, repeated, partial(self._fit_batch, k))
+            for job, shift in zip(repeated, found, strict=True):
+                self._shifts[job.records[k]] = shift
+
+    def _fit_batch(self, t: int, jobs: list[Job]) -> list[float]:
+        decoded = self._decode_tracked(t, jobs)
+        wanted = np.stack([job.records[t].logits_in(job.window) for job in jobs])[:, None]
+        return best_shifts(decoded.mask_logits.float().cpu(), torch.from_numpy(wanted))
 
     def _tracking_prompts(self, jobs: list[Job]) -> PromptTensors:
         """Empty prompts, with the masks of the previous frame if the network uses them."""
