@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from napari_sam2.io.scale import is_time_unit
 from napari_sam2.io.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -243,14 +244,22 @@ def _named(layer: Image) -> list[str]:
     """Letters of the axes by their labels, or else by their units; empty where neither tells."""
     found: list[str] = []
     for label, unit in zip(layer.axis_labels, layer.units, strict=True):
-        name = label.strip().lower()
-        letter = _NAMES.get(name, _NAMES.get(name.removesuffix("s"), ""))
-        is_time = not letter and is_time_unit(str(unit))
-        letter = "T" if is_time else letter
+        letter = _letter_of(label, unit)
         found.append("" if letter in found else letter)
     if not ("Y" in found and "X" in found):
         found[-2:] = "Y", "X"
     return found
+
+
+@lru_cache(maxsize=100, typed=True)  # typed, since units of two registries cannot be compared
+def _letter_of(label: str, unit: Hashable) -> str:
+    """Letter of an axis by its label, or else by its unit; empty where neither tells.
+
+    It is asked with every change of the viewer, and writing a unit out takes long.
+    """
+    name = label.strip().lower()
+    letter = _NAMES.get(name, _NAMES.get(name.removesuffix("s"), ""))
+    return "T" if not letter and is_time_unit(str(unit)) else letter
 
 
 def _guessed(named: list[str], shape: tuple[int, ...], name: str) -> str:
