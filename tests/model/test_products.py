@@ -19,8 +19,9 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("after", ["none", "relu", "gelu"])
-def test_linear_layer_and_activation(after: products.Activation) -> None:
-    x, layer = random(2, 3, 5, 8), Linear(8, 6)
+@pytest.mark.parametrize(("inputs", "outputs"), [(8, 6), (80, 70)], ids=["small", "large"])
+def test_linear_layer_and_activation(inputs: int, outputs: int, after: products.Activation) -> None:
+    x, layer = random(2, 3, 5, inputs), Linear(inputs, outputs)
     expected = F.linear(x, layer.weight, layer.bias)
     expected = {"none": lambda y: y, "relu": F.relu, "gelu": F.gelu}[after](expected)
     with torch.inference_mode():
@@ -39,10 +40,12 @@ def test_gradients_flow_while_the_network_learns() -> None:
 def test_nothing_in_nothing_out() -> None:
     with torch.inference_mode():
         assert linear(random(2, 0, 8), random(6, 8), random(6)).shape == (2, 0, 6)
+        assert linear(random(2, 0, 80), random(70, 80), random(70)).shape == (2, 0, 70)
 
 
-def test_pointwise_is_a_convolution() -> None:
-    conv, x = torch.nn.Conv2d(8, 6, kernel_size=1), random(2, 8, 5, 7)
+@pytest.mark.parametrize(("inputs", "outputs"), [(8, 6), (80, 70)], ids=["small", "large"])
+def test_pointwise_is_a_convolution(inputs: int, outputs: int) -> None:
+    conv, x = torch.nn.Conv2d(inputs, outputs, kernel_size=1), random(2, inputs, 5, 7)
     with torch.inference_mode():
         assert torch.allclose(pointwise(conv, x), conv(x), atol=TOLERANCE)
 

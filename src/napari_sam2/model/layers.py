@@ -43,9 +43,10 @@ class MLP(nn.Module):
         self.activation: Activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers  # a slice would be a new module
+        for layer in hidden:
             x = layer(x, self.activation)
-        return self.layers[-1](x)  # type: ignore[no-any-return]
+        return last(x)  # type: ignore[no-any-return]
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

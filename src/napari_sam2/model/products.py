@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 Activation = Literal["none", "relu", "gelu"]
 
+SMALL = 64 * 64  # weights; oneDNN takes longer to begin than to multiply by so few
 QUERIES, KEYS = 512, 1024  # scores of one block fit a core's cache; found by trial
 _HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not in every build
 
@@ -49,7 +50,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, after: Activation = "
     """
     is_mixed = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if is_mixed else x.dtype
-    if _is_predicting_on_cpu(x) and x.numel() and _has_onednn_product(dtype):
+    is_worth_it = weight.numel() > SMALL and x.numel() > 0
+    if is_worth_it and _is_predicting_on_cpu(x) and _has_onednn_product(dtype):
         if is_mixed:
             x, weight = x.to(dtype), weight.to(dtype)
             bias = None if bias is None else bias.to(dtype)
