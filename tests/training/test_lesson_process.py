@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
         labels[0][(y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 20**2] = k + 1
     image = 0.5 * (labels > 0) + 0.1 * rng.standard_normal(labels.shape)
     write_example(tmp_path, 0, "discs", (100 * image.clip(0, 2)).astype(np.uint8), labels)
-    LessonPlan("cells", "cpu", None, 1.0, 1).write(tmp_path)
+    LessonPlan("cells", "cpu", 128, 1.0, 1).write(tmp_path)
     return tmp_path
 
 

@@ -1,6 +1,7 @@
 """Synthetic clips: exact truth, sensible pictures, the same for the same seed."""
 
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,6 +11,18 @@ from napari_sam2.training.synthetic.cell_kinds import CELL_KINDS
 from napari_sam2.training.synthetic.shapes import draw_shape, outline, radius_profile
 
 SMALL = (96, 96)
+
+
+@cache
+def small_clip(kind: str, seed: int) -> Clip:
+    """Four frames that several tests look at."""
+    return generate_clip(kind, SMALL, 4, seed)
+
+
+@cache
+def family_clip(seed: int) -> Clip:
+    """Eight frames of nuclei, long enough for divisions."""
+    return generate_clip("nuclei", (128, 128), 8, seed)
 
 
 def frames_of(clip: Clip, object_id: int) -> np.ndarray:
@@ -45,20 +58,20 @@ def test_clip_has_shape_and_dtype_asked_for(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_are_counted_from_one_without_gaps(kind):
     for seed in range(4):
-        ids = np.unique(generate_clip(kind, SMALL, 4, seed).labels)
+        ids = np.unique(small_clip(kind, seed).labels)
         assert np.array_equal(ids[ids > 0], np.arange(1, ids.max() + 1))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_clip_starts_empty(kind):
     for seed in range(6):
-        assert (generate_clip(kind, SMALL, 1, seed).labels > 0).sum() > 30
+        assert (small_clip(kind, seed).labels[0] > 0).sum() > 30
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_use_the_range_of_the_camera(kind):
     for seed in range(4):
-        images = generate_clip(kind, SMALL, 2, seed).images
+        images = small_clip(kind, seed).images[:2]
         low, high = np.percentile(images, (1, 99))
         assert high - low > 30
         assert np.mean(images == 255) < 0.2
@@ -68,7 +81,7 @@ def test_pictures_use_the_range_of_the_camera(kind):
 def test_cells_differ_from_what_is_between_them(kind):
     differences = []
     for seed in range(6):
-        clip = generate_clip(kind, SMALL, 1, seed)
+        clip = small_clip(kind, seed)
         picture, cells = clip.images[0].astype(float), clip.labels[0] > 0
         if not 100 < cells.sum() < cells.size - 100:
             continue
@@ -81,7 +94,7 @@ def test_cells_differ_from_what_is_between_them(kind):
 def test_mothers_end_where_their_daughters_start():
     families = 0
     for seed in range(5):
-        clip = generate_clip("nuclei", (128, 128), 8, seed)
+        clip = family_clip(seed)
         for daughter, mother in clip.parents.items():
             assert frames_of(clip, mother).max() < frames_of(clip, daughter).min()
             families += 1
@@ -90,7 +103,7 @@ def test_mothers_end_where_their_daughters_start():
 
 def test_daughters_start_beside_their_mother():
     for seed in range(5):
-        clip = generate_clip("nuclei", (128, 128), 8, seed)
+        clip = family_clip(seed)
         for daughter, mother in clip.parents.items():
             born, last = frames_of(clip, daughter).min(), frames_of(clip, mother).max()
             if born != last + 1:
