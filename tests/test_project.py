@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -28,7 +29,8 @@ def modules_of(floor: str) -> list[Path]:
     return sorted((SOURCE / floor).rglob("*.py"))
 
 
-def imported(path: Path, *, with_types: bool = False) -> set[str]:
+@cache
+def imported(path: Path, *, with_types: bool = False) -> frozenset[str]:
     """Full names of all that a module imports, anywhere in it.
 
     What only type checkers import counts if `with_types` is set.
@@ -46,7 +48,7 @@ def imported(path: Path, *, with_types: bool = False) -> set[str]:
             folders = path.relative_to(SOURCE.parent).parts[: -node.level or None]
             home = [*(folders if node.level else ()), *filter(None, [node.module])]
             names |= {".".join([*home, alias.name]) for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 @pytest.mark.parametrize("floor", FLOORS)
@@ -152,6 +154,7 @@ def declared() -> set[str]:
     return {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines} - {"napari-sam2"}
 
 
+@cache
 def distributions_used() -> dict[str, str]:
     """Distribution and module that uses it, of all third-party imports of the package."""
     known = packages_distributions()
