@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from secrets import token_hex
 
 import pytest
@@ -17,6 +19,27 @@ settings.register_profile("random", derandomize=False)
 settings.register_profile("long", derandomize=False, max_examples=5000)
 settings.load_profile("same")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Modules of tests/plugin that test our own parts. They reach napari only by the image, the clicks,
+# the keys, the slider, the docks and the labels layer, which others test with every napari.
+OUR_OWN = {
+    "test_backward_check",
+    "test_cheat_sheet",
+    "test_image_size",
+    "test_input_preview",
+    "test_many_movies",
+    "test_model_change",
+    "test_models",
+    "test_more",
+    "test_nearby",
+    "test_new_cells",
+    "test_responsive",
+    "test_sample_review",
+    "test_swaps",
+    "test_teaching",
+    "test_tour",
+    "test_verification",
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,9 +71,25 @@ def screen() -> None:
     start_screen()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while all is imported, nor later in what was imported: it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that depend on the version of napari: they open a viewer, or import napari."""
+    """Mark tests that depend on the version of napari: they open a viewer, or import napari.
+
+    Those of `OUR_OWN` are left out.
+    """
     for item in items:
+        if item.path.parent.name == "plugin" and item.path.stem in OUR_OWN:
+            continue
         names = vars(item.module).values() if isinstance(item, pytest.Function) else ()
         homes = {str(getattr(value, "__module__", "")).partition(".")[0] for value in names}
         viewers = {"make_napari_viewer", "make_viewer"} & {*getattr(item, "fixturenames", ())}
