@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from npe2 import PluginManager
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
@@ -117,6 +118,12 @@ def qtbot(qtbot):
     return qtbot
 
 
+@pytest.fixture(scope="session")
+def manifests() -> None:
+    """What plugins can read and write is known, as after napari has opened its window."""
+    PluginManager.instance().discover()
+
+
 @pytest.fixture
 def make_viewer(request, qtbot) -> Iterator[Callable[[], Any]]:
     """Gives a function that opens a viewer; it has napari's window if `real_window` marks it."""
@@ -132,7 +139,7 @@ def make_viewer(request, qtbot) -> Iterator[Callable[[], Any]]:
 
     yield make_viewer
     for viewer in viewers:
-        viewer.close()
+        viewer.window.close()  # its layers go with it
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 

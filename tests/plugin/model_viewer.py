@@ -70,12 +70,12 @@ class PlainWindow:
         return dock
 
     def remove_dock_widget(self, widget: QWidget) -> None:
-        """Close the dock of a widget, as napari does: the widget is closed, then set free."""
-        [name] = [name for name, dock in self.dock_widgets.items() if dock.widget() is widget]
+        """Remove a dock, given by itself or by its widget, which is set free but not closed."""
+        docks = self.dock_widgets.items()
+        [name] = [name for name, dock in docks if widget in (dock, dock.widget())]
         dock = self.dock_widgets.pop(name)
+        dock.widget().setParent(None)
         self._qt_window.removeDockWidget(dock)
-        widget.close()
-        widget.setParent(None)
         dock.deleteLater()
 
     def close(self) -> None:

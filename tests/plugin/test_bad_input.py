@@ -158,7 +158,7 @@ def test_a_rejected_cell_is_not_exported_and_the_user_is_told(
     assert 1 in clicked.labels.data[0]
 
 
-@pytest.mark.real_window
+@pytest.mark.usefixtures("manifests")
 def test_napari_saves_the_labels_layer_without_rejected_cells(clicked, monkeypatch, tmp_path):
     told = []
     monkeypatch.setattr("napari_sam2.plugin.napari_io.writers.show_info", told.append)

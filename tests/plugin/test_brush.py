@@ -14,8 +14,6 @@ from napari_sam2.plugin.protocol.messages import Stroke
 from . import hands
 from .world import SIDE, ThresholdTracker, disc, disc_centre, movie
 
-pytestmark = pytest.mark.real_window
-
 CORNER = np.s_[2:8, 40:50]  # far from the discs
 
 
@@ -135,6 +133,7 @@ def take_brush(desk, tool="paint"):
     desk.breathe()
 
 
+@pytest.mark.real_window
 def test_strokes_in_the_viewer_become_prompts_and_are_undone_by_the_same_key(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()

@@ -8,8 +8,6 @@ from qtpy.QtCore import Qt
 
 from .world import FRAMES, ThresholdEngine, disc_centre, movie
 
-pytestmark = pytest.mark.real_window
-
 
 @pytest.fixture
 def running(open_desk):
@@ -35,12 +33,19 @@ def time_to_end(thread, close) -> float:
     return ends[0] - start
 
 
+@pytest.mark.real_window
 @pytest.mark.flaky(reruns=2)
 def test_closing_the_dock_during_tracking_ends_the_thread(running):
     thread, panel = running.controller._thread, running.panel
+    labels, layers = running.labels, list(running.viewer.layers)
     assert time_to_end(thread, lambda: running.viewer.window.remove_dock_widget(panel)) < 2
+    assert labels in running.viewer.layers
+    assert labels.editable
+    assert not running.viewer.keymap
+    assert not any(layer.keymap for layer in layers)
 
 
+@pytest.mark.real_window
 @pytest.mark.flaky(reruns=2)
 def test_closing_the_viewer_during_tracking_ends_the_thread(running):
     thread = running.controller._thread
@@ -67,7 +72,7 @@ def test_closing_gives_the_keys_back(desk):
     assert not any(layer.keymap for layer in layers)
 
 
-def test_a_key_of_somebody_else_is_given_back(make_napari_viewer, open_desk):
+def test_a_key_of_somebody_else_is_given_back(open_desk):
     def theirs(viewer):
         pass
 
@@ -89,6 +94,7 @@ def test_escape_belongs_to_napari_when_nothing_is_tracked(desk):
     assert {"K", "T", "N"} <= keys
 
 
+@pytest.mark.real_window
 def test_two_viewers_do_not_disturb_each_other(open_desk):
     one, other = open_desk(movie()), open_desk(movie())
     one.click(0, *disc_centre(0, 0))

@@ -29,7 +29,6 @@ def test_dragging_a_point_moves_the_prompt(desk):
     assert np.array_equal(desk.labels.data[0] == 1, disc(1, 0))
 
 
-@pytest.mark.real_window
 def test_a_report_does_not_take_a_dragged_point_out_of_the_hand(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()

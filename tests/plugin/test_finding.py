@@ -206,7 +206,6 @@ def test_the_sliders_show_other_outlines_without_another_search(desk):
     assert len(desk.engine.searches) == 1
 
 
-@pytest.mark.real_window
 def test_the_score_and_size_under_the_mouse_are_shown(desk):
     find(desk)
     place = hands.place_on_canvas(desk.viewer, desk.points, (0, *disc_centre(1, 0)))

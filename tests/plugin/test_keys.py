@@ -12,8 +12,6 @@ from napari.utils.shortcuts import default_shortcuts
 
 from napari_sam2.plugin.window.keys import OURS, VERDICTS, KeyBindings, default_of
 
-pytestmark = pytest.mark.real_window
-
 LAYERS = (Image, Labels, Points, Shapes)
 
 

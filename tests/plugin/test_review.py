@@ -155,7 +155,7 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
 
 
 @pytest.mark.real_window
-def test_closing_the_lanes_keeps_them_for_the_next_time(tracked):
+def test_closing_the_lanes_keeps_them_for_the_next_time_and_the_panel_takes_them_along(tracked):
     box = tracked.panel.review.box
     lanes(tracked).parent().destroyOnClose()
     wait(tracked, lambda: not lanes(tracked).is_docked)
@@ -163,10 +163,5 @@ def test_closing_the_lanes_keeps_them_for_the_next_time(tracked):
     box.lanes.click()
     assert lanes(tracked).is_docked
     assert lanes(tracked).view._lanes
-
-
-@pytest.mark.real_window
-def test_closing_the_panel_takes_the_lanes_along(tracked):
-    window = tracked.viewer.window
-    window.remove_dock_widget(tracked.panel)
+    tracked.viewer.window.remove_dock_widget(tracked.panel)
     assert not lanes(tracked).is_docked

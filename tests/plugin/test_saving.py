@@ -137,7 +137,6 @@ def leave(desk: Any) -> None:
     desk.qtbot.waitUntil(lambda: bool(find_unsaved()))
 
 
-@pytest.mark.real_window
 def test_unsaved_work_is_offered_and_restored(desk_with, open_desk) -> None:
     desk = desk_with()
     click_both(desk)
@@ -226,7 +225,6 @@ def test_work_on_the_chosen_movie_is_offered_before_later_work(open_desk) -> Non
     desk.qtbot.waitUntil(lambda: offer.text.text().startswith("Unsaved work on first"))
 
 
-@pytest.mark.real_window
 def test_restore_in_a_reopened_widget_takes_the_movie_that_is_open(desk_with) -> None:
     desk = desk_with()
     click_both(desk)
@@ -255,7 +253,7 @@ def test_discarded_work_is_moved_aside(desk_with, open_desk) -> None:
     assert len(list((data_folder() / "discarded").iterdir())) == 1
 
 
-@pytest.mark.real_window
+@pytest.mark.usefixtures("manifests")
 def test_another_window_is_told_so(
     desk_with, open_desk, notifications, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

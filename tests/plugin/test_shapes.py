@@ -24,7 +24,6 @@ def test_a_drawn_rectangle_is_a_box(desk):
     assert desk.shapes.shape_type == ["rectangle"]
 
 
-@pytest.mark.real_window
 def test_a_drawn_ellipse_is_a_mask(desk):
     draw(desk, "add_ellipse", (0, 10, 6), (0, 30, 26))
     mask = desk.prompt(0).mask.full()
@@ -66,7 +65,6 @@ def test_deleting_a_box_takes_it_back(desk):
     assert not desk.labels.data.any()
 
 
-@pytest.mark.real_window
 def test_a_second_box_takes_the_place_of_the_first(desk):
     draw(desk, "add_rectangle", (0, 10, 6), (0, 30, 26))
     draw(desk, "add_rectangle", (0, 34, 10), (0, 54, 30))

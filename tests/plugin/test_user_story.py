@@ -1,4 +1,4 @@
-"""From the first click to the file, as a biologist goes, with the real viewer and engine."""
+"""From the first click to the file, as a biologist goes; once with the real viewer and engine."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,6 @@ from napari_sam2.io.tiff import read_labels
 from tests import worlds
 
 from .real_engines import OneThreadEngine, TinyEngine
-
-pytestmark = pytest.mark.real_window
 
 SCALE = {
     "scale": (120.0, 0.65, 0.65),
@@ -43,7 +41,9 @@ def embedded_story() -> Story:
     return Story(OneThreadEngine, sample.images[:8], sample.labels[:8])
 
 
-@pytest.mark.parametrize("make_story", [tiny_story, embedded_story])
+@pytest.mark.parametrize(
+    "make_story", [tiny_story, pytest.param(embedded_story, marks=pytest.mark.real_window)]
+)
 def test_user_story(open_desk, notifications, monkeypatch, tmp_path, make_story):
     story = make_story()
     desk = open_desk(story.images, engine=story.engine(), **SCALE)
