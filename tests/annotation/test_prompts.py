@@ -189,3 +189,24 @@ def test_prompt_is_shown_as_the_tracker_has_it(
     click(annotation, tracker, 1)
     assert isinstance(annotation.prompt(0, 1), Prompt)
     assert annotation.prompts() == (annotation.prompt(0, 1),)
+
+
+def test_undo_goes_back_one_guess(annotation: Annotation, tracker: StandInTracker) -> None:
+    click(annotation, tracker, 1)
+    annotation.next_guess(0, 1)
+    annotation.next_guess(0, 1)
+    seen_guesses = [annotation.prompt(0, 1).guess]
+    for _ in range(2):
+        annotation.undo()
+        seen_guesses.append(annotation.prompt(0, 1).guess)
+    assert seen_guesses == [3, 2, 1]
+    annotation.undo()
+    assert annotation.prompt(0, 1) is None
+
+
+def test_guess_of_a_frame_without_a_click_is_refused(
+    annotation: Annotation, tracker: StandInTracker
+) -> None:
+    click(annotation, tracker, 1)
+    with pytest.raises(ValueError, match="no click on frame 3"):
+        annotation.next_guess(3, 1)

@@ -198,3 +198,27 @@ def test_labels_of_frames_that_were_numbered_one_by_one_are_linked(tmp_path: Pat
 def test_only_labels_are_linked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"labels to link are read from .tif files"):
         read_linked_prompts(tmp_path / "prompts.json", SHAPE)
+
+
+def test_guess_comes_back(tmp_path: Path) -> None:
+    prompt = Prompt(0, 1).with_points([(2, 3)], [1]).with_next_guess()
+    write_prompts(tmp_path / "prompts.json", [prompt])
+    (read,) = read_prompts(tmp_path / "prompts.json", SHAPE)
+    assert read.guess == 2
+    assert_same(read, prompt)
+
+
+@pytest.mark.parametrize(
+    ("entry", "match"),
+    [
+        ({"points": [[1, 2]], "guess": 4}, "guess must be an integer from 1 to 3"),
+        ({"points": [[1, 2], [3, 4]], "guess": 2}, "guess needs a first round of one click"),
+        ({"box": [1, 1, 4, 4], "points": [[1, 2]], "guess": 2}, "guess needs a first round"),
+    ],
+)
+def test_guess_that_does_not_exist_is_refused(
+    tmp_path: Path, entry: dict[str, Any], match: str
+) -> None:
+    path = written(tmp_path, {"frame": 0, "object": 1, **entry})
+    with pytest.raises(ValueError, match=match):
+        read_prompts(path, SHAPE)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from . import hands
+from . import hands, world
+from .real_engines import TinyEngine
 from .world import disc, disc_centre
 
 
@@ -57,6 +58,27 @@ def test_t_toggles_the_sign_of_clicks(desk):
     desk.click(0, 15, 16)
     desk.settle()
     assert desk.prompt(0).labels.tolist() == [1, 0, 1]
+
+
+def test_o_walks_the_guesses_of_a_click(open_desk):
+    desk = open_desk(world.movie(), engine=TinyEngine())
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    first, tips = desk.labels.data[0].copy(), [desk.panel.status.text.text()]
+    desk.press(Qt.Key.Key_O)
+    desk.settle()
+    tips.append(desk.panel.status.text.text())
+    assert desk.prompt(0).guess == 2
+    assert (desk.labels.data[0] != first).any()
+    assert [tip[:16] for tip in tips] == ["O: another guess", "Guess 2 of 3. O:"]
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: desk.prompt(0).guess == 1)
+    assert (desk.labels.data[0] == first).all()
+
+
+def test_o_says_that_only_a_click_has_guesses(desk, notifications):
+    desk.press(Qt.Key.Key_O)
+    assert notifications.only() == "Click a cell first: its first click has three guesses."
 
 
 def test_clicking_a_point_removes_it(desk):

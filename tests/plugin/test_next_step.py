@@ -33,6 +33,8 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(READY, tool="paint"), "Paint or erase to correct cell 1"),
         (replace(READY, has_objects=True, object_id=2), "Click another cell: it becomes cell 2"),
         (CLICKED, "Right-click excludes an area. N: next cell. K: track"),
+        (replace(CLICKED, guess=1), "O: another guess. Right-click excludes"),
+        (replace(CLICKED, guess=2), "Guess 2 of 3. O: next guess. Right-click excludes"),
         (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),
         (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
         (replace(CLICKED, is_tracked=True), "Check the frames"),

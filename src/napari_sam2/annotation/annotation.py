@@ -206,6 +206,7 @@ class Annotation:
     add_mask = _delegate(Prompting, Prompting.add_mask)
     remove_box = _delegate(Prompting, Prompting.remove_box)
     set_prompt = _delegate(Prompting, Prompting.set_prompt)
+    next_guess = _delegate(Prompting, Prompting.next_guess)
     remove_point = _delegate(Prompting, Prompting.remove_point)
     clear_prompts = _delegate(Prompting, Prompting.clear_prompts)
     repair_labels = _delegate(Prompting, Prompting.repair_labels)

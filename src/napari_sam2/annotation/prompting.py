@@ -202,6 +202,43 @@ class Prompting:
         )
 
     @journaled
+    def next_guess(self, t: int, object_id: int) -> FrameResult | None:
+        """Use the next of the three masks that the model has for a single click.
+
+        The third is followed by the first again. The guess is part of the prompt: further clicks
+        correct it, and tracking starts from it.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            Object, whose prompt on the frame is a single click.
+
+        Returns
+        -------
+        FrameResult or None
+            The new mask of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object, its prompt on the frame is anything but a single click, or
+            the object is locked on the frame.
+        """
+        self._state.known(object_id)
+        prompt = self.prompt(t, object_id)
+        if prompt is None:
+            raise ObjectError("{0} has no click on frame {t}", object_id, t=t)
+        following, tracker = prompt.with_next_guess(), self._state.tracker
+        return self._change_prompt(
+            f"show guess {following.guess} of",
+            t,
+            object_id,
+            lambda: tracker.set_prompt(following),
+        )
+
+    @journaled
     def remove_point(self, t: int, object_id: int, index: int) -> FrameResult | None:
         """Remove one click; the mask is computed again.
 

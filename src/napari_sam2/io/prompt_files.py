@@ -18,9 +18,9 @@ from napari_sam2.io.image_folder import LABEL_SUFFIXES, read_image
 from napari_sam2.io.rle import decode_rle, encode_rle
 from napari_sam2.io.tiff import read_labels
 from napari_sam2.tracking.pixels import PixelMask, masks_of
-from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.prompts import GUESSES, Prompt
 
-_KEYS = {"frame", "object", "points", "labels", "rounds", "box", "mask"}
+_KEYS = {"frame", "object", "points", "labels", "rounds", "box", "mask", "guess"}
 
 
 def read_prompts(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> list[Prompt]:
@@ -29,8 +29,10 @@ def read_prompts(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> l
     A JSON file holds ``{"prompts": [...]}``. Each entry has a ``frame`` and an ``object`` and at
     least one of ``points`` [[y, x], ...], ``box`` [y0, x0, y1, x1] and ``mask``. ``labels`` tells
     for each point whether it is on the object (1, the default) or off it (0); ``rounds`` in which
-    round of clicks it came (0, the default, first). A mask is the path of an image, from the folder
-    of the JSON file on, whose non-zero pixels are the object, or run lengths as `encode_rle` makes.
+    round of clicks it came (0, the default, first); ``guess`` which of the three masks that the
+    network has for a single first click is used (1, the default, to 3). A mask is the path of an
+    image, from the folder of the JSON file on, whose non-zero pixels are the object, or run lengths
+    as `encode_rle` makes.
 
     In a labels TIFF every label other than 0 is a mask prompt, on every frame that has labels. One
     with a single image is for frame 0.
@@ -233,7 +235,7 @@ def prompt_of_entry(entry: Any, shape: tuple[int, int, int], folder: Path) -> Pr
     rounds = _per_point(entry, "rounds", len(points), default=0, largest=2**31 - 1)
     if (np.diff(rounds) < 0).any():
         raise ValueError(f"rounds must not decrease; got {entry['rounds']}")
-    return Prompt(
+    prompt = Prompt(
         t=t,
         object_id=object_id,
         points=points,
@@ -241,7 +243,11 @@ def prompt_of_entry(entry: Any, shape: tuple[int, int, int], folder: Path) -> Pr
         rounds=rounds.astype(np.int32),
         box=box,
         mask=None if mask is None else PixelMask.of(mask),
+        guess=1 if entry.get("guess") is None else _integer(entry, "guess", 1, GUESSES),
     )
+    if prompt.guess > 1 and not prompt.has_guesses:
+        raise ValueError("guess needs a first round of one click, without a box or mask")
+    return prompt
 
 
 def _integer(entry: dict[str, Any], key: str, smallest: int, largest: int) -> int:
@@ -336,4 +342,6 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
         entry["box"] = [float(edge) for edge in prompt.box]
     if prompt.mask is not None:
         entry["mask"] = encode_rle(prompt.mask.full())
+    if prompt.guess > 1 and prompt.has_guesses:
+        entry["guess"] = prompt.guess
     return entry

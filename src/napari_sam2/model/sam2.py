@@ -20,6 +20,7 @@ from napari_sam2.model.cell_head import CellHead
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.layers import MLP
 from napari_sam2.model.mask_decoder import (
+    NUM_MASKS,
     Candidates,
     Choice,
     MaskDecoder,
@@ -331,6 +332,20 @@ class Sam2(nn.Module):
         score = found.occlusion_score
         settled = self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
         return replace(settled, agreement=agreement)
+
+    def decode_guesses(
+        self,
+        image: Tensor,
+        features: FrameFeatures,
+        prompts: PromptTensors,
+        *,
+        surely_visible: bool = False,
+    ) -> Decoded:
+        """The three guesses for the prompts of one object, as if they were three objects."""
+        found = self.candidates(image, features, prompts)
+        score = found.occlusion_score.expand(NUM_MASKS - 1, -1)
+        choice = Choice(found.masks[0, 1:, None], found.predicted_iou[0, 1:], found.tokens[0, 1:])
+        return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
 
     def makes_guesses(self, prompts: PromptTensors) -> bool:
         """Whether the best of three guesses is used: only for few clicks; a box counts as two."""

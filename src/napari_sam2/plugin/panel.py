@@ -214,6 +214,7 @@ class SamPanel(QWidget):
             "Shift-B": controller.draw_boxes,
             "Shift-K": controller.tracking.segment_frame,
             "Shift-C": controller.canvas.clear_frame,
+            "O": controller.canvas.next_guess,
             "F": controller.finding.start,
             "Shift-T": self.teach.start_or_stop,
             **controller.keyboard_clicks.key_actions(),

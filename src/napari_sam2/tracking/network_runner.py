@@ -369,13 +369,7 @@ class NetworkRunner:
         -------
         MaskRecord
         """
-        device, side, whole = self.model.device, self.model.config.image_size, self.grid.whole
-        shape = (whole.height, whole.width)
-        points, labels = prompt_points(prompt, number, window, side, shape)
-        logits = None
-        if previous is not None and previous.is_visible:
-            logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
-        prompts = PromptTensors(points.to(device), labels.to(device), logits)
+        prompts = self._prompt_tensors(prompt, number, previous, window)
         features = self.encoder.features[prompt.t, window]
         with inference(self.model):
             decoded = self.model.decode(
@@ -386,6 +380,35 @@ class NetworkRunner:
                 cell=cell,
             )
         return self._records(decoded, None, [window])[0]
+
+    def decode_guesses(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        embedding: Tensor,
+        window: Window,
+    ) -> list[MaskRecord]:
+        """The three masks of a single click; arguments as for `decode_prompt`."""
+        prompts = self._prompt_tensors(prompt, number, previous, window)
+        features = self.encoder.features[prompt.t, window]
+        with inference(self.model):
+            decoded = self.model.decode_guesses(
+                embedding, features, prompts, surely_visible=prompt.shows_object(number)
+            )
+        return self._records(decoded, None, [window] * len(decoded.predicted_iou))
+
+    def _prompt_tensors(
+        self, prompt: Prompt, number: int, previous: MaskRecord | None, window: Window
+    ) -> PromptTensors:
+        """The prompt up to a round, and the mask of the previous round, for a window."""
+        device, side, whole = self.model.device, self.model.config.image_size, self.grid.whole
+        shape = (whole.height, whole.width)
+        points, labels = prompt_points(prompt, number, window, side, shape)
+        logits = None
+        if previous is not None and previous.is_visible:
+            logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
+        return PromptTensors(points.to(device), labels.to(device), logits)
 
     def cell_at(self, t: int, window: Window, place: tuple[float, float]) -> Tensor | None:
         """The cell that the cell head sees at a place; see `CellOpinion.cell_at`."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from napari_sam2.errors import ObjectError
+from napari_sam2.tracking.guesses import most_alike, other_guesses
 from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, draw_record
@@ -61,6 +62,11 @@ class Prompter:
         if prompt.is_empty:
             return self.clear(prompt.t, prompt.object_id)
         return self._add(self._checked_to_show(check_prompt(prompt)))
+
+    def next_guess(self, t: int, object_id: int) -> FrameResult:
+        """Use the next of the three masks of a single click."""
+        self._store.masklet(object_id)
+        return self._add(self._prompt_or_new(t, object_id).with_next_guess())
 
     def clear(self, t: int, object_id: int) -> FrameResult | None:
         """Remove the prompt of an object on a frame, and restore the mask from before."""
@@ -161,7 +167,10 @@ class Prompter:
             if rounds and number <= rounds[-1][0]:
                 continue
             previous = rounds[-1][1] if rounds else before
-            rounds.append((number, self._play_round(prompt, number, previous, before, masklet)))
+            record = self._play_round(prompt, number, previous, before, masklet)
+            if prompt.guess > 1 and prompt.has_guesses and number == prompt.rounds[0]:
+                record = self._other_guess(prompt, number, record, before, masklet)
+            rounds.append((number, record))
         return PromptedFrame(prompt, before, tuple(rounds))
 
     def _play_round(
@@ -193,6 +202,37 @@ class Prompter:
         if window == record.window and self._runner.model.cell_head is None:
             return record
         return self._decode(prompt, number, record, before, masklet, window)
+
+    def _other_guess(
+        self,
+        prompt: Prompt,
+        number: int,
+        best: MaskRecord,
+        before: MaskRecord | None,
+        masklet: Masklet,
+    ) -> MaskRecord:
+        """The second or third mask of a single click, in a window that fits its size."""
+        draw, grid = self._store.renderer.region, self._runner.grid
+        guesses = self._guesses(prompt, number, before, before, masklet, best.window)
+        guess = other_guesses(best, guesses, draw)[prompt.guess - 2]
+        window = grid.choose(join_extents(guess.extent, prompt.extent(number)), guess.window)
+        if window == guess.window:
+            return guess
+        return most_alike(
+            guess, self._guesses(prompt, number, guess, before, masklet, window), draw
+        )
+
+    def _guesses(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        before: MaskRecord | None,
+        masklet: Masklet,
+        window: Window,
+    ) -> list[MaskRecord]:
+        embedding = self._prompt_embedding(prompt, before, masklet, window)
+        return self._runner.decode_guesses(prompt, number, previous, embedding, window)
 
     def _look(
         self,
@@ -252,6 +292,8 @@ def _rounds_in_common(old: PromptedFrame, prompt: Prompt) -> Iterator[tuple[int,
     """Leading rounds whose masks the new prompt shares with the old one."""
     before = old.prompt
     if not _same_mask(before.mask, prompt.mask) or before.box != prompt.box:
+        return
+    if before.guess != prompt.guess:
         return
     for number, record in old.rounds:
         if not _same_round(before, prompt, number):

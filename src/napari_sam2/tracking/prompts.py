@@ -12,10 +12,12 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.pixels import PixelMask
 
 Box = tuple[float, float, float, float]
 MAX_OBJECT_ID = 2**31 - 1  # labels of a frame are int32
+GUESSES = 3  # masks that the network has for a single click
 
 
 def _no_points() -> NDArray[np.float64]:
@@ -51,6 +53,9 @@ class Prompt:
         (y0, x0, y1, x1), part of the first round.
     mask : PixelMask, optional
         (Y, X) painted mask, also accepted as an array. Points and box refine it.
+    guess : int
+        Which of the three masks that the network has for a single first click is used, 1 to 3; the
+        network likes the first one best. It has no effect where `has_guesses` is false.
     """
 
     t: int
@@ -60,6 +65,7 @@ class Prompt:
     rounds: NDArray[np.int32] = field(default_factory=_no_rounds)
     box: Box | None = None
     mask: PixelMask | None = None
+    guess: int = 1
 
     def __post_init__(self) -> None:
         given: Any = self.mask
@@ -71,15 +77,28 @@ class Prompt:
         """Whether the prompt has no points, no box and no mask."""
         return not len(self.points) and self.box is None and self.mask is None
 
+    @property
+    def has_guesses(self) -> bool:
+        """Whether the first round is a single click, for which the network has three masks."""
+        is_alone = np.count_nonzero(self.rounds == self.rounds[:1]) == 1
+        return is_alone and self.box is None and self.mask is None
+
+    @property
+    def is_single_click(self) -> bool:
+        """Whether the prompt is one click and nothing else, so that another guess can be shown."""
+        return self.has_guesses and len(self.points) == 1
+
     @cached_property
     def digest(self) -> bytes:
-        """Digest of the frame, points, box and mask; the object id does not affect it."""
+        """Digest of the frame, points, box, mask and guess; the object id does not affect it."""
         found = blake2b(repr((self.t, self.box and tuple(map(float, self.box)))).encode())
         for given in (self.points, self.labels, self.rounds):
             found.update(np.asarray(given, np.float64).tobytes())
         if self.mask is not None:
             found.update(repr((self.mask.corner, self.mask.crop.shape)).encode())
             found.update(np.packbits(self.mask.crop).tobytes())
+        if self.guess > 1:  # files hold digests from before there were guesses
+            found.update(bytes([self.guess]))
         return found.digest()
 
     def shows_object(self, number: int) -> bool:
@@ -134,7 +153,7 @@ class Prompt:
         )
 
     def without_point(self, index: int) -> Prompt:
-        """Remove a point.
+        """Remove a point; without the first click, the guess is the first one again.
 
         Raises
         ------
@@ -145,8 +164,29 @@ class Prompt:
             raise ValueError(f"no point {index}: this prompt has {len(self.points)} points")
         keep = np.arange(len(self.points)) != index
         return replace(
-            self, points=self.points[keep], labels=self.labels[keep], rounds=self.rounds[keep]
+            self,
+            points=self.points[keep],
+            labels=self.labels[keep],
+            rounds=self.rounds[keep],
+            guess=self.guess if index else 1,
         )
+
+    def with_next_guess(self) -> Prompt:
+        """Use the next of the three masks of a single click; the first one follows the last one.
+
+        Raises
+        ------
+        ObjectError
+            If the prompt is anything but a single click.
+        """
+        if not self.is_single_click:
+            raise ObjectError(
+                "only a single click has other guesses: "
+                "the prompt of {0} on frame {t} is not a single click",
+                self.object_id,
+                t=self.t,
+            )
+        return replace(self, guess=self.guess % GUESSES + 1)
 
     def with_box(self, box: Sequence[float]) -> Prompt:
         """Replace the box.
@@ -210,7 +250,22 @@ def check_prompt(prompt: Prompt) -> Prompt:
         rounds.astype(np.int32),
         None if prompt.box is None else check_box(prompt.box),
         None if prompt.mask is None else check_mask(prompt.mask),
+        check_guess(prompt.guess),
     )
+
+
+def check_guess(guess: SupportsIndex) -> int:
+    """Check the number of a guess.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is not 1, 2 or 3.
+    """
+    number = check_integer(guess, "guess")
+    if not 1 <= number <= GUESSES:
+        raise ValueError(f"guess must be from 1 to {GUESSES}; got {number}")
+    return number
 
 
 def check_points(

@@ -388,6 +388,32 @@ class Tracker:
         """
         return self._prompter.set_prompt(prompt)
 
+    def next_guess(self, t: int, object_id: int) -> FrameResult:
+        """Use the next of the three masks that the network has for a single click.
+
+        The first mask, which `add_points` returns, is the one that the network likes best. The
+        third is followed by the first again. `prompt` tells which one is used, and later clicks
+        correct it.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        object_id : int
+            The object, whose prompt on the frame is a single click.
+
+        Returns
+        -------
+        FrameResult
+            The mask of this object on this frame.
+
+        Raises
+        ------
+        ValueError
+            If the object is unknown, or its prompt on the frame is anything but a single click.
+        """
+        return self._prompter.next_guess(t, object_id)
+
     def clear_prompts(self, t: int, object_id: int) -> FrameResult | None:
         """Remove all prompts of an object on a frame.
 

@@ -318,6 +318,7 @@ _COUNTS: Final[Mapping[str, Count]] = {
             "clear_prompts",
             "divide_object",
             "merge_objects",
+            "next_guess",
             "remove_box",
             "remove_point",
             "set_prompt",

@@ -177,6 +177,7 @@ CALLS: Final = (
     Call("decline_division", Divisions.decline_division),
     Call("withdraw_division", Divisions.withdraw_division),
     Call("note_backward_check", BackwardCheck.note_backward_check),
+    Call("next_guess", Prompting.next_guess),
 )
 
 # deeds of the history that are no calls

@@ -13,6 +13,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
         ("Ctrl+click on a mask", "selects its cell"),
         ("T", "switches the left button between include and exclude"),
         ("N", "the next click makes a new cell"),
+        ("O", "after one click: shows another guess of the outline; there are three"),
         ("Shift+C", "clears the prompts of the cell on this frame"),
         ("Shift+B", "draws boxes around cells; N starts the next one"),
         (".", "selects the next cell of the table and shows a frame with its mask"),

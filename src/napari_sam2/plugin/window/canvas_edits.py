@@ -110,6 +110,17 @@ class CanvasEdits:
             arguments = {"t": t, "object_id": image_state.current_object}
             self.on_edit(Edit(image_state.number, (Called("clear_prompts", arguments),)))
 
+    def next_guess(self) -> None:
+        """Show the next of the three masks that the model has for a single click."""
+        image_state, t = self._view.acting_place()
+        if image_state is None:
+            return
+        if not image_state.has_outline(image_state.current_object):
+            show_warning("Click a cell first: its first click has three guesses.")
+            return
+        arguments = {"t": t, "object_id": image_state.current_object}
+        self.on_edit(Edit(image_state.number, (Called("next_guess", arguments),)))
+
     def on_paint(self, number: int, strokes: tuple[Stroke, ...]) -> None:
         """Send the strokes that the user painted or erased on the Labels layer."""
         self.ask(PaintLabels(number, strokes))

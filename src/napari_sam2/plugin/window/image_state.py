@@ -230,6 +230,12 @@ class ImageState:
         """Whether an object has an outline on any frame, or gets one by an unanswered edit."""
         return object_id in self.objects or self.has_prompts(object_id)
 
+    def guess_on(self, t: int) -> int | None:
+        """Which guess of a single click the current object shows on a frame; None if of none."""
+        shown = self.prompts.get((t, self.current_object))
+        is_click = shown is not None and shown.prompt is not None and shown.prompt.is_single_click
+        return shown.prompt.guess if is_click and shown and shown.prompt else None
+
     def next_object(self) -> int:
         """The id for the next new object; the current one if it is still empty."""
         if self.current_object not in self.objects and not self.has_prompts(self.current_object):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # that layer.
 LETTERS = (
     *("K", "Shift-K", "T", "Shift-T", "N", "Shift-C", "]", "[", "C", "L"),
-    *("D", "Shift-D", "Shift-R", "F", "Q", "Shift-B", ",", ".", "Enter"),
+    *("D", "Shift-D", "Shift-R", "F", "Q", "Shift-B", ",", ".", "Enter", "O"),
     *(f"Control-Shift-{way}" for way in ("Up", "Down", "Left", "Right")),
 )
 VERDICTS = ("G", "W", "J", "Q")  # bound while whole cells are reviewed; napari uses none of them

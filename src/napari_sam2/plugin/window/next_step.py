@@ -49,6 +49,9 @@ class Situation:
         Whether the next click excludes.
     object_id : int
         The current object.
+    guess : int, optional
+        Which guess of a single click is shown; None if the current object has no single click on
+        the shown frame.
     has_objects, has_object : bool
         Whether there are prompts at all, and for the current object.
     is_importing, is_proposing, is_checking : bool
@@ -95,6 +98,7 @@ class Situation:
     tool: Tool = "click"
     is_sign_exclude: bool = False
     object_id: int = 1
+    guess: int | None = None
     has_objects: bool = False
     has_object: bool = False
     is_importing: bool = False
@@ -317,6 +321,13 @@ def _step(now: Situation, track: TrackButton) -> str:
         return "]: go to the most doubtful frame. Click to correct it. C: mark it as reviewed."
     if now.is_tracked:
         return "Check the frames. Ctrl+click a wrong mask, correct it, then track again."
-    if track is TrackButton.TRACK:
-        return "Right-click excludes an area. N: next cell. K: track."
-    return "Right-click excludes an area. N: next cell. Export when done."
+    last = "K: track." if track is TrackButton.TRACK else "Export when done."
+    return f"{_guess_tip(now.guess)}Right-click excludes an area. N: next cell. {last}"
+
+
+def _guess_tip(guess: int | None) -> str:
+    if guess is None:
+        return ""
+    if guess == 1:
+        return "O: another guess. "
+    return f"Guess {guess} of 3. O: next guess. "

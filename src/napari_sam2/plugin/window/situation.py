@@ -59,6 +59,7 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "tool": image_state.layers.tool(controller.view.layers.selection.active),
         "is_sign_exclude": image_state.sign == EXCLUDE,
         "object_id": image_state.current_object,
+        "guess": image_state.guess_on(controller.view.frame),
         "has_objects": image_state.has_prompts(),
         "has_object": image_state.has_prompts(image_state.current_object),
         "is_importing": image_state.is_importing,
