@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_sam2.plugin.layers.scribbles import points_along
+
 from . import hands
 from .world import disc, disc_centre
 
@@ -35,17 +37,75 @@ def test_a_drawn_ellipse_is_a_mask(desk):
 
 @pytest.mark.parametrize("kind", ["polygon", "path"])
 def test_a_closed_line_is_a_mask(desk, kind):
-    desk.shapes.add(np.array([(0, 10, 10), (0, 10, 20), (0, 20, 20), (0, 20, 10)]), shape_type=kind)
+    corners = [(0, 10, 10), (0, 10, 20), (0, 20, 20), (0, 20, 10), (0, 11, 10)]
+    desk.shapes.add(np.array(corners), shape_type=kind)
     desk.settle()
     assert desk.prompt(0).mask[15, 15]
     assert not desk.prompt(0).mask[15, 25]
 
 
-def test_a_line_is_refused_and_vanishes(desk, notifications):
-    desk.shapes.add(np.array([(0, 10, 10), (0, 20, 20)]), shape_type="line")
+@pytest.mark.real_window
+def test_a_path_drawn_freehand_is_points_along_it_and_one_undo_step(desk):
+    desk.viewer.layers.selection.active = desk.shapes
+    desk.shapes.mode = "add_path"
+    desk.qtbot.wait(50)
+    hands.drag(desk.viewer, desk.shapes, (0, 12, 16), (0, 20, 16), (0, 30, 16))
     desk.settle()
-    assert "encloses no area" in notifications.only()
+    points = desk.prompt(0).points
+    assert len(points) == 2
+    assert desk.prompt(0).labels.tolist() == [1, 1]
+    assert np.abs(points[:, 1] - 16).max() <= 0.5
+    assert ((points[:, 0] > 12) & (points[:, 0] < 30)).all()
     assert len(desk.shapes.data) == 0
+    assert len(desk.points.data) == 2
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: desk.prompt(0) is None)
+
+
+def test_a_line_excludes_while_clicks_exclude(desk):
+    desk.click(0, *disc_centre(0, 0))
+    desk.controller.toggle_sign()
+    desk.shapes.add(np.array([(0, 20, 12), (0, 20, 30)]), shape_type="line")
+    desk.settle()
+    assert desk.prompt(0).labels.tolist() == [1, 0, 0]
+    assert desk.prompt(0).rounds.tolist() == [0, 1, 1]
+
+
+def test_a_line_excludes_nothing_from_a_cell_without_an_outline(desk, notifications):
+    desk.controller.toggle_sign()
+    desk.shapes.add(np.array([(0, 20, 12), (0, 20, 30)]), shape_type="line")
+    desk.settle()
+    assert "There is nothing to exclude yet" in notifications.only()
+    assert desk.prompt(0) is None
+    assert len(desk.shapes.data) == 0
+
+
+def test_a_line_outside_the_image_is_refused_and_vanishes(desk, notifications):
+    desk.shapes.add(np.array([(0, -30, 12), (0, -20, 30)]), shape_type="line")
+    desk.settle()
+    assert "the line lies outside the image" in notifications.only()
+    assert len(desk.shapes.data) == 0
+
+
+def test_points_of_a_line_outside_the_image_are_left_out(desk):
+    desk.shapes.add(np.array([(0, -40, 16), (0, 40, 16)]), shape_type="line")
+    desk.settle()
+    assert desk.prompt(0).points.tolist() == [[5, 16], [15, 16], [25, 16], [35, 16]]
+
+
+@pytest.mark.parametrize(
+    ("vertices", "count"),
+    [([(0, 0), (0, 3)], 2), ([(0, 0), (0, 41)], 4), ([(0, 0), (0, 500)], 8), ([(4, 4)] * 2, 1)],
+)
+def test_points_lie_at_equal_distances_along_a_line(vertices, count):
+    points = np.array(points_along(vertices))
+    assert len(points) == count
+    gaps = np.diff(points[:, 1])
+    np.testing.assert_allclose(gaps, gaps[:1].mean() if len(gaps) else gaps)
+
+
+def test_points_follow_the_bends_of_a_line():
+    assert points_along([(0, 0), (0, 10), (10, 10)]) == ((0.0, 5.0), (5.0, 10.0))
 
 
 def test_a_shape_outside_the_image_is_refused_and_vanishes(desk, notifications):

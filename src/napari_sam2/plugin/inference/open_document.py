@@ -26,6 +26,7 @@ from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
+    AddScribble,
     ChangePoints,
     Edit,
     Failed,
@@ -225,14 +226,29 @@ class OpenDocument:
 
     @perform.register
     def _(self, command: AddPoint) -> None:
+        self._add_clicks(command, command.positions)
+
+    @perform.register
+    def _(self, command: AddScribble) -> None:
+        height, width = self.annotation.shape[1:]
+        inside = tuple(
+            (y, x)
+            for y, x in command.positions
+            if -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
+        )
+        if not inside:
+            raise ValueError("the line lies outside the image: draw it along the cell")
+        self._add_clicks(command, inside)
+
+    def _add_clicks(self, command: AddPoint | AddScribble, positions: tuple[Position, ...]) -> None:
         t, object_id = command.t, command.object_id
         if command.sign == EXCLUDE and not self._is_visible(t, object_id):
             raise ValueError(
                 f"There is nothing to exclude: cell {object_id} has no outline on frame {t}. "
                 "Click the cell with Include first."
             )
-        mother = self._mother_behind(command)
-        self.annotation.add_points(t, object_id, [command.position], [command.sign])
+        mother = self._mother_behind(command, positions[0])
+        self.annotation.add_points(t, object_id, positions, [command.sign] * len(positions))
         if mother is not None:
             self._tell(DaughterOffered(self.image, t, object_id, mother))
 
@@ -379,12 +395,12 @@ class OpenDocument:
         frames = self.annotation.shape[0]
         return LongWork(work, self.image, frames, report, self._is_cancelled)
 
-    def _mother_behind(self, command: AddPoint) -> int | None:
+    def _mother_behind(self, command: AddPoint | AddScribble, position: Position) -> int | None:
         """The object where a click makes a new object, if that may be its daughter."""
         objects = self.annotation.objects
         if command.object_id in objects or not 0 < command.t < self.annotation.shape[0]:
             return None
-        mother = self.annotation.mother_at(command.t, command.position)
+        mother = self.annotation.mother_at(command.t, position)
         daughters = [key for key, known in objects.items() if known.parent == mother]
         return None if len(daughters) > 1 else mother
 

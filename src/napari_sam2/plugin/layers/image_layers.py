@@ -58,9 +58,6 @@ class Listener(Protocol):
     def on_pick(self, number: int, object_id: int) -> None:
         """An object was picked on the image of this number."""
 
-    def on_refusal(self, reason: str) -> None:
-        """The user drew a shape that cannot be a prompt."""
-
     def on_mode(self, event: Any = None) -> None:
         """The user selected another tool of a layer."""
 
@@ -180,7 +177,7 @@ class ImageLayers:
             clicks = None if self.points is None else self.points.layer
             above = (i for i, layer in enumerate(layers) if layer is clicks)
             layers.insert(next(above, len(layers)), self.shapes.layer)
-            self.shapes.set_current(self._current[0])
+            self.shapes.set_current(*self._current)
 
     def add_labels(self, layers: LayerList) -> None:
         """Add the labels layer when labels exist."""
@@ -289,8 +286,7 @@ class ImageLayers:
             **self._geometry(),
         )
         layer.events.mode.connect(self._listener.on_mode)
-        on_edit, on_refusal = self._listener.on_edit, self._listener.on_refusal
-        return ShapePrompts(layer, self.axes, self._number, self.colour_of, on_edit, on_refusal)
+        return ShapePrompts(layer, self.axes, self._number, self.colour_of, self._listener.on_edit)
 
     def _make_labels(self, data: NDArray[Any]) -> Labels:
         path = image_path(self.image)
@@ -410,7 +406,7 @@ class ImageLayers:
         if self.points is not None:
             self.points.set_current(object_id, sign)
         if self.shapes is not None:
-            self.shapes.set_current(object_id)
+            self.shapes.set_current(object_id, sign)
         if self.brush is not None:
             self.brush.set_current(object_id)
 

@@ -1,4 +1,4 @@
-"""The Shapes layer: converts rectangles to boxes, and other closed shapes to masks."""
+"""The Shapes layer: converts rectangles to boxes, closed shapes to masks, and lines to points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.layers.colours import GREEN, Colour, object_colours, sign_colours
-from napari_sam2.plugin.protocol.messages import Edit, Outline, PromptEdit, SetOutline
+from napari_sam2.plugin.layers.scribbles import Position, is_closed, points_along
+from napari_sam2.plugin.protocol.messages import (
+    INCLUDE,
+    AddScribble,
+    Edit,
+    Outline,
+    PromptEdit,
+    SetOutline,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -23,17 +31,18 @@ if TYPE_CHECKING:
 
 Box = tuple[float, float, float, float]
 FACE_OPACITY = 0.15
-MASK_KINDS = ("polygon", "ellipse", "path", "rectangle")
+MASK_KINDS = ("polygon", "ellipse", "rectangle")
 
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One shape: frame, object, and its box or outline; a line has neither."""
+    """One shape: frame, object, and its box, its outline or the points along a line."""
 
     t: int
     object_id: int
     box: Box | None = None
     outline: Outline | None = None
+    scribble: tuple[Position, ...] = ()
 
     @property
     def place(self) -> tuple[int, int]:
@@ -56,8 +65,6 @@ class ShapePrompts:
         Returns the label colour of an object.
     on_edit : callable
         Called with every edit of the user.
-    on_refusal : callable
-        Called with the reason why a shape cannot be a prompt.
     """
 
     def __init__(
@@ -67,18 +74,17 @@ class ShapePrompts:
         image: int,
         colour_of: Callable[[int], Colour],
         on_edit: Callable[[Edit | PromptEdit], None],
-        on_refusal: Callable[[str], None],
     ) -> None:
         self.layer = layer
         self._axes = axes
         self._image = image
         self._colour_of = colour_of
         self._on_edit = on_edit
-        self._on_refusal = on_refusal
         self._rows: list[ShapeRow] = []  # shapes that the layer should display
         self._shown: list[ShapeRow] = []  # shapes that were last read from the layer
         self._is_writing = False
         self._current = 1
+        self._sign = INCLUDE  # of the points along a line
         layer.events.data.connect(self._on_data)
         self.recolour()
 
@@ -95,8 +101,9 @@ class ShapePrompts:
         self._rows = rows
         self.write()
 
-    def set_current(self, object_id: int) -> None:
-        """Set the object of the next shape, and dim the other objects."""
+    def set_current(self, object_id: int, sign: int) -> None:
+        """Set the object of the next shape and the sign of the next line; dim other objects."""
+        self._sign = sign
         if object_id != self._current:
             self._current = object_id
             self.recolour()
@@ -143,14 +150,9 @@ class ShapePrompts:
             return
         old, new = self._shown, self._read()
         self._shown = new
-        self._rows = [row for row in new if row.box or row.outline]
-        if len(self._rows) < len(new):
-            self._on_refusal(
-                "a line encloses no area: draw a rectangle for a box, "
-                "or a polygon, path or ellipse for a mask"
-            )
+        self._rows = [row for row in new if not row.scribble]
         QTimer.singleShot(0, self.write)
-        for edit in shape_edits(self._image, old, new):
+        for edit in shape_edits(self._image, old, new, self._sign):
             self._on_edit(edit)
 
     def _read(self) -> list[ShapeRow]:
@@ -172,16 +174,16 @@ class ShapePrompts:
 
 
 def shape_edits(
-    image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow]
+    image: int, old: Sequence[ShapeRow], new: Sequence[ShapeRow], sign: int = INCLUDE
 ) -> list[Edit | PromptEdit]:
-    """Edits that change the old shapes into the new shapes."""
+    """Edits that change the old shapes into the new shapes; `sign` is that of new lines."""
     gone = (Counter(old) - Counter(new)).elements()
-    come = [row for row in (Counter(new) - Counter(old)).elements() if row.box or row.outline]
+    come = list((Counter(new) - Counter(old)).elements())
     # a new shape replaces the old one, so the old one needs no edit
-    redrawn = {(row.place, row.box is None) for row in come}
+    redrawn = {(row.place, row.box is None) for row in come if not row.scribble}
     removals = [row for row in gone if (row.place, row.box is None) not in redrawn]
-    return [_removal(image, row) for row in removals if row.box or row.outline] + [
-        _addition(image, row) for row in come
+    return [_removal(image, row) for row in removals if not row.scribble] + [
+        _addition(image, row, sign) for row in come
     ]
 
 
@@ -191,7 +193,9 @@ def _removal(image: int, row: ShapeRow) -> Edit | PromptEdit:
     return SetOutline(image, *row.place, None)
 
 
-def _addition(image: int, row: ShapeRow) -> Edit | PromptEdit:
+def _addition(image: int, row: ShapeRow, sign: int) -> Edit | PromptEdit:
+    if row.scribble:
+        return AddScribble(image, *row.place, row.scribble, sign)
     if row.box is not None:
         arguments = {"t": row.t, "object_id": row.object_id, "box": row.box}
         return Edit(image, (Called("add_box", arguments),))
@@ -205,10 +209,10 @@ def _row(corners: np.ndarray[Any, Any], kind: str, object_id: int) -> ShapeRow:
     if kind == "rectangle" and _is_upright(corners):
         (y0, x0), (y1, x1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
         return ShapeRow(t, object_id, box=(y0, x0, y1, x1))
-    if kind in MASK_KINDS:
-        vertices = tuple((float(y), float(x)) for y, x in corners)
+    vertices = tuple((float(y), float(x)) for y, x in corners)
+    if kind in MASK_KINDS or is_closed(vertices):
         return ShapeRow(t, object_id, outline=Outline(kind, vertices))
-    return ShapeRow(t, object_id)
+    return ShapeRow(t, object_id, scribble=points_along(vertices))
 
 
 def _is_upright(corners: np.ndarray[Any, Any]) -> bool:

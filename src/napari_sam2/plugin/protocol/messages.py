@@ -170,6 +170,19 @@ class AddPoint(PromptEdit):
     position: Position
     sign: int = INCLUDE
 
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The position, as a scribble has several."""
+        return (self.position,)
+
+
+@dataclass(frozen=True, eq=False)
+class AddScribble(PromptEdit):
+    """Add the points along a drawn line as one step; those outside the image are left out."""
+
+    positions: tuple[Position, ...]
+    sign: int = INCLUDE
+
 
 @dataclass(frozen=True, eq=False)
 class RemovePoints(PromptEdit):

@@ -11,6 +11,7 @@ from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
+    AddScribble,
     ChangePoints,
     Edit,
     ImportLabels,
@@ -93,7 +94,7 @@ class CanvasEdits:
             return "Clicks work on one frame at a time. Go back to the 2D view of the axes y and x."
         if (outside := self._view.outside_of(image_state)) is not None:
             return outside
-        is_exclude = isinstance(edit, AddPoint) and edit.sign == EXCLUDE
+        is_exclude = isinstance(edit, AddPoint | AddScribble) and edit.sign == EXCLUDE
         _, object_id = edit.place
         if is_exclude and not image_state.has_outline(object_id):
             how = "press T, then click" if image_state.sign == EXCLUDE else "left-click"
@@ -149,4 +150,4 @@ def _is_drawn(edit: Edit | PromptEdit) -> bool:
     """Whether an edit comes from a click or a shape on the canvas."""
     if isinstance(edit, Edit):
         return edit.calls[0].name == "add_box"
-    return isinstance(edit, AddPoint | SetOutline)
+    return isinstance(edit, AddPoint | AddScribble | SetOutline)

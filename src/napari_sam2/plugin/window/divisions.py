@@ -10,7 +10,14 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
-from napari_sam2.plugin.protocol.messages import INCLUDE, AddPoint, Answered, Edit, TrackStarted
+from napari_sam2.plugin.protocol.messages import (
+    INCLUDE,
+    AddPoint,
+    AddScribble,
+    Answered,
+    Edit,
+    TrackStarted,
+)
 from napari_sam2.plugin.protocol.review_messages import (
     DaughterOffered,
     DivisionsFound,
@@ -289,7 +296,7 @@ class Divisions:
     def translated(self, edit: Edit | PromptEdit) -> Edit | PromptEdit:
         """The edit that makes a daughter, if an edit is the click on one; else the same edit."""
         division = self.division
-        if division is None or not isinstance(edit, AddPoint) or edit.sign != INCLUDE:
+        if division is None or not isinstance(edit, AddPoint | AddScribble) or edit.sign != INCLUDE:
             return edit
         if len(division.daughters) == 2 or edit.place != (division.t, division.current):
             return edit
@@ -297,8 +304,8 @@ class Divisions:
         arguments = {
             "t": edit.t,
             "object_id": edit.object_id,
-            "points": (edit.position,),
-            "labels": (INCLUDE,),
+            "points": edit.positions,
+            "labels": (INCLUDE,) * len(edit.positions),
             "sister": sister,
             "likely": division.likely,
         }

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _TOOL_TIPS: dict[Tool, str] = {
     "select": "Clicks now select and move points; they do not outline a cell.",
-    "draw": "Draw a rectangle around a cell, or its outline with another shape. N: next cell.",
+    "draw": "Draw a box around a cell, its outline, or a line (path) along it. N: next cell.",
     "reshape": "Clicks now change shapes that you have drawn; they do not outline a cell.",
     "other": "Another layer or tool of napari is selected: clicks do not outline a cell.",
 }
@@ -271,6 +271,10 @@ def _disorder(now: Situation) -> tuple[str, Action | None] | None:
 def _tool_tip(now: Situation) -> str:
     if now.tool == "paint":
         return f"Paint or erase to correct cell {now.object_id} on this frame; tracking keeps it."
+    if now.tool == "draw" and now.is_sign_exclude:
+        return (
+            f"A line (path) excludes its places from cell {now.object_id}. Include: include again."
+        )
     return _TOOL_TIPS[now.tool]
 
 
