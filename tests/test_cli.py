@@ -296,12 +296,10 @@ def test_download_ends_with_the_path(run: Any, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ((), {"image_size": None, "precision": "exact", "memory_reach": "whole"}),
-        (
-            ("--image-size", "512"),
-            {"image_size": 512, "precision": "exact", "memory_reach": "whole"},
-        ),
-        (("--fast", "--local"), {"image_size": None, "precision": "fast", "memory_reach": "local"}),
+        ((), {}),
+        (("--image-size", "512"), {"image_size": 512}),
+        (("--fast", "--local"), {"precision": "fast", "memory_reach": "local"}),
+        (("--windows", "auto"), {"windows": "auto"}),
     ],
 )
 def test_settings_reach_the_model(
@@ -320,7 +318,8 @@ def test_settings_reach_the_model(
     monkeypatch.setattr("napari_sam2.model.load_model", load_model)
     result = run(*TRACK, "--model", "tiny", *options)
     assert result.code == 0, result.err
-    assert asked == [("sam2.1_tiny", expected)]
+    usual = {"image_size": None, "precision": "exact", "memory_reach": "whole", "windows": None}
+    assert asked == [("sam2.1_tiny", usual | expected)]
 
 
 def test_embedded_model_has_one_input_size() -> None:

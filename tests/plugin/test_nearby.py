@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from napari_sam2.plugin.inference.engine import Sam2Engine
+from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
+
+from .world import disc_centre
 
 
 def rest(desk: Any) -> None:
@@ -35,6 +40,41 @@ def test_it_is_chosen_for_a_model_with_large_maps_and_stays(desk: Any) -> None:
     rest(desk)
     assert reaches[-1] == ("other", True)
     assert box.nearby.isChecked()
+
+
+def test_windows_are_chosen_for_a_model_that_sees_whole_frames(desk: Any) -> None:
+    box, models = desk.panel.model, desk.controller.models
+    assert not box.windows.isVisible()
+    box.model_chosen.emit("other")
+    rest(desk)
+    assert models.offers_windows
+    box.windows.click()
+    desk.qtbot.waitUntil(lambda: desk.engine.windowed == ["other"])
+    rest(desk)
+    assert box.windows.isChecked()
+    assert not models.offers_windows
+    box.model_chosen.emit(models.choices[0].name)
+    rest(desk)
+    assert not models.loaded.has_windows, "this model has windows of its own"
+
+
+def test_the_engine_that_ships_gives_the_network_windows() -> None:
+    engine, model = Sam2Engine(), build_tiny_model()
+    engine.use_windows(model, True)
+    assert Tracker(model, np.zeros((1, 80, 80))).settings["windows"] == "auto"
+
+
+def test_a_tiny_cell_is_noticed(desk: Any) -> None:
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: 1 in desk.image_state.timelines)
+    area, side = (desk.labels.data[0] == 1).sum(), max(desk.labels.data.shape[1:])
+    width = 2 * np.sqrt(area / np.pi)
+    assert width < 16, "else this cell is never tiny"
+    assert desk.image_state.is_tiny(0, side - 1)
+    assert not desk.image_state.is_tiny(0, side), "the model does not shrink the image"
+    desk.image_state.timelines[1].measurements["area"].values[0] = (16 * side) ** 2
+    assert not desk.image_state.is_tiny(0, side - 1)
 
 
 def test_the_engine_that_ships_tells_the_network() -> None:

@@ -36,6 +36,7 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (CLICKED, "Right-click excludes an area. N: next cell. K: track"),
         (replace(CLICKED, guess=1), "O: another guess. Right-click excludes"),
         (replace(CLICKED, guess=2), "Guess 2 of 3. O: next guess. Right-click excludes"),
+        (replace(CLICKED, is_tiny=True), "This cell is tiny in the model's view"),
         (replace(CLICKED, is_sign_exclude=True), "Clicks now exclude"),
         (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
         (replace(CLICKED, is_tracked=True), "Check the frames"),

@@ -394,6 +394,7 @@ class ThresholdEngine:
         self.sources: list[ImageSource] = []
         self.loaded: list[tuple[str, str]] = []
         self.downloaded: list[str] = []
+        self.windowed: list[str] = []
         self.reaches: list[tuple[str, bool]] = []
         self.lessons: list[StubLesson] = []
 
@@ -422,6 +423,9 @@ class ThresholdEngine:
 
     def set_memory_reach(self, model: str, is_local: bool) -> None:
         self.reaches.append((model, is_local))
+
+    def use_windows(self, model: str, has_windows: bool) -> None:
+        self.windowed.append(model)
 
     def open_image(self, model: str, source: ImageSource) -> OpenedImage:
         self.sources.append(source)

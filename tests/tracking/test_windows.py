@@ -20,6 +20,7 @@ from napari_sam2.tracking.windows import (
     Extent,
     Window,
     WindowGrid,
+    is_small,
     join_extents,
     move_logits,
 )
@@ -253,3 +254,47 @@ def test_overlap_with_the_cell_under_the_click() -> None:
     assert overlap_with_cell(mask, cell) == 1.0
     assert overlap_with_cell(mask, ~cell) == 0.0
     assert overlap_with_cell(mask, None) == 0.0
+
+
+def test_windows_of_an_official_network_in_a_field_of_2048_pixels() -> None:
+    """By hand: sides 512, 1024 and 1536, since 0.7 of 2048 squared is 1713 squared."""
+    windows = WindowGrid((2048, 2048), 1024, "auto")
+    cell = (1000.0, 1000.0, 1018.0, 1018.0)  # 18 pixels: half a token of the whole field
+    window = windows.choose(cell)
+    assert (window.height, window.width) == (512, 512)
+    assert (window.y0, window.x0) == (768, 768)  # steps of 256; the middle is at 1009
+    assert [look.width for look in windows.looks(cell)] == [512, 1024, 2048]
+
+
+@pytest.mark.parametrize(
+    ("length", "side", "is_tiny"),
+    [(18, 2048, True), (31, 2048, True), (33, 2048, False), (15, 1024, False)],
+)
+def test_object_narrower_than_a_token_is_small(length: float, side: int, is_tiny: bool) -> None:
+    assert is_small(length, (side, side // 2), 1024) == is_tiny
+
+
+@pytest.mark.parametrize(("mode", "first", "others"), [("whole", 1, 0), ("auto", 3, 1)])
+def test_encoded_windows_of_clicks_by_hand(
+    tiny_model: Sam2, monkeypatch: pytest.MonkeyPatch, mode: str, first: int, others: int
+) -> None:
+    """A frame of 128 pixels and an input of 64: windows of 32 and 64 pixels, and the frame.
+
+    The mask of the second click is painted: it needs the window around it alone.
+    """
+    seen: list[int] = []
+    encode = type(tiny_model).encode_frame
+
+    def counting(self: Sam2, pixels: torch.Tensor) -> object:
+        seen.append(len(pixels))
+        return encode(self, pixels)
+
+    monkeypatch.setattr(type(tiny_model), "encode_frame", counting)
+    tracker = Tracker(tiny_model, np.random.default_rng(0).random((1, 128, 128)), windows=mode)
+    tracker.add_points(0, 1, [(20, 20)], [1])
+    looked = sum(seen)
+    assert looked in (first, first + others)  # the mask may need a fourth window
+    painted = np.zeros((128, 128), bool)
+    painted[110:118, 110:118] = True
+    tracker.add_mask(0, 2, painted)
+    assert sum(seen) - looked == others

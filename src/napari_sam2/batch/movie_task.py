@@ -30,6 +30,7 @@ from napari_sam2.batch.tracking_run import (
     track_found_objects,
     track_prompts,
 )
+from napari_sam2.batch.windows import windows_of_run
 from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
@@ -274,10 +275,11 @@ def tracking_steps(task: MovieTask, movie: Movie) -> tuple[Annotation, Generator
     if prompts is not None and prompts.suffix == PROJECT_SUFFIX:
         return replay_steps(prompts, network, movie)
     frames = MovieFrames(movie)
-    annotation = Annotation(Tracker(network, frames))
+    given = [] if prompts is None else read_prompts(prompts, movie.shape)
+    windows = plan.windows or windows_of_run(network, movie.shape, given, plan.cell_size)
+    annotation = Annotation(Tracker(network, frames, windows=windows))
     if prompts is None:
         return annotation, track_found_objects(annotation, network, frames, plan.finding)
-    given = read_prompts(prompts, movie.shape)
     return annotation, track_prompts(annotation, given, plan.direction)
 
 
@@ -301,6 +303,8 @@ def task_key(task: MovieTask, movie: Movie) -> str:
     elsewhere |= {"axes", "channel", "z", "frame_range"}  # the fingerprint tells other pixels
     if not task.plan.verify:  # results of plans that did not know the key stay
         elsewhere |= {"verify"}
+    if task.plan.windows is None:
+        elsewhere |= {"windows"}
     prompts = task.plan.prompts_of(task.movie.name)
     parts = {
         "format": _FORMAT,

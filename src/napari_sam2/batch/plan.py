@@ -16,6 +16,7 @@ from napari_sam2.io.formats import FORMATS
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.selection import Projection, Selection, parse_range
 from napari_sam2.tracking.plan import Sweep
+from napari_sam2.tracking.windows import WindowMode
 
 Count = Annotated[int, Field(ge=0)]
 AUTO = "auto"  # in place of files with prompts: all objects are found
@@ -62,6 +63,8 @@ class Plan(BaseModel):
         Whether every object is tracked back from its end as well, and its masks compared.
     fast, local : bool
         As the options of ``napari-sam2 track``.
+    windows : str or None
+        ``"auto"`` or ``"whole"``, as the option of ``napari-sam2 track``.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     axes, channel, z, range : optional
@@ -88,6 +91,7 @@ class Plan(BaseModel):
     verify: bool = False
     fast: bool = False
     local: bool = False
+    windows: WindowMode | None = None
     device: str = "auto"
     axes: str | None = None
     channel: Count | tuple[Count, ...] | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.errors import UsageError
+from napari_sam2.cli.options import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +51,10 @@ def batch(
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="With a folder: auto, cpu, cuda, cuda:1, mps.")
+    ] = None,
+    windows: Annotated[
+        Windows | None,
+        typer.Option(help="With a folder: what an official model sees of a frame; see `track`."),
     ] = None,
     export: Annotated[
         list[str] | None,
@@ -115,6 +120,7 @@ def batch(
         "output": output,
         "model": model,
         "device": device,
+        "windows": None if windows is None else windows.value,
         "verify": verify or None,
     }
     given = {name: value for name, value in options.items() if value is not None}

@@ -29,6 +29,7 @@ from napari_sam2.cli.options import (
     MovieArgument,
     OverwriteOption,
     SizeOption,
+    WindowsOption,
     load,
 )
 from napari_sam2.cli.reports import (
@@ -96,6 +97,7 @@ def evaluate(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    windows: WindowsOption = None,
     axes: AxesOption = None,
     channel: ChannelOption = None,
     z: PlaneOption = None,
@@ -143,7 +145,7 @@ def evaluate(
     from napari_sam2.evaluation.ground_truth import check_pair, open_labels
     from napari_sam2.evaluation.report import Report
 
-    network = load(model, device, image_size, fast=fast, local=local)
+    network = load(model, device, image_size, fast=fast, local=local, windows=windows)
     opened = open_part(movie, part)
     right = open_labels(
         truth, tracks=truth_tracks, is_markers=markers, length=opened.shape[0], margin=margin
@@ -281,6 +283,7 @@ def provenance_of(network: Sam2, name: str) -> dict[str, Any]:
         "image_size": network.config.image_size,
         "precision": network.config.precision,
         "memory_reach": network.config.memory_reach,
+        "windows": network.config.windows,
         "weights_sha256": hash_of_weights(name),
         "device": str(network.device),
     }

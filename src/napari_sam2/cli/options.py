@@ -21,6 +21,13 @@ class Direction(StrEnum):
     backward = "backward"
 
 
+class Windows(StrEnum):
+    """What the network sees of a frame."""
+
+    auto = "auto"
+    whole = "whole"
+
+
 MovieArgument = typer.Argument(
     metavar="MOVIE",
     exists=True,
@@ -58,6 +65,14 @@ LocalOption = Annotated[
         "official model.",
     ),
 ]
+WindowsOption = Annotated[
+    Windows | None,
+    typer.Option(
+        "--windows",
+        help="auto: an official model sees a square around each object, at the resolution of the "
+        "movie; whole: the whole frame. By default squares for objects that are known to be tiny.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
@@ -68,6 +83,7 @@ def load(
     *,
     fast: bool = False,
     local: bool = False,
+    windows: Windows | None = None,
 ) -> Sam2:
     """The model of the options above; "tiny" stands for "sam2.1_tiny" and so on.
 
@@ -96,6 +112,7 @@ def load(
         image_size=image_size,
         precision="fast" if fast else "exact",
         memory_reach="local" if local else "whole",
+        windows=None if windows is None else windows.value,
     )
     sizes = image_sizes(network.config)
     if len(sizes) == 1 and image_size not in (None, *sizes):

@@ -29,11 +29,16 @@ from napari_sam2.cli.options import (
     MovieArgument,
     OverwriteOption,
     SizeOption,
+    WindowsOption,
     load,
 )
 from napari_sam2.cli.track_volumes import IN_3D, open_all_planes, track_volumes
 
 AUTO = "auto"  # in place of a file with prompts
+SMALL_OBJECTS = (
+    "The objects are tiny in whole frames: the model sees a square around each of them. "
+    "--windows whole is faster."
+)
 
 
 def track(
@@ -64,6 +69,7 @@ def track(
     image_size: SizeOption = None,
     fast: FastOption = False,
     local: LocalOption = False,
+    windows: WindowsOption = None,
     axes: AxesOption = None,
     channel: ChannelOption = None,
     z: PlaneOption = None,
@@ -118,7 +124,7 @@ def track(
 
     if is_3d:
         volumes = open_all_planes(movie, part)
-        network = load(model, device, image_size, fast=fast, local=local)
+        network = load(model, device, image_size, fast=fast, local=local, windows=windows)
         track_volumes(network, volumes, Path(prompts), output, direction.value, scores)
         return
 
@@ -129,6 +135,7 @@ def track(
         track_found_objects,
         track_prompts,
     )
+    from napari_sam2.batch.windows import windows_of_run
     from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts
     from napari_sam2.io.scores import score_rows
@@ -142,9 +149,12 @@ def track(
         typer.echo(f"{prompts}: {links.text}")
     else:
         given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
-    network = load(model, device, image_size, fast=fast, local=local)
+    network = load(model, device, image_size, fast=fast, local=local, windows=windows)
     frames = Frames(opened.data, rgb=opened.rgb)
-    annotation = Annotation(Tracker(network, frames))
+    chosen = windows_of_run(network, frames.shape, given, cell_size) if windows is None else None
+    if chosen is not None and chosen != network.config.windows:
+        typer.echo(SMALL_OBJECTS, err=True)
+    annotation = Annotation(Tracker(network, frames, windows=chosen))
     if is_automatic:
         settings = FindingSettings(look_every, cell_size, min_score)
         rate = follow(track_found_objects(annotation, network, frames, settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import torch
@@ -25,6 +26,7 @@ def load_model(
     precision: Precision = "exact",
     image_size: int | None = None,
     memory_reach: MemoryReach = "whole",
+    windows: Literal["auto", "whole"] | None = None,
     compiled: bool = False,
 ) -> Sam2:
     """Load a network for inference.
@@ -46,6 +48,10 @@ def load_model(
     memory_reach : str
         `whole`, or `local` for memory attention and masks that are restricted to the neighbourhood
         of small objects.
+    windows : str, optional
+        `whole`: the network sees whole frames. `auto`: it sees a square around each object, at the
+        resolution of the movie, which keeps the detail of small objects in large frames. Default:
+        that of the preset, `whole` for the official networks.
     compiled : bool
         Whether the image encoder is compiled at its first use, which takes a minute or so and pays
         for long movies on a GPU. Where no compiler works it runs as it is.
@@ -76,6 +82,7 @@ def load_model(
         precision=precision,
         image_size=image_size or config.image_size,
         memory_reach=memory_reach,
+        windows=windows or config.windows,
     )
     model = build_model(config, state).to(target)
     if compiled:

@@ -227,5 +227,6 @@ def image_sizes(config: Sam2Config) -> tuple[int, ...]:
         That of its preset first, then half of it; alone for a network that sees objects through
         windows, which have the size that it was trained for.
     """
-    size = PRESETS.get(config.name, config).image_size
-    return (size, size // 2) if config.windows == "whole" else (size,)
+    own = PRESETS.get(config.name, config)
+    size = own.image_size
+    return (size, size // 2) if own.windows == "whole" else (size,)

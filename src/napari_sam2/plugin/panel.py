@@ -167,6 +167,7 @@ class SamPanel(QWidget):
         self.model.device_chosen.connect(self._choose_device)
         self.model.size_chosen.connect(self._choose_size)
         self.model.nearby_chosen.connect(controller.models.choose_memory_reach)
+        self.model.windows_chosen.connect(self._choose_windows)
         self.model.download_asked.connect(self._download)
         self.find.find_asked.connect(controller.finding.start)
         self.find.take_asked.connect(controller.finding.take_all)
@@ -369,6 +370,12 @@ class SamPanel(QWidget):
             models.choose_size(image_size)
         self._render_soon()
 
+    def _choose_windows(self, has_windows: bool) -> None:
+        models = self.controller.models
+        if models.missing is not None or self._agrees_to_recompute():
+            models.choose_windows(has_windows)
+        self._render_soon()
+
     def _download(self) -> None:
         self.controller.models.start_download()
         self._render_soon()
@@ -415,6 +422,7 @@ class SamPanel(QWidget):
             Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
             Action.MAKE_DAUGHTER: controller.divisions.accept,
+            Action.USE_WINDOWS: lambda: controller.models.choose_windows(True),
             Action.TRACK_AGAIN: controller.tracking.start_again,
         }
         action = next_step(self._situation()).action
@@ -514,6 +522,7 @@ class SamPanel(QWidget):
         self.model.show_devices(models.devices, models.device, loaded)
         self.model.show_sizes(models.image_sizes, models.image_size, models.quicker_size)
         self.model.show_nearby(models.is_local, can_be=models.can_be_local)
+        self.model.show_windows(models.has_windows, can_be=models.can_be_local)
         self.model.show_download(models.missing, models.download)
 
     def _situation(self) -> Situation:

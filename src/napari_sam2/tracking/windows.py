@@ -28,6 +28,7 @@ TIGHT, WIDE = 1.6, 5.0  # limits within which a window is kept, in sides of its 
 BORDER = 1 / 16  # share of the side: nearer objects get another window
 STEP_BACK = 1.9  # factor between the windows for an object of unknown size
 SMALL = 1 / 4  # share of the side: larger objects need a finer grid
+TOKEN = 16  # pixels of the network's input in a token
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,30 @@ class WindowGrid:
                 place = round((middle - side / 2) / step) * step
                 corner.append(min(max(place, 0), room))
         return Window(corner[0], corner[1], side, side)
+
+
+def shown_length(length: float, shape: tuple[int, int], image_size: int) -> float:
+    """Length of an object in the network's input if it sees the whole image, in pixels.
+
+    Parameters
+    ----------
+    length : float
+        Length in pixels of the image.
+    shape : tuple of int
+        (Y, X) of the image.
+    image_size : int
+        Side of the network's input in pixels.
+    """
+    return length * image_size / max(shape)
+
+
+def is_small(length: float, shape: tuple[int, int], image_size: int) -> bool:
+    """Whether an object is narrower than a token of a network that sees the whole image.
+
+    Only for images that are larger than the network's input, which windows show in more detail.
+    """
+    is_shrunk = max(shape) > image_size
+    return is_shrunk and shown_length(length, shape, image_size) < TOKEN
 
 
 def _is_worth_it(side: int, shape: tuple[int, int]) -> bool:

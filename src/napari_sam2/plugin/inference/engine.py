@@ -76,6 +76,9 @@ class EngineFactory(Protocol):
     def set_memory_reach(self, model: Any, is_local: bool) -> None:
         """Search for small objects only near their last position, or in the whole image."""
 
+    def use_windows(self, model: Any, has_windows: bool) -> None:
+        """Let new trackers show a model a square around each object, or whole frames."""
+
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a document for an image, with a tracker that uses the model."""
 
@@ -143,6 +146,10 @@ class Sam2Engine:
     def set_memory_reach(self, model: Any, is_local: bool) -> None:
         """Set the search range in the model's configuration, which trackers read on each frame."""
         model.config = replace(model.config, memory_reach="local" if is_local else "whole")
+
+    def use_windows(self, model: Any, has_windows: bool) -> None:
+        """Set the windows in the model's configuration, which new trackers read."""
+        model.config = replace(model.config, windows="auto" if has_windows else "whole")
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a tracker and an empty annotation, or open the project of the source."""

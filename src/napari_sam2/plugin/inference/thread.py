@@ -287,6 +287,8 @@ class InferenceThread(threading.Thread):
         loaded = self._engine.load_model(command.name, command.device, command.image_size)
         model = loaded.model
         self._engine.set_memory_reach(model, self._is_local)
+        if command.has_windows:
+            self._engine.use_windows(model, True)
         before, self._loaded_as = self._loaded_as, command
         made_by = "" if former is None else former.loaded.name
         try:
@@ -303,7 +305,9 @@ class InferenceThread(threading.Thread):
         with self._wake:
             self._inbox.extendleft(reversed(self._waiting_for_model))
         self._waiting_for_model.clear()
-        report = ModelLoaded(command.name, loaded.device, loaded.image_size, loaded.image_sizes)
+        report = ModelLoaded(
+            command.name, loaded.device, loaded.image_size, loaded.image_sizes, command.has_windows
+        )
         self._loaded = report
         if command.text and former is not None:
             self._steps.record(command.text, former, moved.values())
@@ -414,6 +418,7 @@ class InferenceThread(threading.Thread):
                 opened = self._open_without_model(command.source)
             else:
                 opened = self._open(self._model, command.source)
+                loaded = (*loaded, *self._windows_of(opened, command.source))
             document = self._made(command.image, command.source, opened)
             found = view_of(command.source, command.image)
             if before is not None:
@@ -449,6 +454,21 @@ class InferenceThread(threading.Thread):
                 "another model: close those images first"
             )
         return self._load_model(LoadModel(name, self._loaded_as.device, wanted.image_size))
+
+    def _windows_of(self, opened: OpenedImage, source: ImageSource) -> tuple[Report, ...]:
+        """Let the model see windows, or whole frames, as in the project that was opened."""
+        loaded, loaded_as = self._loaded, self._loaded_as
+        if source.project is None or loaded is None or loaded_as is None:
+            return ()
+        from napari_sam2.annotation.recovery import kept_settings
+
+        has_windows = kept_settings(opened.annotation).get("windows") == "auto"
+        if len(loaded.image_sizes) < 2 or has_windows == loaded.has_windows:
+            return ()
+        self._engine.use_windows(self._model, has_windows)
+        self._loaded_as = replace(loaded_as, has_windows=has_windows)
+        self._loaded = replace(loaded, has_windows=has_windows)
+        return (self._loaded,)
 
     def _open_without_model(self, source: ImageSource) -> OpenedImage:
         """Open a project whose model is missing, with the present model; the project stays."""

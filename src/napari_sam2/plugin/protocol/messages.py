@@ -90,13 +90,15 @@ class LoadModel(Command):
     """Load a model and move every open image to it.
 
     `image_size` is the side of the model's input in pixels; None selects the size that it was
-    trained for. With a `text`, undo goes back to the model before; the text names that step.
+    trained for. With `has_windows`, a model that sees whole frames sees a square around each
+    object instead. With a `text`, undo goes back to the model before; the text names that step.
     """
 
     name: str
     device: str = "auto"
     image_size: int | None = None
     text: str = ""
+    has_windows: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,13 +317,14 @@ class ModelLoaded(Report):
     """A model is loaded.
 
     `image_sizes` are the available input sizes; the first is the size that the model was trained
-    for.
+    for. `has_windows` is as in `LoadModel`.
     """
 
     name: str
     device: str
     image_size: int
     image_sizes: tuple[int, ...]
+    has_windows: bool = False
 
 
 @dataclass(frozen=True, eq=False)

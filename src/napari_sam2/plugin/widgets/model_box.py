@@ -26,6 +26,11 @@ NEARBY_TIP = (
     "The model searches for each small cell near its place on the frame before. With many cells, a "
     "frame takes about a tenth of the time. A cell that jumps by more than its size may be lost."
 )
+WINDOWS = "Full resolution around each cell\n(for small cells in large images)"
+WINDOWS_TIP = (
+    "An official model shrinks each frame to its input. With this, it sees a square around each "
+    "cell instead, at the resolution of the image. Each square takes the time of a frame."
+)
 SLOW = "A frame takes seconds on a CPU."
 ABOUT = {
     "cells": "Cells and nuclei; quick without a GPU, nothing to download",
@@ -50,8 +55,8 @@ class ModelBox(QWidget):
         The user chose a model or a device.
     size_chosen(int)
         The user chose an input size in pixels, or keeps the current one.
-    nearby_chosen(bool)
-        Whether the user wants local search.
+    nearby_chosen(bool), windows_chosen(bool)
+        Whether the user wants local search, or windows around the cells.
     download_asked()
         The user pressed the download button.
     """
@@ -60,6 +65,7 @@ class ModelBox(QWidget):
     device_chosen = Signal(str)
     size_chosen = Signal(int)
     nearby_chosen = Signal(bool)
+    windows_chosen = Signal(bool)
     download_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -75,6 +81,8 @@ class ModelBox(QWidget):
         self.slow = QLabel(SLOW)
         self.nearby = QCheckBox(NEARBY)
         self.nearby.setToolTip(NEARBY_TIP)
+        self.windows = QCheckBox(WINDOWS)
+        self.windows.setToolTip(WINDOWS_TIP)
         self.devices = menu("The processor that the model runs on")
         self.download = button("")
         self.progress = QProgressBar()
@@ -89,6 +97,7 @@ class ModelBox(QWidget):
         self.quicker.clicked.connect(lambda: self.size_chosen.emit(self._sizes[-1]))
         self.keep.clicked.connect(lambda: self.size_chosen.emit(self._sizes[0]))
         self.nearby.clicked.connect(self.nearby_chosen)
+        self.windows.clicked.connect(self.windows_chosen)
         self.devices.activated.connect(self._on_device)
         self.download.clicked.connect(self.download_asked)
 
@@ -101,10 +110,12 @@ class ModelBox(QWidget):
         self._form.addRow(self.slow)
         self._form.addRow(label(), self.offer)
         self._form.addRow(label("Speed"), self.nearby)
+        self._form.addRow(label("View"), self.windows)
         self._form.addRow(label("Device"), self.devices)
         self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.show_sizes((), None, None)
         self.show_nearby(False, can_be=False)
+        self.show_windows(False, can_be=False)
 
     def show_models(
         self,
@@ -166,6 +177,11 @@ class ModelBox(QWidget):
         """Show whether local search is on; hide the row if the model has no choice."""
         self.nearby.setChecked(is_nearby)
         self._set_row_visible(self.nearby, can_be)
+
+    def show_windows(self, has_windows: bool, *, can_be: bool) -> None:
+        """Show whether the model sees windows; hide the row if the model has no choice."""
+        self.windows.setChecked(has_windows)
+        self._set_row_visible(self.windows, can_be)
 
     def show_download(self, model: ModelChoice | None, download: DownloadAdvanced | None) -> None:
         """Offer the download of a missing model, or show how far it has come."""

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Place
 
 
+TOKEN = 16  # pixels of a model's input in a token
+
+
 @dataclass
 class RunProgress:
     """Progress of a tracking run, an import of labels, or a search for divisions.
@@ -235,6 +238,17 @@ class ImageState:
         shown = self.prompts.get((t, self.current_object))
         is_click = shown is not None and shown.prompt is not None and shown.prompt.is_single_click
         return shown.prompt.guess if is_click and shown and shown.prompt else None
+
+    def is_tiny(self, t: int, image_size: int) -> bool:
+        """Whether the current object is narrower than a token in a model's view of the whole frame.
+
+        The width is that of a disc with the object's area.
+        """
+        timeline, side = self.timelines.get(self.current_object), max(self._shape[1:])
+        if timeline is None or side <= image_size or "area" not in timeline.measurements:
+            return False
+        width = 2 * np.sqrt(timeline.measurements["area"].values[t] / np.pi)
+        return bool(width * image_size / side < TOKEN)
 
     def next_object(self) -> int:
         """The id for the next new object; the current one if it is still empty."""

@@ -216,7 +216,8 @@ class ManyMovies:
         is_own_size = loaded.image_size == next(iter(loaded.image_sizes), None)
         image_state = self._current()
         part = Selection() if image_state is None else part_of(image_state.image)
-        chosen = {"channel": part.channels or None, "z": part.z}
+        chosen: dict[str, Any] = {"channel": part.channels or None, "z": part.z}
+        chosen["windows"] = "auto" if loaded.has_windows else None
         return {key: value for key, value in chosen.items() if value is not None} | {
             "model": loaded.name,
             "device": models.device,

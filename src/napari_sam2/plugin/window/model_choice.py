@@ -60,6 +60,7 @@ class Models:
         self._image_size: int | None = None  # chosen size; None is the own size of each model
         self._keeps_size = False  # whether the user has chosen a size
         self.is_local = False
+        self.has_windows = False  # whether models that see whole frames shall see windows
         self.loaded: ModelLoaded | None = None
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
@@ -106,6 +107,12 @@ class Models:
         return len(self._sizes_of(self.wanted)) > 1
 
     @property
+    def offers_windows(self) -> bool:
+        """Whether the loaded model sees whole frames, and could see windows."""
+        loaded = self.loaded
+        return loaded is not None and len(loaded.image_sizes) > 1 and not loaded.has_windows
+
+    @property
     def quicker_size(self) -> int | None:
         """A quicker input size to offer, if a CPU takes seconds at the chosen one; else None."""
         sizes, size = self.image_sizes, self.image_size
@@ -144,6 +151,12 @@ class Models:
         self.is_local = is_local
         self._send(SetMemoryReach(is_local))
 
+    def choose_windows(self, has_windows: bool) -> None:
+        """Let the model see a square around each object, or whole frames."""
+        self.has_windows = has_windows
+        if self.wanted is not None and self.missing is None:
+            self._load(self.wanted)
+
     def choose_device(self, device: str) -> None:
         """Load the model on another device."""
         if device == self.device:
@@ -157,7 +170,9 @@ class Models:
         self._loads += 1
         self._awaited.append(name)
         has_choice = len(self._sizes_of(name)) > 1
-        self._send(LoadModel(name, self.device, self._image_size if has_choice else None))
+        size = self._image_size if has_choice else None
+        has_windows = has_choice and self.has_windows
+        self._send(LoadModel(name, self.device, size, has_windows=has_windows))
 
     # Downloads
 
@@ -221,6 +236,7 @@ class Models:
         if loaded is not None and len(loaded.image_sizes) > 1:
             is_own = loaded.image_size == loaded.image_sizes[0]
             self._image_size = None if is_own else loaded.image_size
+            self.has_windows = loaded.has_windows
 
     def _take_download(self, report: DownloadEnded) -> None:
         self.download = None

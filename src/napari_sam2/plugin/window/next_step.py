@@ -61,6 +61,8 @@ class Situation:
         Whether tracking is under way, or done since the last change.
     unreviewed : int
         Number of doubtful frames that are not reviewed.
+    is_tiny : bool
+        Whether the current object is narrower than a token of a model that sees whole frames.
     contrast_differs : bool
         Whether the model uses another contrast than the layer.
     daughters : int, optional
@@ -107,6 +109,7 @@ class Situation:
     is_tracking: bool = False
     is_tracked: bool = False
     unreviewed: int = 0
+    is_tiny: bool = False
     contrast_differs: bool = False
     daughters: int | None = None
     mother: int | None = None
@@ -124,6 +127,9 @@ OTHER_PLANE = (
 )
 
 
+TINY = "This cell is tiny in the model's view of the whole image."
+
+
 class Action(Enum):
     """Action of the button below the tip; the value is its text."""
 
@@ -134,6 +140,7 @@ class Action(Enum):
     USE_CONTRAST = "Use the new contrast"
     BACK_TO_CLICKING = "Back to clicking"
     MAKE_DAUGHTER = "It is a daughter (D)"
+    USE_WINDOWS = "Use full resolution"
     TRACK_AGAIN = "Track again what is not reviewed"
 
 
@@ -210,6 +217,8 @@ def next_step(now: Situation) -> NextStep:
             Action.TRACK_AGAIN,
             track,
         )
+    if now.is_tiny and track is TrackButton.TRACK and not now.is_tracked:
+        return NextStep(f"{TINY} {_step(now, track)}", Action.USE_WINDOWS, track)
     offer = " Shift+T: teach the model your cells." if now.can_teach else ""
     return NextStep(_step(now, track) + offer, None, track)
 

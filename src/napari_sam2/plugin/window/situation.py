@@ -68,6 +68,9 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "is_checking": image_state.is_checking,
         "is_tracked": image_state.is_tracked,
         "unreviewed": doubtful - reviewed,
+        "is_tiny": controller.models.offers_windows
+        and controller.models.loaded is not None
+        and image_state.is_tiny(controller.view.frame, controller.models.loaded.image_size),
         "contrast_differs": image_state.is_open and image_state.contrast_differs(),
         "daughters": None if division is None else len(division.daughters),
         "mother": None if division is None else division.mother,
