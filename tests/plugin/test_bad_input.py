@@ -180,3 +180,30 @@ def test_the_file_dialog_says_how_many_cells_are_left_out(desk, monkeypatch):
     )
     ask_path(desk.panel, "cells.sam2.tif", 2)
     assert titles == ["Export without 2 rejected cells"]
+
+
+def test_data_that_other_code_gives_to_the_labels_are_put_back_and_kept(desk, notifications):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    ours, shown = desk.labels, desk.labels.data
+    other = np.full_like(shown, 7)
+    ours.data = other
+    desk.qtbot.waitUntil(lambda: len(notifications.messages) == 1)
+    desk.qtbot.waitUntil(lambda: ours.data is not other)
+    assert ours.data is shown or np.shares_memory(ours.data, shown)
+    kept = desk.viewer.layers[f"{ours.name} (other data)"]
+    assert kept.data is other
+    assert not kept.visible
+    assert "gave the layer “SAM 2 labels” other data" in notifications.only()
+    desk.click(1, *disc_centre(1, 0))
+    desk.settle()
+    assert (ours.data[1] == 1).any(), "later masks are shown"
+
+
+def test_a_converted_data_type_is_put_back(desk, notifications):
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    kind = desk.labels.data.dtype
+    desk.labels.data = desk.labels.data.astype(np.int64)
+    desk.qtbot.waitUntil(lambda: desk.labels.data.dtype == kind)
+    assert "other data" in notifications.only()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.plugin.layers.brush_prompts import TOOLS, BrushPrompts
@@ -57,6 +58,9 @@ class Listener(Protocol):
 
     def on_pick(self, number: int, object_id: int) -> None:
         """An object was picked on the image of this number."""
+
+    def on_replaced(self, labels: Labels, other: Any) -> None:
+        """Other code gave the labels layer other data, which are about to be replaced again."""
 
     def on_mode(self, event: Any = None) -> None:
         """The user selected another tool of a layer."""
@@ -230,6 +234,7 @@ class ImageLayers:
         if self.labels is not None and self.brush is not None:
             self.labels.events.mode.disconnect(self._listener.on_mode)
             self.labels.events.colormap.disconnect(self._recolour)
+            self.labels.events.data.disconnect(self._on_labels_data)
             self.brush.detach()
             self.brush = None
 
@@ -301,6 +306,7 @@ class ImageLayers:
         )
         layer.events.mode.connect(self._listener.on_mode)
         layer.events.colormap.connect(self._recolour)
+        layer.events.data.connect(self._on_labels_data)
         return layer
 
     def _make_brush(self, layer: Labels) -> BrushPrompts:
@@ -340,8 +346,24 @@ class ImageLayers:
         if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
             return
         self.labels_data = data
-        if self.labels is not None:
-            self.labels.data = self._shown_labels(data)
+        self._write_labels()
+
+    def _write_labels(self) -> None:
+        if self.labels is not None and self.labels_data is not None:
+            self.labels.data = self._shown_labels(self.labels_data)
+
+    def _on_labels_data(self, event: Any = None) -> None:
+        """Put the labels of the document back after other code has replaced the layer's data.
+
+        A plugin may assign them, and so does napari's action “Convert data type”. The document
+        would go on without a sign of it on the screen.
+        """
+        assert self.labels is not None
+        assert self.labels_data is not None
+        other = self.labels.data
+        if not _is_same_array(other, self._shown_labels(self.labels_data)):
+            self._listener.on_replaced(self.labels, other)
+            QTimer.singleShot(0, self._write_labels)  # once napari is done with the other data
 
     def _shown_labels(self, data: NDArray[Any]) -> NDArray[Any]:
         return data if self.axes.is_plain else self.axes.spread(data)
@@ -417,6 +439,10 @@ def _shown_point_size() -> tuple[int, int]:
     density = application.devicePixelRatio() if application is not None else 1.0
     smallest, largest = SHOWN_POINT_SIZE
     return smallest, round(largest * density)
+
+
+def _is_same_array(one: Any, other: NDArray[Any]) -> bool:
+    return isinstance(one, np.ndarray) and one.dtype == other.dtype and _same_memory(one, other)
 
 
 def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_sam2.annotation.measured import UNITS
 from napari_sam2.plugin.startup.error_notifications import show_error
@@ -32,7 +33,11 @@ from napari_sam2.plugin.window.timelines import (
 )
 
 LEAST_WIDTH = 320
-HINT = "Click: go to a frame.  Drag: select frames.  Wheel: scroll.  Ctrl+wheel: zoom."
+HINT = "Click: go there.  Drag: select.  Wheel: scroll.  Ctrl+wheel: zoom."
+WHOLE_HINT = (
+    "Click: go to a frame. Drag: select frames. Wheel: scroll. Ctrl+wheel: zoom. Arrow keys: go to "
+    "the next frame or lane"
+)
 
 
 class LanesBox(QWidget):
@@ -60,7 +65,8 @@ class LanesBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = LanesView()
-        self.text = QLabel(HINT)
+        self.text = QElidingLabel(HINT)  # where the window is narrow, "…" shows that it goes on
+        self.text.setToolTip(WHOLE_HINT)
         self.legend = QLabel(legend_text())
         self.clear = button(
             "Clear masks", "Delete masks and prompts on the selected frames; locked frames are kept"

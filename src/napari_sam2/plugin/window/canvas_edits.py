@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.plugin.layers.image_axes import GEOMETRY
+from napari_sam2.plugin.layers.image_layers import append_unselected
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
@@ -23,6 +25,8 @@ from napari_sam2.plugin.protocol.messages import (
 from napari_sam2.plugin.startup.error_notifications import show_warning
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.view import View
@@ -140,6 +144,21 @@ class CanvasEdits:
     def on_refusal(self, reason: str) -> None:
         """Warn why a drawing of the user cannot be a prompt."""
         show_warning(reason)
+
+    def on_replaced(self, labels: Labels, other: Any) -> None:
+        """Keep data that other code gave to a labels layer in a layer of their own, and say so."""
+        name = f"{labels.name} (other data)"
+        QTimer.singleShot(0, lambda: self._add_labels(labels, other, name))
+        show_warning(
+            f"Another plugin or command gave the layer “{labels.name}” other data. They are in the "
+            f"new layer “{name}”, from which you can import them; your labels are as before."
+        )
+
+    def _add_labels(self, labels: Labels, other: Any, name: str) -> None:
+        fits = other.ndim == labels.ndim
+        geometry = {key: getattr(labels, key) for key in GEOMETRY} if fits else {}
+        layer = type(labels)(other, name=name, visible=False, **geometry)
+        append_unselected(self._view.layers, layer)
 
     def on_mode(self, event: Any = None) -> None:
         """Render again after the user has chosen another tool of a layer."""
