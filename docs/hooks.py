@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ PAGES = {
     "examples/finetune.toml": "finetune.toml",
 }
 REFERENCE = "reference.md"
+OPTIONS = "options.md"
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[#)])")
 DELEGATED = re.compile(r"^    (\w+) = _delegate\((\w+),", re.M)
 HEADING_OR_LINK = re.compile(r"^## (.+)$|\[([^\]]+)\]\(([^)\s#]+\.md)\)", re.M)
@@ -39,6 +42,7 @@ def on_files(files: Any, config: Any) -> Any:
     for place, name in PAGES.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / place)))
     files.append(File.generated(config, REFERENCE, content=reference()))
+    files.append(File.generated(config, OPTIONS, content=options()))
     return files
 
 
@@ -87,6 +91,8 @@ def navigation() -> list[dict[str, Any]]:
             pages.append({title[0].upper() + title[1:]: page})
             if page == "api.md":
                 pages.append({"Python reference": REFERENCE})
+            if page == "commands.md":
+                pages.append({"All options of the commands": OPTIONS})
     sections.append({"Lab": notes})
     return sections
 
@@ -123,3 +129,61 @@ def methods_of_annotation() -> list[str]:
         f"::: napari_sam2.annotation.annotation.{part}.{name}\n    options:\n      heading_level: 3"
         for name, part in DELEGATED.findall(text)
     ]
+
+
+def options() -> str:
+    """Page with every command of the shell and its options, taken from the program."""
+    sys.path.insert(0, str(ROOT / "src"))
+    try:
+        from typer.main import get_command
+
+        from napari_sam2.cli.app import app
+    finally:
+        sys.path.pop(0)
+    program = get_command(app)
+    parts = [
+        text
+        for name, command in sorted(program.commands.items())
+        for text in sections_of(command, f"napari-sam2 {name}")
+    ]
+    whole = "\n\n".join(parts)
+    return (
+        "# All options of the commands\n\nTaken from the program, as `napari-sam2 COMMAND --help` "
+        "shows them. [Commands of the shell](commands.md) says what the commands are for.\n\n"
+        f"{whole}\n"
+    )
+
+
+def sections_of(command: Any, name: str) -> list[str]:
+    """The section of a command, or those of its subcommands."""
+    below = getattr(command, "commands", None)
+    if below:
+        return [text for one in sorted(below) for text in sections_of(below[one], f"{name} {one}")]
+    rows = [row_of(one) for one in command.params if one.name != "help"]
+    table = "\n".join(["| argument or option | default | meaning |", "| --- | --- | --- |", *rows])
+    return [f"## {name}\n\n{' '.join(command.help.split())}\n\n{table}"]
+
+
+def row_of(parameter: Any) -> str:
+    """Row of a table for an argument or an option."""
+    is_option = parameter.param_type_name == "option"
+    names = ", ".join(f"`{one}`" for one in [*parameter.opts, *parameter.secondary_opts])
+    if not is_option:
+        names = f"`{(parameter.metavar or parameter.name.upper()).replace('|', ' or ')}`"
+    choices = [f"`{one}`" for one in values_of(parameter)]
+    said = f" One of {', '.join(choices)}." if choices else ""
+    value = getattr(parameter.default, "value", parameter.default)
+    is_told = value not in (None, False, ()) and not callable(value)
+    default = "required" if parameter.required else f"`{value}`" if is_told else ""
+    text = " ".join((parameter.help or "").split()) + said
+    return f"| {names} | {default} | {text.strip().replace('|', chr(92) + '|')} |"
+
+
+def values_of(parameter: Any) -> list[str]:
+    """The only values that an option takes; empty if it takes others too."""
+    described = getattr(parameter, "type_descriptor", None)  # of newer versions of typer
+    kind = getattr(described, "annotation", None)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(one.value) for one in kind]
+    choices = getattr(getattr(parameter, "type", None), "choices", ())
+    return [str(getattr(one, "value", one)) for one in choices]

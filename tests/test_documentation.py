@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.main import get_command
 
 import napari_sam2
+from napari_sam2.cli.app import app
 from napari_sam2.io.tiff import write_images, write_volume_labels
 from napari_sam2.io.volume_samples import synthetic_volumes
 from napari_sam2.model import Sam2
@@ -199,6 +201,18 @@ def test_scripts_find_their_marks_on_their_page(script: str) -> None:
 def test_links_lead_to_pages_of_the_site(page: str, link: str, on_site: str) -> None:
     hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
     assert hooks["with_links_of_site"](f"[a]({link})", page) == f"[a]({on_site})"
+
+
+def test_page_of_options_has_every_command_and_option() -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    page = hooks["options"]()
+    commands = get_command(app).commands
+    groups = {"models": commands.pop("models").commands}
+    names = {*commands, *(f"{group} {one}" for group in groups for one in groups[group])}
+    assert set(re.findall(r"^## napari-sam2 (.+)$", page, re.M)) == names
+    assert "| `--windows` |  | auto: an official model sees a square" in page
+    assert "| `--output`, `-o` | required | Labels to write" in page
+    assert page.count("| `--model`, `-m` | `cells` |") >= 3
 
 
 def test_every_page_has_a_place_in_the_navigation_of_the_site() -> None:
