@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
 from qtpy.QtWidgets import QMessageBox
 
@@ -28,12 +29,14 @@ from tests.worlds import discs_that_cross
 from .real_engines import TinyEngine
 
 WORLD = discs_that_cross()
+ASK_KIND = "napari_sam2.plugin.napari_io.open_project.ask_kind"
 
 
 @pytest.fixture(autouse=True)
 def _no_question_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dialog that nobody expects fails the test instead of waiting for ever."""
     monkeypatch.setattr(QMessageBox, "question", lambda *told: pytest.fail(str(told)))
+    monkeypatch.setattr(ASK_KIND, lambda *told: pytest.fail(str(told)))
 
 
 @pytest.fixture
@@ -266,8 +269,11 @@ def test_another_window_is_told_so(
     assert "is open in this window" in notifications.only()
 
 
+@pytest.mark.parametrize(
+    ("kind", "dialog"), [("file", "getOpenFileName"), ("folder", "getExistingDirectory")]
+)
 def test_a_moved_image_is_asked_for(
-    desk_with, movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk_with, movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, dialog: str
 ) -> None:
     desk = desk_with()
     click_both(desk)
@@ -276,19 +282,41 @@ def test_a_moved_image_is_asked_for(
     moved = tmp_path / "elsewhere" / "moved.tif"
     moved.parent.mkdir()
     os.rename(movie, moved)
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    if kind == "folder":  # the same frames, one file each
+        for t, frame in enumerate(WORLD.images):
+            tifffile.imwrite(moved.parent / f"t{t:03}.tif", frame)
+        moved.unlink()
+        moved = moved.parent
+    monkeypatch.setattr(ASK_KIND, lambda text: kind)
     asked: list[str] = []
 
-    def answer(parent: Any, title: str, folder: str) -> tuple[str, str]:
+    def answer(parent: Any, title: str, folder: str) -> Any:
         asked.append(title)
-        return str(moved), ""
+        return (str(moved), "") if kind == "file" else str(moved)
 
-    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", answer)
+    monkeypatch.setattr(f"qtpy.QtWidgets.QFileDialog.{dialog}", answer)
     reader = get_project_reader(str(tmp_path / "a.sam2"))
     assert reader is not None
-    ((data, meta, kind),) = reader(str(tmp_path / "a.sam2"))
-    assert (len(asked), kind, meta["name"]) == (1, "image", movie.name)
-    np.testing.assert_array_equal(np.asarray(data), WORLD.images)
+    ((data, meta, layer_kind),) = reader(str(tmp_path / "a.sam2"))
+    assert (len(asked), layer_kind, meta["name"]) == (1, "image", movie.name)
+    np.testing.assert_array_equal(
+        np.stack([data[t] for t in range(len(WORLD.images))]), WORLD.images
+    )
+
+
+def test_a_saved_project_of_an_image_without_a_file_goes_on_on_the_open_image(
+    open_desk, notifications, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_desk(WORLD.images, engine=TinyEngine(), name="drawn")
+    click_both(desk)
+    save_to(desk, tmp_path / "a.sam2", monkeypatch)
+    assert notifications.only().startswith("“drawn” was not opened from a file")
+    desk.panel.shut_down()
+    other = open_desk(WORLD.images, engine=TinyEngine(), name="drawn again")
+    other.panel.saving.open(tmp_path / "a.sam2")
+    other.qtbot.waitUntil(lambda: other.image_state.objects.keys() == {1, 2}, timeout=10000)
+    assert sum(isinstance(layer, Image) for layer in other.viewer.layers) == 1
+    assert other.image_state.saving.path == tmp_path / "a.sam2"
 
 
 def test_a_failed_save_is_told_and_what_was_saved_stays(

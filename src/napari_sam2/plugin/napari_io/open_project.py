@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import napari
 from qtpy.QtCore import QTimer
@@ -71,12 +71,27 @@ def ask_for_image(why: str, folder: Path) -> Path | None:
     """Ask the user for the location of an image; None without a window or an answer."""
     if QApplication.instance() is None:
         return None
-    parent = QApplication.activeWindow()
-    wants = QMessageBox.question(parent, PANEL, f"{why}.\n\nDo you want to locate the image?")
-    if wants != QMessageBox.StandardButton.Yes:
-        return None
-    name, _ = QFileDialog.getOpenFileName(parent, "Locate the image", str(folder))
+    kind = ask_kind(f"{why}.\n\nDo you want to locate the image?")
+    parent, name = QApplication.activeWindow(), ""
+    if kind == "file":
+        name, _ = QFileDialog.getOpenFileName(parent, "Locate the image", str(folder))
+    elif kind == "folder":
+        name = QFileDialog.getExistingDirectory(parent, "Locate the image", str(folder))
     return Path(name) if name else None
+
+
+def ask_kind(text: str) -> Literal["file", "folder"] | None:
+    """Ask whether the user will choose a file or a folder, such as zarr; None for neither."""
+    box = QMessageBox(QApplication.activeWindow())
+    box.setWindowTitle(PANEL)
+    box.setText(text)
+    file = box.addButton("File…", QMessageBox.ButtonRole.AcceptRole)
+    folder = box.addButton("Folder or zarr…", QMessageBox.ButtonRole.AcceptRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.exec()
+    if box.clickedButton() is file:
+        return "file"
+    return "folder" if box.clickedButton() is folder else None
 
 
 def show_panel() -> None:

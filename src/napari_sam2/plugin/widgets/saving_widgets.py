@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import image_path, image_source
-from napari_sam2.plugin.startup.error_notifications import show_error
+from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 from napari_sam2.plugin.widgets.save_box import (
     RestoreOffer,
     SaveBox,
@@ -22,9 +22,17 @@ from napari_sam2.plugin.widgets.save_box import (
 from napari_sam2.plugin.widgets.start_box import StartBox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_sam2.io.project.shelf import Unsaved
     from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.window.controller import Controller
+
+
+NO_FILE = (
+    "“{0}” was not opened from a file, so the project does not know where it is. To continue the "
+    "project later, open the same image first, then the project."
+)
 
 
 class SavingWidgets:
@@ -88,6 +96,8 @@ class SavingWidgets:
         path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{PROJECT_SUFFIX}")
         if path is not None:
             self._controller.saving.save(path)
+            if image_path(image) is None:
+                show_info(NO_FILE.format(image.name))
 
     def ask_and_open(self) -> None:
         """Ask for a project and open it."""
@@ -97,7 +107,18 @@ class SavingWidgets:
             self.open(path)
 
     def open(self, path: Path) -> None:
-        """Open a project in napari; the panel then shows it."""
+        """Open a project on the open image that it belongs to, or else with its image."""
+
+        def go_on(image: Image | None) -> None:
+            if image is not None and self._controller.take_up(image, path):
+                self._controller.show_image()
+            else:
+                self._open_with_image(path)
+
+        self._find_open(path, go_on)
+
+    def _open_with_image(self, path: Path) -> None:
+        """Open a project in napari, which adds its image; the panel then shows it."""
         try:
             self._controller.viewer.open(str(path), plugin="napari-sam2")
         except (OSError, ValueError) as error:
@@ -119,17 +140,26 @@ class SavingWidgets:
     def restore(self) -> None:
         """Restore the offered work, on its image if that is open."""
         work = self._controller.saving.offered
-        if work is None:
-            return
+        if work is not None:
+            self._find_open(work.path, lambda image: self._go_on(work, image))
+
+    def _find_open(self, folder: Path, then: Callable[[Image | None], None]) -> None:
+        """Find the image of a project among the open ones, by its pixels; None if it is none."""
         images = [layer for layer in self._controller.view.layers if isinstance(layer, Image)]
         sources = [image_source(image) for image in images]
 
-        def go_on(index: int | None, part: Selection | None) -> None:
-            if index is not None and part is not None:
-                images[index].metadata[PART] = part
-            self._go_on(work, None if index is None else images[index])
+        def take(index: int | None, part: Selection | None) -> None:
+            image = None if index is None else images[index]
+            if image not in self._controller.view.layers:
+                image = None
+            if image is not None and part is not None:
+                image.metadata[PART] = part
+            then(image)
 
-        self._controller.saving.find_image(work, sources, go_on)
+        if images:
+            self._controller.saving.find_image(folder, sources, take)
+        else:
+            then(None)
 
     def _go_on(self, work: Unsaved, image: Image | None) -> None:
         """Restore work on the open image, or open its image file if none is given."""
@@ -138,7 +168,7 @@ class SavingWidgets:
         if image is not None and is_open and controller.take_up(image, work.path):
             controller.show_image()
         elif work.image_path is not None and Path(work.image_path).exists():
-            self.open(work.path)
+            self._open_with_image(work.path)
         elif is_open:
             show_error(f"“{work.name}” has other cells now. Undo them all, then press Restore.")
             return

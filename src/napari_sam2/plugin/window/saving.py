@@ -93,13 +93,13 @@ class Saving:
 
     def find_image(
         self,
-        work: Unsaved,
+        folder: Path,
         sources: Sequence[ImageSource],
         then: Callable[[int | None, Selection | None], None],
     ) -> None:
-        """Find the image of unsaved work among open ones; `then` gets its index and part."""
-        self._searches[work.path] = then
-        self._send(FindOpenImage(work.path, tuple(sources)))
+        """Find the image of a project among open ones; `then` gets its index and part."""
+        self._searches[folder] = then
+        self._send(FindOpenImage(folder, tuple(sources)))
 
     def _take_list(self, report: SavedListed) -> None:
         self.unsaved, self.recent = report.unsaved, report.recent
