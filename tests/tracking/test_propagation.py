@@ -162,10 +162,10 @@ def test_correction_keeps_its_mask_whatever_is_corrected_later(
 def test_correction_changes_the_frames_before_and_after_it(any_model: Sam2, world: World) -> None:
     tracker = clicked(any_model, world, 1)
     run(tracker)
-    tracked = {t: mask(tracker, t, 1) for t in range(len(world))}
+    tracked = {t: tracker.low_res_logits(t, 1) for t in range(len(world))}
     tracker.add_points(4, 1, [(35, 50)], [0])
     run(tracker)
-    assert all((mask(tracker, t, 1) != tracked[t]).any() for t in (2, 3, 5, 6))
+    assert all((tracker.low_res_logits(t, 1) != tracked[t]).any() for t in (2, 3, 5, 6))
 
 
 def test_second_click_on_the_first_frame_changes_the_others(any_model: Sam2, world: World) -> None:

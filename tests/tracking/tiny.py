@@ -39,6 +39,7 @@ def tiny_config(*, draws: bool = False, image_size: int = 64) -> Sam2Config:
         draw_prompts=draws,
         draw_previous=draws,
         fit_outlines=draws,
+        mirror_prompted=draws,
     )
 
 

@@ -87,6 +87,9 @@ class Sam2Config:
     fit_outlines : bool
         The outlines of tracked masks are shifted as far as fits the masks of prompted frames, see
         `tracking/outline_fit.py` (ours only).
+    mirror_prompted : bool
+        The mask of a prompted frame without memories is the mean of those of the image and of its
+        mirror image (ours only; an image is encoded once more for it).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -130,6 +133,7 @@ class Sam2Config:
     draw_prompts: bool = False
     draw_previous: bool = False
     fit_outlines: bool = False
+    mirror_prompted: bool = False
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -190,6 +194,7 @@ CELLS = Sam2Config(
     draw_prompts=True,
     draw_previous=True,
     fit_outlines=True,
+    mirror_prompted=True,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

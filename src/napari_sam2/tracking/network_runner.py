@@ -23,6 +23,7 @@ from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
+from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompt_points import prompt_points
@@ -344,7 +345,7 @@ class NetworkRunner:
         prompt: Prompt,
         number: int,
         previous: MaskRecord | None,
-        embedding: Tensor,
+        embedding: Tensor | None,
         window: Window,
         cell: Tensor | None = None,
     ) -> MaskRecord:
@@ -358,8 +359,8 @@ class NetworkRunner:
             The round.
         previous : MaskRecord or None
             The mask of the previous round.
-        embedding : Tensor
-            (1, C, H, W) from `condition` or `unconditioned`, of this window.
+        embedding : Tensor or None
+            (1, C, H, W) from `condition`, of this window; None for a frame without memories.
         window : Window
             The window of the network's view.
         cell : Tensor, optional
@@ -370,15 +371,19 @@ class NetworkRunner:
         MaskRecord
         """
         prompts = self._prompt_tensors(prompt, number, previous, window)
-        features = self.encoder.features[prompt.t, window]
-        with inference(self.model):
-            decoded = self.model.decode(
-                embedding,
-                features,
-                prompts,
-                surely_visible=prompt.shows_object(number),
-                cell=cell,
+        surely_visible = prompt.shows_object(number)
+        decoded = self._decode_prompted(
+            prompt.t, window, embedding, prompts, cell, surely_visible=surely_visible
+        )
+        if embedding is None and cell is None and self.model.config.mirror_prompted:
+            mirrored = self._decode_prompted(
+                prompt.t,
+                MirroredWindow.of(window),
+                None,
+                mirror_prompts(prompts, self.model.config.image_size),
+                surely_visible=surely_visible,
             )
+            decoded = mean_of_looks(decoded, mirrored)
         return self._records(decoded, None, [window])[0]
 
     def decode_guesses(
@@ -386,13 +391,15 @@ class NetworkRunner:
         prompt: Prompt,
         number: int,
         previous: MaskRecord | None,
-        embedding: Tensor,
+        embedding: Tensor | None,
         window: Window,
     ) -> list[MaskRecord]:
         """The three masks of a single click; arguments as for `decode_prompt`."""
         prompts = self._prompt_tensors(prompt, number, previous, window)
         features = self.encoder.features[prompt.t, window]
         with inference(self.model):
+            if embedding is None:
+                embedding = self.model.without_memory(features)
             decoded = self.model.decode_guesses(
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             )
@@ -410,16 +417,28 @@ class NetworkRunner:
             logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
         return PromptTensors(points.to(device), labels.to(device), logits)
 
+    def _decode_prompted(
+        self,
+        t: int,
+        window: Window,
+        embedding: Tensor | None,
+        prompts: PromptTensors,
+        cell: Tensor | None = None,
+        *,
+        surely_visible: bool,
+    ) -> Decoded:
+        features = self.encoder.features[t, window]
+        with inference(self.model):
+            if embedding is None:
+                embedding = self.model.without_memory(features)
+            return self.model.decode(
+                embedding, features, prompts, surely_visible=surely_visible, cell=cell
+            )
+
     def cell_at(self, t: int, window: Window, place: tuple[float, float]) -> Tensor | None:
         """The cell that the cell head sees at a place; see `CellOpinion.cell_at`."""
         with inference(self.model):
             return self._opinion.cell_at(t, window, self.encoder.features[t, window], place)
-
-    def unconditioned(self, t: int, window: Window) -> Tensor:
-        """(1, C, H, W) embedding of a prompted frame without memories."""
-        features = self.encoder.features[t, window]
-        with inference(self.model):
-            return self.model.without_memory(features)
 
     def _records(
         self,

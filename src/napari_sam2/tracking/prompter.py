@@ -265,15 +265,15 @@ class Prompter:
 
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window
-    ) -> Tensor:
-        """Embedding of a prompted frame: conditioned on memories if the object was tracked there.
+    ) -> Tensor | None:
+        """Embedding of a prompted frame, conditioned on memories; None if it was not tracked there.
 
         The last embedding is cached for further clicks. It is reused only if it was computed from
         the same masks.
         """
         others = masklet.prompted.keys() - {prompt.t}
         if before is None or before.direction is None or not others:
-            return self._runner.unconditioned(prompt.t, window)
+            return None
         job = self._runner.job(prompt.t, masklet.records, before.direction)
         sources = (*job.recall.frames, *job.recall.pointer_frames)
         key = (prompt.t, window, job.recall, tuple(job.records[k] for k in sources))
