@@ -27,7 +27,7 @@ def seen(annotation: Annotation) -> dict[str, Any]:
     ids = sorted(annotation.objects)
     frames = range(annotation.shape[0])
     return {
-        "labels": annotation.labels.tolist(),
+        "labels": np.asarray(annotation.labels).tolist(),
         "objects": annotation.objects,
         "prompts": sorted(map(repr, map(describe_prompt, annotation.prompts()))),
         "locked": {key: annotation.locked_frames(key) for key in ids},

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,8 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from napari_sam2.annotation import Annotation, Status
 from napari_sam2.annotation.calibration import fit_calibration
 from napari_sam2.annotation.measures import Measures
+from napari_sam2.annotation.packed_labels import PackedLabels
 from napari_sam2.annotation.timelines import make_timeline, verdicts_of
 from napari_sam2.tracking import FrameResult
+from tests.packing import pack_labels
 
 from .helpers import seen
 from .stand_in import SHAPE, StandInTracker, disc_centres
@@ -350,4 +353,21 @@ def _place(prompt: Any) -> tuple[int, int]:
 TestAnnotationMachine = AnnotationMachine.TestCase
 TestAnnotationMachine.settings = settings(
     max_examples=settings.default.max_examples // 10, stateful_step_count=40, deadline=None
+)
+
+
+class PackedMachine(AnnotationMachine):
+    """The same with the labels of a long movie, of which all frames but one are compressed."""
+
+    def make_annotation(self) -> Annotation:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            pack_labels(monkeypatch)
+            annotation = super().make_annotation()
+        assert isinstance(annotation.labels, PackedLabels)
+        return annotation
+
+
+TestPackedMachine = PackedMachine.TestCase
+TestPackedMachine.settings = settings(
+    max_examples=max(1, settings.default.max_examples // 60), stateful_step_count=40, deadline=None
 )

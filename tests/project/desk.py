@@ -43,7 +43,7 @@ def seen(annotation: Annotation) -> dict[str, Any]:
     frames = range(annotation.shape[0])
     ids = sorted(annotation.objects)
     return {
-        "labels": annotation.labels.tolist(),
+        "labels": np.asarray(annotation.labels).tolist(),
         "dtype": annotation.labels.dtype,
         "objects": annotation.objects,
         "new id": annotation.new_object_id(),

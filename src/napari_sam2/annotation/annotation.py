@@ -30,11 +30,10 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking import Tracker
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_sam2.annotation.actions import Group
     from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.annotation.objects import AnnotatedObject
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.tracking.frames import Stack
     from napari_sam2.tracking.protocol import AnnotationTracker
 
@@ -176,10 +175,12 @@ class Annotation:
         return self._document.state.shape
 
     @property
-    def labels(self) -> NDArray[Any]:
+    def labels(self) -> LabelArray:
         """(T, Y, X) uint16 or uint32 object ids, 0 for background; changed in place.
 
-        Once an id exceeds 65535 it is another array of dtype uint32, announced by the event
+        Up to 512 MiB they are an array of numpy. Those of a longer movie are indexed like one, and
+        frames that were not used for a while are compressed, so that they fit into memory. Once an
+        id exceeds 65535 it is another array of dtype uint32, announced by the event
         `labels_replaced`.
         """
         return self._document.state.labels

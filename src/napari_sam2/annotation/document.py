@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.actions import Group, Touched
 from napari_sam2.annotation.events import AnnotationEvents
@@ -13,8 +13,7 @@ from napari_sam2.annotation.open_propagation import OpenPropagation
 from napari_sam2.annotation.state import DocumentState
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 
@@ -64,7 +63,7 @@ class Document:
         group.apply(self.state)
         self.settle(group, running, labels)
 
-    def settle(self, group: Group, running: Group | None, labels: NDArray[Any]) -> None:
+    def settle(self, group: Group, running: Group | None, labels: LabelArray) -> None:
         """Compose labels, record and announce a change that objects and tracker already have.
 
         Parameters
@@ -73,7 +72,7 @@ class Document:
             The change.
         running : Group or None
             `running_group` from before the change.
-        labels : (T, Y, X) uint16 or uint32
+        labels : ndarray or PackedLabels
             Labels from `DocumentState.labels_for`, large enough for all ids of the change.
         """
         is_replaced = labels is not self.state.labels

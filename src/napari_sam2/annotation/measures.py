@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+if TYPE_CHECKING:
+    from napari_sam2.annotation.packed_labels import LabelArray
 
 SMALL_ID = 2**20  # up to here ids are counted in a table, beyond it they are sorted
 
@@ -71,7 +74,7 @@ class Measures:
         """The trace of an object as last measured; do not change it."""
         return self._traces.get(object_id) or Trace.empty(self._length)
 
-    def update(self, labels: NDArray[Any]) -> set[int]:
+    def update(self, labels: LabelArray) -> set[int]:
         """Measure the marked frames.
 
         Parameters
@@ -90,7 +93,7 @@ class Measures:
         self._marked.clear()
         return changed
 
-    def _measure(self, labels: NDArray[Any], t: int) -> set[int]:
+    def _measure(self, labels: LabelArray, t: int) -> set[int]:
         """Measure one frame, and what its neighbours share with it; the objects on it."""
         frame = labels[t]
         places = np.flatnonzero(frame)

@@ -10,6 +10,7 @@ import numpy as np
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
+from napari_sam2.annotation.packed_labels import LabelArray, new_labels
 from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class DocumentState:
         Holds prompts, masks and scores.
     objects : dict of int to AnnotatedObject
         Properties by object id.
-    labels : (T, Y, X) uint16 or uint32
-        Object ids, 0 for background.
+    labels : ndarray or PackedLabels
+        (T, Y, X) uint16 or uint32 object ids, 0 for background.
     largest_id : int
         Largest object id that there ever was.
     reviewed : dict of int to frozenset of int
@@ -52,7 +53,7 @@ class DocumentState:
             object_id: AnnotatedObject(object_id) for object_id in tracker.object_ids
         }
         self.largest_id = max(self.objects, default=0)
-        self.labels: NDArray[Any] = np.zeros(tracker.shape, np.uint16)
+        self.labels: LabelArray = new_labels(tracker.shape, np.uint16)
         self.labels = self.labels_for(self.largest_id)
         self.reviewed: dict[int, frozenset[int]] = {}
         self.measures = Measures(len(self.labels))
@@ -65,7 +66,7 @@ class DocumentState:
         """(T, Y, X) of the stack."""
         return self.tracker.shape
 
-    def labels_for(self, object_id: int) -> NDArray[Any]:
+    def labels_for(self, object_id: int) -> LabelArray:
         """The labels, or a copy with a larger dtype if `object_id` needs one."""
         if object_id > MAX_UINT16 and self.labels.dtype == np.uint16:
             return self.labels.astype(np.uint32)
@@ -191,14 +192,16 @@ class DocumentState:
         outdated: set[tuple[int, int]] = set()
         for t in frames:
             part, composed = self._composed(t, object_ids)
-            labels = self.labels[t][part]
-            changed = composed != labels
+            before = self.labels[t][part]
+            changed = composed != before
             if changed.any():
                 accepted = [key for key, frames in self.reviewed.items() if t in frames]
                 if accepted:
-                    ids = np.unique([labels[changed], composed[changed]])
+                    ids = np.unique([before[changed], composed[changed]])
                     outdated.update((t, key) for key in accepted if key in ids)
-                labels[changed] = composed[changed]
+                rows, columns = np.nonzero(changed)
+                corner = part[0].start or 0, part[1].start or 0
+                self.labels[t, rows + corner[0], columns + corner[1]] = composed[changed]
                 self.measures.mark((t,))
         return frozenset(outdated)
 

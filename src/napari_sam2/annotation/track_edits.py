@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation.document import Document
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.tracking import ObjectState
 
 LEAST_DAUGHTER = 0.2  # of the mother's pixels, in one piece
@@ -363,7 +364,7 @@ def has_mask(state: ObjectState) -> bool:
 
 
 def anchored(
-    labels: NDArray[Any], source: int, state: ObjectState, object_id: int, *, first: bool
+    labels: LabelArray, source: int, state: ObjectState, object_id: int, *, first: bool
 ) -> ObjectState:
     """Masks of `source`, of which the first or last one becomes a painted prompt of `object_id`."""
     for t in sorted(state.records, reverse=not first):

@@ -101,7 +101,7 @@ def _track(sample: Sample, network: Sam2, output: Path) -> tuple[NDArray[np.uint
     rate = follow(track_prompts(annotation, clicks))
     write_labels(output / "labels.tif", annotation.labels, sample.scale)
     write_scores(output / "scores.csv", score_rows(annotation))
-    return annotation.labels, rate
+    return np.asarray(annotation.labels), rate
 
 
 def _draw(sample: Sample, labels: NDArray[np.uint16], output: Path) -> None:
