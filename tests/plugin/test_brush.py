@@ -6,9 +6,11 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 
 from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.packed_labels import PackedLabels
 from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.layers.brush_prompts import strokes_of
 from napari_sam2.plugin.layers.image_axes import ImageAxes
+from napari_sam2.plugin.layers.shown_labels import ShownLabels
 from napari_sam2.plugin.protocol.messages import Stroke
 
 from . import hands
@@ -33,7 +35,7 @@ def stroke(part, value, t=0):
 
 def paint_as_napari_does(annotation, *strokes):
     for one in strokes:
-        annotation.labels[one.t][one.rows, one.columns] = one.values
+        annotation.labels[one.t, one.rows, one.columns] = one.values
     paint(annotation, strokes)
 
 
@@ -100,27 +102,45 @@ def test_a_painted_frame_is_never_overwritten_by_the_model(annotation):
     assert np.array_equal(annotation.labels[2] == 1, approved == 1)
 
 
-@pytest.mark.parametrize("data", [np.zeros((3, 16, 16), np.uint16), np.zeros((16, 16), np.uint16)])
+@pytest.mark.parametrize("letters", ["TYX", "YX"])
 @pytest.mark.parametrize("tool", ["brush", "fill", "polygon", "items"])
-def test_every_tool_of_napari_is_understood(data, tool):
-    layer = Labels(data.copy())
+def test_every_tool_of_napari_is_understood(letters, tool):
+    data = np.zeros((3, 16, 16)[-len(letters) :], np.uint16)
+    layer = Labels(data)
+    painted = use_tool(layer, tool, ImageAxes(letters, data.shape))
+    assert np.array_equal(painted, data.reshape(-1, 16, 16)[0])
+    assert painted.any()
+
+
+@pytest.mark.parametrize("letters", ["TYX", "TCYX", "CTYX"])
+@pytest.mark.parametrize("tool", ["brush", "fill", "polygon", "items"])
+def test_every_tool_is_understood_on_the_labels_of_a_long_movie(letters, tool):
+    labels = PackedLabels((3, 16, 16), np.uint16, budget_bytes=0)
+    axes = ImageAxes(letters, tuple({"T": 3, "C": 2}.get(letter, 16) for letter in letters))
+    layer = Labels(labels if axes.is_plain else ShownLabels(labels, axes))
+    painted = use_tool(layer, tool, axes)
+    assert np.array_equal(painted, labels[0])
+    assert painted.any()
+    assert not labels[1:].any()
+
+
+def use_tool(layer, tool, axes):
+    """Paint with 5 on frame 0; the (16, 16) pixels of the strokes that were heard."""
     heard = []
-    axes = ImageAxes("TYX"[-data.ndim :], data.shape)
     layer.events.paint.connect(lambda event: heard.extend(strokes_of(event.value, axes)))
-    place = (0, 8, 8)[-data.ndim :]
+    place = tuple(round(at) for at in axes.coordinates(0, 8, 8))
     if tool == "brush":
         layer.paint(place, 5)
     elif tool == "fill":
         layer.fill(place, 5)
     elif tool == "polygon":
-        layer.paint_polygon([(0, y, x)[-data.ndim :] for y, x in [(2, 2), (2, 9), (9, 9)]], 5)
+        layer.paint_polygon([axes.coordinates(0, y, x) for y, x in [(2, 2), (2, 9), (9, 9)]], 5)
     else:
         layer.data_setitem(tuple(np.array([i]) for i in place), 5)
     after = np.zeros((16, 16), int)
     for one in heard:
         after[one.rows, one.columns] = one.values
-    assert np.array_equal(after, layer.data.reshape(-1, 16, 16)[0])
-    assert after.any()
+    return after
 
 
 # In the window

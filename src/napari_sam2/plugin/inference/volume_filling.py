@@ -71,8 +71,8 @@ class VolumeFilling:
         movie = volumes_of(stack, replace(selection, axes=None, z=None))
         limits = document.tracker.frames.contrast_limits
         tracker = VolumeTracker(model, movie.data, contrast_limits=limits)
-        plane = np.array(document.annotation.labels)  # as they are now
-        dtype = np.uint16 if plane.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+        plane = document.annotation.labels.copy()  # as they are now
+        dtype = np.uint16 if plane.max() <= np.iinfo(np.uint16).max else np.uint32
         labels = np.zeros(movie.shape, dtype)
         steps = tracker.fill(plane, selection.z, labels)
         self._work = _Work(document.image, steps, labels)

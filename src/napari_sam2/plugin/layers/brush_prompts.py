@@ -22,7 +22,7 @@ TOOLS = ("paint", "erase", "fill", "polygon")
 class BrushPrompts:
     """Converts changes that napari's tools make to a Labels layer into strokes.
 
-    napari writes directly into the labels array of the document. When the document has processed
+    napari writes directly into the labels of the document. When the document has processed
     the stroke, it overwrites these pixels with its own labels. napari's undo history of the layer
     is cleared, because the document has an undo history of all edits.
 

@@ -21,6 +21,7 @@ from napari_sam2.plugin.layers.colours import (
 from napari_sam2.plugin.layers.image_axes import GEOMETRY, axes_of
 from napari_sam2.plugin.layers.point_prompts import PointPrompts
 from napari_sam2.plugin.layers.shape_prompts import ShapePrompts
+from napari_sam2.plugin.layers.shown_labels import ShownLabels
 from napari_sam2.plugin.layers.source_image import IMAGE_PATH, image_path, stack_shape
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS, REJECTED
 from napari_sam2.plugin.protocol.messages import INCLUDE, Edit, PromptEdit, Stroke
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
     from napari.components import LayerList
     from napari.layers import Image, Layer
-    from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.plugin.protocol.messages import PromptShown
 
 # Smallest and largest size of a point on the screen, in pixels. The smallest is 0, because napari
@@ -104,7 +105,7 @@ class ImageLayers:
         self._suffix = suffix
         self._screen_pixel = screen_pixel
         self._listener = listener
-        self.labels_data: NDArray[Any] | None = None
+        self.labels_data: LabelArray | None = None
         self.puts_off_shapes = False  # the shapes layer is then not reported as missing
         self._current = (1, INCLUDE)
         self.colours: LabelColours = object_palette()
@@ -293,7 +294,7 @@ class ImageLayers:
         layer.events.mode.connect(self._listener.on_mode)
         return ShapePrompts(layer, self.axes, self._number, self.colour_of, self._listener.on_edit)
 
-    def _make_labels(self, data: NDArray[Any]) -> Labels:
+    def _make_labels(self, data: LabelArray) -> Labels:
         path = image_path(self.image)
         image_metadata = {} if path is None else {IMAGE_PATH: path}  # writers read its scale
         layer = Labels(
@@ -339,11 +340,10 @@ class ImageLayers:
             self._colour_cache[object_id] = (red, green, blue, alpha)
         return self._colour_cache[object_id]
 
-    def show_labels(self, labels: NDArray[Any]) -> None:
-        """Display a labels array, (T, Y, X), without copying it."""
+    def show_labels(self, labels: LabelArray) -> None:
+        """Display labels, (T, Y, X), without copying them."""
         data = labels[0] if self.image.ndim == 2 else labels
-        is_same = self.labels_data is not None and self.labels_data.base is data.base
-        if is_same and self.labels_data is not None and _same_memory(self.labels_data, data):
+        if self.labels_data is not None and _are_same(self.labels_data, data):
             return
         self.labels_data = data
         self._write_labels()
@@ -361,12 +361,16 @@ class ImageLayers:
         assert self.labels is not None
         assert self.labels_data is not None
         other = self.labels.data
-        if not _is_same_array(other, self._shown_labels(self.labels_data)):
+        if not _is_shown(other, self._shown_labels(self.labels_data)):
             self._listener.on_replaced(self.labels, other)
             QTimer.singleShot(0, self._write_labels)  # once napari is done with the other data
 
-    def _shown_labels(self, data: NDArray[Any]) -> NDArray[Any]:
-        return data if self.axes.is_plain else self.axes.spread(data)
+    def _shown_labels(self, data: LabelArray) -> Any:
+        if self.axes.is_plain:
+            return data
+        if isinstance(data, np.ndarray):
+            return self.axes.spread(data)
+        return ShownLabels(data, self.axes)
 
     def describe_objects(self, objects: Mapping[int, AnnotatedObject]) -> None:
         """Store mothers, names and rejected objects in the layer's metadata for the writers."""
@@ -441,12 +445,18 @@ def _shown_point_size() -> tuple[int, int]:
     return smallest, round(largest * density)
 
 
-def _is_same_array(one: Any, other: NDArray[Any]) -> bool:
-    return isinstance(one, np.ndarray) and one.dtype == other.dtype and _same_memory(one, other)
+def _is_shown(other: Any, shown: Any) -> bool:
+    """Whether the data of a layer are those that it shows for us."""
+    one, two = (data.labels if isinstance(data, ShownLabels) else data for data in (other, shown))
+    return bool(one.dtype == two.dtype) and _are_same(one, two)
 
 
-def _same_memory(one: NDArray[Any], other: NDArray[Any]) -> bool:
+def _are_same(one: LabelArray, other: LabelArray) -> bool:
+    """Whether two arrays of labels are the same pixels in memory."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return one is other
     return (
-        one.__array_interface__["data"] == other.__array_interface__["data"]
+        one.base is other.base
+        and one.__array_interface__["data"] == other.__array_interface__["data"]
         and one.shape == other.shape
     )

@@ -95,13 +95,12 @@ def read_tracks_layer(path: str) -> list[LayerData]:
     """Read tracked labels as an editable layer, and their paths and families as a Tracks layer."""
     from pathlib import Path
 
-    import numpy as np
-
+    from napari_sam2.annotation.packed_labels import labels_in_memory
     from napari_sam2.io.exports import open_tracked
     from napari_sam2.io.formats import stem_of
 
     tracked = open_tracked(path)
-    labels = np.asarray(tracked.labels)
+    labels = labels_in_memory(tracked.labels)
     options = {
         "name": stem_of(Path(path).name),
         "metadata": {PARENTS: dict(tracked.parents), NAMES: dict(tracked.names)},

@@ -1,8 +1,8 @@
 """Messages between the window and the inference thread: commands and reports.
 
 The window sends commands, and the inference thread returns reports. Both are frozen values. The
-labels array is the only mutable data that the threads share: the inference thread writes it and
-the window displays it. Images are identified by numbers that the window assigns. Coordinates are
+labels are the only mutable data that the threads share: the inference thread writes them and the
+window displays them. Images are identified by numbers that the window assigns. Coordinates are
 (y, x) in pixels of the image's data, with pixel centres at integers.
 """
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.annotation.label_linking import LabelLinks
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.plugin.protocol.sources import ImageSource, LabelSource
     from napari_sam2.tracking import Prompt
 
@@ -341,9 +342,9 @@ class ImageOpened(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class LabelsReady(ImageReport):
-    """The labels array, (T, Y, X), sent when a document is opened or its array is replaced."""
+    """The labels, (T, Y, X), sent when a document is opened or its labels are replaced."""
 
-    labels: NDArray[np.integer[Any]]
+    labels: LabelArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
@@ -65,7 +66,7 @@ class Exporting:
 
 def start_export(
     images: list[Image],
-    labels: NDArray[Any],
+    labels: LabelArray,
     objects: Mapping[int, AnnotatedObject],
     path: Path,
     post: Callable[[Report], None],
@@ -78,7 +79,7 @@ def start_export(
     images : list of Image
         The image, whose layer or file gives axes and scale, and other images of the same shape;
         all are measured.
-    labels : (T, Y, X) or (Y, X) array of integers
+    labels : (T, Y, X) or (Y, X) array of integers, or PackedLabels
     objects : mapping of int to AnnotatedObject
         Objects with their names and mothers; rejected ones are not written.
     path : Path

@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image
-    from numpy.typing import NDArray
 
     from napari_sam2.annotation import AnnotatedObject
+    from napari_sam2.annotation.packed_labels import LabelArray
     from napari_sam2.annotation.quality import Timeline
     from napari_sam2.io.selection import Selection
     from napari_sam2.plugin.layers.image_layers import ImageLayers
@@ -203,7 +203,7 @@ class ImageState:
         return part_of(self.image)
 
     @property
-    def labels(self) -> NDArray[Any] | None:
+    def labels(self) -> LabelArray | None:
         """The data of the Labels layer; None before they exist."""
         return self.layers.labels_data
 
