@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.annotation.label_linking import LabelLinks, link_labels
 from napari_sam2.annotation.objects import MAX_OBJECT_ID
+from napari_sam2.annotation.packed_labels import LabelArray, new_labels
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.image_folder import LABEL_SUFFIXES, read_image
 from napari_sam2.io.rle import decode_rle, encode_rle
@@ -114,7 +115,9 @@ def read_linked_prompts(
         raise FileNotFoundError(f"there is no prompt file {file}")
     labels = read_labels(file)[0]
     links = link_labels(labels)
-    linked = np.stack([links.renumbered(frame, t) for t, frame in enumerate(labels)])
+    linked = new_labels(labels.shape, np.int32)
+    for t, frame in enumerate(labels):
+        linked[t] = links.renumbered(frame, t)
     return labels_as_prompts(linked, shape, file.name), links
 
 
@@ -148,7 +151,7 @@ def files_of_prompts(path: str | os.PathLike[str]) -> tuple[Path, ...]:
 
 
 def labels_as_prompts(
-    labels: NDArray[Any], shape: tuple[int, int, int], source: str = "labels"
+    labels: LabelArray, shape: tuple[int, int, int], source: str = "labels"
 ) -> list[Prompt]:
     """A mask prompt for every label of every frame that has any.
 

@@ -135,7 +135,7 @@ def c2c12_movie() -> Sample:
     with as_file(folder / "c2c12.tif") as path, opened_tiff(path) as tif:
         images = np.array(movie_of(tiff_stack(tif, path.name)).data)
     with as_file(folder / "c2c12_labels.tif") as path:
-        labels = read_labels(path)[0].astype(np.uint16)
+        labels = np.asarray(read_labels(path)[0], np.uint16)
     attribution = (folder / "c2c12.txt").read_text(encoding="utf-8").strip()
     return Sample(images, labels, False, ImageScale(), "C2C12 myoblasts", attribution)
 

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.packed_labels import LabelArray, labels_in_memory
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.formats import format_of, is_ome_zarr
@@ -232,7 +233,7 @@ def write_stack(
     _write_pages(path, iter(frames), shape, dtype, file_format, description, False, rgb)
 
 
-def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.uint32], ImageScale]:
+def read_labels(path: str | os.PathLike[str]) -> tuple[LabelArray, ImageScale]:
     """Read labels and their scale, from our own files and from others.
 
     Parameters
@@ -244,6 +245,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
     -------
     labels : (T, Y, X), (Z, Y, X) or (Y, X) uint16, uint32 when an id is above 65535
         With the dimensions that were written; of a foreign file (Y, X) when it holds one image.
+        An array, or from 512 MiB on `PackedLabels`, which is indexed like one.
     scale : ImageScale
 
     Raises
@@ -260,7 +262,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint16 | np.ui
         movie = movie_of(tiff_stack(tif, name))
         scale = read_scale(tif, "z") if written == "ZYX" else movie.scale
     try:
-        labels = np.asarray(as_object_ids(movie).data)
+        labels = labels_in_memory(as_object_ids(movie).data)
     except TypeError as error:
         raise ValueError(str(error)) from error
     single = written == "YX" or (written is None and len(labels) == 1)
@@ -363,7 +365,7 @@ def _size_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return int(np.prod(shape)) * dtype.itemsize
 
 
-def _as_labels(labels: NDArray[Any], source: str) -> NDArray[np.uint16 | np.uint32]:
+def _as_labels(labels: LabelArray, source: str) -> LabelArray:
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high > np.iinfo(np.uint32).max:
         raise ValueError(
