@@ -120,6 +120,12 @@ class StandInTracker:
         self.runs = 0
         self.fail_on: int | None = None
 
+    def grow(self, data: Any) -> None:
+        """Show more frames of a world that was drawn for all of them."""
+        if data.shape[1:] != self.shape[1:]:
+            raise ValueError("new frames have another size")
+        self.shape = data.shape
+
     @property
     def object_ids(self) -> tuple[int, ...]:
         return tuple(self.objects)

@@ -86,6 +86,10 @@ class ThresholdTracker:
         self.shape = stack.shape
         self.frames = Frames(stack)
 
+    def grow(self, data: Any) -> None:
+        self.frames.grow(data)
+        self._bright, self.shape = np.asarray(data) > 1000, self.frames.shape
+
     @property
     def object_ids(self) -> tuple[int, ...]:
         return tuple(self._masklets)

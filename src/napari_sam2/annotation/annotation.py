@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.annotation.objects import AnnotatedObject
     from napari_sam2.annotation.packed_labels import LabelArray
+    from napari_sam2.arrays import ArrayLike
     from napari_sam2.tracking.frames import Stack
     from napari_sam2.tracking.protocol import AnnotationTracker
 
@@ -173,6 +174,25 @@ class Annotation:
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
         return self._document.state.shape
+
+    def grow(self, data: ArrayLike) -> None:
+        """Go on with a longer movie, such as one that is still being acquired.
+
+        Objects, prompts, masks and undo stay as they are; the new frames have no labels until they
+        are tracked. A running propagation ends. The labels are another array, announced by the
+        event `labels_replaced`.
+
+        Parameters
+        ----------
+        data : (T, Y, X) or (T, Y, X, 3 or 4) array-like
+            The movie from its first frame on; only new frames differ from the movie so far.
+
+        Raises
+        ------
+        ValueError
+            If frames are missing, or new ones have another size or type. Nothing changes then.
+        """
+        self._document.grow(data)
 
     @property
     def labels(self) -> LabelArray:

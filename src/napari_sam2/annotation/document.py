@@ -14,6 +14,7 @@ from napari_sam2.annotation.state import DocumentState
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.packed_labels import LabelArray
+    from napari_sam2.arrays import ArrayLike
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 
@@ -118,6 +119,15 @@ class Document:
         for t in sorted(touched.frames):
             self.events.frame_changed.emit(t)
         self.events.history_changed.emit()
+
+    def grow(self, data: ArrayLike) -> None:
+        """Go on with a longer stack; see `Annotation.grow`."""
+        if int(data.shape[0]) == self.state.shape[0]:
+            return
+        self.state.grow(data)
+        self.seal()
+        self.rewinds += 1  # a running propagation ends, since it planned the frames that there were
+        self.events.labels_replaced.emit()
 
     def running_group(self) -> Group | None:
         """Everything that the running propagation has written since the last other change."""

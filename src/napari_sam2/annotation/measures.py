@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,10 @@ class Trace:
         area, y, x, one, two, piece = (np.zeros(length, np.float32) for _ in range(6))
         return cls(area, y, x, np.zeros(length, bool), one, two, piece)
 
+    def longer(self, more: int) -> Trace:
+        """The same object on more frames, on which it has no pixels."""
+        return Trace(*(np.pad(getattr(self, one.name), (0, more)) for one in fields(self)))
+
 
 class Measures:
     """Traces of the objects of some labels.
@@ -65,6 +69,13 @@ class Measures:
         self._traces: dict[int, Trace] = {}
         self._present: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * length
         self._marked: set[int] = set()
+
+    def grow(self, length: int) -> None:
+        """Add frames without labels at the end."""
+        more = length - self._length
+        self._length = length
+        self._present += [np.zeros(0, np.int64)] * more
+        self._traces = {key: trace.longer(more) for key, trace in self._traces.items()}
 
     def mark(self, frames: Iterable[int]) -> None:
         """Mark frames whose labels changed."""

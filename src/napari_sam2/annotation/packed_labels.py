@@ -54,6 +54,25 @@ def labels_in_memory(labels: ArrayLike) -> LabelArray:
     return np.array(labels)
 
 
+def longer(labels: LabelArray, length: int) -> LabelArray:
+    """The same (T, Y, X) labels with more frames, which have no objects.
+
+    Parameters
+    ----------
+    labels : ndarray or PackedLabels
+        They may share their frames with the result, and are not to be used any more.
+    length : int
+        Frames of the result, not fewer than there are.
+    """
+    if isinstance(labels, PackedLabels):
+        return labels.extended(length)
+    grown = new_labels((length, *labels.shape[1:]), labels.dtype)
+    for t, frame in enumerate(labels):
+        if frame.any():
+            grown[t] = frame
+    return grown
+
+
 class PackedLabels(NDArrayOperatorsMixin):
     """(T, Y, X) object ids that are indexed like an array of numpy, in little memory.
 
@@ -198,6 +217,12 @@ class PackedLabels(NDArrayOperatorsMixin):
             for t in sorted(self._written):
                 self._pack(t)
             other._packed = dict(self._packed)
+        return other
+
+    def extended(self, length: int) -> PackedLabels:
+        """The labels as they are now with more frames, which have no objects."""
+        other = self.copy()
+        other.shape = (length, *self.shape[1:])
         return other
 
     # Frames

@@ -10,12 +10,13 @@ import numpy as np
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
-from napari_sam2.annotation.packed_labels import LabelArray, new_labels
+from napari_sam2.annotation.packed_labels import LabelArray, longer, new_labels
 from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.arrays import ArrayLike
     from napari_sam2.tracking import FrameResult, ObjectState, Prompt
     from napari_sam2.tracking.protocol import AnnotationTracker
 
@@ -65,6 +66,16 @@ class DocumentState:
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
         return self.tracker.shape
+
+    def grow(self, data: ArrayLike) -> None:
+        """Go on with a longer stack; see `Annotation.grow`."""
+        self.tracker.grow(data)
+        length = self.tracker.shape[0]
+        self.labels = longer(self.labels, length)
+        self.measures.grow(length)
+        self.stale.update(self.objects)
+        for object_id, known in self.objects.items():
+            self.tracker.set_span(object_id, known.span(length))
 
     def labels_for(self, object_id: int) -> LabelArray:
         """The labels, or a copy with a larger dtype if `object_id` needs one."""

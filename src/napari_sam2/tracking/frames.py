@@ -116,6 +116,32 @@ class Frames:
             self._limits = self._full_range() if self.is_rgb else self._percentiles()
         return self._limits
 
+    def grow(self, data: ArrayLike) -> None:
+        """Go on with a longer stack, such as a movie that is being acquired.
+
+        The contrast stays that of the frames that there were, so that no frame changes.
+
+        Parameters
+        ----------
+        data : array_like
+            The stack from its first frame on; only new frames differ from the stack so far.
+
+        Raises
+        ------
+        ValueError
+            If frames or pixels are missing, or the type of the pixels is another one.
+        """
+        shape = _stack_shape(data.shape, self.is_rgb)
+        if shape[1:] != self.shape[1:] or np.dtype(data.dtype) != np.dtype(self._data.dtype):
+            raise ValueError(
+                f"new frames are {shape[1:]} {data.dtype}; the frames so far are "
+                f"{self.shape[1:]} {self._data.dtype}"
+            )
+        if shape[0] < len(self) or self._is_single:
+            raise ValueError(f"a stack of {len(self)} frames cannot become one of {shape[0]}")
+        self._limits = self.contrast_limits  # measured before there are other frames
+        self._data, self.shape = data, shape
+
     def read(self, t: int) -> NDArray[np.float32]:
         """Read a normalised frame, the input of the network.
 

@@ -113,6 +113,10 @@ class NetworkRunner:
         self._opinion = CellOpinion(model)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
+    def grow(self, length: int) -> None:
+        """Go on with a stack of more frames."""
+        self._length = length
+
     # -- tracking ------------------------------------------------------------------------------
 
     def job(self, t: int, records: Records, direction: Direction) -> Job:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam2 import arrays
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.plan import Sweep
 from napari_sam2.tracking.prompts import Prompt
@@ -73,6 +74,10 @@ class AnnotationTracker(ObjectTracker, Protocol):
     @property
     def object_ids(self) -> tuple[int, ...]:
         """All objects, in the order in which they were added."""
+        ...
+
+    def grow(self, data: arrays.ArrayLike, /) -> None:
+        """Go on with a longer stack, whose first frames are those so far."""
         ...
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam2 import arrays
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.frame_encoder import FrameEncoder
@@ -129,6 +130,23 @@ class Tracker:
         other = copy(self)
         other._begin(self._store.renderer, area_guard=self._propagator.area_guard)
         return other
+
+    def grow(self, data: arrays.ArrayLike) -> None:
+        """Go on with a longer stack; what was tracked stays as it is.
+
+        Parameters
+        ----------
+        data : array_like
+            The stack from its first frame on; see `Frames.grow`.
+
+        Raises
+        ------
+        ValueError
+            If it is not the same stack with more frames.
+        """
+        self._frames.grow(data)
+        self._store.length = len(self._frames)
+        self._runner.grow(len(self._frames))
 
     # -- state ---------------------------------------------------------------------------------
 
