@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from typer.main import get_command
 
 import napari_sam2
@@ -70,6 +71,9 @@ def _folder(tmp_path: Path, model: Sam2, monkeypatch: pytest.MonkeyPatch) -> Non
     discs = two_discs().images[:3]
     margins = [(0, 0), (0, 128 - discs.shape[1]), (0, 128 - discs.shape[2])]
     write_images(tmp_path / "movie.tif", np.pad(discs, margins))
+    (tmp_path / "acquisition").mkdir()
+    for t, image in enumerate(np.pad(discs, margins)):
+        tifffile.imwrite(tmp_path / f"acquisition/t{t}.tif", image)
     volumes = synthetic_volumes(2, 4, (40, 56), cells=2, seed=1)
     write_volume_labels(tmp_path / "volumes.tif", volumes.images, volumes.scale)
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ from napari_sam2.version import __version__
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
     from napari_sam2.finding import find_objects
+    from napari_sam2.io.growing import GrowingMovie
     from napari_sam2.io.movies import open_movie
     from napari_sam2.io.tiff import write_labels, write_volume_labels
     from napari_sam2.io.volumes import open_volumes
@@ -25,6 +26,7 @@ __all__ = [
     "Annotation",
     "FrameResult",
     "Frames",
+    "GrowingMovie",
     "Prompt",
     "Tracker",
     "VolumeTracker",
@@ -43,6 +45,7 @@ _HOME_OF_NAME = {
     "Annotation": "napari_sam2.io.project.saving",
     "FrameResult": "napari_sam2.tracking",
     "Frames": "napari_sam2.tracking",
+    "GrowingMovie": "napari_sam2.io.growing",
     "Prompt": "napari_sam2.tracking",
     "Tracker": "napari_sam2.io.sources",
     "VolumeTracker": "napari_sam2.tracking.volumes",

@@ -282,3 +282,47 @@ def test_a_project_reopens_the_part_of_the_file_that_was_annotated(
         annotation.save(tmp_path / "work.sam2")
     with Annotation.load(tmp_path / "work.sam2", model) as loaded:
         np.testing.assert_array_equal(np.asarray(loaded.labels), np.asarray(annotation.labels))
+
+
+def test_project_is_opened_when_its_movie_has_grown(
+    model: Sam2, world: World, tmp_path: Path
+) -> None:
+    short, path = world.images[:5], tmp_path / "growing.sam2"
+    with Annotation(model, short) as annotation:
+        annotation.add_points(0, 1, [world.centre(0, 1)], [1])
+        list(annotation.propagate(direction="forward"))
+        annotation.save(path)
+        before = np.array(annotation.labels)
+    with Annotation.load(path, model, movie=world.images) as annotation:
+        assert annotation.shape == world.images.shape
+        np.testing.assert_array_equal(annotation.labels[:5], before)
+        list(annotation.propagate(5, direction="forward"))
+        after = np.array(annotation.labels)
+        annotation.save()
+    assert read_manifest(path).image.shape == world.images.shape
+    with Annotation.load(path, model, movie=world.images) as annotation:
+        np.testing.assert_array_equal(annotation.labels, after)
+
+
+def test_project_that_grew_while_it_was_open_comes_back(
+    model: Sam2, world: World, tmp_path: Path
+) -> None:
+    path = tmp_path / "growing.sam2"
+    with Annotation(model, world.images[:5]) as annotation:
+        annotation.add_points(0, 1, [world.centre(0, 1)], [1])
+        annotation.save(path)
+        annotation.grow(world.images)
+        list(annotation.propagate(direction="forward"))  # in the journal alone
+        after = np.array(annotation.labels)
+    with Annotation.load(path, model, movie=world.images) as annotation:
+        np.testing.assert_array_equal(annotation.labels, after)
+
+
+def test_longer_movie_with_other_frames_is_another_movie(
+    model: Sam2, world: World, tmp_path: Path
+) -> None:
+    with Annotation(model, world.images[:5]) as annotation:
+        annotation.add_points(0, 1, [world.centre(0, 1)], [1])
+        annotation.save(tmp_path / "movie.sam2")
+    with pytest.raises(ProjectError, match="its pixels differ"):
+        Annotation.load(tmp_path / "movie.sam2", model, movie=world.images[::-1])

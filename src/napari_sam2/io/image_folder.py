@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ _GREY_AND_ALPHA = 2
 LABEL_SUFFIXES = tuple(suffix for suffix in FRAME_SUFFIXES if suffix not in _JPEG)
 
 
-def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
+def folder_stack(
+    folder: Path, *, as_labels: bool = False, files: Sequence[Path] | None = None
+) -> ImageStack:
     """The images of a folder, TIFF, PNG, JPEG and others, in natural order of names.
 
     Hidden files and other kinds of files are passed over. Where the names count channels, planes
@@ -43,6 +46,8 @@ def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     folder : Path
     as_labels : bool
         Whether the images hold object ids, see `read_image`.
+    files : sequence of Path, optional
+        The images to take, in natural order of names. Default: all, from `frame_files`.
 
     Raises
     ------
@@ -56,7 +61,8 @@ def folder_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     UserWarning
         If numbers are missing in the names.
     """
-    files, counted = counted_files(frame_files(folder), folder.name)
+    given = frame_files(folder) if files is None else list(files)
+    files, counted = counted_files(given, folder.name)
     first = _stack_of(files[0], as_labels=as_labels)
     pairs = zip(first.axes, first.shape, strict=True)
     inner = "".join("1" if n == 1 and axis not in "YX" else axis for axis, n in pairs)

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from napari_sam2.annotation.recovery import (
     kept_states,
     largest_id,
     properties,
+    tracker_of,
 )
 from napari_sam2.io.project.codec import RecordPool, pack
 from napari_sam2.io.project.files import (
@@ -32,11 +34,13 @@ from napari_sam2.io.project.files import (
     sync_folder,
     write_stored,
 )
+from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.history import History
 from napari_sam2.io.project.journal_file import JournalFile
 from napari_sam2.io.project.lock import ProjectLock
 from napari_sam2.io.project.manifest import (
     Chunk,
+    ImageInfo,
     Manifest,
     Settings,
     StoredFile,
@@ -45,7 +49,7 @@ from napari_sam2.io.project.manifest import (
     write_manifest,
 )
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
-from napari_sam2.io.project.reading import Loaded, load
+from napari_sam2.io.project.reading import Loaded, has_grown, load
 from napari_sam2.io.project.slimming import Slimmer
 from napari_sam2.io.project.subject import Subject
 from napari_sam2.io.project.syncing import Syncer
@@ -352,7 +356,7 @@ class ProjectFolder:
             saved=now(),
             generation=generation,
             next_number=self._pool.next_number,
-            image=self.subject.image,
+            image=self._image(),
             model=self.subject.model,
             settings=Settings(**kept_settings(self.annotation)),
             properties=StoredFile(**stored),
@@ -360,6 +364,16 @@ class ProjectFolder:
             history=history[0],
             history_bytes=history[1],
         )
+
+    def _image(self) -> ImageInfo:
+        """The image, with the frames that it has got since it was opened."""
+        image, data = self.subject.image, tracker_of(self.annotation).frames.data
+        shape = tuple(int(length) for length in data.shape)
+        if has_grown(image, shape):
+            news = {"shape": shape, "fingerprint": image_fingerprint(data)}
+            image = image.model_copy(update=news)
+            self.subject = replace(self.subject, image=image)
+        return image
 
     def _begin_journal(self, manifest: Manifest) -> JournalFile:
         write_prompts(self.path / PROMPTS, self.annotation.prompts())

@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.recovery import Recovery
 from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.first_frames import FirstFrames
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project.codec import RecordPool, unpack
@@ -88,8 +89,13 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tr
 
 
 def check_image(image: ImageInfo, data: ArrayLike) -> None:
-    """Raise a ProjectError if `data` is not the image that was annotated."""
+    """Raise a ProjectError if `data` is not the image that was annotated.
+
+    A movie that has got more frames since then is the same image.
+    """
     shape, dtype = tuple(int(length) for length in data.shape), str(np.dtype(data.dtype))
+    if has_grown(image, shape):
+        data, shape = FirstFrames(data, image.shape[0]), image.shape
     if shape != image.shape or dtype != image.dtype:
         raise ProjectError(
             f"this is another image: {shape} {dtype}, but “{image.name}”, which was annotated, "
@@ -100,6 +106,11 @@ def check_image(image: ImageInfo, data: ArrayLike) -> None:
             f"this is another image, or it was changed: its pixels differ from those of "
             f"“{image.name}”, which was annotated"
         )
+
+
+def has_grown(image: ImageInfo, shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape could be a movie that was shorter when it was annotated."""
+    return len(shape) > 2 and shape[1:] == image.shape[1:] and shape[0] > image.shape[0]
 
 
 def is_same_model(manifest: Manifest, model: Sam2) -> bool:
