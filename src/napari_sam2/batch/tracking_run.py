@@ -6,7 +6,8 @@ labels.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,13 @@ import numpy as np
 from napari_sam2.annotation import Annotation
 from napari_sam2.finding import Proposal, find_objects
 from napari_sam2.finding.automatic import track_found
+from napari_sam2.io.growing import GrowingMovie
+from napari_sam2.io.movie import Movie
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Prompt
 from napari_sam2.tracking.plan import Sweep
+
+LOOK_EVERY_S = 1.0  # for new frames of a movie that is being acquired
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,60 @@ def track_changed(annotation: Annotation) -> Generator[RunStep]:
         Of the stage ``"tracking"``.
     """
     yield from _propagate(annotation, "both", only_changed=True)
+
+
+def track_growing(
+    annotation: Annotation,
+    growing: GrowingMovie,
+    quiet_s: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+) -> Generator[RunStep]:
+    """Track all objects into the new frames of a movie, until no frame has come for a while.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        The document of the frames so far, tracked; it grows with the movie.
+    growing : GrowingMovie
+        The movie.
+    quiet_s : float
+        Seconds without a new frame after which the acquisition counts as ended.
+    clock, wait : callable
+        The time in seconds, and a pause of so many seconds.
+
+    Yields
+    ------
+    RunStep
+        Of the stage ``"new frames"``, counted in frames that are new.
+
+    Raises
+    ------
+    MovieChanged
+        If frames that were there are gone or have changed.
+    """
+    begin = annotation.shape[0]
+    yield RunStep("new frames", 0, 1)
+    last_news = clock()
+    while clock() - last_news < quiet_s:
+        movie = _look(growing)
+        if movie is None:
+            wait(min(LOOK_EVERY_S, quiet_s / 4))
+            continue
+        first = annotation.shape[0]
+        annotation.grow(movie.data)
+        total = annotation.shape[0] - begin
+        for result in annotation.propagate(first, direction="forward"):
+            yield RunStep("new frames", result.t + 1 - begin, total)
+        last_news = clock()
+
+
+def _look(growing: GrowingMovie) -> Movie | None:
+    try:
+        return growing.look()
+    except OSError:  # a network drive may be away for a moment; the wait for frames has an end
+        return None
 
 
 def check_backward(annotation: Annotation) -> Generator[RunStep]:

@@ -98,6 +98,16 @@ def track(
             "its masks agree. Takes about as long as tracking.",
         ),
     ] = False,
+    follow_s: Annotated[
+        float | None,
+        typer.Option(
+            "--follow",
+            min=0.1,
+            metavar="SECONDS",
+            help="Follow the acquisition: track into new frames of a folder or zarr as they come, "
+            "until there was none for so many seconds.",
+        ),
+    ] = None,
     divisions: Annotated[
         Path | None, typer.Option(help="Table of possible divisions to write, .csv.")
     ] = None,
@@ -118,6 +128,8 @@ def track(
         raise UsageError("--link needs labels as prompts; --prompts auto makes its own")
     if verify and scores is None:
         raise UsageError("--verify writes into the table of scores and needs --scores")
+    if follow_s is not None:
+        _check_follow({"--z 3d": is_3d, "--link": link, "--look-every": look_every is not None})
     outputs = [path for path in (output, scores, divisions) if path is not None]
     check_inputs_stay(outputs, [movie, Path(prompts)])
     check_outputs(outputs, overwrite)
@@ -136,6 +148,7 @@ def track(
         track_prompts,
     )
     from napari_sam2.batch.windows import windows_of_run
+    from napari_sam2.cli.track_growing import follow_acquisition, open_growing
     from napari_sam2.cli.tracking_run import follow
     from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts
     from napari_sam2.io.scores import score_rows
@@ -143,7 +156,8 @@ def track(
     from napari_sam2.io.tiff import write_labels
     from napari_sam2.tracking import Frames, Tracker
 
-    opened = open_part(movie, part)
+    growing = None if follow_s is None else open_growing(movie, part)
+    opened = open_part(movie, part) if growing is None else growing.movie
     if link:
         given, links = read_linked_prompts(Path(prompts), opened.shape)
         typer.echo(f"{prompts}: {links.text}")
@@ -162,6 +176,11 @@ def track(
             raise ValueError(NOTHING_FOUND)
     else:
         rate = follow(track_prompts(annotation, given, direction.value))
+    problem = None
+    if growing is not None and follow_s is not None:
+        write_labels(output, annotation.labels, opened.scale)
+        problem = follow_acquisition(annotation, growing, follow_s)
+        opened = growing.movie
     if verify:
         follow(check_backward(annotation))
     write_labels(output, annotation.labels, opened.scale)
@@ -176,7 +195,16 @@ def track(
         f"{output}: {len(annotation.objects)} objects on {opened.shape[0]} frames, "
         f"{rate:.2f} frames/s on {network.device}"
     )
+    if problem is not None:
+        raise problem
     check_all_were_read(frames, movie.name)
+
+
+def _check_follow(others: Mapping[str, bool]) -> None:
+    """Refuse options that need all frames at the beginning."""
+    for option, is_given in others.items():
+        if is_given:
+            raise UsageError(f"{option} needs all frames at once; leave it or --follow away")
 
 
 def _check_3d(*, is_automatic: bool, others: Mapping[str, bool]) -> None:

@@ -58,7 +58,7 @@ def follow(steps: Iterable[RunStep]) -> float:
                 task = bar.add_task(step.stage, total=step.total, rate="")
             if task is not None:
                 rate = "" if step.stage == "prompts" else f"{_rate(step.done, start):.2f} frames/s"
-                bar.update(task, completed=step.done, rate=rate)
+                bar.update(task, completed=step.done, total=step.total, rate=rate)
             done = step.done
     return _rate(done, start)
 
