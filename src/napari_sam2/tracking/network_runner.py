@@ -352,6 +352,8 @@ class NetworkRunner:
         embedding: Tensor | None,
         window: Window,
         cell: Tensor | None = None,
+        *,
+        mirror: bool = False,
     ) -> MaskRecord:
         """Mask of a prompted frame after one round of clicks.
 
@@ -369,6 +371,8 @@ class NetworkRunner:
             The window of the network's view.
         cell : Tensor, optional
             The cell under the click, from `cell_at`.
+        mirror : bool
+            Take the mean with the mask of the mirror image, where the network does that.
 
         Returns
         -------
@@ -379,7 +383,7 @@ class NetworkRunner:
         decoded = self._decode_prompted(
             prompt.t, window, embedding, prompts, cell, surely_visible=surely_visible
         )
-        if embedding is None and cell is None and self.model.config.mirror_prompted:
+        if mirror and embedding is None and self.model.config.mirror_prompted:
             mirrored = self._decode_prompted(
                 prompt.t,
                 MirroredWindow.of(window),

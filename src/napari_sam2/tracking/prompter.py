@@ -244,10 +244,10 @@ class Prompter:
     ) -> Look:
         """The mask of a first click in a window, and its overlap with the cell under the click."""
         if self._runner.model.cell_head is None:
-            return Look(self._decode(prompt, number, None, before, masklet, window))
+            return Look(self._decode(prompt, number, None, before, masklet, window, mirror=False))
         place = prompt.first_click(number)
         cell = None if place is None else self._runner.cell_at(prompt.t, window, place)
-        record = self._decode(prompt, number, None, before, masklet, window, cell)
+        record = self._decode(prompt, number, None, before, masklet, window, cell, mirror=False)
         return Look(record, overlap_with_cell(record, cell))
 
     def _decode(
@@ -259,9 +259,13 @@ class Prompter:
         masklet: Masklet,
         window: Window,
         cell: Tensor | None = None,
+        *,
+        mirror: bool = True,
     ) -> MaskRecord:
         embedding = self._prompt_embedding(prompt, before, masklet, window)
-        return self._runner.decode_prompt(prompt, number, previous, embedding, window, cell)
+        return self._runner.decode_prompt(
+            prompt, number, previous, embedding, window, cell, mirror=mirror
+        )
 
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window
