@@ -40,6 +40,11 @@ def test_nothing_is_shifted_without_two_masks_to_compare() -> None:
     assert best_shifts(*pairs) == [0.0, 0.0, 0.0]
 
 
+def test_tiny_masks_shift_nothing() -> None:
+    assert best_shifts(cone(5), cone(2.5)) == [0.0]
+    assert best_shifts(cone(7), cone(4.5)) == [pytest.approx(-2.5, abs=0.5)]
+
+
 def test_an_object_that_is_not_visible_stays_so() -> None:
     logits = torch.cat([torch.full((1, 1, 8, 8), -1024.0), torch.full((1, 1, 8, 8), -1.0)])
     decoded = Decoded(logits, torch.ones(2), torch.ones(2, 1), torch.ones(2, 4))

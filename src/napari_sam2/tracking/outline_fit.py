@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded
 
 SHIFTS = torch.arange(-6.0, 6.5, 0.5)
-COST = 0.05  # in IoU, of a logit of shift: small differences are noise, and tiny cells would merge
+COST = 0.05  # in IoU, of a logit of shift: small differences are noise, and cells would merge
+FEWEST = 32  # cells of the low-resolution map: of smaller masks the map does not hold the outline
 
 
 def best_shifts(logits: Tensor, wanted: Tensor) -> list[float]:
@@ -36,16 +37,17 @@ def best_shifts(logits: Tensor, wanted: Tensor) -> list[float]:
     -------
     list of float
         B logits; positive where prompted masks are larger. 0 where the network does not see the
-        object, or no mask is wanted.
+        object, or the prompted mask is tiny.
     """
+    are_large = (wanted > 0).sum((1, 2, 3)) >= FEWEST
+    are_seen = (logits > 0).any(dim=3).any(dim=2)[:, 0]
     found = []
     for own, target in zip(_enlarged(logits), _enlarged(wanted) > 0, strict=True):
         masks = own + SHIFTS[:, None, None] > 0
         union = (masks | target).sum((1, 2)).clamp(min=1)
         gain = (masks & target).sum((1, 2)) / union - COST * SHIFTS.abs()
-        is_seen = bool((own > 0).any() and target.any())
-        found.append(float(SHIFTS[gain.argmax()]) if is_seen else 0.0)
-    return found
+        found.append(float(SHIFTS[gain.argmax()]))
+    return torch.where(are_large & are_seen, torch.tensor(found), 0.0).tolist()
 
 
 def shifted(decoded: Decoded, shifts: Sequence[float]) -> Decoded:
