@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.model import load_model
-from napari_sam2.training import lesson
+from napari_sam2.model import build_model, load_model
+from napari_sam2.training import lesson, teach
+from napari_sam2.training.examples import Example, Lesson, make_lesson
 from napari_sam2.training.lesson_process import (
     LINES,
     MODEL,
@@ -23,6 +24,7 @@ from napari_sam2.training.lesson_process import (
     read_pictures,
     write_example,
 )
+from tests.training.worlds import TINY
 
 ADVANCED = LessonAdvanced(3, 40, 1.5, 60.0, ((0, 0.5), (3, 0.6)))
 
@@ -143,6 +145,23 @@ def test_a_source_that_is_gone_is_named(folder: Path) -> None:
     change_plan(folder, sources=(str(folder / "gone.sam2"),))
     with pytest.raises(FileNotFoundError, match=r"gone\.sam2 is not there any more"):
         lesson.run(folder, threading.Event())
+
+
+def test_the_lesson_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def make(examples: list[Example], side: int, seed: int = 0) -> Lesson:
+        made.append(side)
+        return make_lesson(examples, side, seed)
+
+    for module in (lesson, teach):
+        monkeypatch.setattr(module, "make_lesson", make)
+    monkeypatch.setattr(lesson, "load_model", lambda *_, **__: build_model(TINY))
+    monkeypatch.setattr(lesson.torch, "set_num_threads", lambda count: None)
+    stop = threading.Event()
+    stop.set()
+    lesson.run(folder, stop)
+    assert made == [TINY.image_size]
 
 
 def test_the_parent_needs_no_torch() -> None:

@@ -27,7 +27,7 @@ from napari_sam2.training.lesson_process import (
     LessonEnded,
     LessonPlan,
 )
-from napari_sam2.training.teach import TeachingProgress, teach, write_model
+from napari_sam2.training.teach import TeachingProgress, teach_lesson, write_model
 
 POLITENESS = 5  # of the process towards others, as the command `nice` counts it
 
@@ -47,8 +47,8 @@ def run(folder: Path, stop: threading.Event) -> LessonEnded:
         examples += read_examples(Path(source))
     name = Path(plan.model) if Path(plan.model).suffix else plan.model
     model = load_model(name, plan.device, image_size=plan.image_size)
-    taught = teach(model, examples, plan.budget_s, _tell, should_stop=stop.is_set)
     lesson = make_lesson(examples, model.config.image_size)
+    taught = teach_lesson(model, lesson, plan.budget_s, _tell, should_stop=stop.is_set)
     models = (model, taught.model)
     pictures = picture_cells(models, lesson.judged, CELLS)
     aside = len(pictures)

@@ -138,10 +138,52 @@ def teach(
     SAM 2 paper, §5: annotate, train, annotate faster. The mean of base and tuned weights is from
     Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
     """
-    if budget_s <= 0:
-        raise ValueError(f"budget_s must be positive; got {budget_s}")
+    _check_budget(budget_s)
+    return teach_lesson(
+        model,
+        make_lesson(examples, model.config.image_size, seed),
+        budget_s,
+        on_progress,
+        learn_encoder=learn_encoder,
+        seed=seed,
+        should_stop=should_stop,
+    )
+
+
+def teach_lesson(
+    model: Sam2,
+    lesson: Lesson,
+    budget_s: float = 180.0,
+    on_progress: Callable[[TeachingProgress], None] | None = None,
+    *,
+    learn_encoder: bool | None = None,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Taught:
+    """Tune a model with a lesson that is made already; see `teach`.
+
+    Parameters
+    ----------
+    model : Sam2
+        What to start from.
+    lesson : Lesson
+        From `make_lesson`, for the input size of the model.
+    budget_s, on_progress, learn_encoder, seed, should_stop
+        As for `teach`.
+
+    Returns
+    -------
+    Taught
+
+    Raises
+    ------
+    ValueError
+        If the budget is not positive.
+    NotFiniteError
+        If a loss is not finite.
+    """
+    _check_budget(budget_s)
     begin = time.monotonic()
-    lesson = make_lesson(examples, model.config.image_size, seed)
     base = {name: value.clone() for name, value in model.state_dict().items()}
     before = judge(model, lesson.judged)
     judging_s = time.monotonic() - begin
@@ -163,6 +205,11 @@ def teach(
         lesson.judged_masks,
         time.monotonic() - begin,
     )
+
+
+def _check_budget(budget_s: float) -> None:
+    if budget_s <= 0:
+        raise ValueError(f"budget_s must be positive; got {budget_s}")
 
 
 def judge(model: Sam2, frames: Sequence[JudgedFrame]) -> float:
