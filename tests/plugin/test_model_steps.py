@@ -12,8 +12,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_sam2.annotation.journal_entries import Called
+from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.io.project.shelf import find_unsaved
 from napari_sam2.io.taught_models import taught_models
+from napari_sam2.plugin.inference.engine import LoadedModel
 from napari_sam2.plugin.inference.lessons import base_of
 from napari_sam2.plugin.protocol import messages as m
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument
@@ -25,6 +28,7 @@ from napari_sam2.plugin.protocol.teaching_messages import (
     TaughtListed,
     UseTaught,
 )
+from tests.tracking.tiny import build_tiny_model
 
 from .real_engines import TinyEngine
 from .test_worker import Conversation, edit
@@ -171,6 +175,104 @@ def test_unsaved_work_is_recorded_again_after_the_undo(tmp_path: Path, checkpoin
     answer = again.ask(m.OpenImage(1, ImageSource(movie(), project=str(work.path))))
     assert found(answer, m.ObjectsChanged).objects[1].name == "Zelle"
     again.thread.close()
+
+
+class TwoModelsEngine(TinyEngine):
+    """A taught model differs from the one that it was taught from."""
+
+    def load_model(self, name: str, device: str, image_size: int | None) -> LoadedModel:
+        seed = 3 if name.endswith(".safetensors") else 1
+        return LoadedModel(build_tiny_model(seed=seed, draws=True), "cpu", 64, (64,))
+
+
+def track(talk: Conversation) -> None:
+    talk.thread.send(m.Track(1))
+    assert talk.next(m.TrackEnded).reason == "finished"
+
+
+def work_with_taught_model(checkpoint: Path, project: Path | None = None) -> tuple[Any, Any]:
+    """Track, use a taught model, track what is not reviewed; labels before and after."""
+    talk = Conversation(TwoModelsEngine())
+    labels = talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    track(talk)
+    talk.ask(edit(1, "accept", object_id=1, frames=(3,)))
+    before = np.array(labels)
+    labels = found(use(talk, checkpoint), m.LabelsReady).labels
+    talk.thread.send(m.Track(1, keep_reviewed=True))
+    talk.next(m.TrackEnded)
+    if project is not None:
+        talk.ask(SaveDocument(1, project))
+    talk.thread.close()
+    assert (before != labels).any()
+    return before, np.array(labels)
+
+
+def opened_again(project: Path) -> tuple[Conversation, Any]:
+    again = Conversation(TwoModelsEngine())
+    again.ask(m.LoadModel("near"))
+    return again, again.ask(m.OpenImage(1, ImageSource(movie(), project=str(project))))
+
+
+def test_a_reopened_project_undoes_the_change_of_the_model_and_does_it_again(
+    tmp_path: Path, checkpoint: Path
+) -> None:
+    before, after = work_with_taught_model(checkpoint, tmp_path / "discs.sam2")
+    again, answer = opened_again(tmp_path / "discs.sam2")
+    assert texts(answer) == (USE, None)
+    answer = again.ask(edit(1, "undo"))
+    assert found(answer, m.ModelLoaded).name == "near"
+    assert texts(answer) == (None, USE)
+    assert np.array_equal(found(answer, m.LabelsReady).labels, before)
+    answer = again.ask(edit(1, "redo"))
+    assert np.array_equal(found(answer, m.LabelsReady).labels, after)
+    again.thread.close()
+
+
+def test_unsaved_work_undoes_the_change_of_the_model_after_tracking(checkpoint: Path) -> None:
+    before, _ = work_with_taught_model(checkpoint)
+    again, answer = opened_again(find_unsaved()[0].path)
+    while texts(answer)[0] != USE:
+        answer = again.ask(edit(1, "undo"))
+    answer = again.ask(edit(1, "undo"))
+    assert np.array_equal(found(answer, m.LabelsReady).labels, before)
+    again.thread.close()
+    manifest = read_manifest(find_unsaved()[0].path)
+    (first,) = read_deeds(find_unsaved()[0].path, manifest)
+    assert first.arguments["work"].made_by == ""
+
+
+def test_what_was_undone_in_a_reopened_project_is_saved_with_its_own_history(
+    tmp_path: Path, checkpoint: Path
+) -> None:
+    project = tmp_path / "discs.sam2"
+    before, _ = work_with_taught_model(checkpoint, project)
+    again, _ = opened_again(project)
+    again.ask(edit(1, "undo"))
+    again.ask(SaveDocument(1, project))
+    again.thread.close()
+    manifest = read_manifest(project)
+    assert manifest.model.name == "near"
+    names = [deed.name for deed in read_deeds(project, manifest)]
+    assert (names[0], names[-1], names.count("carry_over")) == ("add_points", "accept", 0)
+    once_more, answer = opened_again(project)
+    assert np.array_equal(found(answer, m.LabelsReady).labels, before)
+    once_more.thread.close()
+
+
+def test_work_with_the_taught_model_is_not_lost_to_an_undo_after_reopening(
+    tmp_path: Path, checkpoint: Path
+) -> None:
+    project = tmp_path / "discs.sam2"
+    work_with_taught_model(checkpoint, project)
+    again, _ = opened_again(project)
+    again.ask(m.AddPoint(1, 0, 2, disc_centre(1, 0)))
+    again.ask(SaveDocument(1, project))
+    again.thread.close()
+    once_more, answer = opened_again(project)
+    assert texts(answer) == (None, None)
+    assert list(found(answer, m.ObjectsChanged).objects) == [1, 2]
+    once_more.thread.close()
 
 
 def test_a_project_without_its_taught_model_opens_with_the_present_one(tmp_path: Path) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.journal_entries import Entry
+from napari_sam2.annotation.recovery import Recovery
 from napari_sam2.io.project.folder import ProjectFolder
+from napari_sam2.io.project.history import before_model_step
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.parts import Deed
 from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.io.project.subject import ImageOrigin, subject_of
+from napari_sam2.io.project.tags import BEGIN, END, TRACK
 from napari_sam2.plugin.inference.autosave import Autosave
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.tracking import Frames, Tracker
 from tests.tracking.tiny import build_tiny_model
 
-from .desk import same_seen
+from .desk import same_seen, seen
 from .test_replay import repeated
 
 
@@ -99,3 +104,45 @@ def test_a_model_change_in_the_window_keeps_the_history(
     manifest = read_manifest(tmp_path / "project.sam2")
     names = [deed.name for deed in read_deeds(tmp_path / "project.sam2", manifest)]
     assert names == ["add_points", "carry_over", "rename_object"]
+
+
+EARLY = Deed(1.0, "rename_object", {"object_id": 1, "name": "mother"})
+TRACKED = [Deed(3.0, name, {}) for name in (BEGIN, TRACK, END)]
+
+
+def step_after(annotation: Annotation, *later: Deed, step: str = "use it") -> object:
+    work = replace(annotation.work(), made_by="tiny", step=step)
+    return before_model_step([EARLY, Deed(2.0, "carry_over", {"work": work}), *later])
+
+
+def test_a_step_can_be_undone_before_and_after_tracking(annotation) -> None:
+    for later in ([], TRACKED):
+        before, work = step_after(annotation, *later)
+        assert (before, work.made_by) == ([EARLY], "tiny")
+
+
+@pytest.mark.parametrize(("frames", "is_undoable"), [((4,), True), ((4, 5), False)])
+def test_only_locks_of_reviewed_masks_belong_to_tracking(
+    annotation, frames: tuple[int, ...], is_undoable: bool
+) -> None:
+    list(annotation.propagate())
+    annotation.accept(2, [4])
+    lock = Deed(3.0, "lock", {"object_id": 2, "frames": frames})
+    assert (step_after(annotation, lock, *TRACKED) is not None) == is_undoable
+
+
+def test_changes_that_are_no_step_cannot_be_undone(annotation) -> None:
+    assert step_after(annotation, step="") is None
+    assert step_after(annotation, Deed(3.0, "rename_object", {"object_id": 1, "name": "a"})) is None
+    assert before_model_step([EARLY]) is None
+
+
+def test_work_comes_back_as_it_was(annotation, model, world) -> None:
+    list(annotation.propagate())
+    annotation.lock(1, [2, 3])
+    annotation.rename_object(2, "Zelle")
+    other = Annotation(Tracker(model, world.images))
+    Recovery(other).put_work(annotation.work())
+    assert seen(other) == seen(annotation)
+    with pytest.raises(ValueError, match="without objects"):
+        Recovery(other).put_work(annotation.work())

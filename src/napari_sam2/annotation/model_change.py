@@ -34,6 +34,8 @@ class Work:
         Largest object id that there ever was.
     made_by : str
         Name of the model that made the masks; empty if it is not to be recorded.
+    step : str
+        Text of the undo step that the change of the model is; empty if it is none.
     """
 
     objects: tuple[AnnotatedObject, ...]
@@ -41,6 +43,7 @@ class Work:
     reviewed: Mapping[int, frozenset[int]]
     largest_id: int
     made_by: str = ""
+    step: str = ""
 
 
 class ModelChange:

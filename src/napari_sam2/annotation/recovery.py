@@ -24,6 +24,7 @@ from napari_sam2.annotation.open_propagation import OpenPropagation
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.annotation import Annotation
+    from napari_sam2.annotation.model_change import Work
     from napari_sam2.tracking import ObjectState, Tracker
 
 
@@ -83,6 +84,29 @@ class Recovery:
             action.apply(self._state)
         self._state.largest_id = max(self._state.largest_id, largest_id)
         self._state.labels = self._state.labels_for(self._state.largest_id)
+
+    def put_work(self, work: Work) -> None:
+        """Put all objects of another document as they were, without an undo step.
+
+        Parameters
+        ----------
+        work : Work
+            Objects of a document of the same image and with the same kind of model.
+
+        Raises
+        ------
+        ValueError
+            If there are objects already.
+        """
+        state = self._state
+        if state.objects:
+            raise ValueError("only a document without objects can get back the work of another")
+        for object_id, masklet in work.states.items():
+            state.restore(object_id, masklet)
+        accepted = (SetReviewed(k, frozenset(), frames) for k, frames in work.reviewed.items())
+        known = (SetObject(known.object_id, None, known) for known in work.objects)
+        self.put((*known, *accepted), work.largest_id)
+        state.compose(range(len(state.labels)))
 
     @singledispatchmethod
     def repeat(self, entry: Entry) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.journal_entries import Advanced, Began, Called, Ended, Entry, Folded
+from napari_sam2.annotation.model_change import Work
+from napari_sam2.annotation.objects import Status
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.parts import Batch, Deed
-from napari_sam2.io.project.tags import BEGIN, CARRY_OVER, END, FOLD, TRACK, calls_by_method
+from napari_sam2.io.project.tags import (
+    BEGIN,
+    CARRY_OVER,
+    END,
+    FOLD,
+    LOCK,
+    TRACK,
+    calls_by_method,
+)
 from napari_sam2.tracking import ObjectState
 
 logger = logging.getLogger(__name__)
@@ -60,6 +71,44 @@ def _direction(state: ObjectState | None, t: int) -> str | None:
     if state is None or t in state.prompted or t in state.locked or t not in state.records:
         return None
     return state.records[t].direction
+
+
+def before_model_step(deeds: Sequence[Deed]) -> tuple[Sequence[Deed], Work] | None:
+    """What there was before the last change of the model, if that can still be undone.
+
+    Parameters
+    ----------
+    deeds : sequence of Deed
+        All deeds of a project.
+
+    Returns
+    -------
+    tuple of sequence of Deed and Work, or None
+        The deeds before the change, and the work with the masks of the model before. Of work that
+        was never saved, the deeds before are not known, and one deed takes over the work. None if
+        the last change of the model was no undo step, or if anything but tracking was done since:
+        undo would take that back as well.
+    """
+    place = max((i for i, deed in enumerate(deeds) if deed.name == CARRY_OVER), default=None)
+    if place is None:
+        return None
+    work: Work = deeds[place].arguments["work"]
+    if not work.step or not all(_is_tracking(deed, work) for deed in deeds[place + 1 :]):
+        return None
+    taken = Deed(deeds[place].time, CARRY_OVER, {"work": replace(work, made_by="", step="")})
+    return deeds[:place] or [taken], work
+
+
+def _is_tracking(deed: Deed, work: Work) -> bool:
+    """Whether a deed belongs to tracking, which locks the masks that were reviewed before."""
+    if deed.name in (BEGIN, TRACK, END, FOLD):
+        return True
+    frames = deed.arguments.get("frames")
+    if deed.name != LOCK or frames is None:
+        return False
+    object_id = deed.arguments["object_id"]
+    whole = {known.object_id for known in work.objects if known.status is Status.REVIEWED}
+    return object_id in whole or set(frames) <= work.reviewed.get(object_id, frozenset())
 
 
 def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:

@@ -84,7 +84,8 @@ def _look(folder: Path) -> Unsaved | None:
     try:
         manifest = read_manifest(folder)
         status = (folder / manifest.journal).stat()
-        if status.st_size <= len(TITLE) or is_locked(folder):
+        has_news = status.st_size > len(TITLE)  # undo of a model writes all masks and no journal
+        if is_locked(folder) or not (has_news or (is_unsaved(folder) and manifest.chunks)):
             return None
     except (OSError, ProjectError) as error:
         logger.info("%s is passed over: %s", folder, error)

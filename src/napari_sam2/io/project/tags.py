@@ -182,6 +182,7 @@ CALLS: Final = (
 
 # deeds of the history that are no calls
 BEGIN, TRACK, END, FOLD = "begin tracking", "track", "end tracking", "fold"
+LOCK = Review.lock.__name__
 CARRY_OVER = ModelChange.carry_over.__name__  # the call that brings objects to another model
 
 

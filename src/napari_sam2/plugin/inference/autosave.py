@@ -82,6 +82,7 @@ class Autosave:
         self._view: LastView | None = None  # in the folder
         self._problem: str | None = None
         self._missed: list[Deed] = []  # changes made while no folder could be created
+        self._later: Autosave | None = None  # has this history already, and continues it
         self._told = self.state
         annotation.follow_journal(self._listen)
 
@@ -292,13 +293,28 @@ class Autosave:
         else:
             self._take(folder)
 
+    def begin_before(self, deeds: Sequence[Deed], later: Autosave) -> None:
+        """Begin with a part of the history of another document of the image.
+
+        Parameters
+        ----------
+        deeds : sequence of Deed
+            The first deeds of the other document.
+        later : Autosave
+            That of the other document. Undo and redo go from the one document to the other, and
+            each of them keeps its own history.
+        """
+        self._missed, self._later = list(deeds), later
+
     def hand_over(self, successor: Autosave) -> None:
         """Transfer save folder and history to another document of the image, and close this one."""
         successor.target = self.target
-        if self._folder is not None and successor._folder is not None:
+        is_known = self._later is successor or successor._later is self
+        kept = list(self.deeds) if is_known else []
+        if self._folder is not None and successor._folder is not None and not is_known:
             successor._folder.prepend(self._folder.deeds)
         folder, self._folder = self._folder, None
-        self._missed = []
+        self._missed = kept
         self.annotation.follow_journal(None)
         if folder is not None and is_unsaved(folder.path) and successor.is_begun:
             folder.remove()

@@ -174,10 +174,13 @@ class OpenDocument:
         redo = self._redo_model if self.redoes_model else annotation.redo_text
         return HistoryChanged(self.image, undo or None, redo or None)
 
-    def mark_model(self, undo: str, redo: str) -> None:
-        """Set the texts of the model changes before and after this state; empty for none."""
+    def mark_model(self, undo: str, redo: str, steps: int | None = None) -> None:
+        """Set the texts of the model changes before and after this state; empty for none.
+
+        `steps` is the number of undo steps when the model was changed; by default, as many as now.
+        """
         self._undo_model, self._redo_model = undo, redo
-        self._marked_steps = len(self.annotation.history)
+        self._marked_steps = len(self.annotation.history) if steps is None else steps
 
     @property
     def is_as_marked(self) -> bool:

@@ -72,6 +72,14 @@ def found_name(wanted: ModelInfo) -> str:
     return str(found)
 
 
+def present_name(name: str) -> str:
+    """The name of a model, or the place of a taught model that was moved."""
+    from napari_sam2.io.taught_models import SUFFIX, find_model
+
+    found = find_model(name) if name.endswith(SUFFIX) else None
+    return name if found is None else str(found)
+
+
 def work_of(folder: str, model: Any, data: Any) -> Work:
     """All work in a project, read with another model than that of the project.
 

@@ -19,13 +19,14 @@ from napari_sam2.plugin.inference.lessons import (
     read_kept,
 )
 from napari_sam2.plugin.inference.long_work import WorkCancelledError
-from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps
+from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps, StoredStep
 from napari_sam2.plugin.inference.open_document import OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
     MissingModelError,
     find_open_image,
     find_work,
     found_name,
+    present_name,
     saved_list,
     view_of,
     wanted_model,
@@ -266,6 +267,7 @@ class InferenceThread(threading.Thread):
 
     def _close_image(self, command: CloseImage) -> tuple[Report, ...]:
         self._volumes.cancel(command.image)
+        self._steps.forget_image(command.image)
         if (document := self._documents.pop(command.image, None)) is not None:
             document.close()
         return ()
@@ -284,16 +286,13 @@ class InferenceThread(threading.Thread):
     def _load_model(self, command: LoadModel) -> tuple[Report, ...]:
         self._cancel()
         former = self._model_state()
-        loaded = self._engine.load_model(command.name, command.device, command.image_size)
-        model = loaded.model
+        model, report = self._read_model(command)
         self._engine.set_memory_reach(model, self._is_local)
-        if command.has_windows:
-            self._engine.use_windows(model, True)
         before, self._loaded_as = self._loaded_as, command
         made_by = "" if former is None else former.loaded.name
         try:
             moved = {
-                image: self._moved(document, model, document.source, made_by)
+                image: self._moved(document, model, document.source, made_by, command.text)
                 for image, document in self._documents.items()
             }
         except BaseException:
@@ -305,9 +304,6 @@ class InferenceThread(threading.Thread):
         with self._wake:
             self._inbox.extendleft(reversed(self._waiting_for_model))
         self._waiting_for_model.clear()
-        report = ModelLoaded(
-            command.name, loaded.device, loaded.image_size, loaded.image_sizes, command.has_windows
-        )
         self._loaded = report
         if command.text and former is not None:
             self._steps.record(command.text, former, moved.values())
@@ -318,16 +314,41 @@ class InferenceThread(threading.Thread):
         states = (report for document in moved.values() for report in document.everything())
         return (report, *states)
 
+    def _read_model(self, command: LoadModel) -> tuple[Any, ModelLoaded]:
+        """The model of a command, and the report about it; nothing uses it yet."""
+        loaded = self._engine.load_model(command.name, command.device, command.image_size)
+        if command.has_windows:
+            self._engine.use_windows(loaded.model, True)
+        sizes = (loaded.image_size, loaded.image_sizes)
+        return loaded.model, ModelLoaded(command.name, loaded.device, *sizes, command.has_windows)
+
     def _model_state(self) -> ModelState | None:
         if self._loaded_as is None or self._loaded is None:
             return None
         return ModelState(self._loaded_as, self._loaded, self._model, dict(self._documents))
 
-    def _go_to_model(self, state: ModelState) -> tuple[Report, ...]:
+    def _revived(self, step: StoredStep) -> ModelState:
+        """The model and the document before a change of the model that a project tells of."""
+        assert self._loaded_as is not None
+        name = present_name(step.work.made_by)
+        command = replace(self._loaded_as, name=name, text="")
+        model, report = self._read_model(command)
+        state = ModelState(command, report, model, {})
+        document = self._documents.get(step.image)
+        if document is not None and document.is_as_marked:
+            opened = self._open(model, replace(document.source, project=None), name)
+            step.bring_back(opened, document)
+            made = self._made(step.image, document.source, opened, document.outlines)
+            state = replace(state, documents={step.image: made})
+        self._steps.put_in_place(step, state)
+        return state
+
+    def _go_to_model(self, state: ModelState | StoredStep) -> tuple[Report, ...]:
         """Undo or redo a change of the model: its documents come back as they were left."""
         self._cancel()
         now = self._model_state()
         assert now is not None
+        state = self._revived(state) if isinstance(state, StoredStep) else state
         self._loaded_as, self._loaded, self._model = state.command, state.loaded, state.model
         self._engine.set_memory_reach(state.model, self._is_local)
         self._documents = {
@@ -380,16 +401,21 @@ class InferenceThread(threading.Thread):
         return ()
 
     def _moved(
-        self, document: OpenDocument, model: Any, source: ImageSource, made_by: str = ""
+        self,
+        document: OpenDocument,
+        model: Any,
+        source: ImageSource,
+        made_by: str = "",
+        step: str = "",
     ) -> OpenDocument:
         """Move a document to another model or contrast: clicks are recomputed, masks are kept.
 
-        `made_by` names the model before, if it is another one.
+        `made_by` names the model before, if it is another one; `step` is the text of the undo step.
         """
         opened = self._open(model, replace(source, project=None))
         work = document.annotation.work()
         if work.objects:
-            opened.annotation.carry_over(replace(work, made_by=made_by))
+            opened.annotation.carry_over(replace(work, made_by=made_by, step=step))
         return self._made(document.image, source, opened, document.outlines)
 
     def _made(
@@ -420,6 +446,8 @@ class InferenceThread(threading.Thread):
                 opened = self._open(self._model, command.source)
                 loaded = (*loaded, *self._windows_of(opened, command.source))
             document = self._made(command.image, command.source, opened)
+            if command.source.project is not None:
+                self._steps.offer(document)
             found = view_of(command.source, command.image)
             if before is not None:
                 before.close()
@@ -434,10 +462,10 @@ class InferenceThread(threading.Thread):
         self._documents[command.image] = document
         return (*loaded, *document.everything(), *found)
 
-    def _open(self, model: Any, source: ImageSource) -> OpenedImage:
+    def _open(self, model: Any, source: ImageSource, model_name: str = "") -> OpenedImage:
         opened = self._engine.open_image(model, source)
         if opened.autosave is not None and self._loaded_as is not None:
-            opened.autosave.model_name = self._loaded_as.name
+            opened.autosave.model_name = model_name or self._loaded_as.name
         return opened
 
     def _load_model_for(self, source: ImageSource) -> tuple[Report, ...]:
