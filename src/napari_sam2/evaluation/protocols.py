@@ -29,6 +29,7 @@ from napari_sam2.evaluation.simulated_user import (
     Model,
     MovieLike,
     Progress,
+    Scores,
     SimulatedUser,
     scored,
 )
@@ -46,8 +47,6 @@ IMAGE_PROMPTS = (
     PromptKind.box,
 )
 ONE_FRAME = "it is on one labelled frame only: there is nothing to track"
-
-Scores = dict[tuple[int, int], MaskScore]
 
 
 def image(
@@ -249,7 +248,7 @@ def offline(
             for object_id, t in firsts.items():
                 user.click_first(t, object_id, user.true_mask(t, object_id), clicks)
         else:
-            active = [k for k in firsts if _click_worst_frame(user, k, scores, clicks)]
+            active = [k for k in firsts if user.correct_worst(k, scores, clicks)]
         start = min((firsts[k] for k in active), default=truth.shape[0])
         for result in user.track(start, truth.shape[0], active) if active else ():
             scores |= {(s.t, s.object_id): s for s in user.scores_of(result)}
@@ -313,22 +312,6 @@ def auto(
         ctc=counter.scores(),
         detection=None if truth.is_markers else detection.scores(),
     )
-
-
-def _click_worst_frame(user: SimulatedUser, object_id: int, scores: Scores, clicks: int) -> bool:
-    """Correct an object where it is worst; whether there was anything to correct."""
-    open_frames = [
-        (score.region, t)
-        for (t, k), score in scores.items()
-        if k == object_id and (t, k) not in user.clicks and score.region < 1
-    ]
-    if not open_frames:
-        return False
-    t = min(open_frames)[1]
-    result = user.tracker.result(t, object_id)
-    assert result is not None, "a frame with a score was tracked"
-    user.correct(t, object_id, user.true_mask(t, object_id), result.masks[0], clicks)
-    return True
 
 
 def online(

@@ -23,6 +23,7 @@ CACHE_BYTES = 1024**3  # features of a movie that is gone through again and agai
 
 Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
+Scores = dict[tuple[int, int], MaskScore]  # by frame and object
 
 
 TrackerMaker = Callable[[Frames], ObjectTracker]
@@ -107,6 +108,35 @@ class SimulatedUser:
                 break
             mask = self._click(t, object_id, *click)
         return mask
+
+    def correct_worst(self, object_id: int, scores: Scores, count: int) -> bool:
+        """Correct an object on the worst frame that was not clicked yet.
+
+        Parameters
+        ----------
+        object_id : int
+        scores : dict of (int, int) to MaskScore
+            Scores of tracked masks, by frame and object.
+        count : int
+            Most clicks on the frame.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to correct.
+        """
+        open_frames = [
+            (score.region, t)
+            for (t, k), score in scores.items()
+            if k == object_id and (t, k) not in self.clicks and score.region < 1
+        ]
+        if not open_frames:
+            return False
+        t = min(open_frames)[1]
+        result = self.tracker.result(t, object_id)
+        assert result is not None, "a frame with a score was tracked"
+        self.correct(t, object_id, self.true_mask(t, object_id), result.masks[0], count)
+        return True
 
     def _click(self, t: int, object_id: int, point: tuple[float, float], label: int) -> Mask:
         self.clicks[t, object_id] += 1
