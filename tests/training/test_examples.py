@@ -42,6 +42,16 @@ def test_frames_that_are_kept_aside_are_not_learnt() -> None:
         assert 99 not in learnt_ids(make_lesson([example(labels)], side=64, seed=seed))
 
 
+def test_a_single_mask_does_not_judge_where_there_are_more() -> None:
+    labels = grid(10, frames=10)
+    for t in range(10):
+        labels[t][(labels[t] != t + 1) & (labels[t] != (t + 1) % 10 + 1)] = 0
+    for seed in range(5):
+        lesson = make_lesson([example(labels)], side=64, seed=seed)
+        assert lesson.judged_masks > 1
+        assert kept_ids(lesson).isdisjoint(learnt_ids(lesson))
+
+
 def test_with_few_cells_the_last_frame_is_kept_aside() -> None:
     lesson = make_lesson([example(grid(2, frames=3))], side=64)
     assert (lesson.learnt_masks, lesson.judged_masks) == (4, 2)

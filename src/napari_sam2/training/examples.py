@@ -15,6 +15,7 @@ from napari_sam2.training.data import ArrayClip, ClipDataset, stretch_to_bytes
 KEPT_ASIDE = 0.2  # share of cells that a model is judged on
 EVERY = 5  # one of so many labelled frames is kept aside
 MOST_JUDGED = 16  # masks that a model is judged on
+FEWEST_JUDGED = 2  # with fewer, frames are not kept aside beside the cells
 STILL_SHARE = 0.5  # of draws are single frames, moved as pseudo-videos; the others are real frames
 
 Labels = NDArray[np.integer]
@@ -93,8 +94,9 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
 
     One cell of five is kept aside with all its masks. Where a movie has at least five labelled
     frames, the last of every five is kept aside too, and the model is judged on kept-aside cells
-    on kept-aside frames: other cells and other frames than it has learnt from. With fewer than
-    five cells only frames are kept aside.
+    on kept-aside frames: other cells and other frames than it has learnt from. If that leaves a
+    single mask, as where each frame has one or two corrected cells, all masks of kept-aside cells
+    judge. With fewer than five cells only frames are kept aside.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ def _split(labels: Labels, aside: Labels) -> tuple[Labels, Labels]:
     is_aside = np.isin(labels, aside) if len(aside) else labels > 0
     learnt = np.where(is_aside, 0, labels) if len(aside) else labels.copy()
     kept = np.where(is_aside, labels, 0)
-    if kept[later].any():
+    if _count(kept[later]) >= (FEWEST_JUDGED if len(aside) else 1):
         learnt[later] = 0
         kept[np.setdiff1d(np.arange(len(kept)), later)] = 0
     elif not len(aside):
