@@ -53,6 +53,8 @@ WITHOUT_WINDOW = {
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
+    "docs/scripts/teach_rounds.py": "movies/one/raw.tif movies/one/labels.tif --frames 4 "
+    "--rounds 3 --clicks 1 --seconds 1 --picture rounds.png",
     "docs/scripts/training_curve.py": "curve.png log.csv",
     "docs/scripts/volumes.py": "--seeds 0 --frames 2 --planes 4 --side 48 --cells 1 --page page.md "
     "--picture volumes.png",
