@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_sam2.io.growing import GrowingMovie, MovieChanged
+from napari_sam2.io.growing import GrowingMovie, MovieChanged, can_grow
 from napari_sam2.io.selection import Selection
 
 IMAGES = np.random.default_rng(0).integers(1, 255, (6, 8, 9)).astype(np.uint8)
@@ -156,3 +156,13 @@ def test_zarr_that_was_cut_is_said(tmp_path: Path, array: zarr.Array) -> None:
     with pytest.raises(MovieChanged, match="had 3 frames and has 1 now"):
         growing.look()
     assert growing.movie.shape[0] == 3
+
+
+def test_folders_of_images_and_zarr_arrays_can_grow(folder: Path, tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "run.zarr", shape=(1, 8, 9), chunks=(1, 8, 9), dtype="uint8")
+    (tmp_path / "notes").mkdir()
+    assert can_grow(folder)
+    assert can_grow(tmp_path / "run.zarr")
+    assert not can_grow(folder / "frame_000.tif")
+    assert not can_grow(tmp_path / "notes")
+    assert not can_grow(tmp_path / "nothing")

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.first_frames import FirstFrames
-from napari_sam2.io.image_folder import folder_stack, frame_files
+from napari_sam2.io.image_folder import FRAME_SUFFIXES, folder_stack, frame_files
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movies import open_selection
 from napari_sam2.io.selection import EVERYTHING, Selection
@@ -24,6 +24,19 @@ _Kind = tuple[tuple[int, ...], str]
 
 class MovieChanged(ValueError):
     """Frames of a movie that were there are gone or have changed."""
+
+
+def can_grow(path: Path) -> bool:
+    """Whether frames can be added to a movie: it is a folder of images, or a zarr array.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    if not path.is_dir():
+        return False
+    return is_zarr(path) or any(file.suffix.lower() in FRAME_SUFFIXES for file in path.iterdir())
 
 
 class GrowingMovie:
