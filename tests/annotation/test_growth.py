@@ -56,6 +56,19 @@ def test_new_frames_are_tracked_as_if_they_had_been_there(tracked: Annotation) -
         np.testing.assert_equal(one, two)
 
 
+def test_timeline_knows_nothing_of_the_new_frames(tracked: Annotation) -> None:
+    before = tracked.timeline(1)
+    longer = before.longer(LONGER.shape[0])
+    tracked.grow(LONGER)
+    grown = tracked.timeline(1)
+    for name in ("has_mask", "is_prompted", "is_locked", "is_reviewed", "quality", "reasons"):
+        np.testing.assert_array_equal(getattr(longer, name), getattr(grown, name))
+    for name, one in longer.measurements.items():
+        np.testing.assert_array_equal(one.values, grown.measurements[name].values)
+    assert np.isnan(longer.backward_iou[SHAPE[0] :]).all()
+    assert len(longer.doubts) == len(longer.error_probability) == LONGER.shape[0]
+
+
 def test_steps_before_the_growth_are_undone_after_it(tracked: Annotation) -> None:
     tracked.grow(LONGER)
     list(tracked.propagate(SHAPE[0], direction="forward"))

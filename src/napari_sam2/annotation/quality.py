@@ -7,7 +7,7 @@ each doubt is told in docs/review.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 from typing import TYPE_CHECKING
 
@@ -112,6 +112,37 @@ class Timeline:
     reasons: tuple[str, ...]
     backward_iou: NDArray[np.float32]
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
+
+    def longer(self, length: int) -> Timeline:
+        """The same timeline of a movie that has got more frames, of which nothing is known yet.
+
+        Parameters
+        ----------
+        length : int
+            Number of frames now.
+        """
+        more = length - len(self.has_mask)
+        unknown = np.full(more, np.nan, np.float32)
+
+        def padded(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+            return np.concatenate([flags, np.zeros(more, bool)])
+
+        return Timeline(
+            padded(self.has_mask),
+            padded(self.is_prompted),
+            padded(self.is_locked),
+            padded(self.is_reviewed),
+            padded(self.is_lost),
+            np.concatenate([self.quality, unknown]),
+            np.concatenate([self.doubts, np.zeros(more, np.uint16)]),
+            np.concatenate([self.error_probability, unknown]),
+            (*self.reasons, *("",) * more),
+            np.concatenate([self.backward_iou, unknown]),
+            {
+                name: replace(one, values=np.concatenate([one.values, unknown]))
+                for name, one in self.measurements.items()
+            },
+        )
 
     @property
     def is_likely_wrong(self) -> NDArray[np.bool_]:
