@@ -19,6 +19,7 @@ from napari_sam2.io.taught_models import taught_models
 from napari_sam2.plugin.inference.engine import LoadedModel
 from napari_sam2.plugin.inference.lessons import base_of
 from napari_sam2.plugin.protocol import messages as m
+from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.saving_messages import SaveDocument
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.protocol.teaching_messages import (
@@ -71,6 +72,19 @@ def test_using_a_model_is_the_next_step_to_undo(talk: Conversation, checkpoint: 
     answer = use(talk, checkpoint)
     assert texts(answer) == (USE, None)
     assert found(answer, m.ModelLoaded).name == str(taught_models()[0].path)
+
+
+def test_undo_keeps_the_frames_that_came_with_the_other_model(
+    talk: Conversation, checkpoint: Path
+) -> None:
+    use(talk, checkpoint)
+    frames = movie().shape[0] + 3
+    grown = talk.ask(GrowImage(1, ImageSource(movie(frames))))
+    assert found(grown, m.LabelsReady).labels.shape[0] == frames
+    answer = talk.ask(edit(1, "undo"))
+    assert found(answer, m.ModelLoaded).name == "near"
+    assert found(answer, m.LabelsReady).labels.shape[0] == frames
+    assert found(answer, m.PromptShown).prompt is not None
 
 
 def test_undo_goes_back_to_the_old_model_and_its_history(

@@ -14,6 +14,7 @@ from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.inference.engine import shipped_engine
 from napari_sam2.plugin.layers.source_image import PROJECT
 from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
+from napari_sam2.plugin.widgets.acquisition_box import AcquisitionBox
 from napari_sam2.plugin.widgets.axes_box import AxesBox
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.document_box import EXPORT_SUFFIX, DocumentBox, ask_path
@@ -83,6 +84,7 @@ class SamPanel(QWidget):
         self.new_cells = NewCellsWidgets(self.controller.new_cells, self)
         self.object = ObjectBox()
         self.track = TrackBox()
+        self.acquisition = AcquisitionBox()
         self.review = ReviewWidgets(self.controller, self)
         self.document = DocumentBox()
         self.saving = SavingWidgets(self.controller, self)
@@ -129,6 +131,7 @@ class SamPanel(QWidget):
             Part(self.find),
             Part(self.object, begins_group=True),
             Part(self.track, begins_group=True),
+            Part(self.acquisition, self._offers_following),
             Part(self.new_cells.box, self._offers_new_cells, True),
             Part(self.teach.box, lambda more: more or controller.teaching.is_on, True),
             Part(self.review.box, lambda more: more or controller.divisions.proposals is not None),
@@ -148,6 +151,10 @@ class SamPanel(QWidget):
         image_state = self.controller.image_state
         is_movie = image_state is not None and image_state.is_movie
         return is_movie and self.new_cells.is_offered(shows_more)
+
+    def _offers_following(self, shows_more: bool) -> bool:
+        following = self.controller.following
+        return following.is_on or (shows_more and following.is_offered)
 
     @property
     def _has_cells(self) -> bool:
@@ -186,6 +193,7 @@ class SamPanel(QWidget):
         self.import_box.leave_asked.connect(controller.label_links.leave)
         self.track.follow.toggled.connect(controller.tracking.set_follows)
         self.track.pressed.connect(self._track_or_cancel)
+        self.acquisition.clicked.connect(controller.following.set_on)
         self.document.undo_asked.connect(controller.review.undo)
         self.document.redo_asked.connect(controller.review.redo)
         self.document.export_asked.connect(self.export)
@@ -466,6 +474,7 @@ class SamPanel(QWidget):
         self.saving.render()
         self.teach.render()
         self.many_movies.render()
+        self.acquisition.show_state(controller.following.is_on)
         self.input_preview.show_input(None if image_state is None else image_state.seen)
         if image_state is not None:
             self._render_image(image_state, step)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.inference.engine import OpenedImage
     from napari_sam2.plugin.inference.open_document import OpenDocument
     from napari_sam2.plugin.protocol.messages import Command, LoadModel, ModelLoaded
+    from napari_sam2.plugin.protocol.sources import ImageSource
 
 MOST_STEPS = 5  # each keeps a model and its documents in memory
 
@@ -132,6 +133,14 @@ class ModelSteps:
         """Forget all steps, after a change of the model that cannot be undone."""
         self._past.clear()
         self._future.clear()
+
+    def grow(self, image: int, source: ImageSource) -> None:
+        """Let the documents of an image with the other models go on with its new frames."""
+        for _, state in (*self._past, *self._future):
+            documents = state.documents if isinstance(state, ModelState) else {}
+            if (document := documents.get(image)) is not None:
+                with document.collecting():  # the window shows another document of the image
+                    document.grow(source)
 
     def wanted(self, command: Command, document: OpenDocument) -> ModelState | StoredStep | None:
         """The state that an undo or a redo goes to, if it changes the model; else None."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
+from napari_sam2.plugin.inference.growth import tracked_to_the_end
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.label_import import import_all, import_frame
 from napari_sam2.plugin.inference.long_work import LongWork
@@ -22,6 +23,7 @@ from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
+from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
@@ -376,6 +378,19 @@ class OpenDocument:
         )
         self._run, self._is_check = TrackingRun(steps, total), False
         self._tell(TrackStarted(self.image, total))
+
+    @perform.register
+    def _(self, command: GrowImage) -> None:
+        self.cancel()
+        end, tracked = self.annotation.shape[0], tracked_to_the_end(self.annotation)
+        self.grow(command.source)
+        if tracked:
+            self.perform(Track(self.image, "forward", start=end, object_ids=tracked))
+
+    def grow(self, source: ImageSource) -> None:
+        """Go on with more frames of the same movie, which are not tracked yet."""
+        self.annotation.grow(source.data)
+        self.source = source
 
     @perform.register
     def _(self, command: CheckBackward) -> None:

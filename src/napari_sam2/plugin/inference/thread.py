@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ObjectError
 from napari_sam2.plugin.inference.finding import find_cells
+from napari_sam2.plugin.inference.growth import growth_of
 from napari_sam2.plugin.inference.lessons import (
     ManageTaught,
     keep_settings,
@@ -34,6 +35,7 @@ from napari_sam2.plugin.inference.saved_projects import (
 )
 from napari_sam2.plugin.inference.volume_filling import VolumeFilling
 from napari_sam2.plugin.protocol.find_messages import FindCells
+from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.messages import (
     Answered,
     Cancel,
@@ -221,6 +223,7 @@ class InferenceThread(threading.Thread):
             DiscardUnsaved: lambda command: (saved_list(command),),
             FindOpenImage: lambda command: (find_open_image(command),),
             FindCells: self._find_cells,
+            GrowImage: self._grow_image,
             FillVolumes: self._start_volumes,
             PrepareLesson: self._prepare_lesson,
             UseTaught: self._use_taught,
@@ -238,6 +241,11 @@ class InferenceThread(threading.Thread):
         with document.collecting() as changes:
             document.perform(command)
         return tuple(changes)
+
+    def _grow_image(self, command: GrowImage) -> tuple[Report, ...]:
+        changes = self._perform_on_document(command)
+        self._steps.grow(command.image, command.source)
+        return changes
 
     def _find_cells(self, command: FindCells) -> tuple[Report, ...]:
         document = self._document(command)
@@ -460,7 +468,8 @@ class InferenceThread(threading.Thread):
             document = self._moved(before, self._model, command.source)
             before.hand_over(document)
         self._documents[command.image] = document
-        return (*loaded, *document.everything(), *found)
+        offer = growth_of(command.source, command.image)
+        return (*loaded, *document.everything(), *found, *offer)
 
     def _open(self, model: Any, source: ImageSource, model_name: str = "") -> OpenedImage:
         opened = self._engine.open_image(model, source)

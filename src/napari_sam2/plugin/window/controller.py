@@ -46,6 +46,7 @@ from napari_sam2.plugin.window.divisions import Divisions
 from napari_sam2.plugin.window.effort import EffortRequests
 from napari_sam2.plugin.window.export import Exporting
 from napari_sam2.plugin.window.finding import Finding
+from napari_sam2.plugin.window.following import Following
 from napari_sam2.plugin.window.image_state import HANDLERS, ImageState
 from napari_sam2.plugin.window.keyboard_clicks import KeyboardClicks
 from napari_sam2.plugin.window.label_links import LabelLinkOffer
@@ -146,6 +147,9 @@ class Controller(QObject):
             self._on_step,
             self._on_other_size,
         )
+        self.following = Following(
+            lambda: self.image_state, self.images, self._mailbox.post, self.changed.emit
+        )
         self.label_links = LabelLinkOffer(
             lambda: self.image_state, self.canvas.ask, self.changed.emit
         )
@@ -237,6 +241,7 @@ class Controller(QObject):
             self.teaching,
             self.many_movies,
             self.volumes,
+            self.following,
         ):
             table.add(part.handlers)
         table.add(
@@ -272,6 +277,7 @@ class Controller(QObject):
         self.verification.stop()
         self.told.close()
         self.refit.stop()
+        self.following.stop()
         self._mailbox.close()
         self.teaching.close()
         self.many_movies.close()
@@ -311,6 +317,7 @@ class Controller(QObject):
                 self.image_state = self.images.state_of(image) or self.images.add(image)
                 if not self.image_state.layers.owns(self.view.active_layer):
                     self.activate_clicks()
+        self.following.keep_only(self.image_state)
         self._look_timer.start()
         self.changed.emit()
 

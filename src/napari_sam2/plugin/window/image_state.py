@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from napari_sam2.plugin.layers.image_axes import part_of
+from napari_sam2.plugin.layers.image_axes import axes_of, part_of
 from napari_sam2.plugin.layers.source_image import (
     data_of,
     first_limits,
@@ -17,6 +17,7 @@ from napari_sam2.plugin.layers.source_image import (
     outside_told,
     stack_shape,
 )
+from napari_sam2.plugin.protocol.growth_messages import GrowthOffered
 from napari_sam2.plugin.protocol.input_preview import InputShown
 from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
@@ -147,6 +148,7 @@ class ImageState:
         self.source: ImageSource = self.current_source()
         self._shape = stack_shape(image)
         self.is_open = False
+        self.may_grow = False  # whether the image came from a folder or array that may grow
         self.is_tracked = False  # since the last change
         self.problem: str | None = None  # why the document could not be opened
         self.prompts: dict[Place, PromptShown] = {}
@@ -362,6 +364,9 @@ class ImageState:
     def _take_labels(self, report: LabelsReady) -> None:
         self.layers.show_labels(report.labels)
 
+    def _take_growth_offer(self, report: GrowthOffered) -> None:
+        self.may_grow = True
+
     def _take_frame(self, report: FrameChanged) -> None:
         self._changed_frames.add(report.t)
 
@@ -378,8 +383,11 @@ class ImageState:
         self.undo_text, self.redo_text = report.undo_text, report.redo_text
 
     def _take_timeline(self, report: TimelineChanged) -> None:
-        self.timelines[report.object_id] = report.timeline
-        self.summaries[report.object_id] = summarise(report.timeline)
+        timeline = report.timeline
+        if len(timeline.has_mask) < self.frames:  # reported before the movie got more frames
+            timeline = timeline.longer(self.frames)
+        self.timelines[report.object_id] = timeline
+        self.summaries[report.object_id] = summarise(timeline)
         self._count_vouched(report.object_id)
         self.revision += 1
 
@@ -434,6 +442,20 @@ class ImageState:
             self.layers.refresh()
         self._changed_frames.clear()
 
+    def grow(self) -> None:
+        """Go on with the new frames that the layer of the image has.
+
+        The contrast that the model uses stays, and the timelines know nothing of the new frames.
+        """
+        self._shape = stack_shape(self.image)
+        self.layers.axes = axes_of(self.image)
+        limits = self.source.contrast_limits
+        self.source = replace(self.current_source(), contrast_limits=limits)
+        self.timelines = {k: one.longer(self.frames) for k, one in self.timelines.items()}
+        self.vouched.grow(self.frames)
+        self.is_tracked = False
+        self.revision += 1
+
     def contrast_differs(self) -> bool:
         """Whether the contrast of the layer differs from the one that the model uses."""
         return self.current_source().contrast_limits != self.source.contrast_limits
@@ -467,6 +489,7 @@ HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] =
     ObjectsChanged: ImageState._take_objects,
     HistoryChanged: ImageState._take_history,
     TimelineChanged: ImageState._take_timeline,
+    GrowthOffered: ImageState._take_growth_offer,
     InputShown: ImageState._take_input,
     SavingChanged: ImageState._take_saving,
     UnsavedWorkFound: ImageState._take_unsaved,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_sam2.plugin.layers.image_layers import ImageLayers
+from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.messages import CloseImage, OpenImage
 from napari_sam2.plugin.window.image_state import ImageState
 
@@ -81,6 +82,23 @@ class OpenImages:
         """Open the document of an image with its current contrast and data."""
         image_state.problem = None
         self._send(OpenImage(image_state.number, image_state.renew_source()))
+
+    def grow(self, image_state: ImageState, data: Any) -> GrowImage:
+        """Give an image the same frames and new ones after them; returns the command that was sent.
+
+        Parameters
+        ----------
+        image_state : ImageState
+            The image, without axes of channels or depth.
+        data : (T, Y, X) or (T, Y, X, 3 or 4) array-like
+            All of its frames.
+        """
+        with image_state.image.events.data.blocker(self._on_data):
+            image_state.image.data = data
+        image_state.grow()
+        command = GrowImage(image_state.number, image_state.source)
+        self._send(command)
+        return command
 
     def close(self, image_state: ImageState) -> None:
         """Close an image; its layers stay in the viewer and are detached."""

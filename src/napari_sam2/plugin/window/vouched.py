@@ -64,6 +64,12 @@ class VouchedMasks:
             self._per_object[known.object_id] = counts
             self._per_frame += counts
 
+    def grow(self, frames: int) -> None:
+        """Count on in a movie that has got more frames."""
+        more = frames - len(self._per_frame)
+        self._per_frame = np.pad(self._per_frame, (0, more))
+        self._per_object = {k: np.pad(one, (0, more)) for k, one in self._per_object.items()}
+
     def remove(self, object_id: int) -> None:
         """Stop counting an object."""
         if (counted := self._per_object.pop(object_id, None)) is not None:
