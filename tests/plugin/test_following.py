@@ -14,8 +14,11 @@ from napari_builtins.io import napari_get_reader
 
 from napari_sam2.io.movies import open_movie
 from napari_sam2.plugin.napari_io.layer_data import movie_layer
+from napari_sam2.plugin.napari_io.readers import read_project_layer
 
 from . import world
+from .real_engines import TinyEngine
+from .test_saving import save_to
 from .world import disc, disc_centre
 
 MOVIE = world.movie(12)
@@ -114,6 +117,7 @@ def test_box_is_hidden_where_no_frame_can_come(open_run, tmp_path):
 # Growth
 
 
+@pytest.mark.real_window
 def test_new_images_lengthen_image_labels_and_slider(desk, folder):
     follow(desk)
     write(folder, range(FIRST, 9))
@@ -122,6 +126,8 @@ def test_new_images_lengthen_image_labels_and_slider(desk, folder):
     np.testing.assert_array_equal(desk.image_state.image.data, MOVIE[:9])
     assert np.asarray(desk.labels.data).shape == (9, world.SIDE, world.SIDE)
     assert desk.viewer.dims.current_step[0] == 0
+    desk.go_to(8)
+    np.testing.assert_array_equal(desk.image_state.image._slice.image.raw, MOVIE[8])
 
 
 def test_work_stays_and_new_frames_take_clicks(desk, folder):
@@ -198,6 +204,29 @@ def test_frame_of_a_known_cell_can_be_shown_at_once(desk, folder):
     assert seen
     desk.qtbot.waitUntil(lambda: desk.image_state.timelines[1].has_mask.all())
     assert len(desk.image_state.timelines[1].has_mask) == 9
+
+
+def test_saved_project_has_the_new_frames(open_run, open_desk, folder, tmp_path, monkeypatch):
+    path = tmp_path / "run.sam2"
+    desk = open_run(folder, engine=TinyEngine())
+    desk.click(0, *disc_centre(0, 0))
+    desk.track()
+    save_to(desk, path, monkeypatch)
+    follow(desk)
+    write(folder, range(FIRST, 8))
+    wait_for_frames(desk, 8)
+    desk.click(7, *disc_centre(0, 7))
+    desk.settle()
+    save_to(desk, path, monkeypatch)
+    labels = np.array(desk.labels.data)
+    assert labels[7].any()
+    desk.panel.shut_down()
+    other = open_desk(engine=TinyEngine())
+    data, options, _ = read_project_layer(str(path))[0]
+    other.viewer.add_image(data, **options)
+    other.qtbot.waitUntil(lambda: other.image_state is not None and other.image_state.is_open)
+    other.settle()
+    np.testing.assert_array_equal(other.labels.data, labels)
 
 
 def test_zarr_array_is_followed(open_run, tmp_path):

@@ -12,6 +12,7 @@ from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.inference.engine import LoadedModel
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.protocol import messages as m
+from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
@@ -79,6 +80,32 @@ def test_labels_are_written_in_place(talk):
     labels = talk.open()
     talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
     assert labels[0].any()
+
+
+def test_a_longer_movie_is_answered_with_its_labels(talk):
+    before = talk.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    answer = talk.ask(GrowImage(1, ImageSource(movie(FRAMES + 2))))
+    [labels] = [change.labels for change in answer.changes if isinstance(change, m.LabelsReady)]
+    assert labels.shape[0] == FRAMES + 2
+    assert np.array_equal(labels[:FRAMES], before)
+    assert not [change for change in answer.changes if isinstance(change, m.TrackStarted)]
+
+
+def test_cells_tracked_to_the_end_are_tracked_on_in_a_longer_movie(talk, gate):
+    talk.open()
+    gate.open()
+    talk.ask(m.AddPoint(1, 0, 1, disc_centre(0, 0)))
+    talk.ask(m.Track(1))
+    talk.next(m.TrackEnded)
+    talk.ask(m.AddPoint(1, 0, 2, disc_centre(1, 0)))
+    answer = talk.ask(GrowImage(1, ImageSource(movie(FRAMES + 2))))
+    [labels] = [change.labels for change in answer.changes if isinstance(change, m.LabelsReady)]
+    assert [one.total for one in answer.changes if isinstance(one, m.TrackStarted)] == [2]
+    assert talk.next(m.TrackEnded).reason == "finished"
+    for t in (FRAMES, FRAMES + 1):
+        assert np.array_equal(labels[t] == 1, disc(0, t))
+        assert not (labels[t] == 2).any()
 
 
 def test_a_refused_click_changes_nothing_and_says_why(talk):
