@@ -241,6 +241,26 @@ def test_zarr_array_is_followed(open_run, tmp_path):
     np.testing.assert_array_equal(desk.image_state.image.data, MOVIE[:5])
 
 
+def test_image_of_several_resolutions_is_followed(open_desk, tmp_path):
+    path = tmp_path / "run.zarr"
+    array = zarr.create_array(path, shape=MOVIE[:3].shape, chunks=(1, 64, 64), dtype="uint16")
+    array[:] = MOVIE[:3]
+    desk = open_desk()
+    with layer_source(path=str(path), reader_plugin="napari"):
+        desk.viewer.add_image([MOVIE[:3], MOVIE[:3, ::2, ::2]], multiscale=True)
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
+    follow(desk)
+    array.resize(MOVIE[:5].shape)
+    array[3:] = MOVIE[3:5]
+    wait_for_frames(desk, 5)
+    full, coarse = desk.image_state.image.data
+    np.testing.assert_array_equal(full, MOVIE[:5])
+    np.testing.assert_array_equal(coarse, MOVIE[:5, ::2, ::2])
+    desk.click(4, *disc_centre(0, 4))
+    desk.settle()
+    np.testing.assert_array_equal(desk.labels.data[4] == 1, disc(0, 4))
+
+
 def test_folder_that_napari_opened_is_followed(open_desk, folder):
     desk = open_desk()
     [(data, *_)] = napari_get_reader(str(folder))(str(folder))

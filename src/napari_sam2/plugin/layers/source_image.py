@@ -39,6 +39,30 @@ def data_of(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def layer_data(layer: Image, data: Any) -> Any:
+    """Other data for a layer, in as many resolutions as it has; nothing is read.
+
+    The coarse ones, which are only shown, are every second pixel of the full one, and so on.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer, of (T, Y, X) or (T, Y, X, 3 or 4).
+    data : dask array
+        Its other data at full resolution, with the same rows and columns.
+    """
+    if not layer.multiscale:
+        return data
+    rows, columns = data.shape[1:3]
+    sizes = [tuple(level.shape[1:3]) for level in layer.data]
+    return [
+        data[:, :: max(1, rows // height), :: max(1, columns // width)][:, :height, :width]
+        if (height, width) != (rows, columns)
+        else data
+        for height, width in sizes
+    ]
+
+
 def image_path(layer: Image) -> str | None:
     """File or folder from which an image was opened; None if it has none."""
     path = layer.metadata.get(IMAGE_PATH) or layer.source.path

@@ -71,7 +71,7 @@ class Following:
         if image_state is None or not image_state.is_open or not image_state.may_grow:
             return False
         axes = image_state.layers.axes
-        return axes.is_plain and axes.frames is not None and not image_state.image.multiscale
+        return axes.is_plain and axes.frames is not None
 
     def set_on(self, is_on: bool) -> None:
         """Follow the acquisition of the chosen image, or end it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_sam2.plugin.layers.image_layers import ImageLayers
+from napari_sam2.plugin.layers.source_image import layer_data
 from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.messages import CloseImage, OpenImage
 from napari_sam2.plugin.window.image_state import ImageState
@@ -90,11 +91,11 @@ class OpenImages:
         ----------
         image_state : ImageState
             The image, without axes of channels or depth.
-        data : (T, Y, X) or (T, Y, X, 3 or 4) array-like
+        data : (T, Y, X) or (T, Y, X, 3 or 4) dask array
             All of its frames.
         """
         with image_state.image.events.data.blocker(self._on_data):
-            image_state.image.data = data
+            image_state.image.data = layer_data(image_state.image, data)
         image_state.grow()
         command = GrowImage(image_state.number, image_state.source)
         self._send(command)
