@@ -185,3 +185,14 @@ def test_an_object_takes_no_pixels_of_others_before_its_first_prompt(tiny_model:
     assert any(contested), "the network should make masks that overlap"
     for t in range(5):
         assert (tracker.labels(t)[mother[t]] == 1).all()
+
+
+def test_full_masks_are_made_when_they_are_read(any_model: Sam2, world: World) -> None:
+    tracker = clicked(any_model, world, 1, 2)
+    for result in tracker.propagate():
+        tracker.labels(result.t)
+        assert "masks" not in vars(result)
+    assert result.masks.shape == (2, *world.images.shape[1:])
+    assert result.masks is result.masks
+    for object_id, found in zip(result.object_ids, result.masks, strict=True):
+        np.testing.assert_array_equal(found, mask(tracker, result.t, object_id))

@@ -11,7 +11,7 @@ from napari_sam2.errors import ObjectError
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, Region, Renderer, clip
 from napari_sam2.tracking.prompts import Prompt, check_integer
-from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
+from napari_sam2.tracking.results import Correction, CroppedResult, FrameResult, ObjectState, Signs
 
 DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
@@ -132,18 +132,19 @@ class MaskStore:
         record = self.record(t, object_id)
         return None if record is None else record.logits()
 
-    def draw(self, t: int, found: Sequence[tuple[int, MaskRecord]]) -> FrameResult:
-        """Masks of some objects on one frame, drawn at full size."""
-        masks = np.zeros((len(found), *self.renderer.shape), bool)
-        for mask, (_, record) in zip(masks, found, strict=True):
-            region = self.region(record)
-            mask[region.window] = region.mask
-        return FrameResult(
+    def draw(
+        self, t: int, found: Sequence[tuple[int, MaskRecord]], problem: str | None = None
+    ) -> CroppedResult:
+        """Masks of some objects on one frame, drawn in the pixels of the image."""
+        regions = [self.region(record) for _, record in found]
+        return CroppedResult(
             t=t,
             object_ids=tuple(object_id for object_id, _ in found),
-            masks=masks,
             predicted_iou=np.array([record.predicted_iou for _, record in found], np.float32),
             occlusion_score=np.array([record.occlusion_score for _, record in found], np.float32),
+            problem=problem,
+            shape=self.renderer.shape,
+            crops=tuple((region.window, region.mask) for region in regions),
         )
 
     def region(self, record: MaskRecord) -> Region:

@@ -88,7 +88,7 @@ class Propagator:
         masklets = self._store.masklets
         fixed = [k for k in object_ids if masklets[k].is_fixed(t)]
         found = [(k, masklets[k].records[t]) for k in fixed]
-        return replace(self._store.draw(t, found), problem=problem)
+        return self._store.draw(t, found, problem)
 
     def _is_active(self, object_id: int, t: int) -> bool:
         """Whether an object is still tracked or fixed on frame `t`."""

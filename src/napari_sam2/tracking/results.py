@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.tracking.masks import MaskRecord, join_records, paint_record
+from napari_sam2.tracking.pixels import CroppedMask
 from napari_sam2.tracking.prompts import Prompt
 
 
@@ -39,6 +40,35 @@ class FrameResult:
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
     problem: str | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CroppedResult(FrameResult):
+    """Masks of some objects on one frame that become an array when `masks` is first read.
+
+    Attributes
+    ----------
+    masks : ndarray
+        (B, Y, X) bool, a new array, which is kept from then on.
+    shape : tuple of int
+        (Y, X) of the frame.
+    crops : tuple of CroppedMask
+        The B masks, each cropped to its extent.
+    """
+
+    masks: NDArray[np.bool_] = field(init=False, repr=False)
+    shape: tuple[int, int]
+    crops: tuple[CroppedMask, ...] = field(repr=False)
+
+    def __getattr__(self, name: str) -> NDArray[np.bool_]:
+        """Make the masks; called for attributes that are not there yet."""
+        if name != "masks":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        masks = np.zeros((len(self.crops), *self.shape), bool)
+        for mask, (window, crop) in zip(masks, self.crops, strict=True):
+            mask[window] = crop
+        object.__setattr__(self, "masks", masks)
+        return masks
 
 
 class Signs(NamedTuple):
