@@ -5,8 +5,8 @@
     python benchmarks/long_movie.py --frames 60 --size 128 --objects 4 --cache 8
 
 Discs drift over noise in a movie that is computed one frame at a time. Only the network is left
-out: the masks are drawn, and the cache of features is filled with copies. The peak of each step is
-counted by the system (Linux). With --window, the last step shows the labels in napari and goes
+out: the masks are drawn, and the caches of features and of memories are filled. The peak of each
+step is counted by the system (Linux). With --window, a step shows the labels in napari and goes
 through all frames. --compare-bytes 100e9 keeps the labels as one array, for a comparison.
 """
 
@@ -34,7 +34,7 @@ from napari_sam2.io.exports import write_export
 from napari_sam2.io.scores import score_rows
 from napari_sam2.io.tables import write_scores
 from napari_sam2.io.tracked import TrackedLabels
-from napari_sam2.model import FrameFeatures
+from napari_sam2.model import FrameFeatures, Sam2Config
 from napari_sam2.tracking.masks import MaskRecord, pack_logits
 from napari_sam2.tracking.plan import Step
 from napari_sam2.tracking.propagator import Propagator
@@ -112,13 +112,19 @@ class StandIn:
                 copied = replace(self.features, **_copies(self.features))
                 cache._keep((t, job.window), copied)
             record = self._record(before, job.window, centres[object_id - 1])
-            masklet.records[t] = replace(
+            record = masklet.records[t] = replace(
                 record,
                 direction=step.direction,
                 anchor=masklet.nearest_anchor(t),
                 basis=masklet.basis(),
             )
+            runner.memories.put(record, job.window, self._memory(runner.model.config))
         runner.encoder.features._shrink()
+
+    def _memory(self, config: Sam2Config) -> torch.Tensor:
+        """An encoded memory, in the size that those of the network have."""
+        side = config.image_size // 16
+        return torch.ones(config.memory_dim, side, side, dtype=torch.bfloat16)
 
     def _record(self, before: MaskRecord, window: Any, centre: NDArray[np.float64]) -> MaskRecord:
         cell = np.array([window.height, window.width]) / before.size

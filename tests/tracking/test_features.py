@@ -96,13 +96,23 @@ def test_tiny_budgets_of_both_caches_change_no_mask(any_model: Sam2, world: Worl
     assert equal(logits(rich), logits(poor))
 
 
-def test_features_kept_stay_within_the_budget(tiny_model: Sam2, world: World) -> None:
-    tracker = clicked(tiny_model, world, 1, cache_bytes=3 * FRAME_BYTES, disk_bytes=0)
+def test_masks_take_their_part_of_the_budget_of_features(tiny_model: Sam2, world: World) -> None:
+    tracker = clicked(tiny_model, world, 1, cache_bytes=5 * FRAME_BYTES, disk_bytes=0)
+    numbers = []
     for result in tracker.propagate():
         kept = [t for t in range(8) if tracker.features_cached(t)]
-        assert len(kept) <= 3
         assert result.t in kept
-    assert len(kept) == 3
+        numbers.append(len(kept))
+    assert FRAME_BYTES < tracker._store.masks_bytes() < 2 * FRAME_BYTES
+    assert numbers == [1, 2, 3, 4, 4, 3, 3, 3]
+
+
+def test_masks_leave_half_of_the_budget_to_features() -> None:
+    cache = FeatureCache(tens, 160)
+    cache.share_budget(lambda: 1000)
+    for t in range(4):
+        cache[view(t)]
+    assert [view(t) in cache for t in range(4)] == [False, False, True, True]
 
 
 def features(size: int) -> FrameFeatures:

@@ -21,7 +21,8 @@ class FeatureCache:
     compute : callable
         Computes the features of views; the views of a frame are computed together.
     budget_bytes : int
-        Largest total size of the features in memory; the newest features are always kept.
+        Largest total size of the features in memory; the newest features are always kept. See
+        `share_budget` for what the masks take of it.
     disk : DiskCache, optional
         Stores features that do not fit into the budget.
     device : torch.device, optional
@@ -43,7 +44,18 @@ class FeatureCache:
         self._kept: OrderedDict[View, FrameFeatures] = OrderedDict()
         self._device = device or torch.device("cpu")
         self._home = self._device  # device that stores the features
+        self._masks_bytes: Callable[[], int] = lambda: 0
         self.nbytes = 0
+
+    def share_budget(self, masks_bytes: Callable[[], int]) -> None:
+        """Leave a part of the budget to the masks, at most one half, if both are in main memory.
+
+        Parameters
+        ----------
+        masks_bytes : callable
+            Tells how much memory the masks take now.
+        """
+        self._masks_bytes = masks_bytes
 
     def __contains__(self, view: View) -> bool:
         return view in self._kept or view in self._disk
@@ -95,7 +107,12 @@ class FeatureCache:
         self._kept.move_to_end(view)
 
     def _shrink(self) -> None:
-        while self.nbytes > self._budget_bytes and len(self._kept) > 1:
+        if self.nbytes <= self._budget_bytes // 2:
+            return
+        budget = self._budget_bytes
+        if self._home.type == "cpu":
+            budget = max(budget - self._masks_bytes(), budget // 2)
+        while self.nbytes > budget and len(self._kept) > 1:
             view, oldest = self._kept.popitem(last=False)
             self._disk.put(view, oldest)
             self.nbytes -= oldest.nbytes

@@ -13,6 +13,8 @@ from napari_sam2.tracking.masks import MaskRecord, Region, Renderer, clip
 from napari_sam2.tracking.prompts import Prompt, check_integer
 from napari_sam2.tracking.results import Correction, CroppedResult, FrameResult, ObjectState, Signs
 
+RECORD_BYTES = 1000  # of a mask beside its pixels and its pointer, measured for 4000 masks
+RECOUNT_SHARE = 0.1  # change of the number of masks after which their bytes are counted again
 DRAWN_BYTES = 64 * 1024**2  # budget of masks at full size, which results and labels share
 
 
@@ -41,6 +43,7 @@ class MaskStore:
         self.spans: dict[int, range] = {}
         self._drawn: dict[MaskRecord, Region] = {}
         self._drawn_bytes = 0
+        self._counted = 0, 0  # masks, and their bytes
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,6 +67,18 @@ class MaskStore:
         """Remove an object; a ValueError if it is unknown."""
         self.masklet(object_id)
         del self.masklets[object_id]
+
+    def masks_bytes(self) -> int:
+        """Memory that the masks take, counted again when their number has changed by a tenth."""
+        number, (counted, found) = (
+            sum(len(m.records) for m in self.masklets.values()),
+            self._counted,
+        )
+        if abs(number - counted) > RECOUNT_SHARE * counted:
+            records = (record for m in self.masklets.values() for record in m.records.values())
+            found = sum(record.nbytes for record in records) + number * RECORD_BYTES
+            self._counted = number, found
+        return found
 
     # -- reading -------------------------------------------------------------------------------
 

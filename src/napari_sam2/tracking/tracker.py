@@ -50,7 +50,8 @@ class Tracker:
     clean : bool
         Fill small holes and remove specks.
     cache_bytes : int
-        Budget of the features kept in memory, in bytes.
+        Budget of the features kept in memory, in bytes. On a CPU, the masks take their part of it,
+        but features always keep one half.
     disk_bytes : int
         Budget of the features on disk that do not fit into memory, in bytes; 0 disables them.
     cache_folder : Path, optional
@@ -113,6 +114,7 @@ class Tracker:
         )
         renderer = Renderer(model.config.low_res_size, image_shape, clean=clean)
         self._begin(renderer, area_guard=area_guard)
+        self._runner.encoder.features.share_budget(self._store.masks_bytes)
 
     def _begin(self, renderer: Renderer, *, area_guard: bool) -> None:
         """Make the parts that hold or change objects, without any object."""
