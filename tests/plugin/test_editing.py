@@ -105,4 +105,4 @@ def test_points_of_two_cells_changed_in_one_gesture_are_one_undo_step(desk, gest
     desk.controller.review.undo()
     desk.settle()
     desk.qtbot.waitUntil(lambda: len(desk.image_state.prompts) == 2)
-    assert [desk.prompt(0, k).points.tolist() for k in (1, 2)] == before
+    desk.qtbot.waitUntil(lambda: [desk.prompt(0, k).points.tolist() for k in (1, 2)] == before)

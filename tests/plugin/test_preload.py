@@ -1,6 +1,7 @@
 import gc
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_a_missing_torch_is_left_to_its_import(monkeypatch):
 def test_no_garbage_is_looked_for_while_modules_load():
     from napari_sam2.plugin.startup.preload import uncollected
 
+    for thread in threading.enumerate():  # that of an earlier test may still load modules
+        if thread.name.startswith("napari-sam2"):
+            thread.join(timeout=10)
+    assert gc.isenabled()
     with pytest.raises(ImportError), uncollected():
         assert not gc.isenabled()
         raise ImportError
