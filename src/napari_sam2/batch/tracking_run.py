@@ -15,13 +15,10 @@ import numpy as np
 from napari_sam2.annotation import Annotation
 from napari_sam2.finding import Proposal, find_objects
 from napari_sam2.finding.automatic import track_found
-from napari_sam2.io.growing import GrowingMovie
-from napari_sam2.io.movie import Movie
+from napari_sam2.io.growing import LOOK_EVERY_S, GrowingMovie
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Prompt
 from napari_sam2.tracking.plan import Sweep
-
-LOOK_EVERY_S = 1.0  # for new frames of a movie that is being acquired
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ def track_growing(
     yield RunStep("new frames", 0, 1)
     last_news = clock()
     while clock() - last_news < quiet_s:
-        movie = _look(growing)
+        movie = growing.look_if_reachable()
         if movie is None:
             wait(min(LOOK_EVERY_S, quiet_s / 4))
             continue
@@ -178,13 +175,6 @@ def track_growing(
         for result in annotation.propagate(first, direction="forward"):
             yield RunStep("new frames", result.t + 1 - begin, total)
         last_news = clock()
-
-
-def _look(growing: GrowingMovie) -> Movie | None:
-    try:
-        return growing.look()
-    except OSError:  # a network drive may be away for a moment; the wait for frames has an end
-        return None
 
 
 def check_backward(annotation: Annotation) -> Generator[RunStep]:

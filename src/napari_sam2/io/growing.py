@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from hashlib import blake2b
@@ -18,6 +19,9 @@ from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.io.stack import ImageStack, movie_of
 from napari_sam2.io.zarr_movie import is_zarr
 
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0  # for new frames
 _Kind = tuple[tuple[int, ...], str]
 """Shape and type of an image."""
 
@@ -98,6 +102,14 @@ class GrowingMovie:
         if longer is not None:
             self.movie = longer
         return longer
+
+    def look_if_reachable(self) -> Movie | None:
+        """`look` without an OSError: a network drive may be away for a moment."""
+        try:
+            return self.look()
+        except OSError:
+            logger.info("the acquisition could not be looked at", exc_info=True)
+            return None
 
 
 class _Folder:

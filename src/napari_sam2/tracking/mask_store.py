@@ -70,10 +70,8 @@ class MaskStore:
 
     def masks_bytes(self) -> int:
         """Memory that the masks take, counted again when their number has changed by a tenth."""
-        number, (counted, found) = (
-            sum(len(m.records) for m in self.masklets.values()),
-            self._counted,
-        )
+        number = sum(len(masklet.records) for masklet in self.masklets.values())
+        counted, found = self._counted
         if abs(number - counted) > RECOUNT_SHARE * counted:
             records = (record for m in self.masklets.values() for record in m.records.values())
             found = sum(record.nbytes for record in records) + number * RECORD_BYTES

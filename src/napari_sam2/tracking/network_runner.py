@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam2.model import Decoded, PromptTensors, Sam2
+from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
 from napari_sam2.tracking.device import Batches, inference
@@ -161,12 +161,12 @@ class NetworkRunner:
 
     def _track_batch(self, t: int, jobs: list[Job], direction: Direction) -> list[MaskRecord]:
         windows = [job.window for job in jobs]
-        decoded = self._decode_tracked(t, jobs)
+        features = self.encoder.load(t, windows)
+        decoded = self._decode_tracked(t, jobs, features)
         if self.model.config.fit_outlines:
             nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         with inference(self.model):
-            features = self.encoder.load(t, windows)
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
@@ -176,9 +176,8 @@ class NetworkRunner:
             for record, one, two in zip(records, agreement, overlap, strict=True)
         ]
 
-    def _decode_tracked(self, t: int, jobs: list[Job]) -> Decoded:
+    def _decode_tracked(self, t: int, jobs: list[Job], features: FrameFeatures) -> Decoded:
         """The output of the network for a frame without prompts."""
-        features = self.encoder.load(t, [job.window for job in jobs])
         blocks = self._blocks(t, jobs)
         conditioned = self.condition(t, jobs, blocks)
         with inference(self.model):
@@ -202,7 +201,8 @@ class NetworkRunner:
                 self._shifts[job.records[k]] = shift
 
     def _fit_batch(self, t: int, jobs: list[Job]) -> list[float]:
-        decoded = self._decode_tracked(t, jobs)
+        features = self.encoder.load(t, [job.window for job in jobs])
+        decoded = self._decode_tracked(t, jobs, features)
         wanted = np.stack([job.records[t].logits_in(job.window) for job in jobs])[:, None]
         return best_shifts(decoded.mask_logits.float().cpu(), torch.from_numpy(wanted))
 

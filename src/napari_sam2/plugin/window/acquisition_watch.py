@@ -14,14 +14,11 @@ from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.protocol.growth_messages import FollowingFailed, MovieGrew
 
 if TYPE_CHECKING:
-    from napari_sam2.io.growing import GrowingMovie
     from napari_sam2.io.movie import Movie
     from napari_sam2.plugin.protocol.messages import Report
     from napari_sam2.plugin.protocol.sources import ImageSource
 
 logger = logging.getLogger(__name__)
-
-LOOK_EVERY_S = 1.0
 
 
 class AcquisitionWatch:
@@ -72,7 +69,7 @@ class AcquisitionWatch:
             self._tell(FollowingFailed(self._image, text))
 
     def _watch(self) -> None:
-        from napari_sam2.io.growing import GrowingMovie
+        from napari_sam2.io.growing import LOOK_EVERY_S, GrowingMovie
 
         growing = GrowingMovie(self._path, self._source.selection or EVERYTHING)
         known = _frames_of(self._source.data)
@@ -84,15 +81,7 @@ class AcquisitionWatch:
                 self._tell(MovieGrew(self._image, _as_layer_data(movie)))
             if self._end.wait(LOOK_EVERY_S):
                 return
-            movie = _look(growing)
-
-
-def _look(growing: GrowingMovie) -> Movie | None:
-    try:
-        return growing.look()
-    except OSError:  # a network drive may be away for a moment
-        logger.info("the acquisition could not be looked at", exc_info=True)
-        return None
+            movie = growing.look_if_reachable()
 
 
 def _frames_of(data: Any) -> int:

@@ -142,7 +142,7 @@ class CanvasEdits:
         self._on_change()
 
     def on_refusal(self, reason: str) -> None:
-        """Warn why a drawing of the user cannot be a prompt."""
+        """Warn why something cannot be done that the user asked for."""
         show_warning(reason)
 
     def on_replaced(self, labels: Labels, other: Any) -> None:
