@@ -13,6 +13,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -52,21 +53,38 @@ def _load(path: Path, name: str) -> bool:
     return is_loaded
 
 
+class _Pauses:
+    """Who has put off garbage collection, in all threads, and the thresholds to go back to."""
+
+    lock = threading.Lock()
+    number = 0
+    thresholds = gc.get_threshold()
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Disable garbage collection while modules are imported.
+    """Put off garbage collection while modules are imported.
 
     Imports create hundreds of thousands of objects that are never freed. Garbage collection would
     search all objects repeatedly, which takes a third of the import time and blocks every thread.
     Afterwards the new objects are moved to the oldest generation, as if they had been searched.
+
+    Collection stays enabled, with a threshold that is never reached: dask.array notes when it is
+    imported whether collection is enabled, and would otherwise disable it for good at its first
+    slice, if another thread imports it meanwhile.
     """
-    was_on = gc.isenabled()
-    gc.disable()
+    with _Pauses.lock:
+        if not _Pauses.number:
+            _Pauses.thresholds = gc.get_threshold()
+            gc.set_threshold(0)
+        _Pauses.number += 1
     try:
         yield
     finally:
         if not gc.get_freeze_count():  # unfreeze would also release objects that other code froze
             gc.freeze()
             gc.unfreeze()
-        if was_on:
-            gc.enable()
+        with _Pauses.lock:
+            _Pauses.number -= 1
+            if not _Pauses.number:
+                gc.set_threshold(*_Pauses.thresholds)
