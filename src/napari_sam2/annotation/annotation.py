@@ -176,7 +176,7 @@ class Annotation:
         return self._document.state.shape
 
     def grow(self, data: ArrayLike) -> None:
-        """Go on with a longer movie, such as one that is still being acquired.
+        """Add the new frames of a longer movie, such as one that is still being acquired.
 
         Objects, prompts, masks and undo stay as they are; the new frames have no labels until they
         are tracked. A running propagation ends. The labels are another array, announced by the

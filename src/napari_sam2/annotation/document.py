@@ -121,7 +121,7 @@ class Document:
         self.events.history_changed.emit()
 
     def grow(self, data: ArrayLike) -> None:
-        """Go on with a longer stack; see `Annotation.grow`."""
+        """Add the new frames of a longer stack; see `Annotation.grow`."""
         if int(data.shape[0]) == self.state.shape[0]:
             return
         self.state.grow(data)

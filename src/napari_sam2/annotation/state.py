@@ -68,7 +68,7 @@ class DocumentState:
         return self.tracker.shape
 
     def grow(self, data: ArrayLike) -> None:
-        """Go on with a longer stack; see `Annotation.grow`."""
+        """Add the new frames of a longer stack; see `Annotation.grow`."""
         self.tracker.grow(data)
         length = self.tracker.shape[0]
         self.labels = longer(self.labels, length)

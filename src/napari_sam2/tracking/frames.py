@@ -117,7 +117,7 @@ class Frames:
         return self._limits
 
     def grow(self, data: ArrayLike) -> None:
-        """Go on with a longer stack, such as a movie that is being acquired.
+        """Add the new frames of a longer stack, such as a movie that is being acquired.
 
         The contrast stays that of the frames that there were, so that no frame changes.
 

@@ -114,7 +114,7 @@ class NetworkRunner:
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
     def grow(self, length: int) -> None:
-        """Go on with a stack of more frames."""
+        """Note that the stack has more frames."""
         self._length = length
 
     # -- tracking ------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class AnnotationTracker(ObjectTracker, Protocol):
         ...
 
     def grow(self, data: arrays.ArrayLike, /) -> None:
-        """Go on with a longer stack, whose first frames are those so far."""
+        """Add the new frames of a longer stack, whose first frames are those so far."""
         ...
 
     def prompt(self, t: int, object_id: int) -> Prompt | None:

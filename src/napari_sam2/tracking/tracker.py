@@ -134,7 +134,7 @@ class Tracker:
         return other
 
     def grow(self, data: arrays.ArrayLike) -> None:
-        """Go on with a longer stack; what was tracked stays as it is.
+        """Add the new frames of a longer stack; what was tracked stays as it is.
 
         Parameters
         ----------

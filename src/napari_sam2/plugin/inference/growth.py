@@ -1,4 +1,4 @@
-"""A movie gets more frames while it is open: its document grows, and tracking goes on."""
+"""A movie gets more frames while it is open: its document gets them, and tracking continues."""
 
 from __future__ import annotations
 

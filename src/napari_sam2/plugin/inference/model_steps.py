@@ -135,7 +135,7 @@ class ModelSteps:
         self._future.clear()
 
     def grow(self, image: int, source: ImageSource) -> None:
-        """Let the documents of an image with the other models go on with its new frames."""
+        """Add the new frames of an image to its documents with the other models."""
         for _, state in (*self._past, *self._future):
             documents = state.documents if isinstance(state, ModelState) else {}
             if (document := documents.get(image)) is not None:

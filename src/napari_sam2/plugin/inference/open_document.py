@@ -388,7 +388,7 @@ class OpenDocument:
             self.perform(Track(self.image, "forward", start=end, object_ids=tracked))
 
     def grow(self, source: ImageSource) -> None:
-        """Go on with more frames of the same movie, which are not tracked yet."""
+        """Add more frames of the same movie, which are not tracked yet."""
         self.annotation.grow(source.data)
         self.source = source
 

@@ -356,7 +356,7 @@ class ImageLayers:
         """Put the labels of the document back after other code has replaced the layer's data.
 
         A plugin may assign them, and so does napari's action “Convert data type”. The document
-        would go on without a sign of it on the screen.
+        would change, and the screen would not show it.
         """
         assert self.labels is not None
         assert self.labels_data is not None

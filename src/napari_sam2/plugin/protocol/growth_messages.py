@@ -11,7 +11,7 @@ from napari_sam2.plugin.protocol.sources import ImageSource
 
 @dataclass(frozen=True, eq=False)
 class GrowImage(ImageCommand):
-    """Go on with a longer movie, and track on the cells that were tracked up to its former end."""
+    """Add the new frames of a movie, and track the cells that were tracked to its end into them."""
 
     source: ImageSource
 

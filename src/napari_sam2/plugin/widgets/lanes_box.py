@@ -65,7 +65,7 @@ class LanesBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = LanesView()
-        self.text = QElidingLabel(HINT)  # where the window is narrow, "…" shows that it goes on
+        self.text = QElidingLabel(HINT)  # "…" where the window is too narrow
         self.text.setToolTip(WHOLE_HINT)
         self.legend = QLabel(legend_text())
         self.clear = button(

@@ -443,7 +443,7 @@ class ImageState:
         self._changed_frames.clear()
 
     def grow(self) -> None:
-        """Go on with the new frames that the layer of the image has.
+        """Take over the new frames that the layer of the image has.
 
         The contrast that the model uses stays, and the timelines know nothing of the new frames.
         """
