@@ -33,7 +33,7 @@ def write(folder: Path, frames: range) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_sam2.plugin.window.acquisition_watch.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("napari_sam2.io.growing.LOOK_EVERY_S", 0.01)
 
 
 @pytest.fixture
