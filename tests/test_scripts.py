@@ -69,6 +69,7 @@ WITH_WINDOW = {
     "benchmarks/latency.py": "--quick --json out.json",
     "benchmarks/soak.py": "--actions 5 --no-verdict",
     "benchmarks/start.py": "--repeats 1 --json out.json",
+    "docs/scripts/film.py": "film.gif --quick",
     "docs/scripts/screenshots.py": "pictures --quick",
 }
 # Tested by tests of their own: below, and in tests/test_hot_parts.py.

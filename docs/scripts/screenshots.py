@@ -215,11 +215,12 @@ class User:
         """Click a cell in its middle."""
         assert self.truth is not None
         y, x = ndimage.center_of_mass(self.truth[t] == cell)
-        at = self._on_canvas((t, y, x))
-        QTest.mouseMove(self._canvas, at)
-        QTest.mouseClick(
-            self._canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at
-        )
+        self.click(self.place_on_canvas((t, y, x)))
+
+    def click(self, at: QPoint, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
+        """Click a place of the canvas."""
+        QTest.mouseMove(self.canvas, at)
+        QTest.mouseClick(self.canvas, button, Qt.KeyboardModifier.NoModifier, at)
         self.settle()
 
     def review(self) -> None:
@@ -261,7 +262,7 @@ class User:
 
     def press(self, key: Any) -> None:
         """Press a key over the canvas."""
-        QTest.keyClick(self._canvas, key)
+        QTest.keyClick(self.canvas, key)
         settle(0.1)
 
     def settle(self) -> None:
@@ -271,17 +272,19 @@ class User:
         settle(0.2)
 
     @property
-    def _canvas(self) -> Any:
+    def canvas(self) -> Any:
+        """The widget that napari draws into."""
         return self.viewer.window._qt_viewer.canvas.native
 
-    def _on_canvas(self, coordinates: tuple[float, ...]) -> QPoint:
+    def place_on_canvas(self, coordinates: tuple[float, ...]) -> QPoint:
+        """Where a (t, y, x) of the movie is on the canvas, in its pixels."""
         camera = getattr(self.viewer, "scene", self.viewer).camera
         layer = self.panel.controller.image_state.layers.points.layer
         y, x = layer.data_to_world(coordinates)[-2:]
         centre_y, centre_x = camera.center[-2:]
         return QPoint(
-            round(self._canvas.width() / 2 + (x - centre_x) * camera.zoom),
-            round(self._canvas.height() / 2 + (y - centre_y) * camera.zoom),
+            round(self.canvas.width() / 2 + (x - centre_x) * camera.zoom),
+            round(self.canvas.height() / 2 + (y - centre_y) * camera.zoom),
         )
 
 
