@@ -4,6 +4,7 @@ python docs/scripts/doubts.py track DATA TABLES    one click for each cell, one 
 python docs/scripts/doubts.py fit TABLES           writes annotation/error_model.json
 python docs/scripts/doubts.py report TABLES        prints the figures of docs/lab/review.md
 python docs/scripts/doubts.py ablate TABLES        prints them without each kind of evidence
+python docs/scripts/doubts.py plot TABLES PICTURE  draws how often masks are wrong by their chance
 
 DATA holds folders with raw.tif and labels.tif, or stills as training takes them. Tracking is slow
 and is done once; the others read the tables. `fit` and `ablate` need scikit-learn (extra "train").
@@ -326,6 +327,36 @@ def print_movie(name: str, masks: Masks, model: ErrorModel) -> None:
     print(f"  predicted IoU alone: area {area_under_curve(-masks.predicted_iou, wrong):.3f}")
 
 
+def draw_reliability(checked: dict[str, Masks], model: ErrorModel, picture: Path) -> None:
+    """Draw the share of wrong masks over the chance of an error, for each movie and for all."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    found = {name: (probability_of(m, model.with_head), m.is_wrong) for name, m in checked.items()}
+    parts = zip(*found.values(), strict=True)
+    all_masks = tuple(np.concatenate(part) for part in parts)
+    figure, axes = pyplot.subplots(figsize=(6, 5), layout="constrained")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="exact")
+    for name, (probability, is_wrong) in found.items():
+        said, true, _ = zip(*reliability(probability, is_wrong), strict=True)
+        error = calibration_error(probability, is_wrong)
+        axes.plot(said, true, marker=".", linewidth=1, label=f"{name} (off by {error:.2f})")
+    said, true, counts = zip(*reliability(*all_masks), strict=True)
+    error = calibration_error(*all_masks)
+    axes.plot(said, true, color="black", linewidth=2, label=f"all movies (off by {error:.2f})")
+    axes.scatter(said, true, np.sqrt(counts) * 4, color="black", zorder=3)
+    axes.set(
+        xlabel="chance of an error",
+        ylabel="share of masks with IoU below 0.75",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.legend()
+    figure.savefig(picture, dpi=100)
+
+
 def print_ablation(fitted: dict[str, Masks], checked: dict[str, Masks]) -> None:
     """Area under the ROC curve on the checked movies without each kind of evidence."""
     kinds = dict.fromkeys(name.removesuffix("_near") for name in WITH_HEAD)
@@ -341,7 +372,7 @@ def print_ablation(fitted: dict[str, Masks], checked: dict[str, Masks]) -> None:
 def main() -> None:
     """Perform one of the tasks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["track", "fit", "report", "ablate"])
+    parser.add_argument("task", choices=["track", "fit", "report", "ablate", "plot"])
     parser.add_argument("folders", type=Path, nargs="+")
     options = parser.parse_args()
     if options.task == "track":
@@ -356,6 +387,9 @@ def main() -> None:
         print_ablation(fitted, checked)
         return
     model = error_probability.error_model()
+    if options.task == "plot":
+        draw_reliability(checked, model, options.folders[1])
+        return
     for name, masks in checked.items():
         print_movie(name, masks, model)
     everything = [(probability_of(m, model.with_head), m.is_wrong) for m in checked.values()]
