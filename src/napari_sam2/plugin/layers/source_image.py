@@ -123,12 +123,11 @@ def _limits(layer: Image) -> tuple[float, float]:
 
 def image_source(layer: Image, first: FirstLimits | None = None) -> ImageSource:
     """Source of a layer for the engine; no pixels are read."""
-    limits = None if layer.rgb or not has_user_contrast(layer, first) else _limits(layer)
     part = part_of(layer)
     return ImageSource(
         pixels_of(layer, part),
         bool(layer.rgb) or part.is_mix,
-        None if part.is_mix else limits,
+        source_contrast(layer, first),
         layer.name,
         image_path(layer),
         scale_source(layer),
@@ -136,6 +135,13 @@ def image_source(layer: Image, first: FirstLimits | None = None) -> ImageSource:
         layer.metadata.get(FILE_PART) if part == EVERYTHING else part,
         None if part.is_mix else first,
     )
+
+
+def source_contrast(layer: Image, first: FirstLimits | None = None) -> tuple[float, float] | None:
+    """Contrast limits of the source of a layer; None where the engine finds its own."""
+    if layer.rgb or not has_user_contrast(layer, first) or part_of(layer).is_mix:
+        return None
+    return _limits(layer)
 
 
 def pixels_of(layer: Image, part: Selection) -> Any:

@@ -128,16 +128,22 @@ class Divisions:
     @property
     def division(self) -> Division | None:
         """The division that is being clicked on the shown frame; None if there is none."""
-        division, (image_state, t) = self._division, self._place()
-        if division is None or image_state is not division.image_state or t != division.t:
+        division = self._division
+        if division is None:
+            return None
+        image_state, t = self._place()
+        if image_state is not division.image_state or t != division.t:
             return None
         return division if image_state.current_object == division.current else None
 
     @property
     def offer(self) -> DaughterOffered | None:
         """The offer to make the current object a daughter; None if there is none."""
-        offer, (image_state, t) = self._offer, self._place()
-        if offer is None or image_state is None:
+        offer = self._offer
+        if offer is None:
+            return None
+        image_state, t = self._place()
+        if image_state is None:
             return None
         known = image_state.objects.get(offer.object_id)
         is_here = (offer.image, offer.t, offer.object_id) == (
@@ -151,11 +157,13 @@ class Divisions:
     @property
     def proposal(self) -> DivisionProposal | None:
         """The possible division of the current object on the shown frame; None if none."""
+        if not self.proposals:
+            return None
         image_state, t = self._place()
         if image_state is None or image_state is not self._proposals_of:
             return None
         here = (t, image_state.current_object)
-        return next((one for one in self.proposals or () if (one.t, one.mother) == here), None)
+        return next((one for one in self.proposals if (one.t, one.mother) == here), None)
 
     # Possible divisions
 

@@ -159,8 +159,8 @@ class Finding:
     @property
     def found(self) -> Found | None:
         """The proposals of the shown frame; None if there are none to decide on."""
-        found, (image_state, t) = self._found, self._view.place()
-        if found is None or image_state is not found.image_state or t != found.t:
+        found = self._found
+        if found is None or self._view.place() != (found.image_state, found.t):
             return None
         return found
 

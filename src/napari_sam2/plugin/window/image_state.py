@@ -15,6 +15,7 @@ from napari_sam2.plugin.layers.source_image import (
     frame_at,
     image_source,
     outside_told,
+    source_contrast,
     stack_shape,
 )
 from napari_sam2.plugin.protocol.growth_messages import GrowthOffered
@@ -458,7 +459,8 @@ class ImageState:
 
     def contrast_differs(self) -> bool:
         """Whether the contrast of the layer differs from the one that the model uses."""
-        return self.current_source().contrast_limits != self.source.contrast_limits
+        now = source_contrast(self.image, self._first_limits)
+        return now != self.source.contrast_limits
 
     def is_up_to_date(self) -> bool:
         """Whether the document was opened with the current data of the layer."""

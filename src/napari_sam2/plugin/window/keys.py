@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
@@ -62,7 +63,7 @@ class KeyBindings:
             ours = _unless_brushing(action, theirs)
         else:
             return
-        before = owner.bind_key(key, ours, overwrite=True)
+        before = owner.bind_key(_read(key), ours, overwrite=True)
         self._bound.append((owner, key, ours, before))
 
     def release(self) -> None:
@@ -78,7 +79,13 @@ class KeyBindings:
 
 def default_of(owner: Any, key: str) -> Callable[[Any], object] | None:
     """The action that napari itself has for a key on this type of layer; None on the viewer."""
-    return getattr(owner, "class_keymap", {}).get(coerce_keybinding(key))
+    return getattr(owner, "class_keymap", {}).get(_read(key))
+
+
+@cache
+def _read(key: str) -> Any:
+    """A key as napari keeps it; to read its name takes long, and each layer has some twenty."""
+    return coerce_keybinding(key)
 
 
 def _ignoring_owner(action: Callable[[], object]) -> Callable[[Any], None]:

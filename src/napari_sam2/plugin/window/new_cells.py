@@ -83,14 +83,15 @@ class NewCells:
     @property
     def frames(self) -> list[int]:
         """Frames of the chosen movie on which there are new cells to decide on."""
+        if not self._found:
+            return []
         image_state, _ = self._view.place()
         return sorted(self._found) if image_state is self._image_state else []
 
     @property
     def is_shown(self) -> bool:
         """Whether new cells of the shown frame can be taken or dropped."""
-        _, t = self._view.place()
-        return self._finding.found is not None and t in self.frames
+        return self._finding.found is not None and self._view.frame in self.frames
 
     # Searching
 
