@@ -86,11 +86,15 @@ def test_engine_names_neither_napari_nor_qt(floor: str) -> None:
 
 
 def in_fresh_interpreter(code: str) -> str:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    """What code prints in a process of its own, where every warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def test_engine_loads_neither_napari_nor_qt() -> None:
+    """Nor does any of it give a warning when it is imported."""
     names = [
         ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
         for floor in ENGINE

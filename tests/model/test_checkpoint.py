@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -233,11 +231,3 @@ def test_auto_takes_the_fastest_device(
     monkeypatch.setattr("torch.cuda.is_available", lambda: has_cuda)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: has_mps)
     assert resolve_device("auto").type == expected
-
-
-def test_import_gives_no_warnings() -> None:
-    code = "import napari_sam2.model, napari_sam2.tracking"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
