@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import Sam2VideoInferenceSession
+from transformers import Sam2VideoInferenceSession, Sam2VideoModel
 
 from napari_sam2.model import PRESETS, PromptTensors, Sam2, build_model
 from napari_sam2.model.config import MemoryReach, Precision
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.tracking.masks import MaskRecord
 from tests.model.comparison import random_image
-from tests.model.reference import OfficialVideoModel, reference_video_model
+from tests.model.reference import reference_video_model
 from tests.model.weights import SIZES, soft_state_dict
 
 FULL = 16  # frames behind a frame that fill its bank: memories, and object pointers
@@ -63,7 +63,7 @@ class Pair:
         config = PRESETS[f"sam2.1_{size}"].at_size(image_size)
         self.device = torch.device(device)
         self.ours: Sam2 = build_model(config, weights).to(self.device)
-        self.reference: OfficialVideoModel = reference_video_model(layout, weights, image_size)
+        self.reference: Sam2VideoModel = reference_video_model(layout, weights, image_size)
         self.reference.to(self.device)
         self.side = image_size
         self.length = FULL + frames

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from transformers.models.sam.image_processing_pil_sam import (
-    SamImageProcessorPil,
-    _post_process_for_mask_generation,
-)
 
 from napari_sam2.finding import FindingStopped, GridSettings, find_objects
 from napari_sam2.finding.grid import crop_windows, find_by_grid
@@ -23,6 +20,7 @@ from tests.model.reference import reference_image_model
 from tests.model.weights import MINI, soft_state_dict
 from tests.tracking.tiny import build_tiny_model
 
+THEIRS = "transformers.models.sam.image_processing_pil_sam"  # slow to import
 SIDE = 128
 LOOSE = GridSettings(
     points_per_side=(4, 4),
@@ -53,6 +51,8 @@ def plain_nms(boxes, scores, idxs, iou_threshold):
 @pytest.fixture
 def _without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     """The only function of torchvision that their code calls, under its name."""
+    import_module(THEIRS)  # asks for the true torchvision
+
     boxes = ModuleType("torchvision.ops.boxes")
     boxes.batched_nms = plain_nms
     for name in ("torchvision", "torchvision.ops"):
@@ -63,7 +63,9 @@ def _without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
 @torch.no_grad()
 def their_masks(model, image: torch.Tensor, settings: GridSettings):
     """The steps of their pipeline on an image of (1, 3, S, S), with their functions."""
-    processor = SamImageProcessorPil()
+    theirs = import_module(THEIRS)
+
+    processor = theirs.SamImageProcessorPil()
     crops, points, _, labels = processor.generate_crop_boxes(
         np.zeros((SIDE, SIDE, 3), np.uint8),
         SIDE,
@@ -101,7 +103,7 @@ def their_masks(model, image: torch.Tensor, settings: GridSettings):
         )
     masks = [mask for part in found for mask in part[0]]
     scores, boxes = (torch.cat([torch.as_tensor(p[k]) for p in found]) for k in (1, 2))
-    return _post_process_for_mask_generation(masks, scores, boxes, settings.crops_nms_thresh)
+    return theirs._post_process_for_mask_generation(masks, scores, boxes, settings.crops_nms_thresh)
 
 
 @pytest.mark.usefixtures("_without_torchvision")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ome_types
 import pytest
 import tifffile
 import zarr
@@ -193,6 +192,8 @@ def read_imagej(file: Path) -> Known:
 
 
 def read_ome(file: Path) -> Known:
+    import ome_types  # slow to import
+
     with tifffile.TiffFile(file) as tif:
         axes = tif.series[0].axes
     pixels = ome_types.from_tiff(file).images[0].pixels

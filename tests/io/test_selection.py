@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ome_types
 import pytest
 import tifffile
 import zarr
@@ -223,6 +222,8 @@ SAID = "channel 1 of 0 to 1; brightest value of 4 planes; frames 1 to 2 of 0 to 
 def test_the_shell_tracks_a_part_and_writes_its_axes_and_scale(
     tmp_path: Path, truth: np.ndarray, capsys: pytest.CaptureFixture[str], axes: str
 ) -> None:
+    import ome_types  # slow to import
+
     movie, out = ngff(tmp_path, axes), tmp_path / "labels.ome.tif"
     code, said = shell(capsys, "track", movie, "-p", tmp_path / "truth.tif", "-o", out, *OPTIONS)
     assert code == 0, said

@@ -2,30 +2,30 @@
 
 It is built from the same `Size`, loaded with the same weights under other names, and driven through
 its lower-level methods where its own session does other maths than SAM 2 (each place says why).
+
+The package takes seconds to import, so that it is imported where it is needed.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
-from transformers import (
-    Sam2Config,
-    Sam2HieraDetConfig,
-    Sam2MaskDecoderConfig,
-    Sam2Model,
-    Sam2PromptEncoderConfig,
-    Sam2VideoConfig,
-    Sam2VideoInferenceSession,
-    Sam2VideoMaskDecoderConfig,
-    Sam2VideoModel,
-    Sam2VideoPromptEncoderConfig,
-    Sam2VisionConfig,
-)
 
 from .weights import Size, StateDict
+
+if TYPE_CHECKING:
+    from transformers import (
+        Sam2Model,
+        Sam2VideoInferenceSession,
+        Sam2VideoModel,
+        Sam2VisionConfig,
+    )
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceCache
 
 PREVIOUS_LOGIT_LIMIT = 32.0
 
@@ -104,6 +104,8 @@ def _mask_downsampler_layer(match: re.Match[str]) -> str:
 
 
 def _vision_config(size: Size, image_size: int) -> Sam2VisionConfig:
+    from transformers import Sam2HieraDetConfig, Sam2VisionConfig
+
     backbone = Sam2HieraDetConfig(
         hidden_size=size.embed_dim,
         num_attention_heads=size.num_heads,
@@ -124,6 +126,13 @@ def _vision_config(size: Size, image_size: int) -> Sam2VisionConfig:
 
 def reference_image_model(size: Size, state_dict: StateDict, image_size: int) -> Sam2Model:
     """Their image model with the weights of an official state dict, every tensor accounted for."""
+    from transformers import (
+        Sam2Config,
+        Sam2MaskDecoderConfig,
+        Sam2Model,
+        Sam2PromptEncoderConfig,
+    )
+
     config = Sam2Config(
         vision_config=_vision_config(size, image_size),
         prompt_encoder_config=Sam2PromptEncoderConfig(image_size=image_size),
@@ -137,30 +146,41 @@ def reference_image_model(size: Size, state_dict: StateDict, image_size: int) ->
     return _loaded(Sam2Model(config), weights)
 
 
-class OfficialVideoModel(Sam2VideoModel):
+@cache
+def official_video_model() -> type[Sam2VideoModel]:
     """Their video model with two deviations of its mask prompts from the official code undone.
 
     A mask prompt's pointer is made from the first mask token (there: from the candidate of best
     predicted IoU), and its memory from the mask as it was stored, at a quarter of the resolution
     (there: from the mask at full resolution).
     """
+    from transformers import Sam2VideoModel
 
-    def _single_frame_forward(self, **inputs):
-        only_mask = inputs.get("input_masks") is not None and inputs.get("input_points") is None
-        return super()._single_frame_forward(
-            **{**inputs, **({"multimask_output": False} if only_mask else {})}
-        )
+    class OfficialVideoModel(Sam2VideoModel):
+        def _single_frame_forward(self, **inputs):
+            only_mask = inputs.get("input_masks") is not None and inputs.get("input_points") is None
+            return super()._single_frame_forward(
+                **{**inputs, **({"multimask_output": False} if only_mask else {})}
+            )
 
-    def _use_mask_as_output(self, *args):
-        outputs = super()._use_mask_as_output(*args)
-        outputs.high_res_masks = functional.interpolate(
-            outputs.pred_masks, size=(self.image_size, self.image_size), mode="bilinear"
-        )
-        return outputs
+        def _use_mask_as_output(self, *args):
+            outputs = super()._use_mask_as_output(*args)
+            outputs.high_res_masks = functional.interpolate(
+                outputs.pred_masks, size=(self.image_size, self.image_size), mode="bilinear"
+            )
+            return outputs
+
+    return OfficialVideoModel
 
 
-def reference_video_model(size: Size, state_dict: StateDict, image_size: int) -> OfficialVideoModel:
+def reference_video_model(size: Size, state_dict: StateDict, image_size: int) -> Sam2VideoModel:
     """Their video model with the weights of an official state dict, every tensor accounted for."""
+    from transformers import (
+        Sam2VideoConfig,
+        Sam2VideoMaskDecoderConfig,
+        Sam2VideoPromptEncoderConfig,
+    )
+
     is_version_2_1 = "no_obj_embed_spatial" in state_dict
     config = Sam2VideoConfig(
         vision_config=_vision_config(size, image_size),
@@ -171,7 +191,7 @@ def reference_video_model(size: Size, state_dict: StateDict, image_size: int) ->
         enable_occlusion_spatial_embedding=is_version_2_1,
         enable_temporal_pos_encoding_for_object_pointers=is_version_2_1,
     )
-    return _loaded(OfficialVideoModel(config), renamed(state_dict))
+    return _loaded(official_video_model()(config), renamed(state_dict))
 
 
 def _loaded(model: torch.nn.Module, weights: StateDict):
@@ -191,15 +211,22 @@ class ReferenceTracker:
     Coordinates are (x, y) in pixels of the model's square input.
     """
 
-    model: OfficialVideoModel
+    model: Sam2VideoModel
     pixels: torch.Tensor  # (T, 3, H, W) normalised
+    encoded: Sam2VideoInferenceCache | None = None  # frames that another tracker has encoded
     session: Sam2VideoInferenceSession = field(init=False)
 
     def __post_init__(self) -> None:
+        from transformers import Sam2VideoInferenceSession
+
         self.session = Sam2VideoInferenceSession(
             video=self.pixels, dtype=torch.float32, max_vision_features_cache_size=len(self.pixels)
         )
         self.session.obj_id_to_idx(1)
+        if self.encoded is None:
+            self.encoded = self.session.cache
+        else:
+            self.session.cache = self.encoded
 
     @property
     def outputs(self) -> dict[str, dict[int, dict[str, torch.Tensor]]]:

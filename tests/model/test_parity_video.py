@@ -21,7 +21,7 @@ from napari_sam2.tracking import network_runner as engine
 from napari_sam2.tracking.masks import pack_logits
 
 from .comparison import disc_centre, our_model, relative_difference, two_discs
-from .reference import OfficialVideoModel, ReferenceTracker, reference_video_model
+from .reference import ReferenceTracker, reference_video_model
 from .weights import MINI, SIZES, Size, StateDict, soft_state_dict
 
 PROMISE = 1e-3
@@ -48,10 +48,11 @@ class World:
     def __init__(self, size: Size, weights: StateDict, side: int) -> None:
         self.side = side
         self.model = our_model(size, weights, side)
-        self.reference: OfficialVideoModel = reference_video_model(size, weights, side)
+        self.reference = reference_video_model(size, weights, side)
         self.frames = Frames(two_discs(side), contrast_limits=(0.0, 1.0))
         images = [torch.from_numpy(self.frames.read(t)).permute(2, 0, 1) for t in ALL_FRAMES]
         self.pixels = self.model.preprocess(torch.stack(images))
+        self.encoded = ReferenceTracker(self.reference, self.pixels).encoded
 
 
 class Both:
@@ -60,7 +61,9 @@ class Both:
     def __init__(self, world: World, objects: Iterable[int] = (ONE, OTHER)) -> None:
         self.side = world.side
         self.tracker = Tracker(world.model, world.frames, clean=False, area_guard=False)
-        self.references = {k: ReferenceTracker(world.reference, world.pixels) for k in objects}
+        self.references = {
+            k: ReferenceTracker(world.reference, world.pixels, world.encoded) for k in objects
+        }
 
     def centre(self, t: int, object_id: int) -> tuple[float, float]:
         return disc_centre(object_id - 1, t, self.side)
@@ -364,13 +367,28 @@ PLANTED = {
 }
 
 
+@pytest.fixture(scope="module")
+def without_mistake(small_world: World) -> Logits:
+    """What the reference finds of one object."""
+    both = Both(small_world, [ONE])
+    both.click_both_ends(0, 2)
+    return both.track("forward", ALL_FRAMES[:5])
+
+
 @pytest.mark.usefixtures("exact_records")
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_mistake_is_noticed(
-    name: str, small_world: World, mini_weights: StateDict, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    small_world: World,
+    without_mistake: Logits,
+    mini_weights: StateDict,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wrong = mini_weights | {name: PLANTED[name](mini_weights[name])}
     monkeypatch.setattr(small_world, "model", our_model(MINI, wrong, SMALL_SIDE))
-    both = Both(small_world, [ONE])
-    both.click_both_ends(0, 2)
-    assert both.difference(both.track("forward", ALL_FRAMES[:5])) > 5 * TOLERANCE
+    both = Both(small_world, [])
+    for t, clicks in ((0, both.on_disc(0, ONE)), (2, both.on_disc_not_beside(2, ONE))):
+        both.tracker.add_points(t, ONE, *clicks)
+    for _ in both.tracker.propagate(0, 5, "forward"):
+        pass
+    assert both.difference(without_mistake) > 5 * TOLERANCE

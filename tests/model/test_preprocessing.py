@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
@@ -15,8 +17,11 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 
 from .comparison import our_model, relative_difference, two_discs
-from .reference import OfficialVideoModel, ReferenceTracker, reference_video_model
+from .reference import ReferenceTracker, reference_video_model
 from .weights import MINI, StateDict
+
+if TYPE_CHECKING:
+    from transformers import Sam2VideoModel
 
 SIDE = 128
 MEAN = np.array([0.485, 0.456, 0.406])
@@ -30,7 +35,7 @@ def model(mini_weights: StateDict) -> Sam2:
 
 
 @pytest.fixture(scope="module")
-def reference(mini_weights: StateDict) -> OfficialVideoModel:
+def reference(mini_weights: StateDict) -> Sam2VideoModel:
     return reference_video_model(MINI, mini_weights, SIDE)
 
 
@@ -87,7 +92,7 @@ def tracker(model: Sam2, oblong: Frames) -> Tracker:
 
 
 @pytest.fixture
-def expected(reference: OfficialVideoModel, model: Sam2, oblong: Frames) -> ReferenceTracker:
+def expected(reference: Sam2VideoModel, model: Sam2, oblong: Frames) -> ReferenceTracker:
     images = [torch.from_numpy(oblong.read(t)).permute(2, 0, 1) for t in range(len(oblong))]
     return ReferenceTracker(reference, model.preprocess(torch.stack(images)))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ome_types
 import pytest
 import tifffile
 import zarr
@@ -211,6 +210,8 @@ def test_a_file_that_is_gone_is_no_reason_to_lose_labels(tmp_path: Path) -> None
 
 
 def test_ome_tiff_of_the_window_has_the_scale_of_the_file(tmp_path: Path) -> None:
+    import ome_types  # slow to import
+
     layer = opened(FILES["ome stack"][0](tmp_path))
     pixels = ome_types.from_tiff(exported(layer, tmp_path / "out.ome.tif")).images[0].pixels
     sizes = (pixels.physical_size_z, pixels.physical_size_y, pixels.physical_size_x)
