@@ -1,4 +1,4 @@
-"""Run scripts that open windows, each in a copy of this process, which has imported napari once.
+"""Run scripts that open windows, each in a copy of this process, which has all imported once.
 
     python -m tests.forked FOLDER "SCRIPT ARGUMENTS..." ...
 
@@ -13,9 +13,13 @@ import sys
 import traceback
 from pathlib import Path
 
-import napari  # noqa: F401
+import napari._qt.qt_main_window  # noqa: F401  # what napari imports at its first window
+import pandas  # noqa: F401
+import skimage.measure  # noqa: F401
 
-import napari_sam2.plugin.panel  # noqa: F401
+import napari_sam2.plugin.panel
+import napari_sam2.training.synthetic  # noqa: F401  # with torch
+import tests.plugin.world  # noqa: F401
 
 
 def run(folder: Path, command: str) -> bool:
