@@ -87,10 +87,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that depend on the version of napari: they open a viewer, or import napari.
+    """Run slow tests first, so that no process works on one when the others are done.
 
-    Those of `OUR_OWN` are left out.
+    Mark tests that depend on the version of napari: they open a viewer, or import napari. Those of
+    `OUR_OWN` are left out.
     """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         if item.path.parent.name == "plugin" and item.path.stem in OUR_OWN:
             continue

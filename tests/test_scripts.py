@@ -164,6 +164,7 @@ def test_script_runs(
 
 
 @on_linux
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("screen")
 def test_scripts_with_windows_run(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_closed_process_that_does_not_end_is_ended(stand_in: Path) -> None:
         list(messages)
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_killed_window(long_movies: Path) -> None:
     """The window of this test is killed while two workers track."""
     command = [sys.executable, "-c", WINDOW, str(long_movies)]
