@@ -221,14 +221,19 @@ PLANTED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def mini(mini_weights: StateDict) -> Pair:
+    with torch.no_grad():
+        return Pair(MINI, mini_weights, SIDE)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("name", PLANTED)
-def test_planted_mistake_is_noticed(mini_weights: StateDict, name: str) -> None:
-    pair = Pair(MINI, mini_weights, SIDE)
+def test_planted_mistake_is_noticed(mini: Pair, mini_weights: StateDict, name: str) -> None:
     wrong = mini_weights | {name: 1.05 * mini_weights[name]}
     wrong_model = our_model(MINI, wrong, SIDE)
     features = wrong_model.encode_frame(random_image(SIDE))
-    prompts = our_prompts("three points", pair.side)
+    prompts = our_prompts("three points", mini.side)
     ours = wrong_model.candidates(wrong_model.without_memory(features), features, prompts)
-    theirs = pair.reference(multimask=True, **their_prompts("three points", pair.side))
+    theirs = mini.reference(multimask=True, **their_prompts("three points", mini.side))
     assert relative_difference(ours.masks[:, 1:], theirs.pred_masks[0]) > 5 * TOLERANCE
