@@ -23,10 +23,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Modules of tests/plugin that test our own parts. They reach napari only by the image, the clicks,
 # the keys, the slider, the docks and the labels layer, which others test with every napari.
 OUR_OWN = {
+    "test_axes_box",
     "test_backward_check",
     "test_cheat_sheet",
+    "test_divisions",
     "test_image_size",
     "test_input_preview",
+    "test_lanes_view",
     "test_many_movies",
     "test_model_change",
     "test_models",
@@ -38,6 +41,7 @@ OUR_OWN = {
     "test_swaps",
     "test_teaching",
     "test_tour",
+    "test_track_edits",
     "test_verification",
 }
 
