@@ -39,6 +39,7 @@ def _run_here(folder: Path, words: list[str]) -> int:
         sys.argv = words
         code: object = 0
         try:
+            sys.path.insert(0, str(Path(words[0]).parent))  # as python does
             runpy.run_path(words[0], run_name="__main__")
         except SystemExit as end:
             code = end.code
