@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from napari_sam2.finding import FindingStopped, GridSettings, find_objects
-from napari_sam2.finding.grid import crop_windows, find_by_grid
+from napari_sam2.finding.grid import crop_windows, find_by_grid, usual_grid
 from napari_sam2.finding.progress import Steps
+from napari_sam2.model import PRESETS
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from tests.model.comparison import our_model, random_image
 from tests.model.reference import reference_image_model
@@ -146,3 +147,37 @@ def test_search_stops_when_it_is_asked_to() -> None:
             should_stop=lambda: next(asked),
         )
     assert told == [(1, 15), (2, 15)]
+
+
+@pytest.mark.parametrize(
+    ("windows", "side", "cell_size", "points"),
+    [
+        ("whole", 2048, 18, (32, 16, 4)),
+        ("auto", 1024, 18, (32, 16, 4)),
+        ("auto", 2048, None, (32, 16, 16)),
+        ("auto", 4096, None, (32, 16, 16, 16)),
+        ("auto", 20000, None, (32, 16, 16, 16)),
+        ("small", 2048, 18, (32, 16, 16)),
+        ("small", 2048, 40, (32, 16, 4)),
+        ("small", 2048, None, (32, 16, 4)),
+    ],
+)
+def test_crops_are_finer_where_the_network_sees_windows(
+    windows: str, side: int, cell_size: float | None, points: tuple[int, ...]
+) -> None:
+    config = replace(PRESETS["sam2.1_tiny"], windows=windows)
+    settings = usual_grid(config, (side // 2, side), cell_size)
+    assert settings.points_per_side == points
+    finest = list(crop_windows((side // 2, side), settings))[-1][0]
+    assert side == 20000 or windows == "whole" or max(finest.height, finest.width) <= 1024
+
+
+def test_the_search_uses_the_grid_of_what_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_tiny_model()
+    model.config = replace(model.config, windows="auto")
+    used: list[GridSettings] = []
+    monkeypatch.setattr(
+        "napari_sam2.finding.find.find_by_grid", lambda *given: used.append(given[3]) or []
+    )
+    find_objects(model, np.zeros((256, 256), np.float32) + np.arange(256))
+    assert used == [usual_grid(model.config, (256, 256))] != [GridSettings()]

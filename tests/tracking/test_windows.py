@@ -92,7 +92,7 @@ def test_object_that_is_not_seen_keeps_its_window() -> None:
 
 
 def test_unknown_mode_is_refused() -> None:
-    with pytest.raises(ValueError, match="auto or whole"):
+    with pytest.raises(ValueError, match="auto, small or whole"):
         grid("best")
 
 
@@ -298,3 +298,63 @@ def test_encoded_windows_of_clicks_by_hand(
     painted[110:118, 110:118] = True
     tracker.add_mask(0, 2, painted)
     assert sum(seen) - looked == others
+
+
+def test_only_tiny_objects_get_windows_where_the_user_wants_that() -> None:
+    """A token of an input of 1024 pixels is 32 pixels of a field of 2048."""
+    windows = WindowGrid((2048, 2048), 1024, "small")
+    tiny, usual = (1000.0, 1000.0, 1018.0, 1018.0), (1000.0, 1000.0, 1040.0, 1040.0)
+    window = windows.choose(tiny)
+    assert (window.height, window.width) == (512, 512)
+    assert windows.choose(usual) == windows.whole
+    assert windows.choose(tiny, windows.whole) == window
+    assert windows.choose((1000.0, 1000.0, 1036.0, 1036.0), window) == window, "it stays"
+    assert windows.choose((1000.0, 1000.0, 1041.0, 1041.0), window) == windows.whole
+
+
+def test_a_frame_that_is_not_shrunk_is_seen_whole() -> None:
+    windows = WindowGrid((1000, 1000), 1024, "small")
+    assert windows.choose((500, 500, 510, 510)) == windows.whole
+    assert windows.finer_looks((500, 500, 500, 500), None) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "sides"),
+    [
+        (None, [512, 1024]),
+        ((1000.0, 1000.0, 1018.0, 1018.0), [512, 1024]),
+        ((1000.0, 1000.0, 1040.0, 1040.0), []),
+    ],
+)
+def test_a_first_click_looks_closer_at_what_is_tiny_or_not_seen(
+    seen: Extent | None, sides: list[int]
+) -> None:
+    windows = WindowGrid((2048, 2048), 1024, "small")
+    click = (1009.0, 1009.0, 1009.0, 1009.0)
+    assert windows.looks(click) == [windows.whole]
+    assert [window.width for window in windows.finer_looks(click, seen)] == sides
+
+
+def test_a_click_on_something_large_encodes_the_frame_alone(
+    tiny_model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = Tracker(tiny_model, np.random.default_rng(0).random((1, 128, 128)), windows="small")
+    tracker.add_points(0, 1, [(20, 20)], [1])
+    record = tracker.snapshot(1).records[0]
+    assert record.extent is not None
+    assert record.extent[2] - record.extent[0] >= 32, "else random weights draw something tiny"
+    assert record.window == Window(0, 0, 128, 128)
+    as_whole = Tracker(tiny_model, tracker.frames, windows="whole")
+    as_whole.add_points(0, 1, [(20, 20)], [1])
+    np.testing.assert_array_equal(record.logits(), as_whole.snapshot(1).records[0].logits())
+
+
+def test_a_tiny_object_is_followed_by_its_window_as_by_all_windows(tiny_model: Sam2) -> None:
+    tracked = []
+    for mode in ("small", "auto"):
+        tracker = Tracker(tiny_model, movie(), windows=mode, area_guard=False)
+        tracker.add_mask(0, 1, painted(0))
+        list(tracker.propagate(stop=2))
+        tracked.append(tracker.snapshot(1).records)
+    assert tracked[0][1].window == tracked[1][1].window != Window(0, 0, 192, 192)
+    np.testing.assert_array_equal(tracked[0][1].logits(), tracked[1][1].logits())

@@ -15,8 +15,8 @@ from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.formats import FORMATS
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.selection import Projection, Selection, parse_range
+from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking.plan import Sweep
-from napari_sam2.tracking.windows import WindowMode
 
 Count = Annotated[int, Field(ge=0)]
 AUTO = "auto"  # in place of files with prompts: all objects are found
@@ -64,7 +64,7 @@ class Plan(BaseModel):
     fast, local : bool
         As the options of ``napari-sam2 track``.
     windows : str or None
-        ``"auto"`` or ``"whole"``, as the option of ``napari-sam2 track``.
+        ``"auto"``, ``"small"`` or ``"whole"``, as the option of ``napari-sam2 track``.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     axes, channel, z, range : optional

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_sam2.model import Sam2, image_sizes
+from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking import Prompt
-from napari_sam2.tracking.windows import WindowMode, is_small
+from napari_sam2.tracking.windows import is_small
 
 
 def windows_of_run(

@@ -25,6 +25,7 @@ class Windows(StrEnum):
     """What the network sees of a frame."""
 
     auto = "auto"
+    small = "small"
     whole = "whole"
 
 
@@ -70,7 +71,8 @@ WindowsOption = Annotated[
     typer.Option(
         "--windows",
         help="auto: an official model sees a square around each object, at the resolution of the "
-        "movie; whole: the whole frame. By default squares for objects that are known to be tiny.",
+        "movie; small: only around tiny objects; whole: the whole frame. By default squares if "
+        "objects are known to be tiny.",
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]

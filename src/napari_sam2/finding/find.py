@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.arrays import ArrayLike as Stack
 from napari_sam2.finding.everywhere import find_by_centres
-from napari_sam2.finding.grid import GridSettings, find_by_grid
+from napari_sam2.finding.grid import GridSettings, find_by_grid, usual_grid
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
 from napari_sam2.finding.proposals import Proposal
 from napari_sam2.model import Sam2
@@ -53,11 +53,12 @@ def find_objects(
     min_score : float
         Proposals below this score are left out; 0 keeps all that were judged.
     cell_size : float, optional
-        Diameter of a typical cell in pixels. Default: chosen by what is found. The grid ignores it.
+        Diameter of a typical cell in pixels. Default: chosen by what is found. The grid uses it
+        only to know whether cells are tiny.
     seeds : (N, 2) array_like, optional
         More places (y, x) to judge, for example local maxima of the image. The grid ignores them.
     grid : GridSettings, optional
-        Settings of the grid.
+        Settings of the grid. Default: those that suit what the model sees of an image.
     progress : callable, optional
         Called with (done, total) steps; the total grows while the search learns what there is.
     should_stop : callable, optional
@@ -84,7 +85,8 @@ def find_objects(
     pixels = frames.read(t)
     places = as_seeds(seeds)
     if method == "grid" or model.cell_head is None:
-        found = find_by_grid(model, pixels, frames.is_rgb, grid or GridSettings(), steps)
+        settings = grid or usual_grid(model.config, pixels.shape[:2], cell_size)
+        found = find_by_grid(model, pixels, frames.is_rgb, settings, steps)
     else:
         seen = pixels if frames.is_rgb else pixels[..., :1]
         found = find_by_centres(model, seen, cell_size, places, steps)

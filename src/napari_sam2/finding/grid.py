@@ -9,7 +9,7 @@ the package `transformers` where it has them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -20,14 +20,15 @@ from napari_sam2.finding.logits import Drawn, draw_logits, tidied
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_boxes
-from napari_sam2.model import FrameFeatures, PromptTensors, Sam2
+from napari_sam2.model import FrameFeatures, PromptTensors, Sam2, Sam2Config
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.frame_encoder import encode_windows
 from napari_sam2.tracking.pixels import PixelMask
-from napari_sam2.tracking.windows import Window
+from napari_sam2.tracking.windows import Window, is_small
 
 EDGE = 20  # pixels: masks nearer to the edge of a crop were cut off by it
 REGION_SIDE = 1024  # side of the crop for which `min_mask_region_area` is given
+FINEST = 3  # layers of crops at most: 8 x 8 of them, 16 000 clicks
 
 
 @dataclass(frozen=True)
@@ -118,18 +119,63 @@ def find_by_grid(
     return [found[index] for index in suppress_boxes(boxes, scores, settings.crops_nms_thresh)]
 
 
+def usual_grid(
+    config: Sam2Config, shape: tuple[int, int], cell_size: float | None = None
+) -> GridSettings:
+    """The grid that suits what a network sees of an image.
+
+    Where it sees windows of an image that is larger than its input, the finest crops have at least
+    the resolution of the image and as many clicks as the coarser ones; `FINEST` limits them.
+
+    Parameters
+    ----------
+    config : Sam2Config
+        Of the network.
+    shape : tuple of int
+        (Y, X) of the image.
+    cell_size : float, optional
+        Diameter of a typical cell in pixels. A network that sees windows around tiny objects alone
+        needs it.
+    """
+    usual = GridSettings()
+    is_tiny = cell_size is not None and is_small(cell_size, shape, config.image_size)
+    has_windows = config.windows == "auto" or (config.windows == "small" and is_tiny)
+    if not has_windows or max(shape) <= config.image_size:
+        return usual
+    whole, crops, _ = usual.points_per_side
+    layers = 1
+    while layers < FINEST and _crop_side(shape, 2**layers, usual) > config.image_size:
+        layers += 1
+    finest = max(layers, len(usual.points_per_side) - 1)
+    return replace(usual, points_per_side=(whole, *(crops for _ in range(finest))))
+
+
 def crop_windows(shape: tuple[int, int], settings: GridSettings) -> Iterator[tuple[Window, int]]:
     """The image and its overlapping crops, each with its number of points along a side."""
     height, width = shape
     yield Window(0, 0, height, width), settings.points_per_side[0]
     for layer, side in enumerate(settings.points_per_side[1:], start=1):
         count = 2**layer
-        overlap = int(settings.crop_overlap_ratio * min(shape) * (2 / count))
-        high, wide = (ceil((overlap * (count - 1) + length) / count) for length in shape)
+        overlap = _crop_overlap(shape, count, settings)
+        high, wide = (_crop_length(length, overlap, count) for length in shape)
         for column in range(count):
             for row in range(count):
                 y, x = (high - overlap) * row, (wide - overlap) * column
                 yield Window(y, x, min(y + high, height) - y, min(x + wide, width) - x), side
+
+
+def _crop_overlap(shape: tuple[int, int], count: int, settings: GridSettings) -> int:
+    return int(settings.crop_overlap_ratio * min(shape) * (2 / count))
+
+
+def _crop_length(length: int, overlap: int, count: int) -> int:
+    """Length of one of `count` overlapping crops along an axis of the image."""
+    return ceil((overlap * (count - 1) + length) / count)
+
+
+def _crop_side(shape: tuple[int, int], count: int, settings: GridSettings) -> int:
+    """Longer side of a crop, of `count` along each axis."""
+    return _crop_length(max(shape), _crop_overlap(shape, count, settings), count)
 
 
 def point_grid(side: int) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import torch
@@ -12,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from napari_sam2.model.cell_head import PREFIX
-from napari_sam2.model.config import PRESETS, MemoryReach, Precision, Sam2Config
+from napari_sam2.model.config import PRESETS, MemoryReach, Precision, Sam2Config, WindowMode
 from napari_sam2.model.registry import EMBEDDED, checkpoint_path
 from napari_sam2.model.sam2 import Sam2
 
@@ -26,7 +25,7 @@ def load_model(
     precision: Precision = "exact",
     image_size: int | None = None,
     memory_reach: MemoryReach = "whole",
-    windows: Literal["auto", "whole"] | None = None,
+    windows: WindowMode | None = None,
     compiled: bool = False,
 ) -> Sam2:
     """Load a network for inference.
@@ -50,8 +49,10 @@ def load_model(
         of small objects.
     windows : str, optional
         `whole`: the network sees whole frames. `auto`: it sees a square around each object, at the
-        resolution of the movie, which keeps the detail of small objects in large frames. Default:
-        that of the preset, `whole` for the official networks.
+        resolution of the movie, which keeps the detail of small objects in large frames. `small`:
+        it sees squares around objects that would be narrower than a token, 16 pixels of its
+        input, in the whole frame, and the whole frame otherwise. Default: that of the preset,
+        `whole` for the official networks.
     compiled : bool
         Whether the image encoder is compiled at its first use, which takes a minute or so and pays
         for long movies on a GPU. Where no compiler works it runs as it is.

@@ -10,6 +10,7 @@ from typing import Literal
 
 Precision = Literal["exact", "fast"]
 MemoryReach = Literal["whole", "local"]
+WindowMode = Literal["auto", "small", "whole"]
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,9 @@ class Sam2Config:
         The network has a head that sees cells without a prompt (ours only). Presets have none:
         `build_model` adds the head if the weights have one.
     windows : str
-        How a frame is shown by default: `whole`, or `auto` for a square about each
-        object that suits its size (ours only; official networks see 1024 pixels).
+        How a frame is shown by default: `whole`, `auto` for a square about each object that
+        suits its size (ours only; official networks see 1024 pixels), or `small` for such squares
+        about tiny objects alone.
     precision : str
         `exact`: float32 on a CPU. `fast`: bfloat16 products on a CPU that has them, which moves
         masks by little (docs/performance.md); a GPU computes in bfloat16 in any case.
@@ -138,7 +140,7 @@ class Sam2Config:
     min_guess_points: int = 0
     steady_single_mask: bool = False
     cell_head: bool = False
-    windows: Literal["auto", "whole"] = "whole"
+    windows: WindowMode = "whole"
     precision: Precision = "exact"
     memory_reach: MemoryReach = "whole"
     memory_scale: float = 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -193,9 +194,10 @@ class Prompter:
         if known is not None:
             window = grid.choose(join_extents(known, given), previous.window if previous else None)
             return self._decode(prompt, number, previous, before, masklet, window)
-        looks = [
-            self._look(prompt, number, before, masklet, window) for window in grid.looks(given)
-        ]
+        look = partial(self._look, prompt, number, before, masklet)
+        looks = [look(window) for window in grid.looks(given)]
+        finer = grid.finer_looks(given, looks[-1].record.extent)
+        looks = [*(look(window) for window in finer), *looks]
         regions = [self._store.renderer.region(look.record) for look in looks]
         record = most_convincing(looks, regions)
         window = grid.choose(join_extents(record.extent, given), record.window)

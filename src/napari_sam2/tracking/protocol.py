@@ -18,6 +18,7 @@ from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.plan import Sweep
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.results import Correction, FrameResult, Signs
+from napari_sam2.tracking.windows import Window
 
 
 class ObjectTracker(Protocol):
@@ -221,4 +222,8 @@ class EncodingTracker(AnnotationTracker, Protocol):
 
     def input_of(self, t: int, object_id: int, frames: Frames) -> NDArray[np.float32]:
         """(S, S, 3) float32 in 0..1: the network's input for an object on a frame."""
+        ...
+
+    def window_of(self, t: int, object_id: int) -> Window:
+        """The part of a frame that the network sees for an object."""
         ...

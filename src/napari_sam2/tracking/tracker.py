@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2 import arrays
 from napari_sam2.model import Sam2
+from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking.disk_cache import DiskCache
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.frames import Frames, Stack, as_frames
@@ -26,7 +27,7 @@ from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.propagation import Propagation
 from napari_sam2.tracking.propagator import Propagator
 from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
-from napari_sam2.tracking.windows import Window, WindowGrid, WindowMode
+from napari_sam2.tracking.windows import Window, WindowGrid
 
 
 class Tracker:
@@ -62,8 +63,9 @@ class Tracker:
         Most objects in one run of the network.
     windows : str, optional
         `whole`: the network always sees the whole frame. `auto`: it sees a square around each
-        object that fits its size, with small objects enlarged up to twice. Default: the setting of
-        the model.
+        object that fits its size, with small objects enlarged up to twice. `small`: such squares
+        around objects that would be narrower than a token in the whole frame, the whole frame for
+        all others. Default: the setting of the model.
     area_guard : bool
         Whether an object whose mask suddenly covers several times its usual area counts as lost on
         that frame, and gets an empty mask.
@@ -642,11 +644,15 @@ class Tracker:
         ndarray
             (S, S, 3) float32 in 0..1, S the side of the network's input.
         """
+        window = self.window_of(t, object_id)
+        return self._runner.encoder.input_of((frames or self._frames).read(t), window)
+
+    def window_of(self, t: int, object_id: int) -> Window:
+        """The part of a frame that the network sees for an object, as `input_of` shows it."""
         self._store.check_frame(t)
         masklet = self._store.masklets.get(object_id)
         record = masklet.records.get(t) if masklet else None
-        window = record.window if record else self._runner.grid.whole
-        return self._runner.encoder.input_of((frames or self._frames).read(t), window)
+        return record.window if record else self._runner.grid.whole
 
     def forget_features(self) -> None:
         """Free the memory and the files of all features; they are computed again on demand."""

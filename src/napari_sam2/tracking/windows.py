@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-WindowMode = Literal["auto", "whole"]
+from napari_sam2.model.config import WindowMode
+
 Extent = tuple[float, float, float, float]
 """(y0, x0, y1, x1) edges of a rectangle in pixels."""
 
@@ -29,6 +30,7 @@ BORDER = 1 / 16  # share of the side: nearer objects get another window
 STEP_BACK = 1.9  # factor between the windows for an object of unknown size
 SMALL = 1 / 4  # share of the side: larger objects need a finer grid
 TOKEN = 16  # pixels of the network's input in a token
+STAY = 1.25  # how much larger than tiny an object gets before the whole image is enough for it
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class WindowGrid:
         Side of the network's input in pixels.
     mode : str
         `whole`: always the whole image, resized to a square. `auto`: windows that fit the size of
-        the object, with small objects enlarged up to twice.
+        the object, with small objects enlarged up to twice. `small`: such windows for objects that
+        are narrower than a token in the whole image, and the whole image for all others.
 
     Raises
     ------
@@ -95,12 +98,15 @@ class WindowGrid:
     """
 
     def __init__(self, shape: tuple[int, int], size: int, mode: WindowMode) -> None:
-        if mode not in ("auto", "whole"):
-            raise ValueError(f"windows must be auto or whole; got {mode!r}")
+        if mode not in get_args(WindowMode):
+            raise ValueError(f"windows must be auto, small or whole; got {mode!r}")
         self._shape = shape
         self.whole = Window(0, 0, *shape)
+        self._size = size
+        self._tiny_only = mode == "small"
+        has_windows = mode == "auto" or (self._tiny_only and max(shape) > size)
         sides = (int(size * share) for share in SIDES)
-        self._sides = [s for s in sides if mode == "auto" and _is_worth_it(s, shape)]
+        self._sides = [s for s in sides if has_windows and _is_worth_it(s, shape)]
 
     def choose(self, extent: Extent | None, current: Window | None = None) -> Window:
         """The window for an object.
@@ -119,6 +125,8 @@ class WindowGrid:
         if extent is None:
             return current or self.whole
         length = max(extent[2] - extent[0], extent[3] - extent[1], 1.0)
+        if self._whole_is_enough(length, current):
+            return self.whole
         if current is not None and self._still_fits(current, extent, length):
             return current
         for side in self._fitting_sides(length):
@@ -138,8 +146,43 @@ class WindowGrid:
         Returns
         -------
         list of Window
-            Each is about twice as large as the one before; the last one is the whole image.
+            Each is about twice as large as the one before; the last one is the whole image. Where
+            only tiny objects get windows, it is the only one, and `finer_looks` may follow.
         """
+        return [self.whole] if self._tiny_only else [*self._smaller_looks(extent), self.whole]
+
+    def finer_looks(self, extent: Extent | None, seen: Extent | None) -> list[Window]:
+        """Further windows for an object that is tiny in the whole image, or was not seen there.
+
+        Parameters
+        ----------
+        extent : tuple of float or None
+            Edges of the clicked points.
+        seen : tuple of float or None
+            Edges of the object in the whole image; None if it was not seen.
+
+        Returns
+        -------
+        list of Window
+            As `looks`, without the whole image; empty unless only tiny objects get windows.
+        """
+        if not self._tiny_only:
+            return []
+        length = 0.0 if seen is None else max(seen[2] - seen[0], seen[3] - seen[1])
+        return [] if self._whole_is_enough(length, self.whole) else self._smaller_looks(extent)
+
+    def _whole_is_enough(self, length: float, current: Window | None) -> bool:
+        """Whether an object is large enough for the whole image, where tiny ones get windows.
+
+        An object with a window keeps it a little longer, so that its view does not flicker.
+        """
+        if not self._tiny_only:
+            return False
+        has_window = current is not None and current != self.whole
+        known = length / STAY if has_window else length
+        return not is_small(known, self._shape, self._size)
+
+    def _smaller_looks(self, extent: Extent | None) -> list[Window]:
         windows: list[Window] = []
         for side in self._sides:
             if extent is None or (windows and side < STEP_BACK * windows[-1].width):
@@ -147,10 +190,12 @@ class WindowGrid:
             window = self._on_grid(side, extent, side)
             if window.contains(extent):
                 windows.append(window)
-        return [*windows, self.whole]
+        return windows
 
     def _still_fits(self, window: Window, extent: Extent, length: float) -> bool:
         side = max(window.height, window.width)
+        if window == self.whole and self._tiny_only:
+            return False
         if window == self.whole or side not in self._sides:
             return not self._sides or length * WANTED > self._sides[-1]
         is_smallest = side == self._sides[0]

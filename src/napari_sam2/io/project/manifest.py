@@ -22,6 +22,7 @@ from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.migration import SCHEMA_VERSION, migrated
 from napari_sam2.io.scale import FrameAxis, ImageScale
 from napari_sam2.io.selection import EVERYTHING, Selection
+from napari_sam2.model.config import WindowMode
 
 MANIFEST = "session.json"
 _MAX_BYTES = 64 * 2**20
@@ -206,7 +207,7 @@ class Settings(Part):
 
     max_prompted_frames: Length = 8
     clean: bool = True
-    windows: Literal["auto", "whole"] | None = None
+    windows: WindowMode | None = None
     area_guard: bool = True
 
 
