@@ -8,7 +8,7 @@ from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.open_document import OpenDocument
 from napari_sam2.plugin.protocol.input_preview import SIDE, InputShown, ShowInput
 from napari_sam2.plugin.protocol.sources import ImageSource
-from napari_sam2.plugin.widgets.input_preview_box import caption
+from napari_sam2.plugin.widgets.input_preview_box import contrast_warning, view_text
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
 
@@ -40,13 +40,43 @@ def test_pixels_that_the_contrast_cuts_off_are_counted():
 @pytest.mark.parametrize(
     ("below", "above", "text"),
     [
-        (0.01, 0.0, "What the model sees of this frame."),
         (0.02, 0.0, "cuts off the darkest 2% of the pixels"),
         (0.02, 0.5, "the darkest 2% and the brightest 50% of"),
     ],
 )
 def test_more_than_one_percent_at_either_end_is_noted(below, above, text):
-    assert text in caption(below, above)
+    assert text in contrast_warning(below, above)
+
+
+def test_one_percent_is_not_noted():
+    assert contrast_warning(0.01, 0.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "is_whole", "text"),
+    [
+        (1536, 2048, True, "the whole image: 1536 × 2048 pixels, shrunk 2 times."),
+        (512, 512, False, "a window: 512 × 512 pixels, enlarged 2 times."),
+        (1024, 1024, False, "a window: 1024 × 1024 pixels, at its own resolution."),
+        (768, 768, False, "a window: 768 × 768 pixels, enlarged 1.3 times."),
+    ],
+)
+def test_the_caption_tells_the_part_its_size_and_the_scale(height, width, is_whole, text):
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    seen = InputShown(1, 0, pixels, 0.0, 0.0, height, width, side=1024, is_whole=is_whole)
+    assert view_text(seen) == f"The model sees {text}"
+
+
+def test_the_preview_shows_the_window_of_a_tiny_cell():
+    data = np.zeros((2, 400, 400), np.uint16)
+    data[:, 190:202, 190:202] = 5000
+    tracker = Tracker(build_tiny_model(), data, windows="small")
+    tracker.add_box(0, 1, (190, 190, 202, 202))
+    source = ImageSource(data)
+    tiny, unknown = (look(ShowInput(1, 0, k, source), tracker, source) for k in (1, 2))
+    assert not tiny.is_whole
+    assert tiny.height == tiny.width < 100
+    assert (unknown.is_whole, unknown.height) == (True, 400)
 
 
 def test_a_frame_that_cannot_be_read_is_not_told_before_it_is_clicked():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_sam2.plugin.inference.engine import Sam2Engine
 from napari_sam2.tracking import Tracker
@@ -42,26 +43,37 @@ def test_it_is_chosen_for_a_model_with_large_maps_and_stays(desk: Any) -> None:
     assert box.nearby.isChecked()
 
 
-def test_windows_are_chosen_for_a_model_that_sees_whole_frames(desk: Any) -> None:
+def test_the_view_is_chosen_for_a_model_that_can_see_whole_frames(desk: Any) -> None:
     box, models = desk.panel.model, desk.controller.models
     assert not box.windows.isVisible()
     box.model_chosen.emit("other")
     rest(desk)
-    assert models.offers_windows
-    box.windows.click()
-    desk.qtbot.waitUntil(lambda: desk.engine.windowed == ["other"])
-    rest(desk)
-    assert box.windows.isChecked()
+    assert box.windows.isVisible()
+    assert desk.engine.windowed == [("other", "small")], "tiny cells get windows by themselves"
     assert not models.offers_windows
-    box.model_chosen.emit(models.choices[0].name)
+    for index, windows in ((1, "whole"), (2, "auto")):
+        box.windows.activated.emit(index)
+        rest(desk)
+        assert desk.engine.windowed[-1] == ("other", windows)
+        assert box.windows.currentIndex() == index
+        assert models.offers_windows == (windows == "whole")
+
+
+def test_a_model_with_windows_of_its_own_has_no_choice(desk: Any) -> None:
+    models = desk.controller.models
+    desk.panel.model.model_chosen.emit("other")
     rest(desk)
-    assert not models.loaded.has_windows, "this model has windows of its own"
+    desk.panel.model.model_chosen.emit(models.choices[0].name)
+    rest(desk)
+    assert models.loaded.windows is None
+    assert not desk.panel.model.windows.isVisible()
 
 
-def test_the_engine_that_ships_gives_the_network_windows() -> None:
+@pytest.mark.parametrize("windows", ["auto", "small", "whole"])
+def test_the_engine_that_ships_tells_the_network_what_to_see(windows: str) -> None:
     engine, model = Sam2Engine(), build_tiny_model()
-    engine.use_windows(model, True)
-    assert Tracker(model, np.zeros((1, 80, 80))).settings["windows"] == "auto"
+    engine.use_windows(model, windows)
+    assert Tracker(model, np.zeros((1, 80, 80))).settings["windows"] == windows
 
 
 def test_a_tiny_cell_is_noticed(desk: Any) -> None:

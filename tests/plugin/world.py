@@ -240,6 +240,9 @@ class ThresholdTracker:
     def input_of(self, t: int, object_id: int, frames: Frames) -> np.ndarray:
         return frames.read(t)
 
+    def window_of(self, t: int, object_id: int) -> Window:
+        return Window(0, 0, *self.shape[1:])
+
     def encode(self, t: int) -> None:
         self._cached.add(t)
 
@@ -398,7 +401,7 @@ class ThresholdEngine:
         self.sources: list[ImageSource] = []
         self.loaded: list[tuple[str, str]] = []
         self.downloaded: list[str] = []
-        self.windowed: list[str] = []
+        self.windowed: list[tuple[str, str]] = []
         self.reaches: list[tuple[str, bool]] = []
         self.lessons: list[StubLesson] = []
 
@@ -428,8 +431,8 @@ class ThresholdEngine:
     def set_memory_reach(self, model: str, is_local: bool) -> None:
         self.reaches.append((model, is_local))
 
-    def use_windows(self, model: str, has_windows: bool) -> None:
-        self.windowed.append(model)
+    def use_windows(self, model: str, windows: str) -> None:
+        self.windowed.append((model, windows))
 
     def open_image(self, model: str, source: ImageSource) -> OpenedImage:
         self.sources.append(source)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sam2.io.selection import Selection
+    from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.inference.engine import EngineFactory
     from napari_sam2.plugin.window.image_state import ImageState
 
@@ -378,10 +379,11 @@ class SamPanel(QWidget):
             models.choose_size(image_size)
         self._render_soon()
 
-    def _choose_windows(self, has_windows: bool) -> None:
+    def _choose_windows(self, windows: WindowMode) -> None:
         models = self.controller.models
-        if models.missing is not None or self._agrees_to_recompute():
-            models.choose_windows(has_windows)
+        is_computed_later = windows == models.windows or models.missing is not None
+        if is_computed_later or self._agrees_to_recompute():
+            models.choose_windows(windows)
         self._render_soon()
 
     def _download(self) -> None:
@@ -430,7 +432,7 @@ class SamPanel(QWidget):
             Action.BACK_TO_MOVIE: lambda: controller.go_to(controller.view.frame),
             Action.BACK_TO_CLICKING: controller.activate_clicks,
             Action.MAKE_DAUGHTER: controller.divisions.accept,
-            Action.USE_WINDOWS: lambda: controller.models.choose_windows(True),
+            Action.USE_WINDOWS: lambda: controller.models.choose_windows("small"),
             Action.TRACK_AGAIN: controller.tracking.start_again,
         }
         action = next_step(self._situation()).action
@@ -531,7 +533,7 @@ class SamPanel(QWidget):
         self.model.show_devices(models.devices, models.device, loaded)
         self.model.show_sizes(models.image_sizes, models.image_size, models.quicker_size)
         self.model.show_nearby(models.is_local, can_be=models.can_be_local)
-        self.model.show_windows(models.has_windows, can_be=models.can_be_local)
+        self.model.show_windows(models.windows, can_be=models.can_be_local)
         self.model.show_download(models.missing, models.download)
 
     def _situation(self) -> Situation:

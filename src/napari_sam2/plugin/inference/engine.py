@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.batch.process import BatchProcess, BatchRequest
     from napari_sam2.finding import Proposal
     from napari_sam2.io.taught_models import TaughtModel
+    from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.inference.autosave import Autosave
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.tracking import Frames
@@ -76,8 +77,8 @@ class EngineFactory(Protocol):
     def set_memory_reach(self, model: Any, is_local: bool) -> None:
         """Search for small objects only near their last position, or in the whole image."""
 
-    def use_windows(self, model: Any, has_windows: bool) -> None:
-        """Let new trackers show a model a square around each object, or whole frames."""
+    def use_windows(self, model: Any, windows: WindowMode) -> None:
+        """Let new trackers show a model squares around objects, or whole frames."""
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a document for an image, with a tracker that uses the model."""
@@ -147,9 +148,9 @@ class Sam2Engine:
         """Set the search range in the model's configuration, which trackers read on each frame."""
         model.config = replace(model.config, memory_reach="local" if is_local else "whole")
 
-    def use_windows(self, model: Any, has_windows: bool) -> None:
+    def use_windows(self, model: Any, windows: WindowMode) -> None:
         """Set the windows in the model's configuration, which new trackers read."""
-        model.config = replace(model.config, windows="auto" if has_windows else "whole")
+        model.config = replace(model.config, windows=windows)
 
     def open_image(self, model: Any, source: ImageSource) -> OpenedImage:
         """Create a tracker and an empty annotation, or open the project of the source."""

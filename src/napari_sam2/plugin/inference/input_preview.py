@@ -25,4 +25,14 @@ def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> I
     seen = tracker.input_of(command.t, command.object_id, frames)
     picture = Image.fromarray((seen * 255).round().astype(np.uint8))
     small = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))
-    return InputShown(command.image, command.t, small, *frames.clipped(command.t))
+    window = tracker.window_of(command.t, command.object_id)
+    return InputShown(
+        command.image,
+        command.t,
+        small,
+        *frames.clipped(command.t),
+        height=window.height,
+        width=window.width,
+        side=len(seen),
+        is_whole=(window.height, window.width) == tuple(tracker.shape[1:]),
+    )

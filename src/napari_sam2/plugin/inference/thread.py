@@ -325,10 +325,11 @@ class InferenceThread(threading.Thread):
     def _read_model(self, command: LoadModel) -> tuple[Any, ModelLoaded]:
         """The model of a command, and the report about it; nothing uses it yet."""
         loaded = self._engine.load_model(command.name, command.device, command.image_size)
-        if command.has_windows:
-            self._engine.use_windows(loaded.model, True)
+        windows = command.windows if len(loaded.image_sizes) > 1 else None
+        if windows is not None:
+            self._engine.use_windows(loaded.model, windows)
         sizes = (loaded.image_size, loaded.image_sizes)
-        return loaded.model, ModelLoaded(command.name, loaded.device, *sizes, command.has_windows)
+        return loaded.model, ModelLoaded(command.name, loaded.device, *sizes, windows)
 
     def _model_state(self) -> ModelState | None:
         if self._loaded_as is None or self._loaded is None:
@@ -499,12 +500,12 @@ class InferenceThread(threading.Thread):
             return ()
         from napari_sam2.annotation.recovery import kept_settings
 
-        has_windows = kept_settings(opened.annotation).get("windows") == "auto"
-        if len(loaded.image_sizes) < 2 or has_windows == loaded.has_windows:
+        windows = kept_settings(opened.annotation)["windows"]
+        if loaded.windows in (None, windows):
             return ()
-        self._engine.use_windows(self._model, has_windows)
-        self._loaded_as = replace(loaded_as, has_windows=has_windows)
-        self._loaded = replace(loaded, has_windows=has_windows)
+        self._engine.use_windows(self._model, windows)
+        self._loaded_as = replace(loaded_as, windows=windows)
+        self._loaded = replace(loaded, windows=windows)
         return (self._loaded,)
 
     def _open_without_model(self, source: ImageSource) -> OpenedImage:

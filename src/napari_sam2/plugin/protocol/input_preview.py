@@ -41,9 +41,19 @@ class InputShown(ImageReport):
         Thumbnail of the square input image.
     below, above : float
         Fractions of the pixels below the lower and above the upper contrast limit.
+    height, width : int
+        Size of the part of the frame that the network sees, in pixels.
+    side : int
+        Side of the network's input in pixels, to which the part is scaled.
+    is_whole : bool
+        Whether the part is the whole frame.
     """
 
     t: int
     pixels: NDArray[np.uint8]
     below: float
     above: float
+    height: int
+    width: int
+    side: int
+    is_whole: bool

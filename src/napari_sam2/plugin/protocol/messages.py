@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.journal_entries import Called
     from napari_sam2.annotation.label_linking import LabelLinks
     from napari_sam2.annotation.packed_labels import LabelArray
+    from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.protocol.sources import ImageSource, LabelSource
     from napari_sam2.tracking import Prompt
 
@@ -91,15 +92,15 @@ class LoadModel(Command):
     """Load a model and move every open image to it.
 
     `image_size` is the side of the model's input in pixels; None selects the size that it was
-    trained for. With `has_windows`, a model that sees whole frames sees a square around each
-    object instead. With a `text`, undo goes back to the model before; the text names that step.
+    trained for. `windows` says what a model that was trained on whole frames sees of them, as in
+    `Tracker`. With a `text`, undo goes back to the model before; the text names that step.
     """
 
     name: str
     device: str = "auto"
     image_size: int | None = None
     text: str = ""
-    has_windows: bool = False
+    windows: WindowMode = "whole"
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,14 +319,14 @@ class ModelLoaded(Report):
     """A model is loaded.
 
     `image_sizes` are the available input sizes; the first is the size that the model was trained
-    for. `has_windows` is as in `LoadModel`.
+    for. `windows` is as in `LoadModel`; None for a model that has windows of its own.
     """
 
     name: str
     device: str
     image_size: int
     image_sizes: tuple[int, ...]
-    has_windows: bool = False
+    windows: WindowMode | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,15 +58,27 @@ class InputPreviewBox(QWidget):
         pixmap = QPixmap.fromImage(image)
         pixmap.setDevicePixelRatio(width / SIDE)
         self.picture.setPixmap(pixmap)
-        self.text.setText(caption(seen.below, seen.above))
+        self.text.setText(f"{view_text(seen)} {contrast_warning(seen.below, seen.above)}".strip())
 
 
-def caption(below: float, above: float) -> str:
-    """Caption of the preview, with a warning if many pixels are clipped."""
+def view_text(seen: InputShown) -> str:
+    """What the model sees of a frame: the whole image or a window, its size and the scale."""
+    part = "the whole image" if seen.is_whole else "a window"
+    scale = seen.side / max(seen.height, seen.width)
+    factor = f"{max(scale, 1 / scale):.1f}".removesuffix(".0")
+    if factor == "1":
+        how = "at its own resolution"
+    else:
+        how = f"{'enlarged' if scale > 1 else 'shrunk'} {factor} times"
+    return f"The model sees {part}: {seen.height} × {seen.width} pixels, {how}."
+
+
+def contrast_warning(below: float, above: float) -> str:
+    """A warning if the contrast clips many pixels; empty otherwise."""
     ends = [("darkest", below), ("brightest", above)]
     cut = [f"the {name} {share:.0%}" for name, share in ends if share > NOTED_SHARE]
     if not cut:
-        return "What the model sees of this frame."
+        return ""
     return (
         f"The contrast cuts off {' and '.join(cut)} of the pixels: the model sees no detail there. "
         "Widen the contrast limits."

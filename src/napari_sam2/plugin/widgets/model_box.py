@@ -14,6 +14,7 @@ from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.protocol.messages import DownloadAdvanced, ModelChoice
 
 FROM_FILE = "Model from file…"
@@ -26,10 +27,15 @@ NEARBY_TIP = (
     "The model searches for each small cell near its place on the frame before. With many cells, a "
     "frame takes about a tenth of the time. A cell that jumps by more than its size may be lost."
 )
-WINDOWS = "Full resolution around each cell\n(for small cells in large images)"
+WINDOWS = {
+    "small": "Automatic: a window for small cells",
+    "whole": "The whole image",
+    "auto": "A window around each cell",
+}
 WINDOWS_TIP = (
-    "An official model shrinks each frame to its input. With this, it sees a square around each "
-    "cell instead, at the resolution of the image. Each square takes the time of a frame."
+    "An official model shrinks each frame to its input, so that small cells lose their detail. In "
+    "a window around a cell it sees the resolution of the image. Each window takes the time of a "
+    "frame; cells that lie close together share one."
 )
 SLOW = "A frame takes seconds on a CPU."
 ABOUT = {
@@ -55,8 +61,10 @@ class ModelBox(QWidget):
         The user chose a model or a device.
     size_chosen(int)
         The user chose an input size in pixels, or keeps the current one.
-    nearby_chosen(bool), windows_chosen(bool)
-        Whether the user wants local search, or windows around the cells.
+    nearby_chosen(bool)
+        Whether the user wants local search.
+    windows_chosen(str)
+        What the model shall see: `small`, `whole` or `auto`, as in `Tracker`.
     download_asked()
         The user pressed the download button.
     """
@@ -65,7 +73,7 @@ class ModelBox(QWidget):
     device_chosen = Signal(str)
     size_chosen = Signal(int)
     nearby_chosen = Signal(bool)
-    windows_chosen = Signal(bool)
+    windows_chosen = Signal(str)
     download_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -81,8 +89,8 @@ class ModelBox(QWidget):
         self.slow = QLabel(SLOW)
         self.nearby = QCheckBox(NEARBY)
         self.nearby.setToolTip(NEARBY_TIP)
-        self.windows = QCheckBox(WINDOWS)
-        self.windows.setToolTip(WINDOWS_TIP)
+        self.windows = menu(WINDOWS_TIP)
+        self.windows.addItems(list(WINDOWS.values()))
         self.devices = menu("The processor that the model runs on")
         self.download = button("")
         self.progress = QProgressBar()
@@ -97,7 +105,7 @@ class ModelBox(QWidget):
         self.quicker.clicked.connect(lambda: self.size_chosen.emit(self._sizes[-1]))
         self.keep.clicked.connect(lambda: self.size_chosen.emit(self._sizes[0]))
         self.nearby.clicked.connect(self.nearby_chosen)
-        self.windows.clicked.connect(self.windows_chosen)
+        self.windows.activated.connect(self._on_windows)
         self.devices.activated.connect(self._on_device)
         self.download.clicked.connect(self.download_asked)
 
@@ -110,12 +118,12 @@ class ModelBox(QWidget):
         self._form.addRow(self.slow)
         self._form.addRow(label(), self.offer)
         self._form.addRow(label("Speed"), self.nearby)
-        self._form.addRow(label("View"), self.windows)
+        self._form.addRow(label("Look at"), self.windows)
         self._form.addRow(label("Device"), self.devices)
         self.slow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.show_sizes((), None, None)
         self.show_nearby(False, can_be=False)
-        self.show_windows(False, can_be=False)
+        self.show_windows("small", can_be=False)
 
     def show_models(
         self,
@@ -178,9 +186,9 @@ class ModelBox(QWidget):
         self.nearby.setChecked(is_nearby)
         self._set_row_visible(self.nearby, can_be)
 
-    def show_windows(self, has_windows: bool, *, can_be: bool) -> None:
-        """Show whether the model sees windows; hide the row if the model has no choice."""
-        self.windows.setChecked(has_windows)
+    def show_windows(self, windows: WindowMode, *, can_be: bool) -> None:
+        """Show what the model sees of a frame; hide the row if the model has no choice."""
+        self.windows.setCurrentIndex(list(WINDOWS).index(windows))
         self._set_row_visible(self.windows, can_be)
 
     def show_download(self, model: ModelChoice | None, download: DownloadAdvanced | None) -> None:
@@ -220,6 +228,10 @@ class ModelBox(QWidget):
     def _on_size(self, index: int) -> None:
         self.sizes.clearFocus()
         self.size_chosen.emit(self._sizes[index])
+
+    def _on_windows(self, index: int) -> None:
+        self.windows.clearFocus()
+        self.windows_chosen.emit(list(WINDOWS)[index])
 
     def _on_device(self, index: int) -> None:
         self.devices.clearFocus()

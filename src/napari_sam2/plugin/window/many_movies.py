@@ -217,7 +217,7 @@ class ManyMovies:
         image_state = self._current()
         part = Selection() if image_state is None else part_of(image_state.image)
         chosen: dict[str, Any] = {"channel": part.channels or None, "z": part.z}
-        chosen["windows"] = "auto" if loaded.has_windows else None
+        chosen["windows"] = None if loaded.windows == "small" else loaded.windows
         return {key: value for key, value in chosen.items() if value is not None} | {
             "model": loaded.name,
             "device": models.device,

@@ -23,6 +23,7 @@ from napari_sam2.plugin.protocol.messages import (
 from napari_sam2.plugin.startup.error_notifications import show_error
 
 if TYPE_CHECKING:
+    from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.inference.engine import EngineFactory
     from napari_sam2.plugin.window.reports import Handlers
 
@@ -60,7 +61,7 @@ class Models:
         self._image_size: int | None = None  # chosen size; None is the own size of each model
         self._keeps_size = False  # whether the user has chosen a size
         self.is_local = False
-        self.has_windows = False  # whether models that see whole frames shall see windows
+        self.windows: WindowMode = "small"  # what models that can see whole frames see of them
         self.loaded: ModelLoaded | None = None
         self.download: DownloadAdvanced | None = None
         self._is_listed = False
@@ -108,9 +109,8 @@ class Models:
 
     @property
     def offers_windows(self) -> bool:
-        """Whether the loaded model sees whole frames, and could see windows."""
-        loaded = self.loaded
-        return loaded is not None and len(loaded.image_sizes) > 1 and not loaded.has_windows
+        """Whether the loaded model sees whole frames alone, and could see windows."""
+        return self.loaded is not None and self.loaded.windows == "whole"
 
     @property
     def quicker_size(self) -> int | None:
@@ -151,9 +151,11 @@ class Models:
         self.is_local = is_local
         self._send(SetMemoryReach(is_local))
 
-    def choose_windows(self, has_windows: bool) -> None:
-        """Let the model see a square around each object, or whole frames."""
-        self.has_windows = has_windows
+    def choose_windows(self, windows: WindowMode) -> None:
+        """Let the model see squares around all objects or tiny ones, or whole frames."""
+        if windows == self.windows:
+            return
+        self.windows = windows
         if self.wanted is not None and self.missing is None:
             self._load(self.wanted)
 
@@ -171,8 +173,7 @@ class Models:
         self._awaited.append(name)
         has_choice = len(self._sizes_of(name)) > 1
         size = self._image_size if has_choice else None
-        has_windows = has_choice and self.has_windows
-        self._send(LoadModel(name, self.device, size, has_windows=has_windows))
+        self._send(LoadModel(name, self.device, size, windows=self.windows))
 
     # Downloads
 
@@ -236,7 +237,8 @@ class Models:
         if loaded is not None and len(loaded.image_sizes) > 1:
             is_own = loaded.image_size == loaded.image_sizes[0]
             self._image_size = None if is_own else loaded.image_size
-            self.has_windows = loaded.has_windows
+        if loaded is not None and loaded.windows is not None:
+            self.windows = loaded.windows
 
     def _take_download(self, report: DownloadEnded) -> None:
         self.download = None
