@@ -24,6 +24,7 @@ CHANGE_NOTHING = {
     "wrong_share",
     "find_mother",
     "follow_journal",
+    "foreign_pixels",
     "is_satisfactory",
     "locked_frames",
     "models_of",

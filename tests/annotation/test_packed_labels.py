@@ -141,3 +141,11 @@ def test_threads_write_without_losing_pixels() -> None:
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(labels[:, :, 0], np.tile(np.arange(1, 9), (40, 1)))
+
+
+def test_writes_are_counted_by_frame() -> None:
+    labels = PackedLabels((4, 8, 8), np.uint16, budget_bytes=0)
+    labels[1] = 3
+    labels[1:3] = 4
+    assert [labels.writes_of(t) for t in range(4)] == [0, 2, 1, 0]
+    assert [labels.copy().writes_of(t) for t in range(4)] == [0, 2, 1, 0]

@@ -231,6 +231,7 @@ class Annotation:
     remove_point = _delegate(Prompting, Prompting.remove_point)
     clear_prompts = _delegate(Prompting, Prompting.clear_prompts)
     repair_labels = _delegate(Prompting, Prompting.repair_labels)
+    foreign_pixels = _delegate(Prompting, Prompting.foreign_pixels)
 
     # Propagation
 

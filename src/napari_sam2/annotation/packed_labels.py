@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -104,6 +104,7 @@ class PackedLabels(NDArrayOperatorsMixin):
         self._plain: OrderedDict[int, NDArray[Any]] = OrderedDict()  # the frame used last is last
         self._packed: dict[int, bytes] = {}  # frames with objects that are not plain
         self._written: set[int] = set()  # plain frames that may differ from their packed ones
+        self._writes: Counter[int] = Counter()  # of each frame
         self._lock = threading.RLock()
 
     @property
@@ -154,6 +155,7 @@ class PackedLabels(NDArrayOperatorsMixin):
                 t = self._frame_number(int(key[0]))
                 self._frame(t)[key[1:]] = value
                 self._written.add(t)
+                self._writes[t] += 1
             return
         frames, first = frames_of_key(key[0], len(self))
         with self.changing(frames) as stack:
@@ -188,6 +190,10 @@ class PackedLabels(NDArrayOperatorsMixin):
         arrays = [np.asarray(one) if isinstance(one, PackedLabels) else one for one in inputs]
         return getattr(function, method)(*arrays, **options)
 
+    def writes_of(self, t: int) -> int:
+        """How often a frame was written, which tells whether it may have changed."""
+        return self._writes[t]
+
     def any(self) -> bool:
         """Whether there is an object on any frame."""
         return any(bool(frame.any()) for frame in self)
@@ -217,6 +223,7 @@ class PackedLabels(NDArrayOperatorsMixin):
             for t in sorted(self._written):
                 self._pack(t)
             other._packed = dict(self._packed)
+            other._writes = self._writes.copy()
         return other
 
     def extended(self, length: int) -> PackedLabels:

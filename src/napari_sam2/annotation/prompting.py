@@ -16,7 +16,8 @@ from napari_sam2.annotation.objects import (
 from napari_sam2.errors import ObjectError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_sam2.annotation.document import Document
     from napari_sam2.tracking import FrameResult, Prompt
@@ -174,6 +175,26 @@ class Prompting:
             The frames.
         """
         self._state.compose(frames)
+
+    def foreign_pixels(self, t: int) -> NDArray[np.bool_] | None:
+        """Pixels of a frame whose labels other code has written into `labels`.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+
+        Returns
+        -------
+        ndarray or None
+            (Y, X) bool; None if there are none, which costs next to nothing to find out.
+
+        Raises
+        ------
+        ValueError
+            If the frame is outside the stack.
+        """
+        return self._state.foreign_pixels(self._state.checked_frame(t))
 
     @journaled
     def set_prompt(self, prompt: Prompt) -> FrameResult | None:

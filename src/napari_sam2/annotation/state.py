@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from napari_sam2.annotation.actions import SetMasklet, SetReviewed
+from napari_sam2.annotation.label_marks import LabelMarks
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
 from napari_sam2.annotation.packed_labels import LabelArray, longer, new_labels
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.protocol import AnnotationTracker
 
 MAX_UINT16 = 65535
+WHOLE = (slice(None), slice(None))  # rows and columns of a frame
 FEW_OBJECTS = 8  # up to here only the neighbourhood of changed objects is composed
 
 
@@ -36,8 +38,8 @@ class DocumentState:
         Holds prompts, masks and scores.
     objects : dict of int to AnnotatedObject
         Properties by object id.
-    labels : ndarray or PackedLabels
-        (T, Y, X) uint16 or uint32 object ids, 0 for background.
+    marks : LabelMarks
+        Tell which frames of the labels other code has written.
     largest_id : int
         Largest object id that there ever was.
     reviewed : dict of int to frozenset of int
@@ -54,7 +56,8 @@ class DocumentState:
             object_id: AnnotatedObject(object_id) for object_id in tracker.object_ids
         }
         self.largest_id = max(self.objects, default=0)
-        self.labels: LabelArray = new_labels(tracker.shape, np.uint16)
+        self.marks = LabelMarks()
+        self._labels: LabelArray = new_labels(tracker.shape, np.uint16)
         self.labels = self.labels_for(self.largest_id)
         self.reviewed: dict[int, frozenset[int]] = {}
         self.measures = Measures(len(self.labels))
@@ -66,6 +69,17 @@ class DocumentState:
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
         return self.tracker.shape
+
+    @property
+    def labels(self) -> LabelArray:
+        """(T, Y, X) uint16 or uint32 object ids, 0 for background."""
+        return self._labels
+
+    @labels.setter
+    def labels(self, labels: LabelArray) -> None:
+        if labels is not self._labels:
+            self.marks.carry_over(self._labels, labels)
+            self._labels = labels
 
     def grow(self, data: ArrayLike) -> None:
         """Add the new frames of a longer stack; see `Annotation.grow`."""
@@ -202,6 +216,7 @@ class DocumentState:
         """
         outdated: set[tuple[int, int]] = set()
         for t in frames:
+            is_own = self.marks.fits(self.labels, t)
             part, composed = self._composed(t, object_ids)
             before = self.labels[t][part]
             changed = composed != before
@@ -214,7 +229,22 @@ class DocumentState:
                 corner = part[0].start or 0, part[1].start or 0
                 self.labels[t, rows + corner[0], columns + corner[1]] = composed[changed]
                 self.measures.mark((t,))
+            if is_own or part == WHOLE:
+                if changed.any() or not is_own:
+                    self.marks.note(self.labels, t)
+            else:
+                self.marks.doubt(t)
         return frozenset(outdated)
+
+    def foreign_pixels(self, t: int) -> NDArray[np.bool_] | None:
+        """(Y, X) pixels of a frame that other code has written; None if there are none."""
+        if self.marks.fits(self.labels, t):
+            return None
+        differs: NDArray[np.bool_] = self.tracker.labels(t) != self.labels[t]
+        if differs.any():
+            return differs
+        self.marks.note(self.labels, t)
+        return None
 
     def _composed(
         self, t: int, object_ids: Collection[int] | None
@@ -222,7 +252,7 @@ class DocumentState:
         """Part of frame `t` that may have changed, and its new labels."""
         if object_ids is not None and len(object_ids) <= FEW_OBJECTS:
             return self.tracker.relabel(t, self.labels[t], object_ids)
-        return (slice(None), slice(None)), self.tracker.labels(t)
+        return WHOLE, self.tracker.labels(t)
 
     def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
         """Actions that make the masks at ``(t, object_id)`` unreviewed."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
+from napari_sam2.plugin.inference.foreign_labels import ForeignLabels, frames_at_stake
 from napari_sam2.plugin.inference.growth import tracked_to_the_end
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.label_import import import_all, import_frame
@@ -23,6 +24,7 @@ from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
+from napari_sam2.plugin.protocol.foreign_messages import CheckLabels
 from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
@@ -119,6 +121,7 @@ class OpenDocument:
         self._marked_steps = 0  # undo steps when the model was changed
         self.outlines = dict(outlines or {})
         self.timelines = TimelineFeed(image, self.annotation, self._tell)
+        self.foreign = ForeignLabels(image, self.annotation)
         self._connect()
 
     # Reports
@@ -210,6 +213,16 @@ class OpenDocument:
         return () if self.autosave is None else (SavingChanged(self.image, self.autosave.state),)
 
     # Commands
+
+    def settle_foreign(self, command: ImageCommand) -> None:
+        """Settle what other code wrote into the labels that a command reads or writes."""
+        for told in self.foreign.settle(frames_at_stake(command, self.annotation.shape[0])):
+            self._tell(told)
+
+    def settle_next_foreign(self) -> None:
+        """Look at one more frame for labels that other code wrote."""
+        for told in self.foreign.settle_next():
+            self._tell(told)
 
     @singledispatchmethod
     def perform(self, command: ImageCommand) -> None:
@@ -305,6 +318,11 @@ class OpenDocument:
                 self._tell(offer)
         else:
             import_frame(command, self.annotation)
+
+    @perform.register
+    def _(self, command: CheckLabels) -> None:
+        if command.has_others:
+            self.foreign.look_later()
 
     @perform.register
     def _(self, command: KeepView) -> None:

@@ -167,6 +167,8 @@ class InferenceThread(threading.Thread):
             self._answer(self._waiting_tracks.popleft())
         elif self._volumes.is_on:
             self._fill_volumes()
+        elif (unsure := self._document_to_check()) is not None:
+            unsure.settle_next_foreign()
         elif self._ahead:
             self._encode_ahead(self._ahead.popleft())
 
@@ -179,7 +181,7 @@ class InferenceThread(threading.Thread):
         is_busy = (
             self._ahead or self._waiting_tracks or self._volumes.is_on or self._tracking_document()
         )
-        return bool(is_busy or self._document_with_news())
+        return bool(is_busy or self._document_with_news() or self._document_to_check())
 
     def _tracking_document(self) -> OpenDocument | None:
         tracking = (document for document in self._documents.values() if document.is_tracking)
@@ -190,6 +192,10 @@ class InferenceThread(threading.Thread):
         documents = self._documents.values()
         changed = (one for one in documents if one.timelines.is_due(one.is_tracking))
         return next(changed, None)
+
+    def _document_to_check(self) -> OpenDocument | None:
+        """A document with frames in which other code may have written labels."""
+        return next((one for one in self._documents.values() if one.foreign.has_work), None)
 
     def _answer(self, command: Command) -> None:
         if isinstance(command, ImageCommand) and self._model is None:
@@ -236,6 +242,7 @@ class InferenceThread(threading.Thread):
 
     def _perform_on_document(self, command: ImageCommand) -> tuple[Report, ...]:
         document = self._document(command)
+        document.settle_foreign(command)
         if (state := self._steps.wanted(command, document)) is not None:
             return self._go_to_model(state)
         with document.collecting() as changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -63,6 +64,9 @@ class Listener(Protocol):
     def on_replaced(self, labels: Labels, other: Any) -> None:
         """Other code gave the labels layer other data, which are about to be replaced again."""
 
+    def on_redrawn(self, number: int) -> None:
+        """Other code, or napari, redrew the labels layer of the image of this number."""
+
     def on_mode(self, event: Any = None) -> None:
         """The user selected another tool of a layer."""
 
@@ -112,6 +116,7 @@ class ImageLayers:
         self._hidden: frozenset[int] = frozenset()
         self._palette_length = 0  # used while objects are hidden
         self._is_colouring = False
+        self._is_drawing = False  # the labels layer is redrawn for the panel
         self._colour_cache: dict[int, Colour] = {}
         self._object_metadata: dict[str, Any] = {}
         self.labels: Labels | None = None
@@ -236,6 +241,7 @@ class ImageLayers:
             self.labels.events.mode.disconnect(self._listener.on_mode)
             self.labels.events.colormap.disconnect(self._recolour)
             self.labels.events.data.disconnect(self._on_labels_data)
+            self.labels.events.set_data.disconnect(self._on_redrawn)
             self.brush.detach()
             self.brush = None
 
@@ -298,7 +304,7 @@ class ImageLayers:
         path = image_path(self.image)
         image_metadata = {} if path is None else {IMAGE_PATH: path}  # writers read its scale
         layer = Labels(
-            self._shown_labels(data),
+            self.shown_labels(data),
             name=f"SAM 2 labels{self._suffix}",
             opacity=0.5,
             colormap=self._shown_colours(),
@@ -308,6 +314,7 @@ class ImageLayers:
         layer.events.mode.connect(self._listener.on_mode)
         layer.events.colormap.connect(self._recolour)
         layer.events.data.connect(self._on_labels_data)
+        layer.events.set_data.connect(self._on_redrawn)
         return layer
 
     def _make_brush(self, layer: Labels) -> BrushPrompts:
@@ -350,7 +357,26 @@ class ImageLayers:
 
     def _write_labels(self) -> None:
         if self.labels is not None and self.labels_data is not None:
-            self.labels.data = self._shown_labels(self.labels_data)
+            with self._drawing():
+                self.labels.data = self.shown_labels(self.labels_data)
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Redraw the labels layer without a call of `on_redrawn`."""
+        self._is_drawing = True
+        try:
+            yield
+        finally:
+            self._is_drawing = False
+
+    @property
+    def is_painting(self) -> bool:
+        """Whether the user is painting on the labels, with the mouse button pressed."""
+        return self.brush is not None and self.brush.is_painting
+
+    def _on_redrawn(self, event: Any = None) -> None:
+        if not self._is_drawing:
+            self._listener.on_redrawn(self._number)
 
     def _on_labels_data(self, event: Any = None) -> None:
         """Put the labels of the document back after other code has replaced the layer's data.
@@ -361,11 +387,12 @@ class ImageLayers:
         assert self.labels is not None
         assert self.labels_data is not None
         other = self.labels.data
-        if not _is_shown(other, self._shown_labels(self.labels_data)):
+        if not _is_shown(other, self.shown_labels(self.labels_data)):
             self._listener.on_replaced(self.labels, other)
             QTimer.singleShot(0, self._write_labels)  # once napari is done with the other data
 
-    def _shown_labels(self, data: LabelArray) -> Any:
+    def shown_labels(self, data: LabelArray) -> Any:
+        """Labels, (T, Y, X) or (Y, X), with the axes of the layer."""
         if self.axes.is_plain:
             return data
         if isinstance(data, np.ndarray):
@@ -396,7 +423,8 @@ class ImageLayers:
         if self.labels is not None:
             self._is_colouring = True
             try:
-                self.labels.colormap = self._shown_colours()
+                with self._drawing():
+                    self.labels.colormap = self._shown_colours()
             finally:
                 self._is_colouring = False
 
@@ -411,9 +439,10 @@ class ImageLayers:
 
     def refresh(self) -> None:
         """Redraw the labels, or mark them to be redrawn when the brush stroke ends."""
-        self._is_behind = self.brush is not None and self.brush.is_painting
+        self._is_behind = self.is_painting
         if self.labels is not None and not self._is_behind:
-            self.labels.refresh(extent=False)
+            with self._drawing():
+                self.labels.refresh(extent=False)
 
     def _catch_up(self) -> None:
         if self._is_behind:

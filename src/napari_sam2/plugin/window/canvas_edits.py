@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.layers.image_axes import GEOMETRY
 from napari_sam2.plugin.layers.image_layers import append_unselected
+from napari_sam2.plugin.protocol.foreign_messages import CheckLabels, LabelsWritten
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.plugin.protocol.messages import Command
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
 
@@ -67,6 +69,9 @@ class CanvasEdits:
         self._image_states = image_states
         self._send = send
         self._on_change = on_change
+        self._redrawn: set[int] = set()  # images whose labels were redrawn by others
+        self._frame = -1  # shown when labels were redrawn by others the last time
+        self.handlers: Handlers = {LabelsWritten: self._take_written}
 
     def on_edit(self, edit: Edit | PromptEdit) -> None:
         """Send an edit that the layers show already, or undo it on the layers if it is refused."""
@@ -145,13 +150,41 @@ class CanvasEdits:
         """Warn why something cannot be done that the user asked for."""
         show_warning(reason)
 
+    def on_redrawn(self, number: int) -> None:
+        """Look for labels that other code wrote, once napari is done with the layer."""
+        if not self._redrawn:
+            QTimer.singleShot(0, self._check_redrawn)
+        self._redrawn.add(number)
+
+    def _check_redrawn(self) -> None:
+        numbers, frame = self._redrawn & self._image_states.keys(), self._view.frame
+        is_same_frame, self._redrawn, self._frame = frame == self._frame, set(), frame
+        for number in numbers:
+            image_state = self._image_states[number]
+            t = min(frame, image_state.frames - 1)
+            if not image_state.layers.is_painting:
+                self._send(CheckLabels(number, t, has_others=is_same_frame))
+
+    def _take_written(self, report: LabelsWritten) -> None:
+        layers = self._image_states[report.image].layers
+        if report.labels is None or layers.labels is None:
+            show_warning(report.text)
+        else:
+            other = layers.shown_labels(report.labels)
+            show_warning(f"{report.text} {self._set_aside(layers.labels, other)}")
+
     def on_replaced(self, labels: Labels, other: Any) -> None:
         """Keep data that other code gave to a labels layer in a layer of their own, and say so."""
+        told = f"Another plugin or command gave the layer “{labels.name}” other data."
+        show_warning(f"{told} {self._set_aside(labels, other)}")
+
+    def _set_aside(self, labels: Labels, other: Any) -> str:
+        """Add a layer with the labels of other code; returns a sentence about it."""
         name = f"{labels.name} (other data)"
         QTimer.singleShot(0, lambda: self._add_labels(labels, other, name))
-        show_warning(
-            f"Another plugin or command gave the layer “{labels.name}” other data. They are in the "
-            f"new layer “{name}”, from which you can import them; your labels are as before."
+        return (
+            f"They are in the new layer “{name}”, from which you can import them; your labels are "
+            "as before."
         )
 
     def _add_labels(self, labels: Labels, other: Any, name: str) -> None:

@@ -182,7 +182,9 @@ class Controller(QObject):
         self.image: Image | None = None  # the chosen one
         self.image_state: ImageState | None = None  # state of the chosen image
         self.problem: str | None = None  # why the chosen image has no state
-        self.exporting = Exporting(self.view, self._mailbox.post, self.changed.emit)
+        self.exporting = Exporting(
+            self.view, self._thread.send, self._mailbox.post, self.changed.emit
+        )
         self.teaching = Teaching(
             lambda: self.image_state,
             self._image_states.values,
@@ -226,6 +228,7 @@ class Controller(QObject):
         table.add(dict.fromkeys(HANDLERS, lambda said: self._image_states[said.image].take(said)))
         for part in (
             self.models,
+            self.canvas,
             self.saving,
             self.tracking,
             self.review,

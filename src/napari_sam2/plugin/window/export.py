@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.io.tracked import left_out_text
 from napari_sam2.plugin.layers.source_image import channels_of, images_like, scale_source
+from napari_sam2.plugin.protocol.foreign_messages import CheckLabels
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
 from napari_sam2.plugin.startup.error_notifications import show_error, show_info
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import AnnotatedObject
     from napari_sam2.annotation.packed_labels import LabelArray
+    from napari_sam2.plugin.protocol.messages import Answered, Command
+    from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
@@ -29,6 +32,8 @@ class Exporting:
     ----------
     view : View
         Gives the chosen image and the layers beside it.
+    send : callable
+        Takes commands to the inference thread.
     post : callable
         Delivers reports to the window; it may be called in any thread.
     on_change : callable
@@ -36,24 +41,43 @@ class Exporting:
     """
 
     def __init__(
-        self, view: View, post: Callable[[Report], None], on_change: Callable[[], None]
+        self,
+        view: View,
+        send: Callable[[Command], None],
+        post: Callable[[Report], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._view = view
+        self._send = send
         self._post = post
         self._on_change = on_change
         self.is_on = False
-        self.handlers: Handlers = {ExportEnded: self._end}
+        self._waiting: tuple[ImageState, Path] | None = None  # for the check of its labels
+        self.handlers: Handlers = {ExportEnded: self._end, CheckLabels: self._begin}
 
     def start(self, path: Path) -> None:
-        """Start an export; the end of the file name decides the format."""
+        """Start an export; the end of the file name decides the format.
+
+        What other code wrote into the labels becomes part of the document before.
+        """
         image_state, _ = self._view.place()
         if image_state is None or image_state.labels is None or self.is_on:
             return
         self.is_on = True
+        self._waiting = image_state, path
+        self._send(CheckLabels(image_state.number))
+        self._on_change()
+
+    def _begin(self, answer: Answered) -> None:
+        """Write the labels, which were checked."""
+        assert isinstance(answer.command, CheckLabels)
+        if self._waiting is None or answer.command.t is not None:
+            return
+        (image_state, path), self._waiting = self._waiting, None
+        assert image_state.labels is not None
         images = images_like(image_state.image, self._view.layers)
         chances = {k: one.error_probability for k, one in image_state.timelines.items()}
         start_export(images, image_state.labels, image_state.objects, path, self._post, chances)
-        self._on_change()
 
     def _end(self, report: ExportEnded) -> None:
         self.is_on = False
