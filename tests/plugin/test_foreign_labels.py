@@ -16,6 +16,7 @@ from napari_sam2.plugin.protocol.saving_messages import SaveDocument
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
 
+from .real_engines import TinyEngine
 from .world import SIDE, ThresholdTracker, disc, disc_centre, movie
 
 CORNER = np.s_[2:8, 40:50]  # far from the discs
@@ -147,3 +148,18 @@ def test_very_many_masks_are_kept_in_a_layer(desk: Any, notifications: Any) -> N
     desk.qtbot.waitUntil(lambda: any(layer.name == name for layer in desk.viewer.layers))
     np.testing.assert_array_equal(desk.labels.data, before)
     assert f"in the new layer “{name}”" in notifications.only()
+
+
+def test_the_user_is_told_of_an_image_that_changed_in_place(
+    open_desk: Any, notifications: Any
+) -> None:
+    data = movie()
+    desk = open_desk(data, engine=TinyEngine())
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    data[0] = data[0, ::-1]
+    desk.image_state.image.refresh()
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: bool(notifications.messages))
+    assert "changed the image on frame 0" in notifications.only()

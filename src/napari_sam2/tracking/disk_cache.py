@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 
 import platformdirs
@@ -111,6 +112,11 @@ class DiskCache:
             self._forget(view)
             return None
         return FrameFeatures(*(_from_file(maps, name) for name in MAPS))
+
+    def forget(self, frames: Collection[int]) -> None:
+        """Forget the features of some frames."""
+        for view in [view for view in self._sizes if view[0] in frames]:
+            self._forget(view)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import torch
 
@@ -89,6 +89,12 @@ class FeatureCache:
         for view, features in self._kept.items():
             self._kept[view] = features.to(self._home)
         return True
+
+    def forget(self, frames: Collection[int]) -> None:
+        """Drop the features of some frames, whose pixels were changed."""
+        for view in [view for view in self._kept if view[0] in frames]:
+            self.nbytes -= self._kept.pop(view).nbytes
+        self._disk.forget(frames)
 
     def clear(self) -> None:
         """Drop all features, for example after a change of contrast."""

@@ -43,6 +43,7 @@ class FrameEncoder:
         self._frames = frames
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
+        self._marks: dict[int, int | None] = {}  # of the frames as they were encoded
 
     def load(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
         """Features of a frame: one set if all objects share a window, else one set per object."""
@@ -50,6 +51,29 @@ class FrameEncoder:
         if len(found) == 1:
             return found[t, windows[0]]
         return FrameFeatures.stack([found[t, window] for window in windows])
+
+    def forget_changed(self, frames: Iterable[int] | None = None) -> frozenset[int]:
+        """Drop the features of frames whose pixels were changed since they were encoded.
+
+        Parameters
+        ----------
+        frames : iterable of int, optional
+            Frames to look at. Default: all frames that were encoded.
+
+        Returns
+        -------
+        frozenset of int
+            The changed frames, which are also added to `Frames.changed`.
+        """
+        wanted = list(self._marks) if frames is None else [t for t in frames if t in self._marks]
+        changed = frozenset(t for t in wanted if self._marks[t] != self._frames.mark(t))
+        if changed:
+            self.features.forget(changed)
+            self._lookahead.drop()
+            self._frames.changed |= changed
+            for t in changed:
+                del self._marks[t]
+        return changed
 
     def expect(self, t: int, windows: Iterable[Window]) -> None:
         """Start to prepare the frame that will be tracked next, with its likely windows."""
@@ -71,6 +95,7 @@ class FrameEncoder:
             frames[t].append(window)
         found: dict[View, FrameFeatures] = {}
         for t, windows in frames.items():
+            self._marks[t] = self._frames.mark(t)
             seen = self._lookahead.take(t) or Glimpse(self._frames.read(t), {})
             left = [window for window in windows if window not in seen.features]
             features = dict(zip(left, self._encode_image(seen.image, left), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from functools import singledispatch
 from typing import Any, Protocol, TypeAlias
 
@@ -71,6 +72,9 @@ class Frames:
         Whether `contrast_limits` were given, instead of measured.
     unreadable : dict of int to str
         Frames that could not be decoded so far, with the reason.
+    changed : set of int
+        Frames whose pixels were changed after the network had seen them; who tells the user of
+        them empties the set.
 
     Raises
     ------
@@ -100,6 +104,7 @@ class Frames:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
         self.unreadable: dict[int, str] = {}
+        self.changed: set[int] = set()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -180,6 +185,16 @@ class Frames:
         if self.is_rgb:
             return scaled[..., :3]
         return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
+
+    def mark(self, t: int) -> int | None:
+        """A checksum of the pixels of a frame, at 3 GB/s; None if they cannot be changed in place.
+
+        Only arrays in memory can, such as those of a layer that another plugin writes to.
+        """
+        whole = getattr(self._data, "whole", self._data)  # a part of an array is read on demand
+        if not isinstance(whole, np.ndarray) or not whole.flags.writeable:
+            return None
+        return zlib.adler32(np.ascontiguousarray(self._decoded(t)).data)
 
     def clipped(self, t: int) -> tuple[float, float]:
         """Fractions of the finite pixels of a frame below and above the contrast limits."""

@@ -92,6 +92,12 @@ class Lookahead:
         encoded = windows if helps_to_encode(self._device) else ()
         self._expected = (t, self._thread.submit(self._look, t, encoded))
 
+    def drop(self) -> None:
+        """Drop the prepared frame, whose pixels may have been changed."""
+        if self._expected is not None:
+            self._expected[1].cancel()
+            self._expected = None
+
     def take(self, t: int) -> Glimpse | None:
         """Wait for the prepared frame; None if this frame was not requested.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -112,6 +112,26 @@ class NetworkRunner:
         self._shifts: WeakKeyDictionary[MaskRecord, float] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
+
+    def notice_changes(self, frames: Iterable[int] | None = None) -> bool:
+        """Forget what was computed of frames whose pixels were changed since.
+
+        Parameters
+        ----------
+        frames : iterable of int, optional
+            Frames to look at. Default: all frames that were encoded.
+
+        Returns
+        -------
+        bool
+            Whether there are such frames.
+        """
+        if not self.encoder.forget_changed(frames):
+            return False
+        self.memories.clear()
+        self._pointers.clear()
+        self._shifts.clear()
+        return True
 
     def grow(self, length: int) -> None:
         """Note that the stack has more frames."""

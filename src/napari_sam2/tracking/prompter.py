@@ -149,6 +149,8 @@ class Prompter:
                 "an empty mask only marks a frame on which nothing is visible: "
                 "first add a prompt on another frame"
             )
+        if self._runner.notice_changes((prompt.t,)):
+            self.forget_embedding()
         entry = self._prompted_frame(prompt, masklet)
         self._store.masklets[prompt.object_id] = masklet
         masklet.prompted[prompt.t] = entry

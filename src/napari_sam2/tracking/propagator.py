@@ -71,6 +71,7 @@ class Propagator:
     def run(self, steps: list[Step]) -> Generator[FrameResult, None, None]:
         """Perform the steps one by one; objects that were removed meanwhile are ignored."""
         tidied = time.monotonic()
+        self._runner.notice_changes()
         for step, after in zip_longest(steps, steps[1:]):
             if time.monotonic() - tidied >= TIDY_EVERY_S:
                 release_freed_memory()
@@ -110,6 +111,7 @@ class Propagator:
         t, direction = step.t, step.direction
         masklets = [self._store.masklets[k] for k in object_ids]
         jobs = [self._runner.job(t, masklet.records, direction) for masklet in masklets]
+        self._runner.notice_changes((t,))
         self._runner.encoder.features.load((t, job.window) for job in jobs)
         if after is not None:
             self._runner.encoder.expect(after.t, [job.window for job in jobs])

@@ -118,5 +118,13 @@ def frames_at_stake(command: ImageCommand, length: int) -> Iterable[int]:
     return sorted({t for t in named if isinstance(t, int) and 0 <= t < length})
 
 
+def written_image_text(frames: Sequence[int]) -> str:
+    """What the user is told of an image that other code changed on these frames."""
+    return (
+        f"Another plugin or the console changed the image {_frames_told(frames)} after the model "
+        "had seen it. The model looks again; masks stay until you correct or track them again."
+    )
+
+
 def _frames_told(frames: Sequence[int]) -> str:
     return f"on frame {frames[0]}" if len(frames) == 1 else f"on {counted(len(frames), 'frame')}"

@@ -14,7 +14,11 @@ import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
-from napari_sam2.plugin.inference.foreign_labels import ForeignLabels, frames_at_stake
+from napari_sam2.plugin.inference.foreign_labels import (
+    ForeignLabels,
+    frames_at_stake,
+    written_image_text,
+)
 from napari_sam2.plugin.inference.growth import tracked_to_the_end
 from napari_sam2.plugin.inference.input_preview import look
 from napari_sam2.plugin.inference.label_import import import_all, import_frame
@@ -24,7 +28,7 @@ from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
-from napari_sam2.plugin.protocol.foreign_messages import CheckLabels
+from napari_sam2.plugin.protocol.foreign_messages import CheckLabels, ImageWritten
 from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
@@ -223,6 +227,12 @@ class OpenDocument:
         """Look at one more frame for labels that other code wrote."""
         for told in self.foreign.settle_next():
             self._tell(told)
+
+    def tell_written_image(self) -> None:
+        """Tell of frames that other code changed after the model had seen them."""
+        if changed := self.tracker.frames.changed:
+            self._tell(ImageWritten(self.image, written_image_text(sorted(changed))))
+            changed.clear()
 
     @singledispatchmethod
     def perform(self, command: ImageCommand) -> None:

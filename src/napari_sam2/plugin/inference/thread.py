@@ -247,6 +247,7 @@ class InferenceThread(threading.Thread):
             return self._go_to_model(state)
         with document.collecting() as changes:
             document.perform(command)
+        document.tell_written_image()
         return tuple(changes)
 
     def _grow_image(self, command: GrowImage) -> tuple[Report, ...]:
@@ -539,6 +540,7 @@ class InferenceThread(threading.Thread):
     def _advance(self, document: OpenDocument) -> None:
         try:
             document.advance()
+            document.tell_written_image()
         except Exception as error:
             _log("tracking failed", error)
             advice = document.fail(error)

@@ -1,4 +1,4 @@
-"""Messages about labels that other code wrote into the array that the Labels layer shows."""
+"""Messages about pixels that other code wrote into the arrays of the image or of the labels."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ class CheckLabels(ImageCommand):
 
     t: int | None = None
     has_others: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ImageWritten(ImageReport):
+    """Other code wrote to the image after the model had seen it: what the user is told."""
+
+    text: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.plugin.layers.image_axes import GEOMETRY
 from napari_sam2.plugin.layers.image_layers import append_unselected
-from napari_sam2.plugin.protocol.foreign_messages import CheckLabels, LabelsWritten
+from napari_sam2.plugin.protocol.foreign_messages import CheckLabels, ImageWritten, LabelsWritten
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
     AddPoint,
@@ -71,7 +71,10 @@ class CanvasEdits:
         self._on_change = on_change
         self._redrawn: set[int] = set()  # images whose labels were redrawn by others
         self._frame = -1  # shown when labels were redrawn by others the last time
-        self.handlers: Handlers = {LabelsWritten: self._take_written}
+        self.handlers: Handlers = {
+            LabelsWritten: self._take_written,
+            ImageWritten: lambda report: show_warning(report.text),
+        }
 
     def on_edit(self, edit: Edit | PromptEdit) -> None:
         """Send an edit that the layers show already, or undo it on the layers if it is refused."""
