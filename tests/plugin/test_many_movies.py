@@ -119,9 +119,12 @@ def test_report_and_projects_open_at_the_end(
         "napari_sam2.plugin.widgets.many_movies_widgets.QDesktopServices.openUrl",
         lambda url: opened.append(url.toLocalFile()),
     )
-    monkeypatch.setattr(
-        type(desk.viewer), "open", lambda _, path, **__: opened.append(path), raising=False
-    )
+
+    def opened_image(path: str) -> tuple[np.ndarray, dict[str, str], str]:
+        opened.append(path)
+        return np.zeros((2, 8, 8), np.uint8), {"name": "a"}, "image"
+
+    monkeypatch.setattr("napari_sam2.plugin.widgets.saving_widgets.opened_image", opened_image)
     batch, shown = begin(desk, tmp_path), dialog(desk)
     project, report = str(tmp_path / "a.sam2"), str(tmp_path / "report.html")
     batch.say(BEGUN, MovieEnded("a", "done", "", 1, 0.0, project), BatchEnded("Over.", report))

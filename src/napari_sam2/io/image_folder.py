@@ -63,6 +63,18 @@ def folder_stack(
     """
     given = frame_files(folder) if files is None else list(files)
     files, counted = counted_files(given, folder.name)
+    return _counted_stack(files, counted, folder.name, as_labels=as_labels)
+
+
+def files_stack(files: Sequence[Path]) -> ImageStack:
+    """Images in files as the frames of a stack, in this order, whatever their names count."""
+    name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    return _counted_stack(list(files), Counted("T", (len(files),)), name)
+
+
+def _counted_stack(
+    files: list[Path], counted: Counted, name: str, *, as_labels: bool = False
+) -> ImageStack:
     first = _stack_of(files[0], as_labels=as_labels)
     pairs = zip(first.axes, first.shape, strict=True)
     inner = "".join("1" if n == 1 and axis not in "YX" else axis for axis, n in pairs)
@@ -70,7 +82,7 @@ def folder_stack(
         _Files(files, counted, first, as_labels=as_labels),
         counted.axes + inner,
         first.steps,
-        folder.name,
+        name,
     )
 
 

@@ -110,6 +110,8 @@ class ImageInfo(Part):
         As the user knows it.
     path : str or None
         Where it was; None for an image that came from no file.
+    paths : tuple of str
+        All files of an image whose frames were chosen as files, in their order; else empty.
     shape : tuple of int
         As the array has it.
     dtype : str
@@ -137,6 +139,7 @@ class ImageInfo(Part):
     contrast_limits: Annotated[tuple[Finite, Finite], Field(strict=False)]
     has_user_contrast: bool
     part: ChosenPart | None = None
+    paths: Annotated[tuple[str, ...], Field(strict=False)] = ()
     pixel_size: Annotated[tuple[Positive, Positive] | None, Field(strict=False)] = None
     unit: str = "um"
     interval_s: Positive | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +36,8 @@ class ImageOrigin:
         As the user knows it.
     path : path or None
         The file or folder that it came from.
+    paths : sequence of path
+        All files, in their order, where each frame was chosen as a file.
     scale : ImageScale
         Its axes and sizes.
     has_user_contrast : bool
@@ -48,6 +51,7 @@ class ImageOrigin:
     scale: ImageScale = field(default_factory=ImageScale)
     has_user_contrast: bool = False
     selection: Selection = EVERYTHING
+    paths: Sequence[str | os.PathLike[str]] = ()
 
 
 def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_name: str) -> Subject:
@@ -74,6 +78,7 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         contrast_limits=tracker.frames.contrast_limits,
         has_user_contrast=origin.has_user_contrast,
         part=ChosenPart.of(origin.selection),
+        paths=tuple(os.path.abspath(path) for path in origin.paths),
         **_scale_fields(origin.scale),
     )
     config = tracker.model.config

@@ -10,18 +10,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.history import History
+from napari_sam2.io.project.images import find_pixels
 from napari_sam2.io.project.last_view import LastView, write_last_view
-from napari_sam2.io.project.manifest import Manifest, read_manifest
+from napari_sam2.io.project.manifest import ChosenPart, Manifest, read_manifest
 from napari_sam2.io.project.parts import Batch, Deed
 from napari_sam2.io.project.reading import is_same_model, make_tracker
 from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
 from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of, with_scale
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.selection import EVERYTHING
+from napari_sam2.io.several_files import files_read_by
 from napari_sam2.plugin.protocol.saving_messages import SavingState
 
 if TYPE_CHECKING:
@@ -34,6 +37,14 @@ if TYPE_CHECKING:
     from napari_sam2.tracking import Tracker
 
 logger = logging.getLogger(__name__)
+
+_LATER = (
+    "To continue the project later, open the same image first, as you did this time, then the "
+    "project. If the image is not open, you will be asked where it is."
+)
+NO_FILE = f"“{{0}}” was not opened from a file, so the project does not know where it is. {_LATER}"
+OTHER_PIXELS = f"The layer “{{0}}” has other pixels than {{1}}, from which it came. {_LATER}"
+UNREADABLE = f"The project cannot open {{1}} by itself. {_LATER}"
 
 
 class OtherModelError(ValueError):
@@ -113,7 +124,7 @@ class Autosave:
         self._take(folder)
         image = folder.subject.image
         if source.path is not None and source.path != image.path:
-            image = image.model_copy(update={"path": source.path})
+            image = image.model_copy(update={"path": source.path, "paths": source.paths})
         self._subject = folder.subject = replace(folder.subject, image=image)
         self.model_name = folder.subject.model.name
         if not is_unsaved(path):
@@ -180,11 +191,35 @@ class Autosave:
             has_contrast = source.model_limits is not None
             scale = ImageScale() if source.scale is None else source.scale.read()
             part = source.selection or EVERYTHING
-            origin = ImageOrigin(source.name, source.path, scale, has_contrast, part)
+            files = source.paths or _frames_in(files_read_by(source.layer_data), source.data)
+            origin = ImageOrigin(source.name, source.path, scale, has_contrast, part, files)
             self._subject = subject_of(self._tracker, source.data, origin, self.model_name)
         return self._subject
 
     # Saving
+
+    def locate_image(self) -> str | None:
+        """Note in which file, or channel of it, the image is; why it is in none, or None.
+
+        Opens the file and reads three frames.
+        """
+        about = self._about()
+        image, folder = about.image, self.target or Path.cwd()
+        if image.path is None:
+            return NO_FILE.format(image.name)
+        try:
+            found = find_pixels(folder, image)
+        except (ProjectError, ValueError, OSError) as error:
+            logger.info("the image cannot be opened again", exc_info=True)
+            is_other = isinstance(error, ProjectError) and Path(image.path).exists()
+            text = OTHER_PIXELS if is_other else UNREADABLE
+            return text.format(image.name, Path(image.path).name)
+        part = ChosenPart.of(found.movie.selection)
+        if part != image.part:
+            self._subject = replace(about, image=image.model_copy(update={"part": part}))
+            if self._folder is not None:
+                self._folder.subject = self._subject
+        return None
 
     def save(self, path: Path | None = None, scale: ScaleSource | None = None) -> None:
         """Save the document to `path`, or to its current folder if `path` is None.
@@ -325,6 +360,11 @@ class Autosave:
     def is_begun(self) -> bool:
         """Whether a folder records the changes."""
         return self._folder is not None
+
+
+def _frames_in(files: Sequence[str], data: Any) -> Sequence[str]:
+    """The files of which each is a frame of an image; empty if there are more or fewer."""
+    return files if len(files) > 1 and len(data.shape) > 2 and len(files) == data.shape[0] else ()
 
 
 def _deeds(entries: Sequence[Entry]) -> list[Deed]:

@@ -69,7 +69,12 @@ from napari_sam2.plugin.protocol.review_messages import (
     FindDivisions,
     NothingToCheck,
 )
-from napari_sam2.plugin.protocol.saving_messages import KeepView, SaveDocument, SavingChanged
+from napari_sam2.plugin.protocol.saving_messages import (
+    ImageOutOfReach,
+    KeepView,
+    SaveDocument,
+    SavingChanged,
+)
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 if TYPE_CHECKING:
@@ -371,7 +376,10 @@ class OpenDocument:
     def _(self, command: SaveDocument) -> None:
         if self.autosave is None:
             raise ValueError("annotations made with this engine cannot be saved")
+        why = self.autosave.locate_image() if command.path is not None else None
         self.autosave.save(command.path, command.scale)
+        if why is not None:
+            self._tell(ImageOutOfReach(self.image, why))
 
     @perform.register
     def _(self, command: CopyProject) -> None:

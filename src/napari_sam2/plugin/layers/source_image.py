@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROJECT = "napari-sam2 annotation"  # key in a layer's metadata: project folder to open
 IMAGE_PATH = "napari-sam2 image"  # key in the metadata of image and labels: file of the image
+FILE_PATHS = "napari-sam2 files"  # key in a layer's metadata: files of which each is a frame
 FILE_PART = "napari-sam2 file part"  # key in a layer's metadata: part of its file that it holds
 COVERING = ("translucent", "translucent_no_depth", "opaque")  # blending modes
 _LABELS: dict[str, FrameAxis] = {"t": "t", "time": "t", "frame": "t"}
@@ -134,6 +135,7 @@ def image_source(layer: Image, first: FirstLimits | None = None) -> ImageSource:
         layer.metadata.get(PROJECT),
         layer.metadata.get(FILE_PART) if part == EVERYTHING else part,
         None if part.is_mix else first,
+        tuple(layer.metadata.get(FILE_PATHS, ())),
     )
 
 

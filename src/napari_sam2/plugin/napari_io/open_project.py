@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam2.io.project.images import FoundImage, ImageMovedError, find_image
 from napari_sam2.io.project.manifest import read_manifest
-from napari_sam2.plugin.layers.source_image import FILE_PART, IMAGE_PATH, PROJECT
+from napari_sam2.plugin.layers.source_image import FILE_PART, FILE_PATHS, IMAGE_PATH, PROJECT
 from napari_sam2.plugin.napari_io.layer_data import layer_scale
+from napari_sam2.plugin.widgets.save_box import SaveBox
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.manifest import Manifest
@@ -49,6 +50,7 @@ def opened_image(folder: str) -> LayerData:
             PROJECT: str(path.absolute()),
             IMAGE_PATH: str(found.path),
             FILE_PART: found.movie.selection,
+            **({FILE_PATHS: tuple(map(str, found.paths))} if found.paths else {}),
         },
         **layer_scale(found.scale, len(image.axes.replace("C", ""))),
     }
@@ -92,6 +94,19 @@ def ask_kind(text: str) -> Literal["file", "folder"] | None:
     if box.clickedButton() is file:
         return "file"
     return "folder" if box.clickedButton() is folder else None
+
+
+def let_panel_open(folder: str) -> bool:
+    """Let the panel of the viewer open a project; returns whether there is a panel."""
+    viewer = napari.current_viewer()
+    if viewer is None or QApplication.instance() is None:
+        return False
+    docked = [widget.findChild(SaveBox) for widget in viewer.window.dock_widgets.values()]
+    box = next((one for one in docked if one is not None and one.isVisible()), None)
+    if box is None:
+        return False
+    QTimer.singleShot(0, lambda: box.recent_chosen.emit(folder))
+    return True
 
 
 def show_panel() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_sam2.plugin.napari_io.layer_data import LayerData, layer_scale
 from napari_sam2.plugin.napari_io.layer_metadata import NAMES, PARENTS
@@ -58,6 +58,9 @@ def get_project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]
 def read_project_layer(path: str) -> list[LayerData]:
     """Read the image of a project, and show the panel, which opens the annotation.
 
+    If the panel is open, it opens the project as its button does, on the open image that the
+    project belongs to, or else with its image; no layer is then read here.
+
     Raises
     ------
     ValueError
@@ -65,8 +68,10 @@ def read_project_layer(path: str) -> list[LayerData]:
     OSError
         If the image is missing and the user does not locate it.
     """
-    from napari_sam2.plugin.napari_io.open_project import opened_image, show_panel
+    from napari_sam2.plugin.napari_io.open_project import let_panel_open, opened_image, show_panel
 
+    if let_panel_open(path):
+        return [cast("LayerData", (None,))]  # napari adds no layer
     layer = opened_image(path)
     show_panel()
     return [layer]

@@ -113,6 +113,13 @@ class SavingChanged(ImageReport):
 
 
 @dataclass(frozen=True, eq=False)
+class ImageOutOfReach(ImageReport):
+    """The image of a saved project cannot be opened from its file: what the user is told."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
 class SavedListed(Report):
     """Unsaved work of earlier program runs, and recently opened projects."""
 

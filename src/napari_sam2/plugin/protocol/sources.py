@@ -44,6 +44,8 @@ class ImageSource:
         Which part of the layer `data` is; None for the whole layer.
     first_limits : FirstLimits, optional
         Contrast limits that the layer had when it was opened, which a reader may have given.
+    paths : tuple of str
+        All files, in their order, where each frame was chosen as a file.
     """
 
     data: Any
@@ -55,6 +57,7 @@ class ImageSource:
     project: str | None = None
     selection: Selection | None = None
     first_limits: FirstLimits | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def model_limits(self) -> tuple[float, float] | None:

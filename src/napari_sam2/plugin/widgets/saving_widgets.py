@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QWidget
 
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
-from napari_sam2.plugin.layers.source_image import image_path, image_source
-from napari_sam2.plugin.startup.error_notifications import show_error, show_info
+from napari_sam2.plugin.layers.source_image import FILE_PATHS, image_path, image_source
+from napari_sam2.plugin.napari_io.open_project import opened_image
+from napari_sam2.plugin.napari_io.reader_choice import prefer_own_reader
+from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.widgets.save_box import (
     RestoreOffer,
     SaveBox,
@@ -29,12 +31,6 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.controller import Controller
 
 
-NO_FILE = (
-    "“{0}” was not opened from a file, so the project does not know where it is. To continue the "
-    "project later, open the same image first, then the project."
-)
-
-
 class SavingWidgets:
     """The buttons that open and save, and the restore offer.
 
@@ -49,6 +45,7 @@ class SavingWidgets:
     def __init__(self, controller: Controller, parent: QWidget) -> None:
         self._controller = controller
         self._parent = parent
+        prefer_own_reader()
         self.box = SaveBox()
         self.offer = RestoreOffer()
         self.start = StartBox(self.box.recent)
@@ -96,8 +93,6 @@ class SavingWidgets:
         path = ask_where_to_save(self._parent, folder / f"{Path(image.name).stem}{PROJECT_SUFFIX}")
         if path is not None:
             self._controller.saving.save(path)
-            if image_path(image) is None:
-                show_info(NO_FILE.format(image.name))
 
     def ask_and_open(self) -> None:
         """Ask for a project and open it."""
@@ -117,19 +112,26 @@ class SavingWidgets:
 
         self._find_open(path, go_on)
 
-    def _open_with_image(self, path: Path) -> None:
-        """Open a project in napari, which adds its image; the panel then shows it."""
+    def _open_with_image(self, path: Path) -> bool:
+        """Add the image of a project; the panel then shows it. Returns whether it was found."""
         try:
-            self._controller.viewer.open(str(path), plugin="napari-sam2")
+            data, options, _ = opened_image(str(path))
+            self._controller.viewer.add_image(data, **options)
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
+            return False
+        return True
 
     def open_movie(self, paths: list[str]) -> None:
         """Open a movie with the reader that napari chooses; several files become one stack."""
         try:
-            self._controller.viewer.open(paths, stack=len(paths) > 1)
+            layers = self._controller.viewer.open(paths, stack=len(paths) > 1)
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
+            return
+        if len(paths) > 1:
+            for layer in layers:
+                layer.metadata[FILE_PATHS] = tuple(paths)
 
     def open_sample(self) -> None:
         """Open the drawn movie, on its first frame."""
@@ -168,7 +170,8 @@ class SavingWidgets:
         if image is not None and is_open and controller.take_up(image, work.path):
             controller.show_image()
         elif work.image_path is not None and Path(work.image_path).exists():
-            self._open_with_image(work.path)
+            if not self._open_with_image(work.path):
+                return  # the work is still offered
         elif is_open:
             show_error(f"“{work.name}” has other cells now. Undo them all, then press Restore.")
             return

@@ -573,6 +573,7 @@ class Controller(QObject):
             return
         if answer.error is not None and not image_state.is_open:
             image_state.problem = answer.error
+            self.saving.ask()  # work that could not be opened is offered again
         active = self.view.active_layer
         image_state.layers.add_labels(self.view.layers)
         self.view.layers.selection.active = active  # napari selects a layer that is added

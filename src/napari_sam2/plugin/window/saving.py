@@ -10,6 +10,7 @@ from napari_sam2.plugin.layers.source_image import scale_source
 from napari_sam2.plugin.protocol.saving_messages import (
     DiscardUnsaved,
     FindOpenImage,
+    ImageOutOfReach,
     ListSaved,
     OpenImageFound,
     SavedListed,
@@ -17,7 +18,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
     SavingChanged,
     SavingState,
 )
-from napari_sam2.plugin.startup.error_notifications import show_warning
+from napari_sam2.plugin.startup.error_notifications import show_info, show_warning
 
 if TYPE_CHECKING:
     from napari_sam2.io.project.shelf import Unsaved
@@ -54,6 +55,7 @@ class Saving:
             SavedListed: self._take_list,
             OpenImageFound: self._take_found,
             SavingChanged: self._warn,
+            ImageOutOfReach: lambda report: show_info(report.text),
         }
 
     @property
