@@ -115,6 +115,17 @@ def test_every_command_exists(python_name):
     assert callable(getattr(import_module(module), name))
 
 
+@pytest.mark.real_window
+@pytest.mark.usefixtures("manifests")
+def test_every_command_stands_in_the_palette_of_napari(desk):
+    desk.viewer.window._toggle_command_palette()
+    listed = desk.viewer.window._qt_window._command_palette._list.all_commands
+    titles = {command.id: command.title for command in listed}
+    assert palette().keys() <= titles.keys()
+    assert titles["napari-sam2.next_cell"] == "Next cell (SAM 2)"
+    desk.viewer.window._toggle_command_palette()
+
+
 def test_every_letter_of_the_panel_is_a_command(desk, monkeypatch):
     pressed = []
     keys = desk.panel.key_actions()
