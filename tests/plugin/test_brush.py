@@ -180,7 +180,7 @@ def test_a_value_taken_up_on_the_layer_is_the_current_object(desk):
 def test_a_stroke_on_a_locked_frame_is_refused_in_words(desk, notifications):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
-    desk.controller._thread._documents[desk.image_state.number].annotation.lock(1, [0])
+    desk.controller._thread._workspace.documents[desk.image_state.number].annotation.lock(1, [0])
     take_brush(desk, "erase")
     hands.drag(desk.viewer, desk.labels, (0, 20, 10), (0, 20, 22))
     desk.settle()

@@ -23,7 +23,7 @@ def test_three_layers_come_with_the_image(desk):
 
 
 def test_labels_layer_shows_the_array_of_the_document(desk):
-    document = desk.controller._thread._documents[desk.image_state.number]
+    document = desk.controller._thread._workspace.documents[desk.image_state.number]
     assert desk.labels.data is document.annotation.labels
 
 

@@ -244,7 +244,7 @@ def test_cancel_also_drops_a_run_that_waits(talk, gate):
 def test_neighbours_of_the_shown_frame_are_encoded_when_idle(talk):
     talk.open()
     talk.ask(m.LookAt(1, 4))
-    tracker = talk.thread._documents[1].tracker
+    tracker = talk.thread._workspace.documents[1].tracker
     deadline = time.monotonic() + 10
     while not all(tracker.features_cached(t) for t in (3, 4, 5)):
         assert time.monotonic() < deadline
@@ -261,7 +261,7 @@ def test_moving_on_gives_up_frames_that_are_no_longer_looked_at(talk, gate):
     talk.thread.send(m.LookAt(1, 6))
     gate.open()
     talk.next(m.TrackEnded)
-    tracker = talk.thread._documents[1].tracker
+    tracker = talk.thread._workspace.documents[1].tracker
     deadline = time.monotonic() + 10
     while not tracker.features_cached(5):
         assert time.monotonic() < deadline
