@@ -95,6 +95,14 @@ def test_a_locked_frame_refuses_the_stroke_and_is_put_back(annotation):
     assert np.array_equal(annotation.labels, before)
 
 
+def test_a_locked_cell_is_not_erased_where_it_has_its_only_prompt(annotation):
+    annotation.lock(1, [0])
+    before = annotation.labels.copy()
+    with pytest.raises(ValueError, match="locked on frame 0"):
+        paint_as_napari_does(annotation, stroke(np.s_[:], 0))
+    assert np.array_equal(annotation.labels, before)
+
+
 def test_a_painted_frame_is_never_overwritten_by_the_model(annotation):
     paint_as_napari_does(annotation, stroke(CORNER, 1, t=2))
     approved = annotation.labels[2].copy()

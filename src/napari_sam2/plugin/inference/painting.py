@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.errors import ObjectError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,6 +57,8 @@ def _give(annotation: Annotation, t: int, wanted: NDArray[Any], differs: NDArray
         others = (p.t for p in annotation.prompts() if p.object_id == object_id)
         if mask.any() or any(other != t for other in others):
             annotation.add_mask(t, object_id, mask)
+        elif t in annotation.locked_frames(object_id):
+            raise ObjectError("{0} is locked on frame {t}: unlock it there first", object_id, t=t)
         else:  # an empty mask is a prompt only if another frame has a prompt, too
             annotation.clear_masks(object_id, [t])
 
