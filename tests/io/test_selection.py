@@ -20,7 +20,7 @@ from geff.core_io import read_to_memory
 
 from napari_sam2.cli import main
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.scale import ImageScale, Origin
 from tests.tracking.tiny import build_tiny_model
 
 LENGTHS = {"T": 3, "Z": 4, "C": 2, "Y": 12, "X": 16}
@@ -101,7 +101,8 @@ def test_the_chosen_part_of_any_order_of_axes_is_opened(
     for t, value in enumerate(right_values(axes)):
         np.testing.assert_array_equal(movie.frame(t), np.full((12, 16), value))
     interval = 30.0 if "T" in axes else None
-    assert movie.scale == ImageScale(PIXEL, "um", interval, None, "t" if interval else None)
+    origin = Origin(t=interval) if interval else None  # the range begins at frame 1
+    assert movie.scale == ImageScale(PIXEL, "um", interval, None, "t" if interval else None, origin)
 
 
 @pytest.mark.parametrize("axes", ORDERS)

@@ -3,10 +3,13 @@
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
 
+from napari_sam2.io.movies import open_movie
 from napari_sam2.model.registry import EMBEDDED
 from napari_sam2.plugin.layers.source_image import first_limits, image_source
+from napari_sam2.plugin.napari_io.layer_data import movie_layer
 
 from .real_engines import OneThreadEngine
 
@@ -59,6 +62,16 @@ def test_limits_that_a_reader_gave_are_taken(dtype):
     data = (np.arange(4 * 9 * 11).reshape(4, 9, 11) % 251).astype(dtype)
     for one in (data, da.from_array(data)):
         assert limits_for_model(Image(one, contrast_limits=(20, 120))) == (20.0, 120.0)
+
+
+def test_limits_of_a_file_reach_the_model_with_the_layer_of_our_reader(tmp_path):
+    data = (np.arange(4 * 9 * 11).reshape(4, 9, 11) % 251).astype(np.uint16)
+    file = tmp_path / "in.tif"
+    tifffile.imwrite(file, data, imagej=True, metadata={"axes": "TYX", "min": 20.0, "max": 120.0})
+    pixels, options, _ = movie_layer(open_movie(file))
+    layer = Image(pixels, **options)
+    assert tuple(layer.contrast_limits) == (20, 120)
+    assert limits_for_model(layer) == (20.0, 120.0)
 
 
 def test_limits_of_the_user_go_before_those_of_the_reader():

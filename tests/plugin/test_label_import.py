@@ -50,6 +50,12 @@ def test_axes_of_length_one_are_dropped(shape):
     assert all(np.array_equal(source.read(t), drawn()[t]) for t in range(4))
 
 
+def test_labels_in_micrometres_lie_pixel_for_pixel_on_an_image_without_a_scale():
+    place = {"scale": (60, 0.5, 0.5), "translate": (0, 900, 400), "units": ("s", "um", "um")}
+    source = label_source(Labels(drawn(), **place), image())
+    assert all(np.array_equal(source.read(t), drawn()[t]) for t in range(4))
+
+
 def test_labels_of_half_the_resolution_are_enlarged():
     # the centre of a coarse pixel lies between the centres of two fine ones
     layer = Labels(drawn()[:, ::2, ::2], scale=(1, 2, 2), translate=(0, 0.5, 0.5))

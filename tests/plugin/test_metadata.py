@@ -242,3 +242,61 @@ def test_our_labels_layer_knows_the_file_of_its_image(open_desk: Any, tmp_path: 
     data, state, _ = desk.labels.as_layer_data_tuple()
     write_labels_layer(str(tmp_path / "out.tif"), data, state)
     assert read_imagej(tmp_path / "out.tif") == MOVIE
+
+
+PLACED: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
+    "layer": (
+        {"scale": (2, 0.5, 0.25), "translate": (0, 3, 4), "units": ("min", "um", "um")},
+        (3.0, 4.0),
+    ),
+    "nm": (
+        {"scale": (1, 50, 25), "translate": (0, 3, -4), "units": ("s", "nm", "nm")},
+        (3.0, -4.0),
+    ),
+    "pixels": ({"translate": (0, 3, 4)}, (3.0, 4.0)),
+}
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_where_a_layer_lies_is_written(tmp_path: Path, name: str) -> None:
+    options, (y, x) = PLACED[name]
+    data, state, _ = Layer.create(LABELS, options, "labels").as_layer_data_tuple()
+    write_labels_layer(str(tmp_path / "out.tif"), data, state)
+    with tifffile.TiffFile(tmp_path / "out.tif") as tif:
+        metadata = dict(tif.imagej_metadata or {})
+    height, width = options.get("scale", (1, 1, 1))[1:]
+    assert metadata["yorigin"] == pytest.approx(-y / height)
+    assert metadata["xorigin"] == pytest.approx(-x / width)
+
+
+def test_our_reader_puts_a_layer_where_the_file_says(tmp_path: Path) -> None:
+    file = imagej(tmp_path, "TYX", finterval=120, xorigin=-40, yorigin=20)
+    data, options, _ = movie_layer(open_movie(file))
+    np.testing.assert_allclose(Image(data, **options).translate, (0, -10, 10))
+
+
+def test_saved_labels_open_where_they_were(tmp_path: Path) -> None:
+    layer = Layer.create(LABELS, PLACED["layer"][0], "labels")
+    path = str(tmp_path / "out.sam2.ome.tif")
+    write_labels_layer(path, *layer.as_layer_data_tuple()[:2])
+    reader = get_reader(path)
+    assert reader is not None
+    (back,) = [Layer.create(*data) for data in reader(path)]
+    np.testing.assert_allclose(back.translate, (0, 3, 4))
+
+
+def test_volumes_of_a_layer_keep_their_place(tmp_path: Path) -> None:
+    options = {"scale": (60, 2, 0.5, 0.25), "translate": (0, 4, 5, 6), "units": ("s", *["um"] * 3)}
+    layer = Layer.create(np.zeros((2, 3, 8, 10), np.uint16), options, "labels")
+    path = tmp_path / "out.tif"
+    write_labels_layer(str(path), *layer.as_layer_data_tuple()[:2])
+    with tifffile.TiffFile(path) as tif:
+        metadata = dict(tif.imagej_metadata or {})
+    assert [metadata[f"{axis}origin"] for axis in "zyx"] == [-2.0, -10.0, -24.0]
+
+
+def test_an_image_without_a_place_gets_that_of_its_file(tmp_path: Path) -> None:
+    layer = opened(imagej(tmp_path, "TYX", finterval=120, xorigin=-40, yorigin=20))
+    with tifffile.TiffFile(exported(layer, tmp_path / "out.tif")) as tif:
+        metadata = dict(tif.imagej_metadata or {})
+    assert (metadata["xorigin"], metadata["yorigin"]) == (-40, 20)

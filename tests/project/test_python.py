@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import tifffile
 import napari_sam2.annotation
 from napari_sam2 import Annotation
 from napari_sam2.annotation.objects import Status
+from napari_sam2.io.movie import Movie
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
 from napari_sam2.io.project.manifest import MANIFEST, read_manifest
 from napari_sam2.io.project.reading import read_deeds
-from napari_sam2.io.scale import ImageScale
+from napari_sam2.io.scale import ImageScale, Origin
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Tracker
@@ -214,6 +216,13 @@ def test_project_knows_file_and_scale(annotation: Annotation, movie: Path, path:
     assert (image.name, image.path) == ("movie.tif", str(movie))
     assert (image.pixel_size, image.interval_s) == (SCALE.pixel_size, SCALE.interval_s)
     assert not image.has_user_contrast
+
+
+def test_project_keeps_the_origin_of_the_movie(model: Sam2, world: World, path: Path) -> None:
+    scale = replace(SCALE, origin=Origin(y=3, x=-4))
+    with Annotation(model, Movie(world.images, False, scale)) as annotation:
+        annotation.save(path)
+    assert read_manifest(path).image.scale == scale
 
 
 def test_replay_repeats_what_was_done_before_and_after_the_first_save(

@@ -96,7 +96,7 @@ def benchmark(
     from napari_sam2.evaluation.benchmark import as_text, write_csv, write_json
     from napari_sam2.evaluation.benchmark import benchmark as run_all
     from napari_sam2.evaluation.datasets import Sequence, open_data_set
-    from napari_sam2.tracking import Frames
+    from napari_sam2.io.movie_frames import MovieFrames
 
     opened = [open_data_set(folder) for folder in data_sets]
     names = [one.name for one in opened]
@@ -112,7 +112,7 @@ def benchmark(
     def run(sequence: Sequence, truth: LabelledMovie) -> Evaluation:
         movie = sequence.movie()
         step = steps(per_object or sequence.overlaps)[protocol]
-        frames = Frames(movie.data, rgb=movie.rgb)
+        frames = MovieFrames(movie)
         found = step(network, frames, truth)
         for t, reason in sorted(frames.unreadable.items()):
             raise ValueError(f"frame {t} cannot be read: {reason}")

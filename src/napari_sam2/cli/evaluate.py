@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -221,9 +222,9 @@ def _part(
 
 
 def _frames(movie: Movie, length: int) -> Frames:
-    from napari_sam2.tracking import Frames
+    from napari_sam2.io.movie_frames import MovieFrames
 
-    return Frames(movie.data[:length], rgb=movie.rgb)
+    return MovieFrames(replace(movie, data=movie.data[:length]))
 
 
 def protocol_steps(

@@ -89,8 +89,8 @@ def find(
     check_outputs([output], overwrite)
 
     from napari_sam2.finding import draw_labels, typical_size
+    from napari_sam2.io.movie_frames import MovieFrames
     from napari_sam2.io.tiff import write_labels
-    from napari_sam2.tracking import Frames
 
     opened = open_part(movie, part)
     if frame >= opened.shape[0]:
@@ -98,7 +98,7 @@ def find(
     network = load(model, device, image_size, fast=fast)
     settings = {"method": method, "cell_size": cell_size, "min_score": min_score}
     settings |= {"min_area": min_area, "max_area": max_area}
-    frames = Frames(opened.data, rgb=opened.rgb)
+    frames = MovieFrames(opened)
     found = found_on(network, frames, frame, settings)
     write_labels(output, draw_labels(found, frames.shape[1:]), opened.scale)
     size = typical_size(found)

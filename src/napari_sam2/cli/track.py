@@ -150,11 +150,12 @@ def track(
     from napari_sam2.batch.windows import windows_of_run
     from napari_sam2.cli.track_growing import follow_acquisition, open_growing
     from napari_sam2.cli.tracking_run import follow
+    from napari_sam2.io.movie_frames import MovieFrames
     from napari_sam2.io.prompt_files import read_linked_prompts, read_prompts
     from napari_sam2.io.scores import score_rows
     from napari_sam2.io.tables import write_divisions, write_scores
     from napari_sam2.io.tiff import write_labels
-    from napari_sam2.tracking import Frames, Tracker
+    from napari_sam2.tracking import Tracker
 
     growing = None if follow_s is None else open_growing(movie, part)
     opened = open_part(movie, part) if growing is None else growing.movie
@@ -164,7 +165,7 @@ def track(
     else:
         given = [] if is_automatic else read_prompts(Path(prompts), opened.shape)
     network = load(model, device, image_size, fast=fast, local=local, windows=windows)
-    frames = Frames(opened.data, rgb=opened.rgb)
+    frames = MovieFrames(opened)
     chosen = windows_of_run(network, frames.shape, given, cell_size) if windows is None else None
     if chosen is not None and chosen != network.config.windows:
         typer.echo(SMALL_OBJECTS, err=True)

@@ -70,7 +70,7 @@ def track_volumes(
     from napari_sam2.io.volume_prompts import read_volume_prompts
     from napari_sam2.tracking.volumes import VolumeTracker
 
-    tracker = VolumeTracker(network, movie.data)
+    tracker = VolumeTracker(network, movie.data, shown_limits=movie.shown_limits)
     for t, prompt in read_volume_prompts(prompts, movie.shape):
         tracker.set_prompt(t, prompt)
     with tempfile.TemporaryDirectory(prefix="napari-sam2-") as folder:

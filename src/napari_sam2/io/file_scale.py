@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_sam2.io.scale import FrameAxis, ImageScale, Step, scale_of_steps
+from napari_sam2.io.scale import FrameAxis, ImageScale, scale_of_steps
+
+if TYPE_CHECKING:
+    from napari_sam2.io.stack import ImageStack
 
 _FRAME_AXES: tuple[tuple[str, FrameAxis | None], ...] = (
     ("T", "t"),
@@ -61,20 +64,23 @@ def file_scale(
     """
     place = Path(path)
     try:
-        axes, lengths, steps = _axes_of_file(place)
+        stack = _stack_of_file(place)
     except (OSError, ValueError):
         return ImageScale()
-    by_axis = dict(zip(axes, lengths, strict=True))
+    steps, by_axis = stack.steps, dict(zip(stack.axes, stack.shape, strict=True))
     if (by_axis.get("Y"), by_axis.get("X")) != tuple(shape[-2:]):
         return ImageScale()
     names = [name for name, _ in _FRAME_AXES if len(shape) == 3 and by_axis.get(name) == shape[0]]
     if not names:
-        return scale_of_steps({axis: steps.get(axis, (None, None)) for axis in "yx"}, frame_axis)
-    return scale_of_steps(steps, frame_axis or dict(_FRAME_AXES)[names[0]])
+        plane, placed = (
+            {axis: one[axis] for axis in "yx" if axis in one} for one in (steps, stack.origins)
+        )
+        return scale_of_steps(plane, frame_axis, placed)
+    return scale_of_steps(steps, frame_axis or dict(_FRAME_AXES)[names[0]], stack.origins)
 
 
-def _axes_of_file(place: Path) -> tuple[str, tuple[int, ...], Mapping[str, Step]]:
-    """Letters and lengths of all axes of a file, and their steps.
+def _stack_of_file(place: Path) -> ImageStack:
+    """All axes of a file.
 
     The readers are imported here, where a file is read: the window makes a `ScaleSource` before the
     first click, and dask, zarr and the video reader take most of a second to import.
@@ -82,7 +88,6 @@ def _axes_of_file(place: Path) -> tuple[str, tuple[int, ...], Mapping[str, Step]
     from napari_sam2.io.movies import open_stack
 
     try:
-        stack = open_stack(place)
+        return open_stack(place)
     except ValueError:  # a file of several images of one scale
-        stack = open_stack(place, series=0)
-    return stack.axes, stack.shape, stack.steps
+        return open_stack(place, series=0)

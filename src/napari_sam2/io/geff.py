@@ -111,15 +111,34 @@ def _axes(scale: ImageScale) -> list[Axis]:
     """Indices and pixels as axes, with the steps that are known."""
     from geff_spec import Axis
 
+    def offset(name: str, step: float | None) -> float | None:
+        if scale.origin is None or step is None:
+            return None
+        return scale.origin.along(name)[0]
+
     def space(name: str, step: float | None) -> Axis:
         unit = None if step is None else SPELT_OUT_UNITS[scale.unit]
-        return Axis(name=name, type="space", unit="pixel", scale=step, scaled_unit=unit)
+        return Axis(
+            name=name,
+            type="space",
+            unit="pixel",
+            scale=step,
+            scaled_unit=unit,
+            offset=offset(name, step),
+        )
 
     y, x = scale.pixel_size or (None, None)
     if scale.is_depth:
         return [space("z", scale.z_spacing), space("y", y), space("x", x)]
     unit = None if scale.interval_s is None else "second"
-    time = Axis(name="t", type="time", unit="frame", scale=scale.interval_s, scaled_unit=unit)
+    time = Axis(
+        name="t",
+        type="time",
+        unit="frame",
+        scale=scale.interval_s,
+        scaled_unit=unit,
+        offset=offset("t", scale.interval_s),
+    )
     return [time, space("y", y), space("x", x)]
 
 
@@ -217,4 +236,5 @@ def _scale(axes: list[Axis]) -> ImageScale:
     steps = {axis.name: (axis.scale, axis.scaled_unit) for axis in axes}
     if not {"y", "x"} <= steps.keys():
         return ImageScale()
-    return scale_of_steps(steps, "z" if "z" in steps and "t" not in steps else "t")
+    origins = {axis.name: (axis.offset, axis.scaled_unit) for axis in axes}
+    return scale_of_steps(steps, "z" if "z" in steps and "t" not in steps else "t", origins)

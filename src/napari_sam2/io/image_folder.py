@@ -83,6 +83,8 @@ def _counted_stack(
         counted.axes + inner,
         first.steps,
         name,
+        first.origins,
+        first.shown_limits,
     )
 
 

@@ -39,6 +39,8 @@ class Movie:
         Which part of the file was taken, in words; empty where there was nothing to choose.
     selection : Selection
         Which part of the file was asked for.
+    shown_limits : (float, float), optional
+        Values that the file says are shown as black and white; see `Frames`.
     """
 
     data: ArrayLike
@@ -48,6 +50,7 @@ class Movie:
     path: Path | None = None
     note: str = ""
     selection: Selection = EVERYTHING
+    shown_limits: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ class MovieFrames(Frames):
     movie : Movie
         The movie.
     contrast_limits : tuple of float, optional
-        As those of `Frames`.
+        As those of `Frames`. Default: those with which the file is shown, if somebody chose them.
 
     Attributes
     ----------
@@ -23,5 +23,10 @@ class MovieFrames(Frames):
     """
 
     def __init__(self, movie: Movie, *, contrast_limits: tuple[float, float] | None = None) -> None:
-        super().__init__(movie.data, contrast_limits=contrast_limits, rgb=movie.rgb)
+        super().__init__(
+            movie.data,
+            contrast_limits=contrast_limits,
+            rgb=movie.rgb,
+            shown_limits=movie.shown_limits,
+        )
         self.movie = movie

@@ -184,7 +184,8 @@ def _multiscales(
                     {
                         "type": "scale",
                         "scale": [*sizes[:-2], *(size * 2**level for size in sizes[-2:])],
-                    }
+                    },
+                    *_translation(axes, scale),
                 ],
             }
             for level in range(levels)
@@ -192,6 +193,13 @@ def _multiscales(
         "type": "nearest",
         "metadata": {"method": _METHOD, "version": __version__},
     }
+
+
+def _translation(axes: str, scale: ImageScale | VolumeScale) -> list[dict[str, Any]]:
+    """Position of the first pixel, which is the first one of every resolution."""
+    if scale.origin is None:
+        return []
+    return [{"type": "translation", "translation": list(scale.origin.along(axes))}]
 
 
 def _step(scale: ImageScale | VolumeScale, letter: str) -> tuple[float, str | None]:

@@ -1,10 +1,10 @@
-"""Axes, pixel size, depth between slices and time between frames of an image."""
+"""Axes, pixel size, depth between slices, time between frames and origin of an image."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 # lower-case spelling in files -> the one spelling used here
@@ -41,6 +41,44 @@ _SECONDS = {
 
 FrameAxis = Literal["t", "z"]
 Step = tuple[object, object]  # a size and the name of its unit, as a file or a layer has them
+_NO_STEP: Step = (None, None)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Position of the centre of the first pixel of an image, and time of its first frame.
+
+    Parameters
+    ----------
+    t : float
+        Time of the first frame, in seconds.
+    z, y, x : float
+        Position in the unit of lengths of the scale that the origin belongs to.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+
+    t: float = 0.0
+    z: float = 0.0
+    y: float = 0.0
+    x: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(value) for value in self.values):
+            raise ValueError(f"the origin must be finite numbers; got {self.values}")
+
+    @property
+    def values(self) -> tuple[float, float, float, float]:
+        """(t, z, y, x)."""
+        return self.t, self.z, self.y, self.x
+
+    def along(self, axes: str) -> tuple[float, ...]:
+        """Position along some axes, given by their letters."""
+        by_axis = dict(zip("tzyx", self.values, strict=True))
+        return tuple(by_axis[axis] for axis in axes.lower())
 
 
 @dataclass(frozen=True)
@@ -63,6 +101,8 @@ class ImageScale:
     frame_axis : {"t", "z"}, optional
         Meaning of the first axis of a stack, time or depth; an interval makes it time and a spacing
         depth. An unknown axis is written as time.
+    origin : Origin, optional
+        Position of the first pixel, with lengths in `unit`.
 
     Raises
     ------
@@ -76,6 +116,7 @@ class ImageScale:
     interval_s: float | None = None
     z_spacing: float | None = None
     frame_axis: FrameAxis | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         if self.pixel_size is not None:
@@ -126,6 +167,11 @@ class ImageScale:
         return steps | {"t": (self.interval_s, "s")}
 
     @property
+    def origins(self) -> Mapping[str, Step]:
+        """Position of the first pixel by axis, as `scale_of_steps` takes it; empty if unknown."""
+        return origins_in(self.unit, self.origin)
+
+    @property
     def frame_column(self) -> str:
         """Column of tables that holds the index of a frame, or of a slice: "frame" or "z"."""
         return "z" if self.is_depth else "frame"
@@ -138,6 +184,15 @@ class ImageScale:
             return f"z_{self.unit}", index * self.z_spacing
         return None
 
+    def of_frames(self, first: int, every: int = 1) -> ImageScale:
+        """Scale of every so many frames or slices from the one with the index `first` on."""
+        name, axis = ("z_spacing", "z") if self.is_depth else ("interval_s", "t")
+        step: float | None = getattr(self, name)
+        if step is None:
+            return self
+        origin = moved_origin(self.origin, axis, first * step)
+        return replace(self, **{name: every * step, "origin": origin})  # type: ignore[arg-type]
+
     def axes(self, ndim: int) -> str:
         """Axes of an array of `ndim` axes with this scale: "YX", "TYX" or "ZYX"."""
         if ndim == 2:
@@ -147,7 +202,8 @@ class ImageScale:
     def completed_by(self, other: ImageScale) -> ImageScale:
         """Fill in unknown values from another scale of the same image.
 
-        A pixel size without a unit gets the unit of `other` where the numbers are the same.
+        A pixel size without a unit gets the unit of `other` where the numbers are the same, and so
+        does the origin.
         """
         lacks_unit = self.unit == "pixel" and _are_close(self.pixel_size, other.pixel_size)
         lengths = other if self.pixel_size is None or lacks_unit else self
@@ -160,10 +216,35 @@ class ImageScale:
             "y": lengths.steps["y"],
             "x": lengths.steps["x"],
         }
-        return scale_of_steps(steps, self.frame_axis or other.frame_axis)
+        frame_axis = self.frame_axis or other.frame_axis
+        own = origins_in(other.unit, self.origin) if lacks_unit else self.origins
+        completed = scale_of_steps(steps, frame_axis, own)
+        if completed.origin is None:
+            completed = scale_of_steps(steps, frame_axis, other.origins)
+        return completed
 
 
-def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> ImageScale:
+def moved_origin(origin: Origin | None, axis: str, distance: float) -> Origin | None:
+    """An origin that is moved along an axis; None where it is unknown and stays where it is."""
+    if not distance:
+        return origin
+    start = origin or Origin()
+    return replace(start, **{axis: getattr(start, axis) + distance})
+
+
+def origins_in(unit: str, origin: Origin | None) -> dict[str, Step]:
+    """Positions with their units by axis; empty where the origin is unknown."""
+    if origin is None:
+        return {}
+    lengths: dict[str, Step] = {axis: (getattr(origin, axis), unit) for axis in "zyx"}
+    return {"t": (origin.t, "s"), **lengths}
+
+
+def scale_of_steps(
+    steps: Mapping[str, Step],
+    frame_axis: FrameAxis | None,
+    origins: Mapping[str, Step] | None = None,
+) -> ImageScale:
     """Scale of a stack from the steps along the axes that a file or a layer names.
 
     Lengths are turned into the unit of a pixel's width, and times into seconds. Steps that are no
@@ -175,16 +256,43 @@ def scale_of_steps(steps: Mapping[str, Step], frame_axis: FrameAxis | None) -> I
         By the lower-case letter of the axis: "t", "z", "y", "x". Others are passed over.
     frame_axis : {"t", "z"}, optional
         Meaning of the first axis of the stack; the step of the other one is ignored.
+    origins : mapping of str to (number, unit), optional
+        Position of the first pixel along the same axes; 0 along those whose position is unknown.
     """
-    steps = {axis: _in_known_unit(*steps.get(axis, (None, None))) for axis in "tzyx"}
+    found = origins or {}
+    steps = {axis: _in_known_unit(*steps.get(axis, _NO_STEP)) for axis in "tzyx"}
     lengths = ("x", "z") if frame_axis == "z" else ("x",)
     units = (known_length_unit(steps[axis][1]) for axis in lengths if positive(steps[axis][0]))
-    unit = next((unit for unit in units if unit), "um")
+    placed = (
+        known_length_unit(found[axis][1]) for axis in "xyz" if axis in found and found[axis][0]
+    )
+    unit = next((unit for unit in (*units, *placed) if unit), "um")
+    origin = _origin(found, unit)
     y, x = (_length_in(unit, *steps[axis]) for axis in "yx")
     size = None if y is None or x is None else (y, x)
     if frame_axis == "z":
-        return ImageScale(size, unit, None, _length_in(unit, *steps["z"]), "z")
-    return ImageScale(size, unit, seconds(*steps["t"]), None, frame_axis)
+        return ImageScale(size, unit, None, _length_in(unit, *steps["z"]), "z", origin)
+    return ImageScale(size, unit, seconds(*steps["t"]), None, frame_axis, origin)
+
+
+def _origin(found: Mapping[str, Step], unit: str) -> Origin | None:
+    """Origin with lengths in a unit; None where no position is known or can be converted."""
+    known = {axis: _position(unit, axis, *step) for axis, step in found.items() if axis in "tzyx"}
+    positions = {axis: value for axis, value in known.items() if value is not None}
+    return Origin(**positions) if any(positions.values()) else None
+
+
+def _position(unit: str, axis: str, value: object, unit_name: object) -> float | None:
+    """A position in seconds or in a unit of length; None where it cannot be known."""
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything may be in a file
+    except (TypeError, ValueError):
+        return None
+    if not number or not math.isfinite(number):
+        return 0.0 if number == 0 else None
+    size, known = _in_known_unit(abs(number), unit_name)
+    length = seconds(size, known) if axis == "t" else _length_in(unit, size, known)
+    return None if length is None else math.copysign(length, number)
 
 
 def _in_known_unit(size: object, unit: object) -> Step:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from napari_sam2.io.axes import MovieAxes, resolve_axes
 from napari_sam2.io.movie import Movie, lazy_stack
 from napari_sam2.io.projection import project
-from napari_sam2.io.scale import Step, positive, scale_of_steps
+from napari_sam2.io.scale import Step, scale_of_steps
 from napari_sam2.io.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     from napari_sam2.arrays import ArrayLike
+
+
+Limits = tuple[float, float]
 
 
 class Indexable(Protocol):
@@ -48,17 +52,37 @@ class ImageStack:
         Steps along the axes "t", "z", "y" and "x", as far as the file tells them.
     name : str
         Name of the file, for messages.
+    origins : mapping of str to (number, unit)
+        Position of the first pixel along the same axes, as far as the file tells it.
+    shown_limits : tuple of (float, float) or None
+        For each channel, the values that the file says are shown as black and white; empty where it
+        says nothing.
     """
 
     data: Indexable
     axes: str
     steps: Mapping[str, Step] = field(default_factory=dict)
     name: str = ""
+    origins: Mapping[str, Step] = field(default_factory=dict)
+    shown_limits: Sequence[Limits | None] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
         return tuple(self.data.shape)
+
+    def limits_of(self, channel: int) -> Limits | None:
+        """The values of a channel that are shown as black and white; None where nothing says so."""
+        return self.shown_limits[channel] if channel < len(self.shown_limits) else None
+
+
+def limits(low: object, high: object) -> Limits | None:
+    """Limits of a contrast as a file has them; None if they are not two ascending numbers."""
+    try:
+        pair = float(low), float(high)  # type: ignore[arg-type]  # anything may be in a file
+    except (TypeError, ValueError):
+        return None
+    return pair if all(map(math.isfinite, pair)) and pair[0] < pair[1] else None
 
 
 def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
@@ -72,27 +96,20 @@ def movie_of(stack: ImageStack, selection: Selection = EVERYTHING) -> Movie:
     axes = resolve_axes(stack.axes, stack.shape, stack.name, selection)
     planes = StackPlanes(stack.data, axes)
     if selection.is_mix:
-        data: ArrayLike = _mixed(planes, axes, selection)
+        data: ArrayLike = _mixed(planes, axes, selection, stack)
     else:
         data = planes.view() if planes.is_view else planes.channel(axes.channels[0])
-    letter = axes.frame_axis or "t"
-    steps = dict(stack.steps)
-    if letter in steps:
-        steps[letter] = every_nth(axes.frames.step, steps[letter])
+    scale = scale_of_steps(stack.steps, axes.frame_axis, stack.origins)
+    is_rgb = axes.colours > 0 or selection.is_mix
     return Movie(
         data,
-        rgb=axes.colours > 0 or selection.is_mix,
-        scale=scale_of_steps(steps, axes.frame_axis),
+        rgb=is_rgb,
+        scale=scale.of_frames(axes.frames.start, axes.frames.step),
         name=stack.name,
         note=axes.note,
         selection=selection,
+        shown_limits=None if is_rgb else stack.limits_of(axes.channels[0]),
     )
-
-
-def every_nth(count: int, step: Step) -> Step:
-    """The step between frames of which only every so many are taken."""
-    size = positive(step[0])
-    return None if size is None else size * count, step[1]
 
 
 class StackPlanes:
@@ -173,11 +190,16 @@ class StackPlanes:
         return image.transpose(self._order)
 
 
-def _mixed(planes: StackPlanes, axes: MovieAxes, selection: Selection) -> ArrayLike:
+def _mixed(
+    planes: StackPlanes, axes: MovieAxes, selection: Selection, stack: ImageStack
+) -> ArrayLike:
     """Channels as red, green and blue between 0 and 1, each with the contrast of its movie."""
     from napari_sam2.tracking.frames import Frames  # loads the network, only where it is needed
 
-    channels = [Frames(planes.channel(channel)) for channel in axes.channels]
+    channels = [
+        Frames(planes.channel(channel), shown_limits=stack.limits_of(channel))
+        for channel in axes.channels
+    ]
 
     def read_frame(t: int) -> NDArray[np.float32]:
         mix = np.zeros((axes.height, axes.width, 3), np.float32)

@@ -32,6 +32,7 @@ from napari_sam2.io.tiff_metadata import (
     imagej_metadata,
     imagej_resolution,
     ome_metadata,
+    ome_planes,
     own_axes,
     read_scale,
     software_tag,
@@ -119,7 +120,7 @@ def write_labels(
     largest = largest_id(array)
     dtype = smallest_type(largest)
     file_format = _chosen_format(format, Path(path), shape, dtype)
-    description = _description(file_format, len(shape), scale, (0, max(largest, 1)))
+    description = _description(file_format, shape, scale, (0, max(largest, 1)))
     _write_pages(path, _pages(array, dtype), shape, dtype, file_format, description, compress)
 
 
@@ -149,8 +150,7 @@ def write_images(
     if images.dtype not in (np.uint8, np.uint16, np.float32):
         raise TypeError(f"images must be uint8, uint16 or float32; got {images.dtype}")
     file_format = _chosen_format("auto", Path(path), images.shape, images.dtype)
-    limits = (float(images.min()), float(images.max()))
-    description = _description(file_format, 3, scale or ImageScale(), limits)
+    description = _description(file_format, images.shape, scale or ImageScale(), None)
     _write_pages(path, iter(images), images.shape, images.dtype, file_format, description)
 
 
@@ -191,7 +191,7 @@ def write_volume_labels(
     largest = largest_id(planes)
     dtype = smallest_type(largest)
     file_format = _chosen_format(format, Path(path), shape, dtype)
-    description = _description(file_format, 4, scale, (0, max(largest, 1)))
+    description = _description(file_format, shape, scale, (0, max(largest, 1)))
     _write_pages(path, _pages(planes, dtype), shape, dtype, file_format, description)
 
 
@@ -227,9 +227,7 @@ def write_stack(
     description: dict[str, Any] = {"metadata": None}
     if not rgb and dtype in (np.uint8, np.uint16, np.float32):
         file_format = _chosen_format("auto", Path(path), shape, dtype)
-        first = np.asarray(images[0] if is_stack else images)
-        limits = (float(first.min()), float(first.max()))
-        description = _description(file_format, len(shape), scale or ImageScale(), limits)
+        description = _description(file_format, shape, scale or ImageScale(), None)
     _write_pages(path, iter(frames), shape, dtype, file_format, description, False, rgb)
 
 
@@ -319,14 +317,14 @@ def _chosen_format(
 
 def _description(
     file_format: FileFormat,
-    ndim: int,
+    shape: tuple[int, ...],
     scale: ImageScale | VolumeScale,
-    limits: tuple[float, float],
+    limits: tuple[float, float] | None,
 ) -> dict[str, Any]:
-    axes = scale.axes(ndim)
+    axes = scale.axes(len(shape))
     software = {"software": software_tag(axes)}
     if file_format == "ome":
-        return {"metadata": ome_metadata(axes, scale), **software}
+        return {"metadata": ome_metadata(axes, scale) | ome_planes(axes, shape, scale), **software}
     metadata = imagej_metadata(axes, scale, limits)
     return {"metadata": metadata, "resolution": imagej_resolution(scale), **software}
 

@@ -11,7 +11,14 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_sam2.io.scale import FrameAxis, ImageScale, Step, positive, scale_of_steps
+from napari_sam2.io.scale import (
+    FrameAxis,
+    ImageScale,
+    Step,
+    known_length_unit,
+    positive,
+    scale_of_steps,
+)
 from napari_sam2.io.volume_scale import VolumeScale
 from napari_sam2.version import __version__
 
@@ -45,17 +52,32 @@ def own_axes(tif: tifffile.TiffFile) -> str | None:
 
 
 def imagej_metadata(
-    axes: str, scale: ImageScale | VolumeScale, limits: tuple[float, float]
+    axes: str, scale: ImageScale | VolumeScale, limits: tuple[float, float] | None
 ) -> dict[str, Any]:
-    """Entries of an ImageJ description: axes, unit, steps of the axes and the range to show."""
-    metadata: dict[str, Any] = {"axes": axes, "min": float(limits[0]), "max": float(limits[1])}
+    """Entries of an ImageJ description: axes, unit, steps, origin and, if known, range to show."""
+    metadata: dict[str, Any] = {"axes": axes}
+    if limits is not None:
+        metadata |= {"min": float(limits[0]), "max": float(limits[1])}
     if scale.pixel_size is not None or scale.z_spacing is not None:
         metadata["unit"] = scale.unit
     if scale.z_spacing is not None and "Z" in axes:
         metadata["spacing"] = scale.z_spacing
     if scale.interval_s is not None and "T" in axes:
         metadata["finterval"] = scale.interval_s
-    return metadata
+    return metadata | _imagej_origin(axes, scale)
+
+
+def _imagej_origin(axes: str, scale: ImageScale | VolumeScale) -> dict[str, float]:
+    """The pixel with the coordinates 0, as ImageJ counts it; ImageJ has none along time."""
+    if scale.origin is None:
+        return {}
+    y, x = scale.pixel_size or (1.0, 1.0)
+    steps = {"X": x, "Y": y, "Z": scale.z_spacing or 1.0}
+    return {
+        f"{axis.lower()}origin": -scale.origin.along(axis)[0] / step
+        for axis, step in steps.items()
+        if axis in axes
+    }
 
 
 def imagej_resolution(scale: ImageScale | VolumeScale) -> tuple[float, float] | None:
@@ -85,6 +107,28 @@ def ome_metadata(axes: str, scale: ImageScale | VolumeScale) -> dict[str, Any]:
     return metadata
 
 
+def ome_planes(
+    axes: str, shape: tuple[int, ...], scale: ImageScale | VolumeScale
+) -> dict[str, Any]:
+    """Entry of an OME description with the position and time of every plane; may be empty."""
+    if scale.origin is None or len(shape) != len(axes):
+        return {}
+    origin, unit = scale.origin, _OME_UNITS[scale.unit]
+    counts = shape[: axes.index("Y")]
+    number = int(np.prod(counts))
+    planes: dict[str, Any] = {}
+    for axis, position in zip("YX", origin.along("yx"), strict=True):
+        planes |= {f"Position{axis}": [position] * number, f"Position{axis}Unit": [unit] * number}
+    places = dict(zip(axes, np.indices(counts).reshape(len(counts), -1), strict=False))
+    if "Z" in places and (scale.z_spacing is not None or len(places["Z"]) == 1):
+        depths = origin.z + places["Z"] * (scale.z_spacing or 0.0)
+        planes |= {"PositionZ": depths.tolist(), "PositionZUnit": [unit] * number}
+    if "T" in places and scale.interval_s is not None:
+        times = origin.t + places["T"] * scale.interval_s
+        planes |= {"DeltaT": times.tolist(), "DeltaTUnit": ["s"] * number}
+    return {"Plane": planes}
+
+
 def read_scale(tif: tifffile.TiffFile, frame_axis: FrameAxis | None) -> ImageScale:
     """Scale of an open TIFF file; missing or invalid values are None.
 
@@ -95,17 +139,17 @@ def read_scale(tif: tifffile.TiffFile, frame_axis: FrameAxis | None) -> ImageSca
     frame_axis : {"t", "z"}, optional
         Axis along which its images are stacked.
     """
-    return scale_of_steps(read_steps(tif), frame_axis)
+    return scale_of_steps(read_steps(tif), frame_axis, read_origins(tif))
 
 
-def read_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
-    """Steps along the axes "t", "z", "y" and "x" of an open TIFF file, as far as it tells them.
+def read_steps(tif: tifffile.TiffFile, number: int = 0) -> dict[str, Step]:
+    """Steps along "t", "z", "y" and "x" of an image of an open TIFF file, as far as it tells them.
 
     The resolution tags of other files count where a pixel is smaller than 10 µm: larger ones are
     those of a screen or a printer.
     """
     if tif.is_ome and tif.ome_metadata:
-        return _ome_steps(tif.ome_metadata)
+        return _ome_steps(_ome_pixels(tif, number))
     if tif.is_imagej and tif.imagej_metadata:
         return _imagej_steps(tif)
     if tif.is_lsm and tif.lsm_metadata:
@@ -161,12 +205,62 @@ def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
     }
 
 
-def _ome_steps(description: str) -> dict[str, Step]:
+def read_origins(tif: tifffile.TiffFile, number: int = 0) -> dict[str, Step]:
+    """Position of the first pixel of an image along "t", "z", "y" and "x", if the file tells it.
+
+    Of an OME file these are the position and the time of the first plane. Positions in OME's
+    "reference frame", which has no unit, are left out. The origin of ImageJ is the pixel with the
+    coordinates 0.
+    """
+    if tif.is_ome and tif.ome_metadata:
+        return _ome_origins(_ome_pixels(tif, number))
+    if tif.is_imagej and tif.imagej_metadata:
+        return _imagej_origins(tif)
+    return {}
+
+
+def _imagej_origins(tif: tifffile.TiffFile) -> dict[str, Step]:
+    metadata, origins = tif.imagej_metadata or {}, dict[str, Step]()
+    for axis, (size, unit) in _imagej_steps(tif).items():
+        pixels, step = metadata.get(f"{axis}origin"), positive(size)
+        if isinstance(pixels, int | float):
+            is_known = step is not None and known_length_unit(unit) is not None
+            origins[axis] = (-pixels * step, unit) if is_known and step else (-pixels, "pixel")
+    return origins
+
+
+def _ome_pixels(tif: tifffile.TiffFile, number: int) -> ElementTree.Element | None:
+    """Description of the pixels of an image of an OME file."""
     try:
-        root = ElementTree.fromstring(description)
+        root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
+        return None
+    described = root.findall(".//{*}Pixels")
+    return described[number if number < len(described) else 0] if described else None
+
+
+def _ome_origins(pixels: ElementTree.Element | None) -> dict[str, Step]:
+    first = next((plane for plane in _planes(pixels) if _place(plane) == (0, 0, 0)), None)
+    if first is None:
         return {}
-    pixels = root.find(".//{*}Pixels")
+    origins: dict[str, Step] = {
+        axis.lower(): (first.get(f"Position{axis}"), first.get(f"Position{axis}Unit"))
+        for axis in "ZYX"
+    }
+    return origins | {"t": (first.get("DeltaT"), first.get("DeltaTUnit", "s"))}
+
+
+def _planes(pixels: ElementTree.Element | None) -> list[ElementTree.Element]:
+    return [] if pixels is None else pixels.findall("{*}Plane")
+
+
+def _place(plane: ElementTree.Element) -> tuple[int, ...]:
+    """Indices of a plane along T, Z and C."""
+    found = [plane.get(f"The{axis}", "0") for axis in "TZC"]
+    return tuple(int(index) if index.isdecimal() else -1 for index in found)
+
+
+def _ome_steps(pixels: ElementTree.Element | None) -> dict[str, Step]:
     if pixels is None:
         return {}
     steps: dict[str, Step] = {
@@ -176,22 +270,30 @@ def _ome_steps(description: str) -> dict[str, Step]:
         )
         for axis in "ZYX"
     }
-    interval: Step = (pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return steps | {"t": interval if positive(interval[0]) else _plane_interval(pixels)}
+    if not positive(steps["z"][0]):
+        distance, unit = _plane_step(pixels, 1, "PositionZ", None)
+        steps["z"] = (None if distance is None else abs(distance), unit)
+    steps["t"] = (pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
+    if not positive(steps["t"][0]):
+        steps["t"] = _plane_step(pixels, 0, "DeltaT", "s")
+    return steps
 
 
-def _plane_interval(pixels: ElementTree.Element) -> Step:
-    """Interval from the times of the planes, where no interval is written."""
-    times: dict[int, float] = {}
-    unit = "s"
-    for plane in pixels.iterfind("{*}Plane"):
-        if plane.get("TheZ", "0") == plane.get("TheC", "0") == "0":
-            try:
-                times[int(plane.get("TheT", "0"))] = float(plane.get("DeltaT", "nan"))
-            except ValueError:
-                continue
-            unit = plane.get("DeltaTUnit", unit)
-    return _even_step(np.array([times[t] for t in sorted(times)])), unit
+def _plane_step(
+    pixels: ElementTree.Element, along: int, name: str, unit: str | None
+) -> tuple[float | None, str | None]:
+    """Step along T (0) or Z (1) from the times or positions of planes, where none is written."""
+    values: dict[int, float] = {}
+    for plane in _planes(pixels):
+        place = _place(plane)
+        if any(index for axis, index in enumerate(place) if axis != along):
+            continue
+        try:
+            values[place[along]] = float(plane.get(name, "nan"))
+        except ValueError:
+            continue
+        unit = plane.get(f"{name}Unit", unit)
+    return _even_step(np.array([values[index] for index in sorted(values)])), unit
 
 
 def _even_step(times: NDArray[np.float64]) -> float | None:

@@ -15,7 +15,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.io.stack import ImageStack, Indexable
-from napari_sam2.io.tiff_metadata import read_steps
+from napari_sam2.io.tiff_display import read_shown_limits
+from napari_sam2.io.tiff_metadata import read_origins, read_steps
 from napari_sam2.io.tiff_series import chosen_series, missing_text
 
 # message of tifffile if the chain of pages leads out of the file
@@ -82,7 +83,20 @@ def tiff_stack(tif: tifffile.TiffFile, source: str, number: int | None = None) -
         if any(page is None for page in pages):
             raise ValueError(missing_text(tif, source, pages))
         data = _Pages(pages, axes, shape, first.dtype, source)
-    return ImageStack(data, axes, read_steps(tif), source)
+    place = _number_of(tif, first)
+    return ImageStack(
+        data,
+        axes,
+        read_steps(tif, place),
+        source,
+        read_origins(tif, place),
+        read_shown_limits(tif, dict(zip(axes, shape, strict=True)).get("C", 1)),
+    )
+
+
+def _number_of(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
+    """Number of a series among those of a file."""
+    return next((number for number, one in enumerate(tif.series) if one is series), 0)
 
 
 class _Pages:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from napari_sam2.io.scale import ImageScale, Step, scale_of_steps
+from napari_sam2.io.scale import (
+    ImageScale,
+    Origin,
+    Step,
+    moved_origin,
+    origins_in,
+    scale_of_steps,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class VolumeScale:
         Time from one volume to the next, in seconds.
     z_spacing : float, optional
         Distance from one plane to the next, in `unit`.
+    origin : Origin, optional
+        Position of the first voxel, with lengths in `unit`.
 
     Raises
     ------
@@ -33,6 +42,7 @@ class VolumeScale:
     unit: str = "um"
     interval_s: float | None = None
     z_spacing: float | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         plane = ImageScale(self.pixel_size, self.unit, self.interval_s)
@@ -41,26 +51,40 @@ class VolumeScale:
         object.__setattr__(self, "unit", plane.unit)
 
     @classmethod
-    def of_steps(cls, steps: Mapping[str, Step]) -> VolumeScale:
-        """The scale from the steps along the axes that a file or a layer names."""
-        movie, stack = scale_of_steps(steps, "t"), scale_of_steps(steps, "z")
+    def of_steps(
+        cls, steps: Mapping[str, Step], origins: Mapping[str, Step] | None = None
+    ) -> VolumeScale:
+        """The scale from the steps and positions along the axes that a file or a layer names."""
+        movie, stack = scale_of_steps(steps, "t", origins), scale_of_steps(steps, "z", origins)
         lengths = movie if movie.pixel_size is not None else stack
         spacing = stack.z_spacing if stack.unit == lengths.unit else None
-        return cls(lengths.pixel_size, lengths.unit, movie.interval_s, spacing)
+        return cls(lengths.pixel_size, lengths.unit, movie.interval_s, spacing, lengths.origin)
 
     @property
     def steps(self) -> Mapping[str, Step]:
         """Sizes and units by axis; unknown sizes are None."""
         return {**self.plane.steps, "z": (self.z_spacing, self.unit)}
 
+    @property
+    def origins(self) -> Mapping[str, Step]:
+        """Position of the first voxel by axis, as `of_steps` takes it; empty if unknown."""
+        return origins_in(self.unit, self.origin)
+
     def axes(self, ndim: int = 4) -> str:
         """Axes of an array of volumes over time."""
         return "TZYX"[-ndim:]
 
+    def of_frames(self, first: int, every: int = 1) -> VolumeScale:
+        """Scale of every so many volumes from the volume `first` on."""
+        if self.interval_s is None:
+            return self
+        origin = moved_origin(self.origin, "t", first * self.interval_s)
+        return replace(self, interval_s=every * self.interval_s, origin=origin)
+
     @property
     def plane(self) -> ImageScale:
         """Scale of one plane over time, (T, Y, X)."""
-        return ImageScale(self.pixel_size, self.unit, self.interval_s, None, "t")
+        return ImageScale(self.pixel_size, self.unit, self.interval_s, None, "t", self.origin)
 
     @property
     def physical_unit(self) -> str | None:

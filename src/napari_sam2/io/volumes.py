@@ -15,7 +15,7 @@ from napari_sam2.io.axes import MovieAxes, lengths_text, plane_text, resolve_axe
 from napari_sam2.io.movie import lazy_stack
 from napari_sam2.io.movies import open_stack
 from napari_sam2.io.selection import EVERYTHING, Selection
-from napari_sam2.io.stack import ImageStack, StackPlanes, every_nth
+from napari_sam2.io.stack import ImageStack, StackPlanes
 from napari_sam2.io.volume_scale import VolumeScale
 
 
@@ -35,6 +35,8 @@ class VolumeMovie:
         File or folder that the volumes were opened from.
     note : str
         Which part of the file was taken, in words.
+    shown_limits : (float, float), optional
+        Values that the file says are shown as black and white.
     """
 
     data: ArrayLike
@@ -42,6 +44,7 @@ class VolumeMovie:
     name: str = ""
     path: Path | None = None
     note: str = ""
+    shown_limits: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -109,11 +112,10 @@ def volumes_of(stack: ImageStack, selection: Selection = EVERYTHING) -> VolumeMo
         np.dtype(stack.data.dtype),
         leading=2,
     )
-    steps = dict(stack.steps)
-    if "t" in steps:
-        steps["t"] = every_nth(axes.frames.step, steps["t"])
     note = axes.note.replace(plane_text(0, axes.depth), f"all {axes.depth} planes, in 3D")
-    return VolumeMovie(data, VolumeScale.of_steps(steps), stack.name, None, note)
+    scale = VolumeScale.of_steps(stack.steps, stack.origins)
+    scale = scale.of_frames(axes.frames.start, axes.frames.step)
+    return VolumeMovie(data, scale, stack.name, None, note, stack.limits_of(axes.channels[0]))
 
 
 def _check_depth(axes: MovieAxes, stack: ImageStack) -> None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 from zarr.errors import BaseZarrError
 
 from napari_sam2.io.kept_chunks import KeptChunks
-from napari_sam2.io.scale import Step
-from napari_sam2.io.stack import ImageStack
+from napari_sam2.io.ngff_metadata import Steps, axis_letter, omero_limits, steps_and_origins
+from napari_sam2.io.stack import ImageStack, Limits
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
-_LETTERS = {"t": "T", "time": "T", "z": "Z", "depth": "Z", "y": "Y", "x": "X"}
-_LETTERS |= {"c": "C", "channel": "C", "s": "S", "rgb": "S"}
-_LETTERS_BY_TYPE = {"time": "T", "channel": "C"}
-
-Steps = dict[str, Step]
 
 
 def is_zarr(path: Path) -> bool:
@@ -132,14 +126,31 @@ def zarr_stack(folder: Path, *, as_labels: bool = False) -> ImageStack:
     """
     labels = label_image(folder) if as_labels else None
     found = _open(folder) if labels is None else _array_of_group(labels, folder.name)
-    array, axes, steps = found
-    return ImageStack(KeptChunks(array), axes, steps, folder.name)
+    return ImageStack(
+        KeptChunks(found.array),
+        found.axes,
+        found.steps,
+        folder.name,
+        found.origins,
+        found.shown_limits,
+    )
 
 
-def _open(folder: Path) -> tuple[zarr.Array[Any], str, Steps]:
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """An array and what is known of it; see `ImageStack`."""
+
+    array: zarr.Array[Any]
+    axes: str
+    steps: Steps = field(default_factory=dict)
+    origins: Steps = field(default_factory=dict)
+    shown_limits: tuple[Limits | None, ...] = ()
+
+
+def _open(folder: Path) -> _Image:
     node = _node(folder)
     if isinstance(node, zarr.Array):
-        return _level_of_image(folder) or (node, _axes_of(node), {})
+        return _level_of_image(folder) or _Image(node, _axes_of(node))
     return _array_of_group(node, folder.name)
 
 
@@ -150,7 +161,7 @@ def _node(folder: Path) -> zarr.Array[Any] | zarr.Group:
         raise ValueError(f"{folder.name} cannot be read as zarr: {error}") from error
 
 
-def _level_of_image(folder: Path) -> tuple[zarr.Array[Any], str, Steps] | None:
+def _level_of_image(folder: Path) -> _Image | None:
     """An array that is a resolution of the OME-Zarr image in the folder around it."""
     parent = folder.absolute().parent
     if not is_zarr(parent):
@@ -170,7 +181,7 @@ def _axes_of(array: zarr.Array[Any]) -> str:
     """Letters of the axes of an array without metadata of OME; "?" where nothing names them."""
     named: Any = array.metadata.to_dict().get("dimension_names")
     names: Any = named or array.attrs.get("_ARRAY_DIMENSIONS")
-    letters = "".join(_LETTERS.get(str(name).lower(), "?") for name in names or ())
+    letters = "".join(axis_letter({"name": str(name)}) for name in names or ())
     if len(letters) == array.ndim and "?" not in letters:
         return letters
     long = [place for place, size in enumerate(array.shape) if size > 1]
@@ -187,7 +198,7 @@ def _multiscales(group: zarr.Group) -> Any:
     return ome_attribute(group, "multiscales") or []
 
 
-def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], str, Steps]:
+def _array_of_group(group: zarr.Group, source: str) -> _Image:
     multiscales = _multiscales(group)
     if multiscales:
         return _array_of_multiscales(group, multiscales[0], source)
@@ -195,7 +206,7 @@ def _array_of_group(group: zarr.Group, source: str) -> tuple[zarr.Array[Any], st
     images = sorted(_images(group))
     if len(arrays) == 1 and not images:
         array = next(iter(arrays.values()))
-        return array, _axes_of(array), {}
+        return _Image(array, _axes_of(array))
     if len(images) == 1 and not arrays:
         return _array_of_group(group[images[0]], f"{source}/{images[0]}")  # type: ignore[arg-type]
     names = ", ".join(f"{source}/{name}" for name in sorted([*arrays, *images])) or "none"
@@ -214,40 +225,18 @@ def _images(group: zarr.Group, depth: int = 3) -> Iterator[str]:
 
 def _array_of_multiscales(
     group: zarr.Group, image: Mapping[str, Any], source: str, level: int = 0
-) -> tuple[zarr.Array[Any], str, Steps]:
+) -> _Image:
     """A resolution of an OME-Zarr image, the full one by default, with its axes and their steps."""
     try:
         dataset = image["datasets"][level]
         array = group[dataset["path"]]
         named = image.get("axes", "tczyx")  # versions 0.1 and 0.2 have these axes only
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in named]
-        letters = "".join(_letter(axis) for axis in axes)
-        steps = _ome_steps(axes, letters, dataset, image)
+        letters = "".join(axis_letter(axis) for axis in axes)
+        steps, origins = steps_and_origins(axes, letters, dataset, image)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{source} is no complete OME-Zarr image: {error!r}") from error
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{source} is no complete OME-Zarr image: {dataset['path']} is no array")
-    return array, letters, steps
-
-
-def _letter(axis: Mapping[str, Any]) -> str:
-    """Letter of an axis by its name, and by its type where the name is not one that we know."""
-    name: str = axis["name"]
-    return _LETTERS.get(name.lower()) or _LETTERS_BY_TYPE.get(axis.get("type", ""), "?")
-
-
-def _ome_steps(axes: list[dict[str, Any]], letters: str, *transformed: Mapping[str, Any]) -> Steps:
-    """Steps of the axes: the scale of a resolution times the one that all resolutions share."""
-    factors = [
-        step["scale"]
-        for place in transformed
-        for step in place.get("coordinateTransformations", ())
-        if "scale" in step
-    ]
-    if not factors:
-        return {}
-    sizes = np.prod(np.asarray(factors, dtype=float), axis=0)
-    return {
-        letter.lower(): (size, axis.get("unit"))
-        for letter, axis, size in zip(letters, axes, sizes.tolist(), strict=True)
-    }
+    shown = omero_limits(ome_attribute(group, "omero"))
+    return _Image(array, letters, steps, origins, shown)

@@ -62,9 +62,14 @@ class Frames:
         bool. The fourth channel (alpha) is not used.
     contrast_limits : tuple of float, optional
         Values that are mapped to 0 and 1, the same for all frames. Default: robust percentiles of
-        some frames of the stack; the full range of the type for RGB.
+        `shown_limits`, or else robust percentiles of some frames of the stack; the full range of
+        the type for RGB.
     rgb : bool, optional
         Whether the last axis is colour. Default: whether there are four axes.
+    shown_limits : tuple of float, optional
+        Values that a file says are shown as black and white, for grey images. Those that programs
+        write by themselves are not used: the full range of the type, and exactly the smallest and
+        the largest value of a frame, or of some frames.
 
     Attributes
     ----------
@@ -90,6 +95,7 @@ class Frames:
         *,
         contrast_limits: tuple[float, float] | None = None,
         rgb: bool | None = None,
+        shown_limits: tuple[float, float] | None = None,
     ) -> None:
         if not hasattr(data, "shape") or not hasattr(data, "dtype"):
             raise TypeError(f"expected an array; got {type(data).__name__}")
@@ -103,6 +109,7 @@ class Frames:
         if contrast_limits is not None:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
+        self._shown = None if shown_limits is None else _check_limits(shown_limits)
         self.unreadable: dict[int, str] = {}
         self.changed: set[int] = set()
 
@@ -118,7 +125,7 @@ class Frames:
     def contrast_limits(self) -> tuple[float, float]:
         """Values that are mapped to 0 and 1; measured at the first use if none were given."""
         if self._limits is None:
-            self._limits = self._full_range() if self.is_rgb else self._percentiles()
+            self._limits = self._full_range() if self.is_rgb else self._grey_limits()
         return self._limits
 
     def grow(self, data: ArrayLike) -> None:
@@ -240,11 +247,43 @@ class Frames:
             return 0.0, float(np.iinfo(dtype).max)
         return 0.0, 1.0
 
+    def _grey_limits(self) -> tuple[float, float]:
+        if self._shown is None or self._are_automatic(self._shown):
+            return self._percentiles()
+        return self._shown
+
+    def _are_automatic(self, limits: tuple[float, float]) -> bool:
+        """Whether limits are those that a program sets without being asked."""
+        kind = np.dtype(self._data.dtype)
+        if kind.kind in "iu":
+            every = np.iinfo(kind)
+            if limits == (float(every.min), float(every.max)):
+                return True
+        ranges = [found for t in self._sampled_frames() if (found := self._range(t)) is not None]
+        if not ranges:
+            return False
+        lows, highs = zip(*ranges, strict=True)
+        return any(np.allclose(limits, found) for found in (*ranges, (min(lows), max(highs))))
+
+    def _range(self, t: int) -> tuple[float, float] | None:
+        """Smallest and largest finite value of a frame; None if it has none or is damaged."""
+        try:
+            pixels = self._raw(t)
+        except DamagedFrame:
+            return None
+        pixels = pixels[np.isfinite(pixels)]
+        return (float(pixels.min()), float(pixels.max())) if pixels.size else None
+
+    def _sampled_frames(self) -> list[int]:
+        """Some frames from the first to the last, evenly spaced."""
+        count = min(len(self), SAMPLED_FRAMES)
+        chosen: list[int] = np.linspace(0, len(self) - 1, count).round().astype(int).tolist()
+        return chosen
+
     def _percentiles(self) -> tuple[float, float]:
         """Robust value range of some frames, from a sample of their pixels."""
-        count = min(len(self), SAMPLED_FRAMES)
-        chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
-        samples = [pixels for t in chosen if (pixels := self._sample(int(t))) is not None]
+        frames = self._sampled_frames()
+        samples = [pixels for t in frames if (pixels := self._sample(t)) is not None]
         if not samples:
             self._raw(0)  # raises the error of that frame
         values = np.concatenate(samples).clip(-HUGE, HUGE)

@@ -81,7 +81,10 @@ class VolumeTracker:
     volumes : array_like
         (T, Z, Y, X) grey images, such as numpy, dask or zarr. One volume is read at a time.
     contrast_limits : tuple of float, optional
-        Values that the network sees as black and white. Default: robust percentiles of some planes.
+        Values that the network sees as black and white. Default: `shown_limits`, or else robust
+        percentiles of some planes.
+    shown_limits : tuple of float, optional
+        Values that the file shows as black and white; see `Frames`.
 
     Raises
     ------
@@ -100,9 +103,12 @@ class VolumeTracker:
         volumes: ArrayLike,
         *,
         contrast_limits: tuple[float, float] | None = None,
+        shown_limits: tuple[float, float] | None = None,
     ) -> None:
         self._volumes = volumes
-        self._planes = Frames(Planes(volumes), contrast_limits=contrast_limits)
+        self._planes = Frames(
+            Planes(volumes), contrast_limits=contrast_limits, shown_limits=shown_limits
+        )
         self._model = model
         self._prompts: dict[tuple[int, int, int], Prompt] = {}  # by object, volume and plane
 

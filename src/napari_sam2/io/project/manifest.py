@@ -20,7 +20,7 @@ from pydantic import (
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.migration import SCHEMA_VERSION, migrated
-from napari_sam2.io.scale import FrameAxis, ImageScale
+from napari_sam2.io.scale import FrameAxis, ImageScale, Origin
 from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.model.config import WindowMode
 
@@ -128,6 +128,8 @@ class ImageInfo(Part):
         Which part of the file the image is; None for the whole file.
     pixel_size, unit, interval_s, z_spacing, frame_axis
         As in `ImageScale`; the last two are unknown where version 0.1.0 wrote the file.
+    origin : (float, float, float, float) or None
+        (t, z, y, x) of the first pixel, as in `Origin`.
     """
 
     name: str
@@ -145,6 +147,7 @@ class ImageInfo(Part):
     interval_s: Positive | None = None
     z_spacing: Positive | None = None
     frame_axis: FrameAxis | None = None
+    origin: Annotated[tuple[Finite, Finite, Finite, Finite] | None, Field(strict=False)] = None
 
     @field_validator("contrast_limits")
     @classmethod
@@ -169,8 +172,9 @@ class ImageInfo(Part):
     @property
     def scale(self) -> ImageScale:
         """Axes and scale as they were known when the image was annotated."""
+        origin = None if self.origin is None else Origin(*self.origin)
         return ImageScale(
-            self.pixel_size, self.unit, self.interval_s, self.z_spacing, self.frame_axis
+            self.pixel_size, self.unit, self.interval_s, self.z_spacing, self.frame_axis, origin
         )
 
     @property

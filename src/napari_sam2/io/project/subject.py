@@ -102,4 +102,5 @@ def _scale_fields(scale: ImageScale) -> dict[str, Any]:
         "interval_s": scale.interval_s,
         "z_spacing": scale.z_spacing,
         "frame_axis": scale.frame_axis,
+        "origin": None if scale.origin is None else scale.origin.values,
     }

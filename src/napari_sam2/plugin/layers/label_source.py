@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def label_source(layer: Labels, image: Image) -> LabelSource:
     """Labels of a layer on the pixels of an image, by the transforms of both layers.
 
+    Labels in physical units with the shape of an image in pixels lie on it pixel for pixel: the
+    reader of the image did not read its scale and position, which the labels have.
+
     Raises
     ------
     ValueError
@@ -28,7 +31,8 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
     stack = stack_shape(image)
     data, kept = _without_single_axes(layer)
     shape = tuple(int(length) for length in data.shape)
-    steps, offset = _pixel_map(layer, image, kept)
+    is_same = shape in (stack, stack[1:]) and _has_no_scale(image) and _has_units(layer)
+    steps, offset = (np.ones(3), np.zeros(3)) if is_same else _pixel_map(layer, image, kept)
     rows, columns = (
         _indices(stack[axis], steps[axis], offset[axis], shape[axis - 3]) for axis in (1, 2)
     )
@@ -40,6 +44,16 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
         )
     parents = {int(k): int(mother) for k, mother in layer.metadata.get(PARENTS, {}).items()}
     return LabelSource(str(layer.name), data, frames, rows, columns, parents)
+
+
+def _has_no_scale(layer: Image) -> bool:
+    """Whether a layer lies at the origin with steps of one pixel, without a unit."""
+    is_at_origin = not np.any(layer.translate) and bool(np.all(np.asarray(layer.scale) == 1))
+    return is_at_origin and not _has_units(layer)
+
+
+def _has_units(layer: Image | Labels) -> bool:
+    return any(str(unit) != "pixel" for unit in layer.units)
 
 
 def _without_single_axes(layer: Labels) -> tuple[Any, list[int]]:

@@ -177,7 +177,8 @@ def scale_source(layer: Image) -> ScaleSource:
     units = [layer.units[axis] for axis in axes.kept]
     labels = [str(layer.axis_labels[axis]) for axis in axes.kept]
     shape = tuple(axes.lengths[axis] for axis in axes.kept)
-    return _scale_source(scale, units, labels, shape, image_path(layer))
+    translate = [float(layer.translate[axis]) for axis in axes.kept]
+    return _scale_source(scale, units, labels, translate, shape, image_path(layer))
 
 
 def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
@@ -188,6 +189,7 @@ def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
         state.get("scale", (1.0,) * ndim),
         state.get("units") or ("pixel",) * ndim,
         state.get("axis_labels") or ("",) * ndim,
+        state.get("translate", (0.0,) * ndim),
         shape,
         state.get("metadata", {}).get(IMAGE_PATH),
     )
@@ -197,6 +199,7 @@ def _scale_source(
     scale: Sequence[float],
     units: Sequence[object],
     labels: Sequence[str],
+    translate: Sequence[float],
     shape: tuple[int, ...],
     path: str | None,
 ) -> ScaleSource:
@@ -206,13 +209,15 @@ def _scale_source(
     names = [str(unit) for unit in units]
     sizes = [abs(float(size)) for size in scale]
     axis = _frame_axis(labels[0], names[0]) if len(sizes) == 3 else None
-    last_first = zip(reversed(sizes), reversed(names), strict=True)
-    steps = dict(zip(("x", "y", axis or "t"), last_first, strict=False))
+    letters = ("x", "y", axis or "t")
+    steps = dict(zip(letters, zip(reversed(sizes), reversed(names), strict=True), strict=False))
+    placed = zip(reversed([float(value) for value in translate]), reversed(names), strict=True)
+    origins = dict(zip(letters, placed, strict=False))
     if steps["y"] == steps["x"] == _NO_STEP:
         del steps["y"], steps["x"]
     if steps.get("z") == _NO_STEP:
         del steps["z"]
-    return ScaleSource(scale_of_steps(steps, axis), shape, path)
+    return ScaleSource(scale_of_steps(steps, axis, origins), shape, path)
 
 
 def _frame_axis(label: str, unit: str) -> FrameAxis | None:

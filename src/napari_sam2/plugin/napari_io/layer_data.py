@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.io.scale import Origin
+
 if TYPE_CHECKING:
     from napari_sam2.io.movie import Movie
     from napari_sam2.io.scale import ImageScale
@@ -32,15 +34,31 @@ def _layer_scale(scale: ImageScale | VolumeScale, axes: tuple[str, ...]) -> dict
     steps = {"y": (y, plane_unit), "x": (x, plane_unit)}
     steps["t"] = (scale.interval_s or 1.0, "second" if scale.interval_s else "pixel")
     steps["z"] = (scale.z_spacing or 1.0, length if scale.z_spacing else "pixel")
-    return {
+    place = {} if scale.origin is None else {"translate": _translate(scale, steps, axes)}
+    return place | {
         "scale": tuple(steps[axis][0] for axis in axes),
         "units": tuple(steps[axis][1] for axis in axes),
         "axis_labels": axes,
     }
 
 
+def _translate(
+    scale: ImageScale | VolumeScale, steps: dict[str, tuple[float, str]], axes: tuple[str, ...]
+) -> tuple[float, ...]:
+    """Position of the first pixel; 0 along axes in pixels, unless the position is in pixels too."""
+    origin = scale.origin or Origin()
+    is_in_pixels = scale.unit == "pixel"
+    is_placed = {
+        k: unit != "pixel" or (is_in_pixels and k != "t") for k, (_, unit) in steps.items()
+    }
+    return tuple(origin.along(axis)[0] if is_placed[axis] else 0.0 for axis in axes)
+
+
 def movie_layer(movie: Movie) -> LayerData:
-    """A movie as an image layer; a movie of one frame becomes a two-dimensional image."""
+    """A movie as an image layer; a movie of one frame becomes a two-dimensional image.
+
+    The layer has the contrast limits of the file, which the model then sees too.
+    """
     from napari_sam2.plugin.layers.source_image import FILE_PART, IMAGE_PATH
 
     path = None if movie.path is None else str(movie.path)
@@ -53,6 +71,7 @@ def movie_layer(movie: Movie) -> LayerData:
             "name": movie.name,
             "rgb": movie.rgb,
             "metadata": metadata,
+            **({} if movie.shown_limits is None else {"contrast_limits": movie.shown_limits}),
             **layer_scale(movie.scale, spatial),
         },
         "image",

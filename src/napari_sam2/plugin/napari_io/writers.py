@@ -106,8 +106,10 @@ def _write_volumes(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         for letter, size, unit in zip(letters, sizes, units, strict=True)
         if (size, unit) != (1.0, "pixel")
     }
+    placed = zip(meta.get("translate", [0.0] * 4), units, strict=True)
+    origins = dict(zip(letters.lower(), placed, strict=True))
     volumes = np.transpose(data, [letters.index(letter) for letter in "TZYX"])
-    write_volume_labels(path, volumes, VolumeScale.of_steps(steps))
+    write_volume_labels(path, volumes, VolumeScale.of_steps(steps, origins))
     return [path]
 
 
@@ -117,7 +119,7 @@ def _without_single_axes(data: Any, state: dict[str, Any]) -> tuple[Any, dict[st
         return data, state
     kept = [axis for axis, length in enumerate(data.shape[:-2]) if length > 1]
     kept += [data.ndim - 2, data.ndim - 1]
-    values = {name: state.get(name) for name in ("scale", "units", "axis_labels")}
+    values = {name: state.get(name) for name in ("scale", "translate", "units", "axis_labels")}
     shown = {name: [one[axis] for axis in kept] for name, one in values.items() if one is not None}
     return data.reshape([data.shape[axis] for axis in kept]), {**state, **shown}
 
