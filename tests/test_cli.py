@@ -127,6 +127,17 @@ def test_verify_without_a_table_of_scores_is_refused(run: Any, movie: Path) -> N
     assert (result.code, "needs --scores" in result.err) == (2, True)
 
 
+def test_track_writes_the_movie_beside_its_labels(run: Any, movie: Path) -> None:
+    both = (*TRACK[:-1], "both.ome.zarr")
+    assert run(*both, "--with-image").code == 0
+    np.testing.assert_array_equal(
+        np.asarray(open_movie("both.ome.zarr").data), np.asarray(open_movie(movie).data)
+    )
+    assert open_movie("both.ome.zarr", as_labels=True).scale == ImageScale((0.5, 0.25), "um", 60.0)
+    assert run(*both, "--overwrite").code == 2  # labels alone do not replace the movie
+    assert ".ome.zarr" in run(*TRACK, "--with-image").err
+
+
 def test_track_writes_a_table_of_possible_divisions(run: Any, movie: Path) -> None:
     result = run(*TRACK, "--divisions", "divisions.csv")
     assert result.code == 0, result.err

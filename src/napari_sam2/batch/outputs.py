@@ -31,6 +31,8 @@ _FILES = {
     "ome": "labels.ome.tif",
     "ome-zarr": "labels.ome.zarr",
     "ome-zarr-0.5": "labels.v05.ome.zarr",
+    "ome-zarr-movie": "cells.movie.ome.zarr",
+    "ome-zarr-movie-0.5": "cells.movie.v05.ome.zarr",
     "ctc": "labels.ctc",
     "geff": "tracks.geff.zarr",
     "trackmate": "spots.trackmate.csv",

@@ -16,7 +16,7 @@ class UsageError(Exception):
     """The command was given something that it cannot do; exit code 2."""
 
 
-def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
+def check_outputs(paths: Iterable[Path], overwrite: bool, *, with_movie: bool = False) -> None:
     """Refuse to write over a folder or without `overwrite` over a file; make missing folders.
 
     A command calls it after the checks of its other options and before its work, so that an error
@@ -34,21 +34,29 @@ def check_outputs(paths: Iterable[Path], overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise UsageError(f"{path} is there already; add --overwrite to replace it")
         if path.is_dir():
-            _check_labels_of_ours(path)
+            _check_labels_of_ours(path, with_movie)
     for path in chosen:
         make_folder(path.parent)
 
 
-def _check_labels_of_ours(folder: Path) -> None:
+def _check_labels_of_ours(folder: Path, with_movie: bool) -> None:
     """Refuse, before the work, what the writer would refuse after it."""
-    from napari_sam2.io.ome_zarr import is_label_zarr
+    from napari_sam2.io.ome_zarr import is_label_zarr, is_zarr_of_ours
 
-    if any(folder.iterdir()) and not is_label_zarr(folder):
+    is_ours = is_zarr_of_ours if with_movie else is_label_zarr
+    if any(folder.iterdir()) and not is_ours(folder):
         raise UsageError(f"{folder} holds something else; choose another name")
 
 
-def check_labels_output(path: Path) -> None:
+def check_labels_output(path: Path, *, may_have_movie: bool = False) -> None:
     """Refuse to write labels under a name that is neither that of a TIFF nor of an OME-Zarr.
+
+    Parameters
+    ----------
+    path : Path
+        Output of a command.
+    may_have_movie : bool
+        Whether the command can write the movie beside the labels.
 
     Raises
     ------
@@ -57,6 +65,10 @@ def check_labels_output(path: Path) -> None:
     """
     if path.suffix.lower() not in (".tif", ".tiff") and not is_ome_zarr(path):
         raise UsageError(f"labels are written as .tif or .ome.zarr; got {path.name}")
+    if not may_have_movie and ".movie." in path.name.lower():
+        raise UsageError(
+            f"this command writes labels without the movie; name {path.name} otherwise"
+        )
 
 
 def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

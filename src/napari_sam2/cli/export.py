@@ -19,7 +19,7 @@ from napari_sam2.cli.movies import (
     open_channels,
     part_of_movie,
 )
-from napari_sam2.cli.options import OverwriteOption
+from napari_sam2.cli.options import OverwriteOption, WithImageOption, with_movie
 from napari_sam2.cli.project import open_project
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Format(StrEnum):
     ome = "ome"
     ome_zarr = "ome-zarr"
     ome_zarr_05 = "ome-zarr-0.5"
+    ome_zarr_movie = "ome-zarr-movie"
+    ome_zarr_movie_05 = "ome-zarr-movie-0.5"
     ctc = "ctc"
     geff = "geff"
     csv = "csv"
@@ -89,6 +91,7 @@ def export(
         float | None,
         typer.Option(help="Distance between the slices of a Z stack, in the unit of the pixels."),
     ] = None,
+    with_image: WithImageOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write labels as TIFF, OME-Zarr, Cell Tracking Challenge, GEFF, tables, COCO or film."""
@@ -105,6 +108,8 @@ def export(
         chosen = FORMATS[format] if format is not None else format_of(output)
     except ValueError as error:
         raise UsageError(f"{error}; or say --format") from error
+    if with_image:
+        chosen = FORMATS[with_movie(chosen.name)]
     tracked = _opened(labels, image or [], part)
     scale = _scale(tracked.scale, pixel_size, unit, interval, z_spacing)
     make_folder(output.parent)
@@ -147,7 +152,10 @@ def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabe
         error_probabilities(annotation),
     )
     others = _with_images(tracked, images[1:], part)
-    return replace(tracked, channels={**tracked.channels, **others.channels})
+    shown = dict(others.shown_limits)
+    if info.has_user_contrast and not info.rgb:
+        shown |= {info.name: info.contrast_limits}
+    return replace(tracked, channels={**tracked.channels, **others.channels}, shown_limits=shown)
 
 
 def _with_images(tracked: TrackedLabels, paths: list[Path], part: Selection) -> TrackedLabels:
@@ -161,7 +169,8 @@ def _with_images(tracked: TrackedLabels, paths: list[Path], part: Selection) -> 
     scale = tracked.scale
     for movie in by_name.values():
         scale = scale.completed_by(movie.scale)
-    return replace(tracked, scale=scale, channels=channels)
+    shown = {name: one.shown_limits for name, one in by_name.items() if one.shown_limits}
+    return replace(tracked, scale=scale, channels=channels, shown_limits=shown)
 
 
 def _scale(

@@ -75,7 +75,28 @@ WindowsOption = Annotated[
         "objects are known to be tiny.",
     ),
 ]
+WithImageOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-image",
+        help="Write the movie beside its labels, as the image of an OME-Zarr. The movie is copied.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+
+
+def with_movie(format_name: str) -> str:
+    """Name of the format that holds the movie beside its labels.
+
+    Raises
+    ------
+    UsageError
+        If the format cannot hold it.
+    """
+    if not format_name.startswith("ome-zarr"):
+        raise UsageError("--with-image needs an output that ends with .ome.zarr")
+    is_new = format_name.endswith("0.5")
+    return "ome-zarr-movie-0.5" if is_new else "ome-zarr-movie"
 
 
 def load(

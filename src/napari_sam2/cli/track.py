@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,9 +30,12 @@ from napari_sam2.cli.options import (
     OverwriteOption,
     SizeOption,
     WindowsOption,
+    WithImageOption,
     load,
+    with_movie,
 )
 from napari_sam2.cli.track_volumes import IN_3D, open_all_planes, track_volumes
+from napari_sam2.io.formats import format_of
 
 AUTO = "auto"  # in place of a file with prompts
 SMALL_OBJECTS = (
@@ -111,18 +114,26 @@ def track(
     divisions: Annotated[
         Path | None, typer.Option(help="Table of possible divisions to write, .csv.")
     ] = None,
+    with_image: WithImageOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
     is_3d = z is not None and z.lower() == IN_3D
     part = part_of_movie(axes, channel, None if is_3d else z, frame_range, series)
-    check_labels_output(output)
+    check_labels_output(output, may_have_movie=not is_3d)
     is_automatic = prompts == AUTO
     if is_3d:
         _check_3d(
             is_automatic=is_automatic,
-            others={"--divisions": divisions is not None, "--verify": verify, "--link": link},
+            others={
+                "--divisions": divisions is not None,
+                "--verify": verify,
+                "--link": link,
+                "--with-image": with_image,
+            },
         )
+    labels_format: Any = with_movie(format_of(output).name) if with_image else "auto"
+    has_movie = with_image or format_of(output).name.startswith("ome-zarr-movie")
     _check_prompts(prompts, look_every, direction)
     if link and is_automatic:
         raise UsageError("--link needs labels as prompts; --prompts auto makes its own")
@@ -132,7 +143,7 @@ def track(
         _check_follow({"--z 3d": is_3d, "--link": link, "--look-every": look_every is not None})
     outputs = [path for path in (output, scores, divisions) if path is not None]
     check_inputs_stay(outputs, [movie, Path(prompts)])
-    check_outputs(outputs, overwrite)
+    check_outputs(outputs, overwrite, with_movie=has_movie)
 
     if is_3d:
         volumes = open_all_planes(movie, part)
@@ -179,12 +190,12 @@ def track(
         rate = follow(track_prompts(annotation, given, direction.value))
     problem = None
     if growing is not None and follow_s is not None:
-        write_labels(output, annotation.labels, opened.scale)
+        write_labels(output, annotation.labels, opened, labels_format)
         problem = follow_acquisition(annotation, growing, follow_s)
         opened = growing.movie
     if verify:
         follow(check_backward(annotation))
-    write_labels(output, annotation.labels, opened.scale)
+    write_labels(output, annotation.labels, opened, labels_format)
     if scores is not None:
         column = opened.scale.frame_column
         write_scores(scores, score_rows(annotation), column, was_checked=verify)

@@ -13,7 +13,9 @@ from napari_sam2.io.formats import ExportFormat, format_of
 from napari_sam2.io.geff import graph_of, open_geff, write_geff
 from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movies import open_movie
-from napari_sam2.io.ome_zarr import Version, label_properties, write_label_zarr
+from napari_sam2.io.ngff_image import ShownImage
+from napari_sam2.io.ngff_writing import Version
+from napari_sam2.io.ome_zarr import label_properties, write_label_zarr
 from napari_sam2.io.overlay import write_animation
 from napari_sam2.io.spot_tables import write_track_edit, write_trackmate
 from napari_sam2.io.tiff import write_labels
@@ -52,7 +54,11 @@ def _write_ome_tiff(path: Path, tracked: TrackedLabels) -> None:
     write_labels(path, tracked.labels, tracked.scale, format="ome")
 
 
-def _write_ome_zarr(version: Version, path: Path, tracked: TrackedLabels) -> None:
+def _write_ome_zarr(
+    version: Version, path: Path, tracked: TrackedLabels, *, with_movie: bool = False
+) -> None:
+    if with_movie and not tracked.channels:
+        raise ValueError("the movie is to be written beside its labels: give it too")
     write_label_zarr(
         path,
         tracked.labels,
@@ -60,6 +66,7 @@ def _write_ome_zarr(version: Version, path: Path, tracked: TrackedLabels) -> Non
         parents=tracked.parents,
         names=tracked.names,
         version=version,
+        image=ShownImage(tracked.channels, tracked.shown_limits) if with_movie else None,
     )
 
 
@@ -76,6 +83,8 @@ _WRITERS: dict[str, Callable[[Path, TrackedLabels], None]] = {
     "ome": _write_ome_tiff,
     "ome-zarr": partial(_write_ome_zarr, "0.4"),
     "ome-zarr-0.5": partial(_write_ome_zarr, "0.5"),
+    "ome-zarr-movie": partial(_write_ome_zarr, "0.4", with_movie=True),
+    "ome-zarr-movie-0.5": partial(_write_ome_zarr, "0.5", with_movie=True),
     "ctc": write_ctc,
     "geff": write_geff,
     "csv": write_measurements,

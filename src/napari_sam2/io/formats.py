@@ -31,6 +31,10 @@ _ALL = (
     ExportFormat("ome", "Labels as OME-TIFF", (".ome.tif", ".ome.tiff")),
     ExportFormat("ome-zarr", "Labels as OME-Zarr 0.4", (".ome.zarr",)),
     ExportFormat("ome-zarr-0.5", "Labels as OME-Zarr 0.5", (".v05.ome.zarr",)),
+    ExportFormat("ome-zarr-movie", "Movie and labels as OME-Zarr 0.4", (".movie.ome.zarr",)),
+    ExportFormat(
+        "ome-zarr-movie-0.5", "Movie and labels as OME-Zarr 0.5", (".movie.v05.ome.zarr",)
+    ),
     ExportFormat("ctc", "Folder of the Cell Tracking Challenge", (".ctc",)),
     ExportFormat("geff", "Tracks and labels as GEFF", (".geff.zarr",)),
     ExportFormat("csv", "Measurements", (".csv",)),

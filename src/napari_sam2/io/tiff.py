@@ -24,8 +24,10 @@ from napari_sam2.io.label_arrays import (
     smallest_type,
 )
 from napari_sam2.io.movie import Movie
+from napari_sam2.io.ngff_image import ShownImage
+from napari_sam2.io.ngff_writing import Version
 from napari_sam2.io.object_ids import as_object_ids
-from napari_sam2.io.ome_zarr import Version, write_label_zarr
+from napari_sam2.io.ome_zarr import write_label_zarr
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.stack import movie_of
 from napari_sam2.io.tiff_metadata import (
@@ -53,9 +55,12 @@ __all__ = [
 ]
 
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25  # a TIFF file of ImageJ ends at 4 GiB, headers included
-LabelsFormat = Literal["auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"]
+LabelsFormat = Literal[
+    "auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5", "ome-zarr-movie", "ome-zarr-movie-0.5"
+]
 FileFormat = Literal["imagej", "ome"]
 _ZARR_VERSIONS: dict[str, Version] = {"ome-zarr": "0.4", "ome-zarr-0.5": "0.5"}
+_MOVIE_VERSIONS: dict[str, Version] = {"ome-zarr-movie": "0.4", "ome-zarr-movie-0.5": "0.5"}
 
 
 @singledispatch
@@ -92,10 +97,11 @@ def write_labels(
     scale : ImageScale or Movie, optional
         Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
         movie of an `Annotation` that was opened from a file.
-    format : {"auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5"}
+    format : {"auto", "imagej", "ome", "ome-zarr", "ome-zarr-0.5", "ome-zarr-movie", ...}
         "auto" writes OME-Zarr where the name ends so (version 0.4, or 0.5 where it ends with
-        .v05.ome.zarr); otherwise an ImageJ file, and an OME file where ImageJ's format ends: above
-        65535 ids, from 4 GiB of pixels on, or when the name ends with .ome.tif.
+        .v05.ome.zarr), and beside the labels the movie that is given as `scale` where it ends with
+        .movie.ome.zarr ("ome-zarr-movie"); otherwise an ImageJ file, and an OME file where ImageJ's
+        format ends: above 65535 ids, from 4 GiB of pixels on, or when the name ends with .ome.tif.
     compress : bool
         False writes the pixels of a TIFF as they are, so that programs can read single frames
         quickly.
@@ -112,9 +118,11 @@ def write_labels(
         If the file cannot be written; an old file is left as it was.
     """
     array, known = labels_of(labels)
+    movie = scale if isinstance(scale, Movie) else None
     scale = (scale.scale if isinstance(scale, Movie) else scale or known) or ImageScale()
     if (version := _zarr_version(path, format)) is not None:
-        write_label_zarr(path, array, scale, version=version)
+        image = _image_beside(path, format, movie, array)
+        write_label_zarr(path, array, scale, version=version, image=image)
         return
     shape = _checked_shape(array)
     largest = largest_id(array)
@@ -183,6 +191,7 @@ def write_volume_labels(
         If the file cannot be written; an old file is left as it was.
     """
     planes, scale = planes_of_volumes(labels), scale or VolumeScale()
+    _image_beside(path, format, None, labels)  # raises where a movie is asked for
     if (version := _zarr_version(path, format)) is not None:
         write_label_zarr(path, labels, scale, version=version)
         return
@@ -280,7 +289,27 @@ def _zarr_version(path: str | os.PathLike[str], wanted: str) -> Version | None:
     """Version of OME-Zarr that is asked for, by the format or the name; None for a TIFF."""
     if wanted == "auto" and is_ome_zarr(path):
         wanted = format_of(path).name
-    return _ZARR_VERSIONS.get(wanted)
+    return _ZARR_VERSIONS.get(wanted) or _MOVIE_VERSIONS.get(wanted)
+
+
+def _image_beside(
+    path: str | os.PathLike[str], wanted: str, movie: Movie | None, labels: ArrayLike
+) -> ShownImage | None:
+    """The movie to write beside its labels; None where only labels are wanted.
+
+    Raises
+    ------
+    ValueError
+        If the movie is wanted and not given.
+    """
+    name = format_of(path).name if wanted == "auto" and is_ome_zarr(path) else wanted
+    if name not in _MOVIE_VERSIONS:
+        return None
+    if movie is None:
+        raise ValueError("the movie is to be written beside its labels: give it in place of scale")
+    title = movie.name or "image"
+    shown = {} if movie.shown_limits is None else {title: movie.shown_limits}
+    return ShownImage({title: movie.data if len(labels.shape) == 3 else movie.data[0]}, shown)
 
 
 def _checked_shape(labels: ArrayLike) -> tuple[int, ...]:

@@ -36,6 +36,8 @@ class TrackedLabels:
         Images of the same shape, by the name of the channel; colours may come last.
     error_probability : mapping of int to (T,) array
         Chance that the mask of an object is wrong on each frame, NaN where unknown; may be empty.
+    shown_limits : mapping of str to (float, float)
+        Values of channels that are shown as black and white, as far as they are known.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class TrackedLabels:
     scale: ImageScale = field(default_factory=ImageScale)
     channels: Mapping[str, ArrayLike] = field(default_factory=dict)
     error_probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    shown_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = tuple(self.labels.shape)

@@ -91,7 +91,7 @@ def is_movie(layer: Image) -> bool:
 
 def has_user_contrast(layer: Image, first: FirstLimits | None = None) -> bool:
     """Whether the user changed the contrast limits, which first were `first` or the whole range."""
-    limits = _limits(layer)
+    limits = limits_of(layer)
     is_first = first is not None and limits == first.limits
     return not is_first and limits != tuple(map(float, layer.contrast_limits_range))
 
@@ -104,7 +104,7 @@ def first_limits(layer: Image) -> FirstLimits | None:
     """
     if layer.rgb:
         return None
-    limits, is_whole = _limits(layer), not has_user_contrast(layer)
+    limits, is_whole = limits_of(layer), not has_user_contrast(layer)
     if isinstance(layer.data, np.ndarray):
         return FirstLimits(limits, partial(calc_data_range, layer.data)) if is_whole else None
     kind = np.dtype(layer.dtype)
@@ -117,7 +117,8 @@ def first_limits(layer: Image) -> FirstLimits | None:
     return FirstLimits(limits, lambda: every) if is_whole else None
 
 
-def _limits(layer: Image) -> tuple[float, float]:
+def limits_of(layer: Image) -> tuple[float, float]:
+    """Values that a layer shows as black and white."""
     low, high = layer.contrast_limits
     return float(low), float(high)
 
@@ -143,7 +144,7 @@ def source_contrast(layer: Image, first: FirstLimits | None = None) -> tuple[flo
     """Contrast limits of the source of a layer; None where the engine finds its own."""
     if layer.rgb or not has_user_contrast(layer, first) or part_of(layer).is_mix:
         return None
-    return _limits(layer)
+    return limits_of(layer)
 
 
 def pixels_of(layer: Image, part: Selection) -> Any:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.io.tracked import left_out_text
-from napari_sam2.plugin.layers.source_image import channels_of, images_like, scale_source
+from napari_sam2.plugin.layers.source_image import (
+    channels_of,
+    images_like,
+    limits_of,
+    scale_source,
+)
 from napari_sam2.plugin.protocol.foreign_messages import CheckLabels
 from napari_sam2.plugin.protocol.messages import ExportEnded, Report
 from napari_sam2.plugin.startup.error_notifications import show_error, show_info
@@ -116,6 +122,7 @@ def start_export(
     """
     scale = scale_source(images[0])
     channels = {name: data for image in images for name, data in channels_of(image).items()}
+    shown = {image.name: limits_of(image) for image in images if not image.rgb}
 
     def export() -> None:
         from napari_sam2.io.exports import write_export
@@ -125,7 +132,7 @@ def start_export(
             tracked = TrackedLabels.of_objects(
                 labels.copy(), objects, scale.read(), channels, error_probability
             )
-            write_export(path, tracked)
+            write_export(path, replace(tracked, shown_limits=shown))
         except Exception as error:  # an exception must not end the thread without a report
             post(ExportEnded(path, str(error) or type(error).__name__))
         else:
