@@ -21,6 +21,7 @@ from geff.core_io import read_to_memory
 from napari_sam2.cli import main
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.scale import ImageScale, Origin
+from napari_sam2.io.selection import parse_channels
 from tests.tracking.tiny import build_tiny_model
 
 LENGTHS = {"T": 3, "Z": 4, "C": 2, "Y": 12, "X": 16}
@@ -312,3 +313,23 @@ def test_the_shell_names_frames_that_it_could_not_read(
     assert code == 4
     assert "a.tif: frame 2 was skipped" in said
     assert tifffile.imread(out).shape == (3, 12, 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0:1,2:0.5", {0: 1.0, 2: 0.5}), ("1,0:0.25", {1: 1.0, 0: 0.25}), ("0,2", (0, 2)), ("1", 1)],
+)
+def test_channels_of_the_shell_may_have_weights(text: str, expected: Any) -> None:
+    assert parse_channels(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0:", "0:0.5", "0:1,0:0.5", "0:a,1", "0:1:2,1", ":1,2"])
+def test_wrong_weights_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="channel"):
+        parse_channels(text)
+
+
+def test_the_note_says_the_weights(tmp_path: Path) -> None:
+    movie = open_movie(ome_tiff(tmp_path, "TCYX"), channel={0: 1.0, 1: 0.5})
+    assert "channels 0 as red, 1 as green x 0.5, of 2" in movie.note
+    np.testing.assert_allclose(movie.frame(0)[..., 1].max(), 0.5 * movie.frame(0)[..., 0].max())

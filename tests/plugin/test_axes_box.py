@@ -112,6 +112,68 @@ def test_channels_are_mixed_as_colours(open_desk):
     assert np.array_equal(frame[::-1, :, 0], frame[..., 1])
 
 
+def mixed_with_weights(desk, green):
+    """Show both channels to the model, the second one with a weight that the user sets."""
+    choose(desk.panel.axes.channel, "together")
+    desk.qtbot.waitUntil(lambda: desk.image_state.part.is_mix)
+    desk.settle()
+    with desk.qtbot.waitSignal(desk.panel.axes.chosen):
+        desk.panel.axes.weights.boxes[1].setValue(0.9)
+        desk.panel.axes.weights.boxes[1].setValue(green)
+    desk.qtbot.waitUntil(lambda: desk.image_state.part.weights == (1.0, green))
+    desk.settle()
+
+
+def test_the_weight_of_a_channel_reaches_the_model(open_desk):
+    desk = open_desk(TWO_CHANNELS)
+    mixed_with_weights(desk, 0.5)
+    assert len(desk.engine.sources) == 3
+    frame = np.asarray(desk.engine.sources[-1].data[0])
+    assert (frame[..., 0].max(), frame[..., 1].max()) == (1, 0.5)
+
+
+def test_weights_are_shown_for_a_mix_only(qtbot):
+    box = AxesBox()
+    qtbot.addWidget(box)
+    axes = ImageAxes("TCYX", (9, 2, 8, 8))
+    box.show_part(axes, axes.default)
+    assert box.weights.isHidden()
+    box.show_part(axes, Selection("TCYX", {0: 1.0, 1: 0.25}))
+    assert not box.weights.isHidden()
+    assert [one.value() for one in box.weights.boxes[:2]] == [1.0, 0.25]
+    assert box.weights.boxes[2].isHidden()
+
+
+def test_refused_weights_stay_as_they_were(open_desk, answers):
+    desk = open_desk(TWO_CHANNELS)
+    choose(desk.panel.axes.channel, "together")
+    desk.qtbot.waitUntil(lambda: len(desk.engine.sources) == 2)
+    click_disc(desk, *world.disc_centre(0, 0))
+    answers.says_yes = False
+    with desk.qtbot.waitSignal(desk.panel.axes.chosen):
+        desk.panel.axes.weights.boxes[0].setValue(0.2)
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: desk.panel.axes.weights.boxes[0].value() == 1)
+    assert "outline every clicked cell again" in answers[0]
+    assert desk.image_state.part.weights == (1.0, 1.0)
+
+
+def test_new_weights_encode_the_frames_again_and_stay_in_the_project(filed, tmp_path, answers):
+    mixed_with_weights(filed, 0.5)
+    filed.qtbot.waitUntil(lambda: len(filed.engine.opened) == 4)  # two single channels, two mixes
+    one, other = (opened.tracker for opened in filed.engine.opened[-2:])
+    assert one is not other  # features belong to a tracker
+    assert [tracker.input_of(0, None)[..., 1].max() for tracker in (one, other)] == [1, 0.5]
+    folder = tmp_path / "mix.sam2"
+    filed.controller.saving.save(folder)
+    filed.qtbot.waitUntil(lambda: filed.image_state.saving.is_saved)
+    part = read_manifest(folder).image.part
+    assert (part.channels, part.weights) == ((0, 1), (1.0, 0.5))
+    data, options, _ = opened_image(str(folder))
+    assert options["rgb"]
+    assert np.asarray(data[0])[..., 1].max() == 0.5
+
+
 def test_another_channel_asks_first_and_keeps_the_clicks(open_desk, answers):
     desk = open_desk(TWO_CHANNELS)
     y, x = world.disc_centre(0, 0)
@@ -143,6 +205,18 @@ def test_other_axes_make_other_frames(open_desk):
     assert desk.panel.axes.channel.count() == 5
 
 
+class KeepingEngine(TinyEngine):
+    """Keeps what it opened."""
+
+    def begin(self):
+        super().begin()
+        self.opened = []
+
+    def open_image(self, model, source):
+        self.opened.append(super().open_image(model, source))
+        return self.opened[-1]
+
+
 @pytest.fixture
 def filed(open_desk, tmp_path):
     """Two channels in a file, opened by another reader, with a click on channel 1."""
@@ -150,7 +224,7 @@ def filed(open_desk, tmp_path):
 
     path = tmp_path / "two.ome.tif"
     tifffile.imwrite(path, TWO_CHANNELS, metadata={"axes": "TCYX"})
-    desk = open_desk(TWO_CHANNELS, engine=TinyEngine(), metadata={IMAGE_PATH: str(path)})
+    desk = open_desk(TWO_CHANNELS, engine=KeepingEngine(), metadata={IMAGE_PATH: str(path)})
     choose(desk.panel.axes.channel, "channel 2 of 2")
     click_disc(desk, 20, 20)
     return desk

@@ -31,7 +31,7 @@ ChannelOption = Annotated[
         "--channel",
         metavar="N",
         help="Channel to track, counted from 0; two or three, as 0,2, are mixed as red, green, "
-        "blue.",
+        "blue, with weights from 0 to 1 if you like, as 0,2:0.5.",
     ),
 ]
 PlaneOption = Annotated[

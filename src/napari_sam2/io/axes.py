@@ -234,9 +234,8 @@ class _Resolver:
                 f"{self.source} has {count} channels, 0 to {count - 1}; got {max(chosen)}"
             )
         if self.selection.is_mix:
-            mix = ", ".join(
-                f"{n} as {c}" for n, c in zip(chosen, _COLOURS[: len(chosen)], strict=True)
-            )
+            rows = zip(chosen, _COLOURS, self.selection.weights, strict=False)
+            mix = ", ".join(f"{n} as {c}{'' if w == 1 else f' x {w:g}'}" for n, c, w in rows)
             self.notes.append(f"channels {mix}, of {count}")
         else:
             self.notes.append(f"channel {chosen[0]} of 0 to {count - 1}")

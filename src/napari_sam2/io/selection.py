@@ -84,19 +84,30 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def parse_channels(text: str) -> int | tuple[int, ...]:
-    """Channels of a list such as ``1`` or ``0,2``.
+def parse_channels(text: str) -> int | tuple[int, ...] | dict[int, float]:
+    """Channels of a list such as ``1`` or ``0,2``, or with their weights in a mix, ``0,2:0.5``.
+
+    A channel of a mix without a weight has the weight 1.
 
     Raises
     ------
     ValueError
         If it is no such list.
     """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise ValueError(f"--channel is a number such as 1, or a list such as 0,2; got {text!r}")
-    channels = tuple(map(int, parts))
-    return channels[0] if len(channels) == 1 else channels
+    parts = [part.strip().partition(":") for part in text.split(",")]
+    wrong = f"--channel is a number such as 1, or a list such as 0,2 or 0,2:0.5; got {text!r}"
+    if not all(channel.isdecimal() for channel, _, _ in parts):
+        raise ValueError(wrong)
+    channels = tuple(int(channel) for channel, _, _ in parts)
+    if not any(colon for _, colon, _ in parts):
+        return channels[0] if len(channels) == 1 else channels
+    if len(channels) == 1 or len(set(channels)) < len(channels):
+        raise ValueError(f"weights belong to two or three different channels; got {text!r}")
+    try:
+        weights = [float(weight) if colon else 1.0 for _, colon, weight in parts]
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    return dict(zip(channels, weights, strict=True))
 
 
 def parse_plane(text: str) -> int | Projection:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QProgressBar, QWidget
 from napari_sam2.io.selection import EVERYTHING, PROJECTIONS, Selection
 from napari_sam2.plugin.layers.image_axes import letters_to_choose
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
+from napari_sam2.plugin.widgets.weights_row import COLOURS, WeightsRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,8 @@ MOST_MIXED = 3  # the model sees red, green and blue
 class AxesBox(QWidget):
     """Menus for the meaning of the axes, the channel, and the plane or projection.
 
-    Each menu is shown only where the image offers a choice.
+    Each menu is shown only where the image offers a choice, and the weights of channels only where
+    several are shown to the model together.
 
     Signals
     -------
@@ -71,6 +73,9 @@ class AxesBox(QWidget):
         ):
             self._form.addRow(label(text), one)
             one.activated.connect(take)
+        self.weights = WeightsRow()
+        self._form.insertRow(2, label("Weights"), self.weights)
+        self.weights.chosen.connect(self._take_weights)
         self._filling = row(self.fill, self.progress, self.cancel)
         self._form.addRow(label(), self._filling)
         self.fill.clicked.connect(self.fill_asked)
@@ -93,6 +98,8 @@ class AxesBox(QWidget):
         self._fill(self.depth, _planes(planes))
         self._mark(self.channel, part.channels)
         self._mark(self.depth, part.z)
+        self._form.setRowVisible(self.weights, part.is_mix)
+        self.weights.show_weights(part.weights if part.is_mix else ())
 
     def show_filling(self, progress: tuple[int, int] | None, *, can_fill: bool) -> None:
         """Show the done and all planes that are filled; None if none are being filled."""
@@ -128,6 +135,14 @@ class AxesBox(QWidget):
         channel = channels if len(channels) > 1 else channels[0]
         self._offer(None if self._part is None else replace(self._part, channel=channel))
 
+    def _take_weights(self, weights: tuple[float, ...]) -> None:
+        if self._part is None or len(weights) != len(self._part.channels):
+            return
+        channels = self._part.channels
+        is_plain = all(weight == 1 for weight in weights)
+        mixed = channels if is_plain else dict(zip(channels, weights, strict=True))
+        self._offer(replace(self._part, channel=mixed))
+
     def _take_depth(self, index: int) -> None:
         plane = self._choices[self.depth][index]
         self._offer(None if self._part is None else replace(self._part, z=plane))
@@ -150,8 +165,7 @@ def _channels(count: int) -> dict[Any, str]:
         return {}
     found = {(channel,): f"channel {channel + 1} of {count}" for channel in range(count)}
     together: Sequence[int] = range(min(count, MOST_MIXED))
-    colours = ("red", "green", "blue")
-    mix = ", ".join(f"{channel + 1} {colours[channel]}" for channel in together)
+    mix = ", ".join(f"{channel + 1} {COLOURS[channel]}" for channel in together)
     return {**found, tuple(together): f"together: {mix}"}
 
 
