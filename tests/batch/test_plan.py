@@ -52,6 +52,13 @@ def test_wrong_plan_is_explained(wells: Path, line: str, message: str) -> None:
         read_plan(plan)
 
 
+def test_channels_of_a_plan_may_have_weights(wells: Path) -> None:
+    plan = wells / "plan.toml"
+    plan.write_text(f'{plan.read_text()}channel = "0,2:0.5"\n')
+    part = read_plan(plan).part
+    assert (part.channels, part.weights) == ((0, 2), (1.0, 0.5))
+
+
 def test_prompts_need_the_name_of_the_movie(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"with \{name\} for the name of the movie"):
         plan_of_folder(tmp_path, "prompts.tif", tmp_path / "out")

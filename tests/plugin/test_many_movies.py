@@ -20,6 +20,7 @@ from napari_sam2.batch.process import (
 )
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import read_deeds
+from napari_sam2.io.selection import Selection
 from napari_sam2.plugin.widgets.many_movies_dialog import START, STOP
 
 from .real_engines import TinyEngine
@@ -228,4 +229,15 @@ def test_channel_and_plane_of_the_open_image_hold_for_all(open_desk: Any, tmp_pa
     batch = begin(desk, tmp_path)
     assert batch.request.settings["channel"] == (0,)
     assert "z" not in batch.request.settings
+    batch.close()
+
+
+def test_weights_of_the_channels_hold_for_all(open_desk: Any, tmp_path: Path) -> None:
+    channels = np.stack([movie(), movie()[:, ::-1]], axis=1)
+    desk = open_desk(channels, engine=BatchEngine(), axis_labels=("t", "c", "y", "x"))
+    desk.controller.choose_part(Selection("TCYX", {0: 1.0, 1: 0.5}))
+    desk.panel.many_movies.button.click()
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    batch = begin(desk, tmp_path)
+    assert batch.request.settings["channel"] == "0,1:0.5"
     batch.close()

@@ -14,7 +14,7 @@ from napari_sam2.batch.tracking_run import FindingSettings
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.formats import FORMATS
 from napari_sam2.io.project import PROJECT_SUFFIX
-from napari_sam2.io.selection import Projection, Selection, parse_range
+from napari_sam2.io.selection import Projection, Selection, parse_channels, parse_range
 from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking.plan import Sweep
 
@@ -69,8 +69,8 @@ class Plan(BaseModel):
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     axes, channel, z, range : optional
         Which part of each file is the movie, as the options of ``napari-sam2 track``: letters of
-        the axes, a channel or a list of two or three, a plane or "max", "mean" or "focus", and
-        frames such as "10:80".
+        the axes, a channel or a list of two or three (or a text with weights, "0,2:0.5"), a plane
+        or "max", "mean" or "focus", and frames such as "10:80".
     home : Path
         Folder of the plan.
     """
@@ -94,7 +94,7 @@ class Plan(BaseModel):
     windows: WindowMode | None = None
     device: str = "auto"
     axes: str | None = None
-    channel: Count | tuple[Count, ...] | None = None
+    channel: Count | tuple[Count, ...] | str | None = None
     z: Count | Projection | None = None
     frame_range: Annotated[str | None, Field(alias="range")] = None
     home: Path = Field(default_factory=Path.cwd)
@@ -151,7 +151,9 @@ class Plan(BaseModel):
         """The part of each file that is the movie."""
         frames = None if self.frame_range is None else parse_range(self.frame_range)
         axes = None if self.axes is None else self.axes.upper()
-        return Selection(axes, self.channel, self.z, frames)
+        text = self.channel
+        channel = parse_channels(text) if isinstance(text, str) else text
+        return Selection(axes, channel, self.z, frames)
 
     @property
     def output_folder(self) -> Path:

@@ -110,6 +110,12 @@ def parse_channels(text: str) -> int | tuple[int, ...] | dict[int, float]:
     return dict(zip(channels, weights, strict=True))
 
 
+def channels_text(selection: Selection) -> str:
+    """Channels and weights as `parse_channels` takes them."""
+    pairs = zip(selection.channels, selection.weights, strict=True)
+    return ",".join(f"{one}" if weight == 1 else f"{one}:{weight:g}" for one, weight in pairs)
+
+
 def parse_plane(text: str) -> int | Projection:
     """A plane, or the name of a projection.
 

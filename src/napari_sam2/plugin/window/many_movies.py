@@ -17,7 +17,7 @@ from napari_sam2.batch.process import (
     MovieAdvanced,
     MovieEnded,
 )
-from napari_sam2.io.selection import Selection
+from napari_sam2.io.selection import Selection, channels_text
 from napari_sam2.plugin.layers.image_axes import part_of
 from napari_sam2.plugin.protocol.batch_messages import BatchLost, BatchNews, CopyProject
 from napari_sam2.plugin.startup.error_notifications import show_error
@@ -216,7 +216,9 @@ class ManyMovies:
         is_own_size = loaded.image_size == next(iter(loaded.image_sizes), None)
         image_state = self._current()
         part = Selection() if image_state is None else part_of(image_state.image)
-        chosen: dict[str, Any] = {"channel": part.channels or None, "z": part.z}
+        is_weighted = any(weight != 1 for weight in part.weights)
+        channel = channels_text(part) if is_weighted else part.channels or None
+        chosen: dict[str, Any] = {"channel": channel, "z": part.z}
         chosen["windows"] = None if loaded.windows == "small" else loaded.windows
         return {key: value for key, value in chosen.items() if value is not None} | {
             "model": loaded.name,
