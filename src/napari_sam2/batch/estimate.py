@@ -7,17 +7,21 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from napari_sam2.batch.movie_task import (
     MovieTask,
     finished_record,
     network_of,
+    opened,
     task_key,
     tracking_steps,
+    volume_tracker,
     weights_digest,
 )
 from napari_sam2.batch.movies import movies_of
 from napari_sam2.batch.plan import Plan
-from napari_sam2.io.movies import open_selection
+from napari_sam2.io.volumes import VolumeMovie
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def _is_open(movie: MoviePreview) -> bool:
 def _preview(task: MovieTask) -> MoviePreview:
     name, path = task.movie.name, task.movie.path
     try:
-        movie = open_selection(path, task.part)
+        movie = opened(task)
         record = finished_record(task, task_key(task, movie))
     except (OSError, ValueError) as error:
         return MoviePreview(name, path, 0, False, str(error))
@@ -137,7 +141,10 @@ def measure_pace(task: MovieTask) -> Pace:
         If movie, prompts or model cannot be read or do not fit.
     """
     network_of(task.plan)  # the time to load it does not count
-    _, steps = tracking_steps(task, open_selection(task.movie.path, task.part))
+    movie = opened(task)
+    if isinstance(movie, VolumeMovie):
+        return _pace_of_volumes(task, movie)
+    _, steps = tracking_steps(task, movie)
     start = begun = time.perf_counter()
     with closing(steps):
         for step in steps:
@@ -148,3 +155,16 @@ def measure_pace(task: MovieTask) -> Pace:
                 ways = 2 if task.plan.verify else 1  # the way back takes about as long
                 return Pace(begun - start, ways * (now - begun))
     return Pace(begun - start, 0.0)
+
+
+def _pace_of_volumes(task: MovieTask, movie: VolumeMovie) -> Pace:
+    """Time to the first tracked volume, and from there to the next."""
+    start = time.perf_counter()
+    begun: float | None = None
+    labels = np.zeros(movie.shape, np.uint32)
+    for step in volume_tracker(task, movie).track(labels, task.plan.direction):
+        now = time.perf_counter()
+        if step.is_written and begun is not None:
+            return Pace(begun - start, now - begun)
+        begun = now if step.is_written else begun
+    return Pace((begun or time.perf_counter()) - start, 0.0)

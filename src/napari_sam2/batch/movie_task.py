@@ -30,21 +30,24 @@ from napari_sam2.batch.tracking_run import (
     track_found_objects,
     track_prompts,
 )
+from napari_sam2.batch.volume_task import prompted_tracker, track_in_3d
 from napari_sam2.batch.windows import windows_of_run
 from napari_sam2.io.atomic import atomic_folder
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
-from napari_sam2.io.movies import open_selection
+from napari_sam2.io.movies import open_selection, open_stack
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.io.project.fingerprint import image_fingerprint
 from napari_sam2.io.project.manifest import read_manifest
 from napari_sam2.io.project.reading import is_same_model
 from napari_sam2.io.prompt_files import files_of_prompts, read_prompts
 from napari_sam2.io.selection import Selection
+from napari_sam2.io.volumes import VolumeMovie, volumes_of
 from napari_sam2.model import Sam2, load_model
 from napari_sam2.model.checkpoint import named_or_file
 from napari_sam2.model.registry import checkpoint_path
 from napari_sam2.tracking import Tracker
+from napari_sam2.tracking.volumes import VolumeStep, VolumeTracker
 
 _FORMAT = 1  # of the results; another number makes all movies be tracked again
 
@@ -152,21 +155,68 @@ def track_movie(task: MovieTask, tell: Tell | None = None) -> Done:
         If the results cannot be written.
     """
     start = time.perf_counter()
-    movie = open_selection(task.movie.path, task.part)
+    movie = opened(task)
     key = task_key(task, movie)
     record = finished_record(task, key)
     if record is not None:
         return Done(record, is_new=record.run == task.run)
     with atomic_folder(task.folder, _is_ours) as folder:
-        annotation, steps = tracking_steps(task, movie)
-        _follow(steps, tell)
-        if task.plan.verify:
-            _follow(check_backward(annotation), tell)
-        found = write_results(folder, task.movie, task.plan, movie, annotation)
+        if isinstance(movie, VolumeMovie):
+            found = _track_volumes(task, movie, folder, tell)
+        else:
+            found = _track_frames(task, movie, folder, tell)
         seconds = time.perf_counter() - start
         record = found.model_copy(update={"key": key, "seconds": seconds, "run": task.run})
         write_record(folder, record)
     return Done(record, is_new=True)
+
+
+def opened(task: MovieTask) -> Movie | VolumeMovie:
+    """Open the movie of a task, or its volumes where the plan tracks in 3D; nothing is read.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_movie` and `open_volumes` do.
+    """
+    if not task.plan.is_3d:
+        return open_selection(task.movie.path, task.part)
+    stack = open_stack(task.movie.path, series=task.part.series)
+    return replace(volumes_of(stack, task.part), path=task.movie.path)
+
+
+def _track_frames(task: MovieTask, movie: Movie, folder: Path, tell: Tell | None) -> MovieRecord:
+    annotation, steps = tracking_steps(task, movie)
+    _follow(steps, tell)
+    if task.plan.verify:
+        _follow(check_backward(annotation), tell)
+    return write_results(folder, task.movie, task.plan, movie, annotation)
+
+
+def _track_volumes(
+    task: MovieTask, movie: VolumeMovie, folder: Path, tell: Tell | None
+) -> MovieRecord:
+    def pass_on(step: VolumeStep) -> None:
+        if tell is not None:
+            tell(RunStep("planes", step.done, step.total))
+
+    if tell is not None:
+        tell(RunStep("planes", 0, 0))
+    tracker = volume_tracker(task, movie)
+    return track_in_3d(folder, task.movie, task.plan, movie, tracker, pass_on)
+
+
+def volume_tracker(task: MovieTask, movie: VolumeMovie) -> VolumeTracker:
+    """A tracker of volumes with the prompts of a task.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `prompted_tracker` does.
+    """
+    prompts = task.plan.prompts_of(task.movie.name)
+    assert prompts is not None  # the plan was checked
+    return prompted_tracker(network_of(task.plan), movie, prompts)
 
 
 def track_corrected(task: MovieTask, tell: Tell | None = None) -> Done:
@@ -283,15 +333,15 @@ def tracking_steps(task: MovieTask, movie: Movie) -> tuple[Annotation, Generator
     return annotation, track_prompts(annotation, given, plan.direction)
 
 
-def task_key(task: MovieTask, movie: Movie) -> str:
+def task_key(task: MovieTask, movie: Movie | VolumeMovie) -> str:
     """Digest of all that the results of a movie depend on.
 
     Parameters
     ----------
     task : MovieTask
         Its settings, the weights and the prompts count, with the mask images that they name.
-    movie : Movie
-        The opened movie; three frames of it are read.
+    movie : Movie or VolumeMovie
+        The opened movie; three frames or volumes of it are read.
 
     Raises
     ------

@@ -27,7 +27,7 @@ from napari_sam2.model.checkpoint import named_or_file
 
 LABELS, MEASUREMENTS, SCORES = "labels.tif", "measurements.csv", "scores.csv"
 PLACE = ("movie", "plate", "well", "field")  # columns in front of the measurements of all movies
-_FILES = {
+FILES = {
     "ome": "labels.ome.tif",
     "ome-zarr": "labels.ome.zarr",
     "ome-zarr-0.5": "labels.v05.ome.zarr",
@@ -102,5 +102,5 @@ def write_exports(folder: Path, plan: Plan, movie: Movie, annotation: Annotation
     column = movie.scale.frame_column
     write_scores(folder / SCORES, score_rows(annotation), column, was_checked=plan.verify)
     write_measurements(folder / MEASUREMENTS, tracked)
-    for name in _FILES.keys() & set(plan.exports):
-        write_export(folder / _FILES[name], tracked, FORMATS[name])
+    for name in FILES.keys() & set(plan.exports):
+        write_export(folder / FILES[name], tracked, FORMATS[name])

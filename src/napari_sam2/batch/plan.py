@@ -6,7 +6,7 @@ import json
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -24,6 +24,8 @@ NAME = "{name}"  # in the pattern of the prompts: stands for the name of a movie
 PARQUET = ".parquet"
 TABLES = (".csv", PARQUET)  # suffixes of the table of all measurements
 _CHECKPOINTS = (".pt", ".safetensors")
+IN_3D = "3d"  # in place of a plane
+_EXPORTS_3D = ("ome", "ome-zarr", "ome-zarr-0.5")
 
 
 class Plan(BaseModel):
@@ -70,7 +72,7 @@ class Plan(BaseModel):
     axes, channel, z, range : optional
         Which part of each file is the movie, as the options of ``napari-sam2 track``: letters of
         the axes, a channel or a list of two or three (or a text with weights, "0,2:0.5"), a plane
-        or "max", "mean" or "focus", and frames such as "10:80".
+        or "max", "mean" or "focus", "3d" for tracking in all planes, and frames such as "10:80".
     home : Path
         Folder of the plan.
     """
@@ -95,7 +97,7 @@ class Plan(BaseModel):
     device: str = "auto"
     axes: str | None = None
     channel: Count | tuple[Count, ...] | str | None = None
-    z: Count | Projection | None = None
+    z: Count | Projection | Literal["3d"] | None = None
     frame_range: Annotated[str | None, Field(alias="range")] = None
     home: Path = Field(default_factory=Path.cwd)
 
@@ -142,6 +144,21 @@ class Plan(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _options_fit_volumes(self) -> Plan:
+        if not self.is_3d:
+            return self
+        if self.prompts == AUTO or _is_project(self.prompts):
+            raise ValueError(
+                f'z = "{IN_3D}" needs the prompts of each movie with their planes, such as '
+                f'"prompts/{NAME}.json"'
+            )
+        if self.verify:
+            raise ValueError(f'verify compares frames; leave it or z = "{IN_3D}" away')
+        if wrong := sorted(set(self.exports) - set(_EXPORTS_3D)):
+            raise ValueError(f"{wrong} cannot hold volumes; expected some of {_EXPORTS_3D}")
+        return self
+
+    @model_validator(mode="after")
     def _part_can_be_chosen(self) -> Plan:
         _ = self.part  # raises where a value is none
         return self
@@ -153,7 +170,13 @@ class Plan(BaseModel):
         axes = None if self.axes is None else self.axes.upper()
         text = self.channel
         channel = parse_channels(text) if isinstance(text, str) else text
-        return Selection(axes, channel, self.z, frames)
+        z = None if self.z == "3d" else self.z
+        return Selection(axes, channel, z, frames)
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether objects are tracked through all planes of volumes."""
+        return self.z == IN_3D
 
     @property
     def output_folder(self) -> Path:

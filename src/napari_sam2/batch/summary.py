@@ -6,8 +6,10 @@ import base64
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam2.annotation import Annotation
@@ -58,7 +60,7 @@ def record_of(
         checked=sum(int((~np.isnan(line.backward_iou)).sum()) for line in timelines),
         differing=sum(int((line.backward_iou < LOWEST_BACKWARD_IOU).sum()) for line in timelines),
         worst_frame=worst,
-        thumbnail=_thumbnail(movie, annotation, worst),
+        thumbnail=thumbnail(movie.frame(worst), annotation.labels[worst]),
         seconds=0.0,
         finished=now(),
         project=project_digest(project),
@@ -70,10 +72,10 @@ def worst_frame(timelines: Sequence[Timeline]) -> int:
     return int(np.argmax(np.sum([line.severity for line in timelines], axis=0)))
 
 
-def _thumbnail(movie: Movie, annotation: Annotation, t: int) -> str:
-    """A frame with the outlines of its objects as a data URI."""
+def thumbnail(frame: NDArray[Any], labels: NDArray[Any]) -> str:
+    """A frame, (Y, X) or (Y, X, 3), with the outlines of its (Y, X) labels as a data URI."""
     style = OverlayStyle(shortest_side=_SIDE)
-    frames = overlay_frames(movie.frame(t)[None], annotation.labels[t : t + 1], style)
+    frames = overlay_frames(frame[None], labels[None], style)
     picture = Image.fromarray(next(frames))
     picture.thumbnail((_SIDE, _SIDE))
     buffer = BytesIO()

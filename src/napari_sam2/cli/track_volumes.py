@@ -65,14 +65,11 @@ def track_volumes(
     typer.Exit
         With the exit code for this, if volumes could not be read.
     """
+    from napari_sam2.batch.volume_task import prompted_tracker
     from napari_sam2.io.measure_volumes import write_volume_measurements
     from napari_sam2.io.tiff import write_volume_labels
-    from napari_sam2.io.volume_prompts import read_volume_prompts
-    from napari_sam2.tracking.volumes import VolumeTracker
 
-    tracker = VolumeTracker(network, movie.data, shown_limits=movie.shown_limits)
-    for t, prompt in read_volume_prompts(prompts, movie.shape):
-        tracker.set_prompt(t, prompt)
+    tracker = prompted_tracker(network, movie, prompts)
     with tempfile.TemporaryDirectory(prefix="napari-sam2-") as folder:
         labels = np.lib.format.open_memmap(  # a long movie does not fit into memory
             Path(folder) / "labels.npy", mode="w+", dtype=np.uint32, shape=movie.shape
@@ -94,13 +91,10 @@ def track_volumes(
 
 def _follow(steps: Iterable[VolumeStep]) -> tuple[Qualities, list[str]]:
     """Do the work with a progress bar; qualities by time and object, and what went wrong."""
-    qualities: dict[tuple[int, int], float] = {}
-    problems: dict[int, str] = {}
+    from napari_sam2.batch.volume_task import follow_volumes
+
     with progress_bar() as bar:
         task = bar.add_task("planes", total=None, rate="")
-        for step in steps:
-            bar.update(task, completed=step.done, total=step.total)
-            qualities |= {(step.t, k): value for k, value in step.predicted_iou.items()}
-            if step.problem is not None:
-                problems[step.t] = step.problem
-    return qualities, list(problems.values())
+        return follow_volumes(
+            steps, lambda step: bar.update(task, completed=step.done, total=step.total)
+        )
