@@ -52,7 +52,7 @@ def test_the_given_model_is_left_as_it_is(model: Sam2, example: Example) -> None
 def test_progress_comes_after_each_step(model: Sam2, example: Example) -> None:
     told: list[TeachingProgress] = []
     taught = teach(model, [example], budget_s=1, on_progress=told.append)
-    assert [progress.step for progress in told] == list(range(1, 5))
+    assert [progress.step for progress in told] == list(range(1, told[-1].steps + 1))
     assert told[-1].curve == taught.curve
     assert taught.curve[0] == (0, taught.before)
 
