@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -228,6 +227,8 @@ def _best_pairs(
     Cells and masks that overlap, directly or by others, are assigned together; the groups are
     small, so many cells take little time.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and the panel must open
+
     known, rows = np.unique(cells, return_inverse=True)
     present, columns = np.unique(masks, return_inverse=True)
     side = len(known) + len(present)

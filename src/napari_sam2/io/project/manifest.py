@@ -22,7 +22,6 @@ from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.migration import SCHEMA_VERSION, migrated
 from napari_sam2.io.scale import FrameAxis, ImageScale, Origin
 from napari_sam2.io.selection import EVERYTHING, Selection
-from napari_sam2.model.config import WindowMode
 
 MANIFEST = "session.json"
 _MAX_BYTES = 64 * 2**20
@@ -214,7 +213,7 @@ class Settings(Part):
 
     max_prompted_frames: Length = 8
     clean: bool = True
-    windows: WindowMode | None = None
+    windows: Literal["auto", "small", "whole"] | None = None  # `WindowMode`, without torch
     area_guard: bool = True
 
 

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QWidget
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import FILE_PATHS, image_path, image_source
-from napari_sam2.plugin.napari_io.open_project import opened_image
 from napari_sam2.plugin.napari_io.reader_choice import prefer_own_reader
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.widgets.save_box import (
@@ -114,6 +113,8 @@ class SavingWidgets:
 
     def _open_with_image(self, path: Path) -> bool:
         """Add the image of a project; the panel then shows it. Returns whether it was found."""
+        from napari_sam2.plugin.napari_io.open_project import opened_image  # loads the readers
+
         try:
             data, options, _ = opened_image(str(path))
             self._controller.viewer.add_image(data, **options)
