@@ -115,6 +115,7 @@ def take_tracking(user: User, docks: Docks, folder: Path) -> None:
     user.go_to(4)
     take(user.viewer, folder / "tracking.png")
 
+    user.settle()  # a correction needs the frame tracked
     user.go_to(10)
     user.panel.controller.choose_object(1)
     user.click_cell(CELLS[0], 10)
