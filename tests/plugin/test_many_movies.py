@@ -125,7 +125,7 @@ def test_report_and_projects_open_at_the_end(
         opened.append(path)
         return np.zeros((2, 8, 8), np.uint8), {"name": "a"}, "image"
 
-    monkeypatch.setattr("napari_sam2.plugin.widgets.saving_widgets.opened_image", opened_image)
+    monkeypatch.setattr("napari_sam2.plugin.napari_io.open_project.opened_image", opened_image)
     batch, shown = begin(desk, tmp_path), dialog(desk)
     project, report = str(tmp_path / "a.sam2"), str(tmp_path / "report.html")
     batch.say(BEGUN, MovieEnded("a", "done", "", 1, 0.0, project), BatchEnded("Over.", report))
