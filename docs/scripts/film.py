@@ -14,16 +14,11 @@ from pathlib import Path
 
 os.environ.setdefault("QT_SCALE_FACTOR", "1")
 
-import screenshots  # noqa: F401  it sets a settings folder of its own before napari reads it
-
-# isort: split
-import napari
 import numpy as np
-from napari.settings import get_settings
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtCore import Qt
-from screenshots import DOCK_WIDTH, IMAGES, User, settle, wait_until
+from screenshots import IMAGES, User, open_window, settle
 
 from napari_sam2.evaluation.clicks import Click, centre_click, corrective_click
 from napari_sam2.evaluation.vos import region_similarity
@@ -46,16 +41,10 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path, default=IMAGES / "film.gif")
     parser.add_argument("--quick", action="store_true", help="end after the first click")
     given = parser.parse_args()
-    get_settings().appearance.theme = "dark"
-    viewer = napari.Viewer(show=True)
-    viewer.window._qt_window.resize(*SIZE)
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
-    viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
-    wait_until(lambda: panel.controller.models.loaded is not None)
-    film = Film(User(viewer, panel))
+    film = Film(open_window(SIZE))
     act(film, given.quick)
     film.write(given.file)
-    viewer.close()
+    film.user.viewer.close()
 
 
 def act(film: Film, is_quick: bool) -> None:

@@ -60,13 +60,9 @@ def main() -> None:
 def take_all(folder: Path, is_quick: bool) -> None:
     """Take all pictures, or those of the first click alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    get_settings().appearance.theme = "dark"
-    viewer = napari.Viewer(show=True)
-    viewer.window._qt_window.resize(*SIZE)
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
-    viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
-    wait_until(lambda: panel.controller.models.loaded is not None)
-    user, docks = User(viewer, panel), Docks(panel)
+    user = open_window(SIZE)
+    viewer, panel = user.viewer, user.panel
+    docks = Docks(panel)
     take_first_click(user, docks, folder)
     if not is_quick:
         take_tracking(user, docks, folder)
@@ -80,6 +76,17 @@ def take_all(folder: Path, is_quick: bool) -> None:
     settle(0.5)
     save(grabbed(keys).reduce(2), folder / "keys.png")
     viewer.close()
+
+
+def open_window(size: tuple[int, int]) -> User:
+    """A dark window of napari with the panel, once the model is loaded."""
+    get_settings().appearance.theme = "dark"
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(*size)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2")
+    viewer.window._qt_window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
+    wait_until(lambda: panel.controller.models.loaded is not None)
+    return User(viewer, panel)
 
 
 def take_first_click(user: User, docks: Docks, folder: Path) -> None:
