@@ -22,6 +22,11 @@ class ObjectError(ValueError):
         self.object_ids = object_ids
         super().__init__(self.worded("object"))
 
+    @classmethod
+    def locked(cls, object_id: int, t: int) -> ObjectError:
+        """The error of a change on a frame on which an object is locked."""
+        return cls("{0} is locked on frame {t}: unlock it there first", object_id, t=t)
+
     def worded(self, noun: str) -> str:
         """The message with another noun for objects, as the window says "cell 3"."""
         return self._text.format(*(f"{noun} {k}" for k in self.object_ids), **self._values)

@@ -176,9 +176,7 @@ class Divisions:
         early, late = self._state_before(mother, t), self._state_from(mother, t)
         self._check_division(mother, t)
         if late.locked:
-            raise ObjectError(
-                "{0} is locked on frame {t}: unlock it there first", mother, t=min(late.locked)
-            )
+            raise ObjectError.locked(mother, min(late.locked))
         actions: list[Action] = [
             *self._anchored_at_end(mother, early),
             *([masklet_change(mother, late, late.cleared())] if late.records else []),

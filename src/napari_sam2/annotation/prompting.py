@@ -338,7 +338,7 @@ class Prompting:
     def _check_writable(self, t: int, object_id: int) -> None:
         """Raise a ValueError if an object is locked on frame `t`, or cannot have a mask there."""
         if t in self._state.locked_frames(object_id):
-            raise ObjectError("{0} is locked on frame {t}: unlock it there first", object_id, t=t)
+            raise ObjectError.locked(object_id, t)
         properties = self._state.objects.get(object_id)
         span = None if properties is None else properties.span(self._state.shape[0])
         if span is not None and t not in span:

@@ -188,9 +188,7 @@ class TrackEdits:
                 "{0} has daughters already: {daughters}", object_id, daughters=sorted(daughters)
             )
         if late.locked:
-            raise ObjectError(
-                "{0} is locked on frame {t}: unlock it there first", object_id, t=min(late.locked)
-            )
+            raise ObjectError.locked(object_id, min(late.locked))
         kept = early
         if not early.prompted and not early.locked:
             kept = anchored(self._state.labels, object_id, early, object_id, first=False)

@@ -58,7 +58,7 @@ def _give(annotation: Annotation, t: int, wanted: NDArray[Any], differs: NDArray
         if mask.any() or any(other != t for other in others):
             annotation.add_mask(t, object_id, mask)
         elif t in annotation.locked_frames(object_id):
-            raise ObjectError("{0} is locked on frame {t}: unlock it there first", object_id, t=t)
+            raise ObjectError.locked(object_id, t)
         else:  # an empty mask is a prompt only if another frame has a prompt, too
             annotation.clear_masks(object_id, [t])
 
