@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,11 +17,12 @@ from napari_sam2.annotation.objects import Status
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
-from napari_sam2.io.project.manifest import MANIFEST, read_manifest
+from napari_sam2.io.project.manifest import MANIFEST, Settings, read_manifest
 from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.io.scale import ImageScale, Origin
 from napari_sam2.io.tiff import read_labels, write_images, write_labels
 from napari_sam2.model import Sam2
+from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
 from tests.worlds import World
@@ -335,3 +337,9 @@ def test_longer_movie_with_other_frames_is_another_movie(
         annotation.save(tmp_path / "movie.sam2")
     with pytest.raises(ProjectError, match="its pixels differ"):
         Annotation.load(tmp_path / "movie.sam2", model, movie=world.images[::-1])
+
+
+def test_projects_know_every_window_mode() -> None:
+    """The manifest lists the modes by itself, because their module would import torch."""
+    modes, _ = get_args(Settings.model_fields["windows"].annotation)
+    assert modes == WindowMode

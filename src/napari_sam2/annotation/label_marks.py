@@ -28,7 +28,7 @@ class LabelMarks:
         self._marks[t] = None
 
     def fits(self, labels: LabelArray, t: int) -> bool:
-        """Whether nobody else wrote to a frame, as far as its mark tells."""
+        """Whether a frame still has the mark of what the document wrote."""
         if t in self._marks:
             return self._marks[t] == _mark(labels, t)
         if isinstance(labels, PackedLabels):

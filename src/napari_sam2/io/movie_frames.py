@@ -14,7 +14,7 @@ class MovieFrames(Frames):
     movie : Movie
         The movie.
     contrast_limits : tuple of float, optional
-        As those of `Frames`. Default: those with which the file is shown, if somebody chose them.
+        As in `Frames`. Default: the limits that the file names, if a person chose them.
 
     Attributes
     ----------

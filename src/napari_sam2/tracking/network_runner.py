@@ -114,7 +114,7 @@ class NetworkRunner:
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
     def notice_changes(self, frames: Iterable[int] | None = None) -> bool:
-        """Forget what was computed of frames whose pixels were changed since.
+        """Drop all results that are based on frames whose pixels were changed later.
 
         Parameters
         ----------

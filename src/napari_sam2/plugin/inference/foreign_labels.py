@@ -76,7 +76,7 @@ class ForeignLabels:
         self._later.clear()
         strokes = list(self._strokes(range(self._annotation.shape[0])))
         where = _frames_told([stroke.t for stroke in strokes])
-        if sum(map(self._masks_of, strokes)) > MOST_MASKS:
+        if sum(map(_masks_of, strokes)) > MOST_MASKS:
             kept = self._annotation.labels.copy()
             self._annotation.repair_labels(stroke.t for stroke in strokes)
             yield LabelsWritten(self._image, f"{WHO} {where}.", kept)
@@ -97,9 +97,10 @@ class ForeignLabels:
                 rows, columns = np.nonzero(pixels)
                 yield Stroke(t, rows, columns, self._annotation.labels[t][rows, columns])
 
-    def _masks_of(self, stroke: Stroke) -> int:
-        """How many objects gain pixels on a frame, about as many as change there."""
-        return len(np.unique(stroke.values))
+
+def _masks_of(stroke: Stroke) -> int:
+    """Number of objects that gain pixels on a frame, about as many as change there."""
+    return len(np.unique(stroke.values))
 
 
 def frames_at_stake(command: ImageCommand, length: int) -> Iterable[int]:
@@ -119,7 +120,7 @@ def frames_at_stake(command: ImageCommand, length: int) -> Iterable[int]:
 
 
 def written_image_text(frames: Sequence[int]) -> str:
-    """What the user is told of an image that other code changed on these frames."""
+    """The message about an image that other code changed on these frames."""
     return (
         f"Another plugin or the console changed the image {_frames_told(frames)} after the model "
         "had seen it. The model looks again; masks stay until you correct or track them again."

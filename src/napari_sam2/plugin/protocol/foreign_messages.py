@@ -29,7 +29,7 @@ class CheckLabels(ImageCommand):
 
 @dataclass(frozen=True, eq=False)
 class ImageWritten(ImageReport):
-    """Other code wrote to the image after the model had seen it: what the user is told."""
+    """Other code wrote to the image after the model had seen it; the panel shows the text."""
 
     text: str
 

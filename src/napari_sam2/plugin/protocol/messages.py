@@ -319,7 +319,7 @@ class ModelLoaded(Report):
     """A model is loaded.
 
     `image_sizes` are the available input sizes; the first is the size that the model was trained
-    for. `windows` is as in `LoadModel`; None for a model that has windows of its own.
+    for. `windows` has the values of `LoadModel`; it is None if the model has windows of its own.
     """
 
     name: str

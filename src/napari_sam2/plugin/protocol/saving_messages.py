@@ -114,7 +114,7 @@ class SavingChanged(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class ImageOutOfReach(ImageReport):
-    """The image of a saved project cannot be opened from its file: what the user is told."""
+    """The image of a saved project cannot be opened from its file; the panel shows the text."""
 
     text: str
 
