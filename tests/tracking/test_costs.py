@@ -96,3 +96,26 @@ def test_movie_of_locked_objects_is_not_even_read(
     calls.clear()
     run(tracker)
     assert not calls
+
+
+def test_looks_of_a_first_click_are_encoded_and_decoded_together(
+    tiny_model: Sam2, world: World, calls: list[tuple[str, int]]
+) -> None:
+    tracker = Tracker(tiny_model, world.images, windows="auto")
+    looks = len(tracker._runner.grid.looks((*world.centre(0, 1), *world.centre(0, 1))))
+    assert looks > 1
+    tracker.add_points(0, 1, [world.centre(0, 1)], [1])
+    assert calls[:2] == [("encode_frame", looks), ("decode", looks)]
+
+
+def test_a_click_on_the_next_frame_needs_only_windows_that_were_encoded_ahead(
+    tiny_model: Sam2, world: World, calls: list[tuple[str, int]]
+) -> None:
+    tracker = Tracker(tiny_model, world.images, windows="auto")
+    place = world.centre(0, 1)
+    tracker.add_points(0, 1, [place], [1])
+    tracker.encode(1)
+    assert tracker.features_cached(1)
+    calls.clear()
+    tracker.add_points(1, 1, [place], [1])
+    assert calls[0][0] == "decode"

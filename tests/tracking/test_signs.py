@@ -89,12 +89,14 @@ def test_the_cell_at_a_place_is_the_one_whose_middle_its_pixel_points_to() -> No
     window = Window(40, 0, 2 * SIDE, 2 * SIDE)  # two pixels of the image an entry
     features = FrameFeatures(*(torch.zeros(1, 1, 1, 1) for _ in range(3)))
     opinion = CellOpinion(model)
-    cell = opinion.cell_at(0, window, features, (60.0, 43.0))
+    cell = opinion.cells_at(0, [window], features, (60.0, 43.0))
     assert cell is not None
     assert torch.equal(cell[0, 0], disc(10, 21, 5))
-    assert opinion.cell_at(0, window, features, (90.0, 50.0)) is None
+    nothing = opinion.cells_at(0, [window], features, (90.0, 50.0))
+    assert nothing is not None
+    assert not nothing.any()
     model.cell_head = None
-    assert CellOpinion(model).cell_at(0, window, features, (60.0, 43.0)) is None
+    assert CellOpinion(model).cells_at(0, [window], features, (60.0, 43.0)) is None
 
 
 def test_a_first_click_takes_the_guess_that_fits_the_cell_under_it(world: World) -> None:
@@ -113,7 +115,8 @@ def test_a_first_click_takes_the_guess_that_fits_the_cell_under_it(world: World)
     model.decode = spy  # type: ignore[method-assign]
     y, x = world.centre(0, 1)
     tracker.add_points(0, 1, [(y, x)], [1])
-    assert all(cell is None for cell in seen)  # the head sees no cell
+    assert not any(cell is not None and cell.any() for cell in seen)  # the head sees no cell
+    seen.clear()
     maps[:, 0], maps[:, 2:] = 8.0, 0.0
     tracker.add_points(0, 2, [(y, x)], [1])
     tracker.add_points(0, 2, [(y + 1, x)], [1])
@@ -126,3 +129,5 @@ def test_guesses_are_chosen_by_predicted_iou_and_by_the_cell() -> None:
     scores = torch.tensor([[0.9, 0.6, 0.95]])
     found = Candidates(masks, scores, torch.zeros(1, 3, 4), torch.ones(1, 1))
     assert torch.equal(choose_by_cell(found, cell[None, None]).masks[0, 0] > 0, cell)
+    unknown = torch.zeros_like(cell)[None, None]
+    assert torch.equal(choose_by_cell(found, unknown).masks[0, 0] > 0, disc(25, 25, 5))

@@ -150,7 +150,12 @@ class Choice:
 
 def choose_guess(candidates: Candidates) -> Choice:
     """Choose the guess with the highest predicted IoU of three (for at most one click)."""
-    return _chosen(candidates, candidates.predicted_iou[:, 1:].argmax(dim=1) + 1)
+    return _chosen(candidates, _best_guess(candidates))
+
+
+def _best_guess(candidates: Candidates) -> Tensor:
+    """(B,) index of the guess with the highest predicted IoU."""
+    return candidates.predicted_iou[:, 1:].argmax(dim=1) + 1
 
 
 def _chosen(candidates: Candidates, best: Tensor) -> Choice:
@@ -166,19 +171,22 @@ def _chosen(candidates: Candidates, best: Tensor) -> Choice:
 def choose_by_cell(candidates: Candidates, cell: Tensor) -> Choice:
     """Choose among all masks by predicted IoU and by overlap with a cell, with equal weights.
 
-    Of two masks that are about as good, the smaller one is chosen (`SIZE_PENALTY`).
+    Of two masks that are about as good, the smaller one is chosen (`SIZE_PENALTY`). Objects without
+    a cell get the guess with the highest predicted IoU.
 
     Parameters
     ----------
     candidates : Candidates
         Of B objects.
     cell : Tensor
-        (B, 1, H, W) bool, pixels at stride 4.
+        (B, 1, H, W) bool, pixels at stride 4; no pixel where there is no cell.
     """
     area = (candidates.masks > 0).sum((2, 3)).clamp(min=1)
     overlap = mask_overlap(candidates.masks, cell)
     scores = candidates.predicted_iou + overlap - SIZE_PENALTY * area.log()
-    return _chosen(candidates, scores.argmax(dim=1))
+    has_cell = cell.flatten(1).any(dim=1)
+    best = torch.where(has_cell, scores.argmax(dim=1), _best_guess(candidates))
+    return _chosen(candidates, best)
 
 
 def keep_single(candidates: Candidates) -> Choice:

@@ -322,7 +322,7 @@ class Sam2(nn.Module):
         more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
         just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
         If `cell` is known, (B, 1, S / 4, S / 4) bool, the pixels of the cell under the click, a
-        mask that agrees with it is preferred.
+        mask that agrees with it is preferred; it has no pixels where no cell is known.
         """
         found = self.candidates(image, features, prompts, blocks)
         choice = self._choose(found, prompts, cell)

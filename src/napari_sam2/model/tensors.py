@@ -87,6 +87,19 @@ class PromptTensors:
             torch.zeros(batch, 0, dtype=torch.long, device=device),
         )
 
+    @classmethod
+    def stack(cls, prompts: Sequence[PromptTensors]) -> PromptTensors:
+        """Stack the prompts of objects, which have equally many points, to a batch.
+
+        Either all of them have a mask to start from, or none has.
+        """
+        masks = [single.mask_logits for single in prompts if single.mask_logits is not None]
+        return cls(
+            torch.cat([single.points for single in prompts]),
+            torch.cat([single.labels for single in prompts]),
+            torch.cat(masks) if masks else None,
+        )
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -111,6 +124,20 @@ class Decoded:
     occlusion_score: Tensor
     pointer: Tensor
     agreement: Tensor | None = None
+
+    def unstack(self) -> list[Decoded]:
+        """Split a batch into the masks of each object."""
+        rows = (slice(row, row + 1) for row in range(len(self.mask_logits)))
+        return [
+            Decoded(
+                self.mask_logits[row],
+                self.predicted_iou[row],
+                self.occlusion_score[row],
+                self.pointer[row],
+                None if self.agreement is None else self.agreement[row],
+            )
+            for row in rows
+        ]
 
 
 @dataclass(frozen=True)

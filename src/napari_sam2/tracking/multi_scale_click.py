@@ -71,11 +71,11 @@ def most_convincing(looks: Sequence[Look], regions: Sequence[Region]) -> MaskRec
 
 
 def overlap_with_cell(record: MaskRecord, cell: Tensor | None) -> float:
-    """IoU of a mask with the cell under the click, (1, 1, size, size) bool; 0 without a cell."""
-    if cell is None:
+    """IoU of a mask with the cell under the click, (1, size, size) bool; 0 without a cell."""
+    if cell is None or not cell.any():
         return 0.0
     logits = torch.from_numpy(record.logits())[None, None]
-    return float(mask_overlap(logits, cell.cpu()))
+    return float(mask_overlap(logits, cell[None].cpu()))
 
 
 def oddness(record: MaskRecord) -> float:

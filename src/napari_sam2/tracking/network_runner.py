@@ -18,16 +18,15 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
+from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
-from napari_sam2.tracking.masks import Direction, MaskRecord, pack_logits
+from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
-from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
-from napari_sam2.tracking.prompt_points import prompt_points
-from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.prompt_decoder import PromptDecoder
 from napari_sam2.tracking.signs import CellOpinion
 from napari_sam2.tracking.windows import Window, WindowGrid
 
@@ -88,6 +87,11 @@ class NetworkRunner:
         Most objects in one run of the network; halved if the device runs out of memory.
     max_prompted_frames : int
         Most prompted frames that condition a frame.
+
+    Attributes
+    ----------
+    prompts : PromptDecoder
+        Runs the network on the prompts of a user.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class NetworkRunner:
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
         self._shifts: WeakKeyDictionary[MaskRecord, float] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
+        self.prompts = PromptDecoder(model, encoder, grid, self._opinion)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
     def notice_changes(self, frames: Iterable[int] | None = None) -> bool:
@@ -190,7 +195,7 @@ class NetworkRunner:
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
-        records = self._records(decoded, direction, windows)
+        records = records_of(decoded, direction, windows)
         return [
             replace(record, agreement=one, cell_overlap=two)
             for record, one, two in zip(records, agreement, overlap, strict=True)
@@ -343,7 +348,7 @@ class NetworkRunner:
         with inference(self.model):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
             decoded = self._import_share(t, window, share)
-        return self._records(decoded, None, [window], painted=mask)[0]
+        return records_of(decoded, None, [window], painted=mask)[0]
 
     def _imported(self, t: int, record: MaskRecord) -> MaskRecord:
         """The record of a mask that the network has not processed yet."""
@@ -354,7 +359,7 @@ class NetworkRunner:
         with inference(self.model):
             wide = F.interpolate(logits, (size, size), mode="bilinear")
             decoded = self._import_share(t, record.window, (wide > 0).float())
-        return self._records(decoded, None, [record.window])[0]
+        return records_of(decoded, None, [record.window])[0]
 
     def _import_share(self, t: int, window: Window, share: Tensor) -> Decoded:
         """Output of the network for a mask, given as (1, 1, S, S) painted shares of pixels."""
@@ -363,140 +368,6 @@ class NetworkRunner:
         if (share > 0).any() and not (decoded.mask_logits > 0).any():
             decoded = self.model.import_mask(features, _fullest_block(share))
         return decoded
-
-    def decode_prompt(
-        self,
-        prompt: Prompt,
-        number: int,
-        previous: MaskRecord | None,
-        embedding: Tensor | None,
-        window: Window,
-        cell: Tensor | None = None,
-        *,
-        mirror: bool = False,
-    ) -> MaskRecord:
-        """Mask of a prompted frame after one round of clicks.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            The prompt, of which points up to this round are used.
-        number : int
-            The round.
-        previous : MaskRecord or None
-            The mask of the previous round.
-        embedding : Tensor or None
-            (1, C, H, W) from `condition`, of this window; None for a frame without memories.
-        window : Window
-            The window of the network's view.
-        cell : Tensor, optional
-            The cell under the click, from `cell_at`.
-        mirror : bool
-            Take the mean with the mask of the mirror image, where the network does that.
-
-        Returns
-        -------
-        MaskRecord
-        """
-        prompts = self._prompt_tensors(prompt, number, previous, window)
-        surely_visible = prompt.shows_object(number)
-        decoded = self._decode_prompted(
-            prompt.t, window, embedding, prompts, cell, surely_visible=surely_visible
-        )
-        if mirror and embedding is None and self.model.config.mirror_prompted:
-            mirrored = self._decode_prompted(
-                prompt.t,
-                MirroredWindow.of(window),
-                None,
-                mirror_prompts(prompts, self.model.config.image_size),
-                surely_visible=surely_visible,
-            )
-            decoded = mean_of_looks(decoded, mirrored)
-        return self._records(decoded, None, [window])[0]
-
-    def decode_guesses(
-        self,
-        prompt: Prompt,
-        number: int,
-        previous: MaskRecord | None,
-        embedding: Tensor | None,
-        window: Window,
-    ) -> list[MaskRecord]:
-        """The three masks of a single click; arguments as for `decode_prompt`."""
-        prompts = self._prompt_tensors(prompt, number, previous, window)
-        features = self.encoder.features[prompt.t, window]
-        with inference(self.model):
-            if embedding is None:
-                embedding = self.model.without_memory(features)
-            decoded = self.model.decode_guesses(
-                embedding, features, prompts, surely_visible=prompt.shows_object(number)
-            )
-        return self._records(decoded, None, [window] * len(decoded.predicted_iou))
-
-    def _prompt_tensors(
-        self, prompt: Prompt, number: int, previous: MaskRecord | None, window: Window
-    ) -> PromptTensors:
-        """The prompt up to a round, and the mask of the previous round, for a window."""
-        device, side, whole = self.model.device, self.model.config.image_size, self.grid.whole
-        shape = (whole.height, whole.width)
-        points, labels = prompt_points(prompt, number, window, side, shape)
-        logits = None
-        if previous is not None and previous.is_visible:
-            logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
-        return PromptTensors(points.to(device), labels.to(device), logits)
-
-    def _decode_prompted(
-        self,
-        t: int,
-        window: Window,
-        embedding: Tensor | None,
-        prompts: PromptTensors,
-        cell: Tensor | None = None,
-        *,
-        surely_visible: bool,
-    ) -> Decoded:
-        features = self.encoder.features[t, window]
-        with inference(self.model):
-            if embedding is None:
-                embedding = self.model.without_memory(features)
-            return self.model.decode(
-                embedding, features, prompts, surely_visible=surely_visible, cell=cell
-            )
-
-    def cell_at(self, t: int, window: Window, place: tuple[float, float]) -> Tensor | None:
-        """The cell that the cell head sees at a place; see `CellOpinion.cell_at`."""
-        with inference(self.model):
-            return self._opinion.cell_at(t, window, self.encoder.features[t, window], place)
-
-    def _records(
-        self,
-        decoded: Decoded,
-        direction: Direction | None,
-        windows: Sequence[Window],
-        painted: PixelMask | None = None,
-    ) -> list[MaskRecord]:
-        masks = decoded.mask_logits[:, 0].float().cpu().numpy()
-        ious = decoded.predicted_iou.float().cpu().tolist()
-        scores = decoded.occlusion_score[:, 0].float().cpu().tolist()
-        pointers = decoded.pointer.float().cpu().numpy()
-        records = []
-        for index, logits in enumerate(masks):
-            corner, crop, floor = pack_logits(logits, exact=direction is None)
-            records.append(
-                MaskRecord(
-                    corner=corner,
-                    crop=crop,
-                    floor=floor,
-                    size=logits.shape[0],
-                    predicted_iou=ious[index],
-                    occlusion_score=scores[index],
-                    pointer=pointers[index].copy(),
-                    direction=direction,
-                    window=windows[index],
-                    painted=painted,
-                )
-            )
-        return records
 
 
 def _fullest_block(share: Tensor) -> Tensor:

@@ -11,19 +11,21 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from napari_sam2.errors import ObjectError
+from napari_sam2.tracking.features import View
 from napari_sam2.tracking.guesses import most_alike, other_guesses
 from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, draw_record
 from napari_sam2.tracking.memory_bank import Recall
 from napari_sam2.tracking.model_change import Translator
-from napari_sam2.tracking.multi_scale_click import Look, most_convincing, overlap_with_cell
+from napari_sam2.tracking.multi_scale_click import most_convincing
 from napari_sam2.tracking.network_runner import NetworkRunner
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
 from napari_sam2.tracking.results import FrameResult, ObjectState, PromptedFrame
 from napari_sam2.tracking.windows import Window, join_extents
 
+LIKELY_OBJECTS = 2  # the last ones, for which the neighbouring frames are prepared
 EmbeddingKey = tuple[int, Window, Recall, tuple[MaskRecord, ...]]
 
 
@@ -119,6 +121,23 @@ class Prompter:
             self._store.remove(object_id)
             raise
 
+    def likely_views(self, t: int) -> list[View]:
+        """The windows that a click on a frame is likely to need.
+
+        The whole frame, and the windows of the objects on it. An object that was prompted last, on
+        the frame before or after, is likely to be clicked here too, near its place there.
+        """
+        records = [m.records[t] for m in self._store.masklets.values() if t in m.records]
+        windows = {record.window: None for record in records}
+        for masklet in list(self._store.masklets.values())[-LIKELY_OBJECTS:]:
+            near = next((k for k in (t - 1, t + 1) if k in masklet.prompted), None)
+            if t in masklet.records or near is None:
+                continue
+            first_round = masklet.prompted[near].prompt.extent(0)
+            windows |= dict.fromkeys(self._runner.grid.looks(first_round))
+            windows |= dict.fromkeys(self._runner.prompts.views(masklet.records[near].window))
+        return [(t, window) for window in dict.fromkeys([*windows, self._runner.grid.whole])]
+
     def forget_embedding(self) -> None:
         """Drop the cached embedding; it is computed again on demand."""
         self._embedding = None
@@ -196,10 +215,9 @@ class Prompter:
         if known is not None:
             window = grid.choose(join_extents(known, given), previous.window if previous else None)
             return self._decode(prompt, number, previous, before, masklet, window)
-        look = partial(self._look, prompt, number, before, masklet)
-        looks = [look(window) for window in grid.looks(given)]
-        finer = grid.finer_looks(given, looks[-1].record.extent)
-        looks = [*(look(window) for window in finer), *looks]
+        look = partial(self._runner.prompts.looks, prompt, number)
+        looks = look(grid.looks(given))
+        looks = [*look(grid.finer_looks(given, looks[-1].record.extent)), *looks]
         regions = [self._store.renderer.region(look.record) for look in looks]
         record = most_convincing(looks, regions)
         window = grid.choose(join_extents(record.extent, given), record.window)
@@ -236,23 +254,7 @@ class Prompter:
         window: Window,
     ) -> list[MaskRecord]:
         embedding = self._prompt_embedding(prompt, before, masklet, window)
-        return self._runner.decode_guesses(prompt, number, previous, embedding, window)
-
-    def _look(
-        self,
-        prompt: Prompt,
-        number: int,
-        before: MaskRecord | None,
-        masklet: Masklet,
-        window: Window,
-    ) -> Look:
-        """The mask of a first click in a window, and its overlap with the cell under the click."""
-        if self._runner.model.cell_head is None:
-            return Look(self._decode(prompt, number, None, before, masklet, window, mirror=False))
-        place = prompt.first_click(number)
-        cell = None if place is None else self._runner.cell_at(prompt.t, window, place)
-        record = self._decode(prompt, number, None, before, masklet, window, cell, mirror=False)
-        return Look(record, overlap_with_cell(record, cell))
+        return self._runner.prompts.guesses(prompt, number, previous, embedding, window)
 
     def _decode(
         self,
@@ -262,14 +264,9 @@ class Prompter:
         before: MaskRecord | None,
         masklet: Masklet,
         window: Window,
-        cell: Tensor | None = None,
-        *,
-        mirror: bool = True,
     ) -> MaskRecord:
         embedding = self._prompt_embedding(prompt, before, masklet, window)
-        return self._runner.decode_prompt(
-            prompt, number, previous, embedding, window, cell, mirror=mirror
-        )
+        return self._runner.prompts.mask(prompt, number, previous, embedding, window)
 
     def _prompt_embedding(
         self, prompt: Prompt, before: MaskRecord | None, masklet: Masklet, window: Window

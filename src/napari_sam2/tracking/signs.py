@@ -69,41 +69,35 @@ class CellOpinion:
         found: list[float | None] = cell_overlap(mask_logits, maps).tolist()
         return found
 
-    def cell_at(
-        self, t: int, window: Window, features: FrameFeatures, place: tuple[float, float]
+    def cells_at(
+        self,
+        t: int,
+        windows: Sequence[Window],
+        features: FrameFeatures,
+        place: tuple[float, float],
     ) -> Tensor | None:
-        """The cell that the head sees at a place.
+        """The cell that the head sees at a place, in some windows.
 
         Parameters
         ----------
         t : int
             Frame.
-        window : Window
-            A window that holds the place.
+        windows : sequence of Window
+            B windows that hold the place.
         features : FrameFeatures
-            Of this window.
+            Of these windows.
         place : tuple of float
             (y, x) in pixels of the image.
 
         Returns
         -------
         Tensor or None
-            (1, 1, S / 4, S / 4) bool; None without a head, or where it sees no cell.
+            (B, 1, S / 4, S / 4) bool, without pixels where it sees no cell; None without a head.
         """
         if self._model.cell_head is None:
             return None
-        self._look(t, [window], features)
-        maps = self._maps[window]
-        foreground = maps[0].sigmoid().cpu().numpy()
-        offsets = (maps[2:] * (OFFSET_SCALE / 4)).cpu().numpy()
-        owner = count_votes(foreground, offsets).owner
-        size = np.array(owner.shape)
-        entry = (np.array(place) - (window.y0, window.x0) + 0.5) / (window.height, window.width)
-        row, column = (entry * size).astype(int).clip(0, size - 1)
-        if not owner[row, column]:
-            return None
-        cell = torch.from_numpy(owner == owner[row, column])
-        return cell[None, None].to(maps.device)
+        self._look(t, windows, features)
+        return torch.stack([_cell_at(self._maps[window], window, place) for window in windows])
 
     def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
         """Compute the maps of windows that have none yet."""
@@ -119,6 +113,18 @@ class CellOpinion:
             features.stride16[rows], features.stride8[rows], features.stride4[rows]
         )
         self._maps.update(zip(missing, head(chosen).float(), strict=True))
+
+
+def _cell_at(maps: Tensor, window: Window, place: tuple[float, float]) -> Tensor:
+    """(1, h, w) bool pixels of the cell at a place, from the (4, h, w) maps of a window."""
+    foreground = maps[0].sigmoid().cpu().numpy()
+    offsets = (maps[2:] * (OFFSET_SCALE / 4)).cpu().numpy()
+    owner = count_votes(foreground, offsets).owner
+    size = np.array(owner.shape)
+    entry = (np.array(place) - (window.y0, window.x0) + 0.5) / (window.height, window.width)
+    row, column = (entry * size).astype(int).clip(0, size - 1)
+    cell = (owner == owner[row, column]) & (owner > 0)
+    return torch.from_numpy(cell)[None].to(maps.device)
 
 
 def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:

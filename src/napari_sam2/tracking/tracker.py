@@ -625,7 +625,7 @@ class Tracker:
     def encode(self, t: int) -> None:
         """Compute the features of a frame ahead of a click."""
         self._store.check_frame(t)
-        self._runner.encoder.features.load(self._views(t))
+        self._runner.encoder.features.load(self._prompter.likely_views(t))
 
     def input_of(self, t: int, object_id: int, frames: Frames | None = None) -> NDArray[np.float32]:
         """The network's input for an object on a frame.
@@ -665,10 +665,5 @@ class Tracker:
 
     def features_cached(self, t: int) -> bool:
         """Whether the features of a frame are cached."""
-        return all(view in self._runner.encoder.features for view in self._views(t))
-
-    def _views(self, t: int) -> list[tuple[int, Window]]:
-        """Windows that a click is likely to need: those of objects on the frame, and the frame."""
-        records = [m.records[t] for m in self._store.masklets.values() if t in m.records]
-        windows = {record.window: None for record in records}
-        return [(t, window) for window in (*windows, self._runner.grid.whole)]
+        views = self._prompter.likely_views(t)
+        return all(view in self._runner.encoder.features for view in views)

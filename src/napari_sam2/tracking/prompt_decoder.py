@@ -1,0 +1,173 @@
+"""Prompt decoder: runs the network on the prompts of a frame, in one or several windows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_sam2.model import PromptTensors, Sam2
+from napari_sam2.tracking.decoded_records import records_of
+from napari_sam2.tracking.device import inference
+from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
+from napari_sam2.tracking.multi_scale_click import Look, overlap_with_cell
+from napari_sam2.tracking.prompt_points import prompt_points
+from napari_sam2.tracking.prompts import Prompt
+from napari_sam2.tracking.signs import CellOpinion
+from napari_sam2.tracking.windows import Window, WindowGrid
+
+
+class PromptDecoder:
+    """Computes the masks of prompted frames.
+
+    A small network spends most of its time between operators, so that three windows in one run
+    take about as long as two single runs.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    encoder : FrameEncoder
+        Features of the stack.
+    grid : WindowGrid
+        The possible windows of the network's view.
+    opinion : CellOpinion
+        Asks the cell head which cell is under a click.
+    """
+
+    def __init__(
+        self, model: Sam2, encoder: FrameEncoder, grid: WindowGrid, opinion: CellOpinion
+    ) -> None:
+        self._model = model
+        self._encoder = encoder
+        self._grid = grid
+        self._opinion = opinion
+
+    def mask(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        embedding: Tensor | None,
+        window: Window,
+    ) -> MaskRecord:
+        """Mask of a prompted frame after one round of clicks.
+
+        Without memories, it is the mean of the masks of the image and of its mirror image, if the
+        network does that.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            The prompt, of which points up to this round are used.
+        number : int
+            The round.
+        previous : MaskRecord or None
+            The mask of the previous round.
+        embedding : Tensor or None
+            (1, C, H, W) from `NetworkRunner.condition`, of this window; None for a frame without
+            memories.
+        window : Window
+            The window of the network's view.
+
+        Returns
+        -------
+        MaskRecord
+        """
+        prompts = self._tensors(prompt, number, previous, window)
+        views = self.views(window) if embedding is None else [window]
+        if len(views) > 1:
+            mirrored = mirror_prompts(prompts, self._model.config.image_size)
+            prompts = PromptTensors.stack([prompts, mirrored])
+        features = self._encoder.load(prompt.t, views)
+        with inference(self._model):
+            if embedding is None:
+                embedding = self._model.without_memory(features)
+            looks = self._model.decode(
+                embedding, features, prompts, surely_visible=prompt.shows_object(number)
+            ).unstack()
+        decoded = looks[0] if len(looks) == 1 else mean_of_looks(*looks)
+        return records_of(decoded, None, [window])[0]
+
+    def views(self, window: Window) -> list[Window]:
+        """A window and, if the network looks at it, its mirror image; without memories."""
+        is_mirrored = self._model.config.mirror_prompted
+        return [window, MirroredWindow.of(window)] if is_mirrored else [window]
+
+    def looks(self, prompt: Prompt, number: int, windows: Sequence[Window]) -> list[Look]:
+        """Masks of a first click in windows of several sizes, as `mask` without a mean.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            The prompt on a frame without memories.
+        number : int
+            The round of the first click.
+        windows : sequence of Window
+            The windows; there may be none.
+
+        Returns
+        -------
+        list of Look
+            One for each window.
+        """
+        if not windows:
+            return []
+        prompts = PromptTensors.stack(
+            [self._tensors(prompt, number, None, window) for window in windows]
+        )
+        features = self._encoder.load(prompt.t, windows)
+        place = prompt.first_click(number)
+        with inference(self._model):
+            cells = None
+            if self._model.cell_head is not None and place is not None:
+                cells = self._opinion.cells_at(prompt.t, windows, features, place)
+            decoded = self._model.decode(
+                self._model.without_memory(features),
+                features,
+                prompts,
+                surely_visible=prompt.shows_object(number),
+                cell=cells,
+            )
+        records = records_of(decoded, None, windows)
+        if self._model.cell_head is None:
+            return [Look(record) for record in records]
+        seen = [None] * len(records) if cells is None else list(cells)
+        return [
+            Look(record, overlap_with_cell(record, cell))
+            for record, cell in zip(records, seen, strict=True)
+        ]
+
+    def guesses(
+        self,
+        prompt: Prompt,
+        number: int,
+        previous: MaskRecord | None,
+        embedding: Tensor | None,
+        window: Window,
+    ) -> list[MaskRecord]:
+        """The three masks of a single click; arguments as for `mask`."""
+        prompts = self._tensors(prompt, number, previous, window)
+        features = self._encoder.features[prompt.t, window]
+        with inference(self._model):
+            if embedding is None:
+                embedding = self._model.without_memory(features)
+            decoded = self._model.decode_guesses(
+                embedding, features, prompts, surely_visible=prompt.shows_object(number)
+            )
+        return records_of(decoded, None, [window] * len(decoded.predicted_iou))
+
+    def _tensors(
+        self, prompt: Prompt, number: int, previous: MaskRecord | None, window: Window
+    ) -> PromptTensors:
+        """The prompt up to a round, and the mask of the previous round, for a window."""
+        device, side, whole = self._model.device, self._model.config.image_size, self._grid.whole
+        shape = (whole.height, whole.width)
+        points, labels = prompt_points(prompt, number, window, side, shape)
+        logits = None
+        if previous is not None and previous.is_visible:
+            logits = torch.from_numpy(previous.logits_in(window))[None, None].to(device)
+        return PromptTensors(points.to(device), labels.to(device), logits)
