@@ -124,17 +124,19 @@ class Prompter:
     def likely_views(self, t: int) -> list[View]:
         """The windows that a click on a frame is likely to need.
 
-        The whole frame, and the windows of the objects on it. An object that was prompted last, on
-        the frame before or after, is likely to be clicked here too, near its place there.
+        The whole frame, and the windows of the objects on it. The objects that were prompted last
+        on the frame before or after are likely to be clicked here too, near their places there.
         """
-        records = [m.records[t] for m in self._store.masklets.values() if t in m.records]
-        windows = {record.window: None for record in records}
-        for masklet in list(self._store.masklets.values())[-LIKELY_OBJECTS:]:
-            near = next((k for k in (t - 1, t + 1) if k in masklet.prompted), None)
-            if t in masklet.records or near is None:
-                continue
-            first_round = masklet.prompted[near].prompt.extent(0)
-            windows |= dict.fromkeys(self._runner.grid.looks(first_round))
+        masklets = self._store.masklets.values()
+        windows = {m.records[t].window: None for m in masklets if t in m.records}
+        beside = [
+            (masklet, next(k for k in (t - 1, t + 1) if k in masklet.prompted))
+            for masklet in masklets
+            if t not in masklet.records and {t - 1, t + 1} & masklet.prompted.keys()
+        ]
+        for masklet, near in beside[-LIKELY_OBJECTS:]:
+            clicked = masklet.prompted[near].prompt.extent(0)
+            windows |= dict.fromkeys(self._runner.grid.looks(clicked))
             windows |= dict.fromkeys(self._runner.prompts.views(masklet.records[near].window))
         return [(t, window) for window in dict.fromkeys([*windows, self._runner.grid.whole])]
 
