@@ -51,6 +51,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
+    "docs/scripts/real_swaps.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 --objects 2",
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
     "docs/scripts/teach_rounds.py": "movies/one/raw.tif movies/one/labels.tif --frames 4 "
@@ -70,6 +71,7 @@ WITH_WINDOW = {
     "benchmarks/soak.py": "--actions 5 --no-verdict",
     "benchmarks/start.py": "--repeats 1 --json out.json",
     "docs/scripts/film.py": "film.gif --quick",
+    "docs/scripts/four_actions.py": "actions.png --frames 2",
     "docs/scripts/screenshots.py": "pictures --quick",
 }
 # Tested by tests of their own: below, and in tests/test_hot_parts.py.

@@ -91,6 +91,9 @@ class Sam2Config:
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
         mirror image (ours only; an image is encoded once more for it).
+    fill_holes : bool
+        Holes of masks are filled, except those that a person made, see `tracking/holes.py` (ours
+        only: a cell has no holes).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -136,6 +139,7 @@ class Sam2Config:
     draw_previous: bool = False
     fit_outlines: bool = False
     mirror_prompted: bool = False
+    fill_holes: bool = False
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -197,6 +201,7 @@ CELLS = Sam2Config(
     draw_previous=True,
     fit_outlines=True,
     mirror_prompted=True,
+    fill_holes=True,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

@@ -21,6 +21,7 @@ from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.holes import filled, has_holes
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
@@ -188,9 +189,11 @@ class NetworkRunner:
         windows = [job.window for job in jobs]
         features = self.encoder.load(t, windows)
         decoded = self._decode_tracked(t, jobs, features)
+        nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
         if self.model.config.fit_outlines:
-            nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
+        if self.model.config.fill_holes:
+            decoded = filled(decoded, [not has_holes(one.logits() > 0) for one in nearest])
         with inference(self.model):
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None

@@ -11,6 +11,7 @@ from napari_sam2.model import PromptTensors, Sam2
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.holes import excluded_cells, filled
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.multi_scale_click import Look, overlap_with_cell
@@ -90,6 +91,10 @@ class PromptDecoder:
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             ).unstack()
         decoded = looks[0] if len(looks) == 1 else mean_of_looks(*looks)
+        if self._model.config.fill_holes:
+            decoded = filled(
+                decoded, [True], excluded_cells(prompts, self._model.config.low_res_size)
+            )
         return records_of(decoded, None, [window])[0]
 
     def views(self, window: Window) -> list[Window]:
@@ -158,6 +163,8 @@ class PromptDecoder:
             decoded = self._model.decode_guesses(
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             )
+        if self._model.config.fill_holes:
+            decoded = filled(decoded, [True] * len(decoded.predicted_iou))
         return records_of(decoded, None, [window] * len(decoded.predicted_iou))
 
     def _tensors(
