@@ -40,7 +40,7 @@ def tiny_config(*, draws: bool = False, image_size: int = 64) -> Sam2Config:
         draw_previous=draws,
         fit_outlines=draws,
         mirror_prompted=draws,
-        fill_holes=draws,
+        whole_cells=draws,
     )
 
 

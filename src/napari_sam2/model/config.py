@@ -91,9 +91,9 @@ class Sam2Config:
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
         mirror image (ours only; an image is encoded once more for it).
-    fill_holes : bool
-        Holes of masks are filled, except those that a person made, see `tracking/holes.py` (ours
-        only: a cell has no holes).
+    whole_cells : bool
+        Holes of masks are filled and islands removed, except those that a person made, see
+        `tracking/whole_cells.py` (ours only: a cell is one area without holes).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -139,7 +139,7 @@ class Sam2Config:
     draw_previous: bool = False
     fit_outlines: bool = False
     mirror_prompted: bool = False
-    fill_holes: bool = False
+    whole_cells: bool = False
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -201,7 +201,7 @@ CELLS = Sam2Config(
     draw_previous=True,
     fit_outlines=True,
     mirror_prompted=True,
-    fill_holes=True,
+    whole_cells=True,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

@@ -21,7 +21,6 @@ from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
-from napari_sam2.tracking.holes import filled, has_holes
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
 from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
@@ -29,6 +28,7 @@ from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompt_decoder import PromptDecoder
 from napari_sam2.tracking.signs import CellOpinion
+from napari_sam2.tracking.whole_cells import fill_holes, has_holes, remove_islands
 from napari_sam2.tracking.windows import Window, WindowGrid
 
 KEPT_MEMORIES = 4096  # more than a pass needs for a few hundred objects
@@ -67,6 +67,14 @@ class Job:
         """The prompted frame nearest to frame `t`, of those that condition it."""
         prompted = (k for k, s in zip(self.recall.frames, self.recall.slots, strict=True) if s < 0)
         return min(prompted, key=lambda k: abs(k - t))
+
+    def place_before(self, t: int) -> NDArray[np.bool_] | None:
+        """Where the object is on the nearest frame that conditions frame `t`, in the window.
+
+        None if it is not visible there.
+        """
+        record = self.records[min(self.recall.frames, key=lambda k: abs(k - t))]
+        return record.logits_in(self.window) > 0 if record.is_visible else None
 
 
 class NetworkRunner:
@@ -192,8 +200,10 @@ class NetworkRunner:
         nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
         if self.model.config.fit_outlines:
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
-        if self.model.config.fill_holes:
-            decoded = filled(decoded, [not has_holes(one.logits() > 0) for one in nearest])
+        if self.model.config.whole_cells:
+            places = [job.place_before(t) for job in jobs]
+            decoded = remove_islands(decoded, places)
+            decoded = fill_holes(decoded, [not has_holes(one.logits() > 0) for one in nearest])
         with inference(self.model):
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None

@@ -11,13 +11,18 @@ from napari_sam2.model import PromptTensors, Sam2
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
-from napari_sam2.tracking.holes import excluded_cells, filled
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.multi_scale_click import Look, overlap_with_cell
 from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.signs import CellOpinion
+from napari_sam2.tracking.whole_cells import (
+    excluded_cells,
+    fill_holes,
+    included_cells,
+    remove_islands,
+)
 from napari_sam2.tracking.windows import Window, WindowGrid
 
 
@@ -91,10 +96,10 @@ class PromptDecoder:
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             ).unstack()
         decoded = looks[0] if len(looks) == 1 else mean_of_looks(*looks)
-        if self._model.config.fill_holes:
-            decoded = filled(
-                decoded, [True], excluded_cells(prompts, self._model.config.low_res_size)
-            )
+        if self._model.config.whole_cells:
+            size = self._model.config.low_res_size
+            decoded = remove_islands(decoded, [included_cells(prompts, size)], least_share=0.0)
+            decoded = fill_holes(decoded, [True], excluded_cells(prompts, size))
         return records_of(decoded, None, [window])[0]
 
     def views(self, window: Window) -> list[Window]:
@@ -163,8 +168,8 @@ class PromptDecoder:
             decoded = self._model.decode_guesses(
                 embedding, features, prompts, surely_visible=prompt.shows_object(number)
             )
-        if self._model.config.fill_holes:
-            decoded = filled(decoded, [True] * len(decoded.predicted_iou))
+        if self._model.config.whole_cells:
+            decoded = fill_holes(decoded, [True] * len(decoded.predicted_iou))
         return records_of(decoded, None, [window] * len(decoded.predicted_iou))
 
     def _tensors(
