@@ -26,6 +26,9 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (Situation(is_other_plane=True), "The panel takes other axes of this image"),
         (Situation(missing_layers=("clicks",)), "The layer for clicks was deleted"),
         (READY, "Click a cell, or press F to find all cells."),
+        (replace(READY, saved_when="on 12 May"), "You saved work on this movie on 12 May. Open it"),
+        (replace(READY, saved_when="on 2 May", is_stack=False), "You saved work on this image"),
+        (replace(READY, saved_when="on 12 May", tool="other"), "Another layer or tool of napari"),
         (replace(READY, tool="other"), "Another layer or tool of napari is selected"),
         (replace(READY, tool="select"), "Clicks now select and move points"),
         (replace(READY, tool="draw"), "Draw a box around a cell, its outline, or a line"),
@@ -56,6 +59,7 @@ def test_every_situation_has_its_tip(situation, beginning):
     ("situation", "button"),
     [
         (READY, None),
+        (replace(READY, saved_when="on 12 May"), Action.OPEN_SAVED),
         (Situation(missing_layers=("labels", "clicks")), Action.RESTORE_LAYERS),
         (Situation(contrast_differs=True), Action.USE_CONTRAST),
         (Situation(hidden_image="cells"), Action.SHOW_IMAGE),

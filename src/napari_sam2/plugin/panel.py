@@ -433,6 +433,7 @@ class SamPanel(QWidget):
             Action.BACK_TO_CLICKING: controller.activate_clicks,
             Action.MAKE_DAUGHTER: controller.divisions.accept,
             Action.USE_WINDOWS: lambda: controller.models.choose_windows("small"),
+            Action.OPEN_SAVED: controller.open_saved,
             Action.TRACK_AGAIN: controller.tracking.start_again,
         }
         action = next_step(self._situation()).action

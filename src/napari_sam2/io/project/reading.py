@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,15 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tr
         raise ProjectError(f"“{image.name}” cannot be opened: {error}") from error
 
 
-def check_image(image: ImageInfo, data: ArrayLike) -> None:
+def check_image(
+    image: ImageInfo,
+    data: ArrayLike,
+    fingerprint: Callable[[ArrayLike], str] = image_fingerprint,
+) -> None:
     """Raise a ProjectError if `data` is not the image that was annotated.
 
-    A movie that has got more frames since then is the same image.
+    A movie that has got more frames since then is the same image. Pixels are read, by
+    `fingerprint`, only if shape and type are those of the image.
     """
     shape, dtype = tuple(int(length) for length in data.shape), str(np.dtype(data.dtype))
     if has_grown(image, shape):
@@ -101,7 +106,7 @@ def check_image(image: ImageInfo, data: ArrayLike) -> None:
             f"this is another image: {shape} {dtype}, but “{image.name}”, which was annotated, "
             f"is {image.shape} {image.dtype}"
         )
-    if image_fingerprint(data) != image.fingerprint:
+    if fingerprint(data) != image.fingerprint:
         raise ProjectError(
             f"this is another image, or it was changed: its pixels differ from those of "
             f"“{image.name}”, which was annotated"

@@ -46,6 +46,22 @@ class Unsaved:
     time: float
 
 
+@dataclass(frozen=True)
+class SavedProject:
+    """A project that the user saved, without changes since then.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    time : float
+        Of the last save, in seconds since 1970.
+    """
+
+    path: Path
+    time: float
+
+
 def is_unsaved(folder: Path) -> bool:
     """Whether a folder is an unsaved project."""
     return folder.parent == data_folder() / _UNSAVED
@@ -91,6 +107,48 @@ def _look(folder: Path) -> Unsaved | None:
         logger.info("%s is passed over: %s", folder, error)
         return None
     return Unsaved(folder, manifest.image.name, manifest.image.path, status.st_mtime)
+
+
+def find_saved(image_path: str | None, name: str) -> tuple[SavedProject, ...]:
+    """Saved projects that could be about an image, the one saved last first.
+
+    These are the recent projects and, beside the image, those that have its name. Projects that a
+    program has open, that hold nothing, or that are damaged are left out.
+
+    Parameters
+    ----------
+    image_path : str or None
+        File or folder of the image.
+    name : str
+        Name by which the image is known in the window.
+    """
+    folders = dict.fromkeys([*recent(), *_beside(image_path, name)])
+    found = filter(None, map(_look_at_saved, folders))
+    return tuple(sorted(found, key=lambda project: -project.time))
+
+
+def _beside(image_path: str | None, name: str) -> list[Path]:
+    """Projects beside an image that have the name of its file or of its layer."""
+    if image_path is None:
+        return []
+    place = Path(os.path.abspath(image_path))
+    stems = {Path(name).stem, place.name}
+    stem = place.name
+    while (shorter := Path(stem).stem) != stem:  # movie.ome.tif, movie.ome, movie
+        stems.add(stem := shorter)
+    folders = (place.parent / f"{stem}{PROJECT_SUFFIX}" for stem in sorted(stems) if stem)
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _look_at_saved(folder: Path) -> SavedProject | None:
+    try:
+        manifest = read_manifest(folder)
+        if not manifest.chunks or is_locked(folder):
+            return None
+    except (OSError, ProjectError) as error:
+        logger.info("%s is passed over: %s", folder, error)
+        return None
+    return SavedProject(folder, manifest.saved.timestamp())
 
 
 def discard(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,18 @@ from napari_sam2.plugin.protocol.saving_messages import (
     ListSaved,
     OpenImageFound,
     SavedListed,
+    SavedWorkFound,
+    UnsavedWorkFound,
     ViewFound,
 )
 from napari_sam2.plugin.protocol.sources import ImagePart
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.model_change import Work
-    from napari_sam2.io.project.manifest import ModelInfo
+    from napari_sam2.arrays import ArrayLike
+    from napari_sam2.io.project.manifest import ImageInfo, ModelInfo
+    from napari_sam2.io.selection import Selection
+    from napari_sam2.plugin.protocol.messages import Report
     from napari_sam2.plugin.protocol.sources import ImageSource
 
 logger = logging.getLogger(__name__)
@@ -106,26 +111,10 @@ def work_of(folder: str, model: Any, data: Any) -> Work:
 def find_open_image(command: FindOpenImage) -> OpenImageFound:
     """Find the open image that belongs to saved work, by its pixels."""
     for index, source in enumerate(command.sources):
-        if _belongs_to(source, command.path):
-            return OpenImageFound(command.path, index)
-        other = _part_of_project(source, command.path)
-        if other is not None and _belongs_to(other, command.path):
-            return OpenImageFound(command.path, index, other.selection)
+        match = ImageComparison(source).match(command.path)
+        if match is not None:
+            return OpenImageFound(command.path, index, match.part)
     return OpenImageFound(command.path, None)
-
-
-def _part_of_project(source: ImageSource, folder: Path) -> ImageSource | None:
-    """The part of a layer that a project is about; None where the layer has no such part."""
-    from napari_sam2.io.project.manifest import read_manifest
-
-    try:
-        part = read_manifest(folder).image.part
-    except (OSError, ValueError):  # opening the project reports the error
-        return None
-    if part is None or not isinstance(source.data, ImagePart):
-        return None
-    data = source.data.other(part.selection)
-    return None if data is None else replace(source, data=data, selection=part.selection)
 
 
 def view_of(source: ImageSource, image: int) -> tuple[ViewFound, ...]:
@@ -134,24 +123,97 @@ def view_of(source: ImageSource, image: int) -> tuple[ViewFound, ...]:
     return () if view is None else (ViewFound(image, view),)
 
 
-def find_work(source: ImageSource) -> Path | None:
-    """Folder of the latest unsaved work on an image; None if there is no such work."""
-    from napari_sam2.io.project.shelf import find_unsaved
+def work_found(source: ImageSource, image: int) -> tuple[Report, ...]:
+    """Report of the latest work on an image that was not saved, or else of a saved project."""
+    from napari_sam2.io.project.shelf import find_saved, find_unsaved
 
-    return next((work.path for work in find_unsaved() if _belongs_to(source, work.path)), None)
+    comparison = ImageComparison(source)
+    for work in find_unsaved():
+        if comparison.match(work.path) is not None:
+            return (UnsavedWorkFound(image, work.path),)
+    for project in find_saved(source.path, source.name):
+        match = comparison.match(project.path)
+        if match is not None:
+            return (SavedWorkFound(image, project.path, project.time, match.part),)
+    return ()
 
 
-def _belongs_to(source: ImageSource, folder: Path) -> bool:
-    """Whether a project belongs to an image; pixels are read only if shape and type match."""
-    from napari_sam2.io.project.errors import ProjectError
-    from napari_sam2.io.project.manifest import read_manifest
-    from napari_sam2.io.project.reading import check_image
+@dataclass(frozen=True)
+class Match:
+    """A project is about an image; `part` is the part of it, where it is not the shown one."""
 
-    try:
-        check_image(read_manifest(folder).image, source.data)
-    except ProjectError:
-        return False
-    except Exception:  # opening the image reports the error
-        logger.info("%s cannot be compared with %s", source.name, folder, exc_info=True)
-        return False
-    return True
+    part: Selection | None = None
+
+
+class ImageComparison:
+    """Compares an image with projects by its pixels, which are read once for all projects.
+
+    Parameters
+    ----------
+    source : ImageSource
+        The image.
+    """
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self._shown = _Pixels(source.name, source.data)
+        self._parts: list[tuple[Selection, _Pixels]] = []
+
+    def match(self, folder: Path) -> Match | None:
+        """How a project is about the image; None if it is not, or cannot be read."""
+        from napari_sam2.io.project.manifest import read_manifest
+
+        try:
+            image = read_manifest(folder).image
+        except (OSError, ValueError):  # opening the project reports the error
+            logger.info("%s cannot be compared with %s", self._source.name, folder, exc_info=True)
+            return None
+        if self._shown.are_of(image):
+            return Match()
+        if image.part is None:
+            return None
+        part = image.part.selection
+        pixels = self._of_part(part)
+        return Match(part) if pixels is not None and pixels.are_of(image) else None
+
+    def _of_part(self, part: Selection) -> _Pixels | None:
+        """The pixels of another part of the layer; None where the layer has no such part."""
+        for known, pixels in self._parts:
+            if known == part:
+                return pixels
+        data = self._source.data.other(part) if isinstance(self._source.data, ImagePart) else None
+        if data is None:
+            return None
+        self._parts.append((part, _Pixels(self._source.name, data)))
+        return self._parts[-1][1]
+
+
+class _Pixels:
+    """Pixels of an image, of which a fingerprint is made once."""
+
+    def __init__(self, name: str, data: Any) -> None:
+        self._name = name
+        self._data = data
+        self._fingerprints: dict[int, str] = {}  # by the number of frames
+
+    def are_of(self, image: ImageInfo) -> bool:
+        """Whether a project is about them; pixels are read only if shape and type match."""
+        from napari_sam2.io.project.errors import ProjectError
+        from napari_sam2.io.project.reading import check_image
+
+        try:
+            check_image(image, self._data, self._fingerprint)
+        except ProjectError:
+            return False
+        except Exception:  # opening the image reports the error
+            logger.info("%s cannot be compared with a project", self._name, exc_info=True)
+            return False
+        return True
+
+    def _fingerprint(self, data: ArrayLike) -> str:
+        from napari_sam2.io.project.fingerprint import image_fingerprint
+
+        frames = int(data.shape[0])
+        if frames not in self._fingerprints:
+            self._fingerprints[frames] = image_fingerprint(data)
+        return self._fingerprints[frames]

@@ -10,11 +10,11 @@ from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps, Sto
 from napari_sam2.plugin.inference.open_document import OpenDocument
 from napari_sam2.plugin.inference.saved_projects import (
     MissingModelError,
-    find_work,
     found_name,
     present_name,
     view_of,
     wanted_model,
+    work_found,
     work_of,
 )
 from napari_sam2.plugin.protocol.messages import (
@@ -24,7 +24,6 @@ from napari_sam2.plugin.protocol.messages import (
     OpenImage,
     Report,
 )
-from napari_sam2.plugin.protocol.saving_messages import UnsavedWorkFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,8 +117,8 @@ class Workspace:
             found: tuple[Report, ...] = view_of(source, command.image)
             if before is not None:
                 before.close()
-            elif source.project is None and (work := find_work(source)):
-                found = (UnsavedWorkFound(command.image, work),)
+            elif source.project is None:
+                found = work_found(source, command.image)
         else:
             loaded, found = (), ()
             before.cancel()

@@ -99,6 +99,19 @@ class UnsavedWorkFound(ImageReport):
 
 
 @dataclass(frozen=True, eq=False)
+class SavedWorkFound(ImageReport):
+    """A project that the user saved before is about this image.
+
+    `time` is that of the last save, in seconds since 1970. `part` is the channel and plane that
+    were tracked, where the image has several and shows another one.
+    """
+
+    path: Path
+    time: float
+    part: Selection | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ViewFound(ImageReport):
     """What the window showed when the opened project was last open."""
 

@@ -355,6 +355,16 @@ class Controller(QObject):
             self.reopen(image_state)
         return True
 
+    def open_saved(self) -> None:
+        """Open the project that was saved before about the chosen image."""
+        image_state = self.image_state
+        work = None if image_state is None else image_state.saved_work
+        if image_state is None or work is None:
+            return
+        if work.part is not None:
+            image_state.image.metadata[PART] = work.part
+        self.take_up(image_state.image, work.path)
+
     def reopen(self, image_state: ImageState) -> None:
         """Reopen the document of an image, with the project that its metadata name."""
         self.images.open(image_state)

@@ -39,7 +39,12 @@ from napari_sam2.plugin.protocol.messages import (
     WorkEnded,
 )
 from napari_sam2.plugin.protocol.review_messages import TimelineChanged
-from napari_sam2.plugin.protocol.saving_messages import SavingChanged, SavingState, UnsavedWorkFound
+from napari_sam2.plugin.protocol.saving_messages import (
+    SavedWorkFound,
+    SavingChanged,
+    SavingState,
+    UnsavedWorkFound,
+)
 from napari_sam2.plugin.protocol.sources import ImageSource
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.window.timelines import Summary, outlook_text, summarise, wrong_share_text
@@ -163,6 +168,7 @@ class ImageState:
         self.unsaved_work: Path | None = (
             None  # folder of unsaved work on this image, found when it was opened
         )
+        self._saved_work: SavedWorkFound | None = None
         self._next_id = 1
         # commands without an answer; the value is the prompt that they change, if it is only one
         self._waiting: dict[Command, tuple[Place, ...]] = {}
@@ -174,6 +180,12 @@ class ImageState:
         self.revision = 0  # counts changes of objects, timelines and what is hidden
         self.seen: InputShown | None = None  # preview of the network's input for the shown frame
         self._changed_frames: set[int] = set()
+
+    @property
+    def saved_work(self) -> SavedWorkFound | None:
+        """A project saved before that can be opened on the image; None once there is other work."""
+        is_new = not self.objects and not self.has_prompts() and self.saving.path is None
+        return self._saved_work if is_new else None
 
     @property
     def is_tracking(self) -> bool:
@@ -377,6 +389,9 @@ class ImageState:
     def _take_unsaved(self, report: UnsavedWorkFound) -> None:
         self.unsaved_work = report.path
 
+    def _take_saved_work(self, report: SavedWorkFound) -> None:
+        self._saved_work = report
+
     def _take_input(self, report: InputShown) -> None:
         self.seen = report
 
@@ -495,6 +510,7 @@ HANDLERS: Final[Mapping[type[ImageReport], Callable[[ImageState, Any], None]]] =
     InputShown: ImageState._take_input,
     SavingChanged: ImageState._take_saving,
     UnsavedWorkFound: ImageState._take_unsaved,
+    SavedWorkFound: ImageState._take_saved_work,
     TrackStarted: ImageState._begin_tracking,
     TrackAdvanced: ImageState._advance,
     TrackEnded: ImageState._end_tracking,

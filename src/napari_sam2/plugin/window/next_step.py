@@ -43,6 +43,8 @@ class Situation:
         Whether the viewer shows other axes of the image than rows and columns.
     is_stack : bool
         Whether there is more than one frame.
+    saved_when : str, optional
+        When work on the image was saved that can be opened, as "on 12 May".
     tool : Tool
         What a click on the canvas does.
     is_sign_exclude : bool
@@ -97,6 +99,7 @@ class Situation:
     outside: str | None = None
     is_other_plane: bool = False
     is_stack: bool = True
+    saved_when: str | None = None
     tool: Tool = "click"
     is_sign_exclude: bool = False
     object_id: int = 1
@@ -141,6 +144,7 @@ class Action(Enum):
     BACK_TO_CLICKING = "Back to clicking"
     MAKE_DAUGHTER = "It is a daughter (D)"
     USE_WINDOWS = "Use full resolution"
+    OPEN_SAVED = "Open it"
     TRACK_AGAIN = "Track again what is not reviewed"
 
 
@@ -217,6 +221,8 @@ def next_step(now: Situation) -> NextStep:
             Action.TRACK_AGAIN,
             track,
         )
+    if now.saved_when is not None:
+        return NextStep(_saved_tip(now.saved_when, now), Action.OPEN_SAVED, track)
     if now.is_tiny and track is TrackButton.TRACK and not now.is_tracked:
         return NextStep(f"{TINY} {_step(now, track)}", Action.USE_WINDOWS, track)
     offer = " Shift+T: teach the model your cells." if now.can_teach else ""
@@ -306,6 +312,11 @@ def _found_tip(found: int) -> str:
     if not found:
         return "No cell has this score and size. Move the sliders, or press Esc to leave."
     return "Enter: take all. Click: take one. Right-click: drop one. Esc: leave."
+
+
+def _saved_tip(when: str, now: Situation) -> str:
+    image = "movie" if now.is_stack else "image"
+    return f"You saved work on this {image} {when}. Open it, or click a cell to begin anew."
 
 
 def _offer_tip(now: Situation) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.protocol.messages import EXCLUDE
 from napari_sam2.plugin.window.next_step import Situation
 
 if TYPE_CHECKING:
+    from napari_sam2.plugin.protocol.saving_messages import SavedWorkFound
     from napari_sam2.plugin.window.controller import Controller
     from napari_sam2.plugin.window.image_state import ImageState
 
@@ -56,6 +58,7 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "is_other_plane": controller.view.other_plane is not None,
         "hidden_image": image_state.image.name if controller.is_image_hidden else None,
         "is_stack": image_state.is_movie,
+        "saved_when": _when(image_state.saved_work),
         "tool": image_state.layers.tool(controller.view.layers.selection.active),
         "is_sign_exclude": image_state.sign == EXCLUDE,
         "object_id": image_state.current_object,
@@ -80,3 +83,14 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "found": None if found is None else len(found.numbers),
         "wants_tracking": image_state.wants_tracking,
     }
+
+
+def _when(work: SavedWorkFound | None) -> str | None:
+    """When work was saved: "today at 12:03", "on 12 May", or "on 12 May 2025"."""
+    if work is None:
+        return None
+    then, now = time.localtime(work.time), time.localtime()
+    if then[:3] == now[:3]:
+        return time.strftime("today at %H:%M", then)
+    year = "" if then.tm_year == now.tm_year else f" {then.tm_year}"
+    return f"on {then.tm_mday} {time.strftime('%B', then)}{year}"
