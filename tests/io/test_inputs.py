@@ -19,7 +19,7 @@ from napari_sam2.io.kept_chunks import KeptChunks
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.scale import ImageScale, Origin, scale_of_steps
 from napari_sam2.io.tiff import read_labels
-from napari_sam2.io.tiff_metadata import lsm_steps, stk_steps
+from napari_sam2.io.tiff_microscopes import lsm_steps, stk_steps
 
 
 def image(value: int, dtype: Any = np.uint16, size: tuple[int, int] = (6, 8)) -> np.ndarray:

@@ -282,6 +282,16 @@ def _origin(found: Mapping[str, Step], unit: str) -> Origin | None:
     return Origin(**positions) if any(positions.values()) else None
 
 
+def has_position(step: Step | None) -> bool:
+    """Whether a file tells a position along an axis of space, with its unit."""
+    if step is None or known_length_unit(_in_known_unit(1.0, step[1])[1]) is None:
+        return False
+    try:
+        return math.isfinite(float(step[0]))  # type: ignore[arg-type]  # anything may be in a file
+    except (TypeError, ValueError):
+        return False
+
+
 def _position(unit: str, axis: str, value: object, unit_name: object) -> float | None:
     """A position in seconds or in a unit of length; None where it cannot be known."""
     try:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from napari_sam2.io.scale import (
     FrameAxis,
     ImageScale,
     Step,
+    has_position,
     known_length_unit,
     positive,
     scale_of_steps,
 )
+from napari_sam2.io.tiff_microscopes import even_step, microscope_origins, microscope_steps
 from napari_sam2.io.volume_scale import VolumeScale
 from napari_sam2.version import __version__
 
@@ -152,34 +152,7 @@ def read_steps(tif: tifffile.TiffFile, number: int = 0) -> dict[str, Step]:
         return _ome_steps(_ome_pixels(tif, number))
     if tif.is_imagej and tif.imagej_metadata:
         return _imagej_steps(tif)
-    if tif.is_lsm and tif.lsm_metadata:
-        return lsm_steps(tif.lsm_metadata)
-    if tif.is_stk and tif.stk_metadata:
-        return stk_steps(tif.stk_metadata)
-    return _resolution_steps(tif)
-
-
-def lsm_steps(metadata: Mapping[str, Any]) -> dict[str, Step]:
-    """Steps in the metadata of a Zeiss LSM file, whose voxels are in metres."""
-    steps: dict[str, Step] = {
-        axis.lower(): (_scaled(metadata.get(f"VoxelSize{axis}"), 1e6), "um") for axis in "ZYX"
-    }
-    return steps | {"t": (metadata.get("TimeIntervall"), "s")}  # spelt as in the file
-
-
-def stk_steps(metadata: Mapping[str, Any]) -> dict[str, Step]:
-    """Steps in the metadata of a MetaMorph stack: calibration, distance and time of the planes."""
-    unit = metadata.get("CalibrationUnits")
-    is_calibrated = bool(metadata.get("SpatialCalibration", True))
-    sizes = [metadata.get(f"{axis}Calibration") if is_calibrated else None for axis in "YX"]
-    distances = np.atleast_1d(metadata.get("ZDistance", ()))
-    times = np.atleast_1d(metadata.get("DatetimeCreated", ())).astype("datetime64[ms]")
-    return {
-        "y": (sizes[0], unit),
-        "x": (sizes[1], unit),
-        "z": (distances[0] if len(distances) else None, unit),
-        "t": (_even_step((times - times[0]).astype(float)) if len(times) > 1 else None, "ms"),
-    }
+    return microscope_steps(tif) or _resolution_steps(tif)
 
 
 def _resolution_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
@@ -208,15 +181,19 @@ def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, Step]:
 def read_origins(tif: tifffile.TiffFile, number: int = 0) -> dict[str, Step]:
     """Position of the first pixel of an image along "t", "z", "y" and "x", if the file tells it.
 
-    Of an OME file these are the position and the time of the first plane. Positions in OME's
-    "reference frame", which has no unit, are left out. The origin of ImageJ is the pixel with the
-    coordinates 0.
+    Of an OME file these are the position and the time of the first plane, or else the position of
+    the stage that the image is labelled with. Positions in OME's "reference frame", which has no
+    unit, are left out. The origin of ImageJ is the pixel with the coordinates 0. Where these tell
+    no position, those that the microscope wrote count; see `microscope_origins`.
     """
+    origins: dict[str, Step] = {}
     if tif.is_ome and tif.ome_metadata:
-        return _ome_origins(_ome_pixels(tif, number))
-    if tif.is_imagej and tif.imagej_metadata:
-        return _imagej_origins(tif)
-    return {}
+        origins = _ome_origins(_ome_image(tif, number))
+    elif tif.is_imagej and tif.imagej_metadata:
+        origins = _imagej_origins(tif)
+    if number == 0 and not any(has_position(origins.get(axis)) for axis in "zyx"):
+        return origins | microscope_origins(tif)
+    return origins
 
 
 def _imagej_origins(tif: tifffile.TiffFile) -> dict[str, Step]:
@@ -229,25 +206,41 @@ def _imagej_origins(tif: tifffile.TiffFile) -> dict[str, Step]:
     return origins
 
 
-def _ome_pixels(tif: tifffile.TiffFile, number: int) -> ElementTree.Element | None:
-    """Description of the pixels of an image of an OME file."""
+def _ome_image(tif: tifffile.TiffFile, number: int) -> ElementTree.Element | None:
+    """Description of an image of an OME file that has pixels."""
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return None
-    described = root.findall(".//{*}Pixels")
+    images = root.findall(".//{*}Image")
+    described = [image for image in images if image.find("{*}Pixels") is not None]
     return described[number if number < len(described) else 0] if described else None
 
 
-def _ome_origins(pixels: ElementTree.Element | None) -> dict[str, Step]:
-    first = next((plane for plane in _planes(pixels) if _place(plane) == (0, 0, 0)), None)
-    if first is None:
+def _ome_pixels(tif: tifffile.TiffFile, number: int) -> ElementTree.Element | None:
+    """Description of the pixels of an image of an OME file."""
+    image = _ome_image(tif, number)
+    return None if image is None else image.find("{*}Pixels")
+
+
+def _ome_origins(image: ElementTree.Element | None) -> dict[str, Step]:
+    """Place and time of the first plane, and the place of the stage along the other axes."""
+    if image is None:
         return {}
-    origins: dict[str, Step] = {
-        axis.lower(): (first.get(f"Position{axis}"), first.get(f"Position{axis}Unit"))
-        for axis in "ZYX"
-    }
-    return origins | {"t": (first.get("DeltaT"), first.get("DeltaTUnit", "s"))}
+    planes = _planes(image.find("{*}Pixels"))
+    first = next((plane for plane in planes if _place(plane) == (0, 0, 0)), None)
+    stage, origins = image.find("{*}StageLabel"), dict[str, Step]()
+    for axis in "ZYX":
+        for element, name in ((first, f"Position{axis}"), (stage, axis)):
+            found = (None, None) if element is None else _measured(element, name)
+            if has_position(found):
+                origins[axis.lower()] = found
+                break
+    return origins if first is None else origins | {"t": _measured(first, "DeltaT", "s")}
+
+
+def _measured(element: ElementTree.Element, name: str, unit: str | None = None) -> Step:
+    return element.get(name), element.get(f"{name}Unit", unit)
 
 
 def _planes(pixels: ElementTree.Element | None) -> list[ElementTree.Element]:
@@ -293,21 +286,7 @@ def _plane_step(
         except ValueError:
             continue
         unit = plane.get(f"{name}Unit", unit)
-    return _even_step(np.array([values[index] for index in sorted(values)])), unit
-
-
-def _even_step(times: NDArray[np.float64]) -> float | None:
-    """Typical step between times; None where a step differs from it by more than half of it."""
-    steps = np.diff(times)
-    if not len(steps) or not np.isfinite(steps).all():
-        return None
-    typical = float(np.median(steps))
-    return typical if np.abs(steps - typical).max() <= abs(typical) / 2 else None
-
-
-def _scaled(value: object, factor: float) -> float | None:
-    number = positive(value)
-    return None if number is None else number * factor
+    return even_step(np.array([values[index] for index in sorted(values)])), unit
 
 
 def _inverse(tag: tifffile.TiffTag | None) -> float | None:
