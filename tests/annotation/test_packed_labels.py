@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_sam2.annotation import packed_labels
-from napari_sam2.annotation.packed_labels import LEAST_FRAMES, PackedLabels, new_labels
+from napari_sam2.annotation.packed_labels import LEAST_FRAMES, PackedLabels, new_labels, snapshot
 
 SHAPE = (20, 6, 7)
 
@@ -83,6 +83,31 @@ def test_copy_stays_as_it_was() -> None:
     np.testing.assert_array_equal(before, array)
     before[4] = 2
     np.testing.assert_array_equal(labels[4], array[4])
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_snapshot_stays_as_it_was_in_little_memory(
+    is_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_labels, "SNAPSHOT_BYTES", 0)
+    before = np.zeros((50, 64, 64), np.uint16)
+    before[2:, 10:50, 10:50] = 1
+    labels: Any = before.copy()
+    if is_packed:
+        labels = PackedLabels(before.shape, before.dtype)
+        labels[...] = before
+    kept = snapshot(labels)
+    labels[3] = 7
+    np.testing.assert_array_equal(kept, before)
+    assert isinstance(kept, PackedLabels)
+    assert kept.held_bytes < LEAST_FRAMES * before[0].nbytes + 50 * 200
+
+
+def test_snapshot_of_few_pixels_is_an_array() -> None:
+    _, array = pair()
+    kept = snapshot(array)
+    assert isinstance(kept, np.ndarray)
+    assert not np.shares_memory(kept, array)
 
 
 def test_other_type_has_the_same_labels() -> None:

@@ -18,6 +18,7 @@ from napari_sam2.arrays import ArrayLike
 
 PLAIN_BYTES = 512 * 1024**2  # up to here labels are an array: other plugins expect one
 BUDGET_BYTES = 192 * 1024**2  # of the frames that are not compressed
+SNAPSHOT_BYTES = 16 * 1024**2  # of the frames of a snapshot that are not compressed
 LEAST_FRAMES = 3  # that are not compressed, however large they are: neighbours are compared
 LEVEL = 1  # of Zstandard: 1024 x 1024 pixels with 100 cells take 15 kB and 2 ms
 
@@ -52,6 +53,26 @@ def labels_in_memory(labels: ArrayLike) -> LabelArray:
             held[t] = np.asarray(labels[t])
         return held
     return np.array(labels)
+
+
+def snapshot(labels: LabelArray) -> LabelArray:
+    """The labels as they are now, to be read frame by frame while the others change.
+
+    The copy takes little memory: its frames are compressed, unless all of them are small.
+
+    Parameters
+    ----------
+    labels : ndarray or PackedLabels
+    """
+    if isinstance(labels, PackedLabels):
+        return labels.copy(SNAPSHOT_BYTES)
+    if labels.ndim != 3 or labels.nbytes <= SNAPSHOT_BYTES:
+        return labels.copy()
+    packed = PackedLabels((labels.shape[0], *labels.shape[1:]), labels.dtype, SNAPSHOT_BYTES)
+    for t, frame in enumerate(labels):
+        if frame.any():
+            packed[t] = frame
+    return packed
 
 
 def longer(labels: LabelArray, length: int) -> LabelArray:
@@ -206,9 +227,15 @@ class PackedLabels(NDArrayOperatorsMixin):
         """Largest object id on any frame."""
         return max(int(frame.max()) for frame in self)
 
-    def copy(self) -> PackedLabels:
-        """The labels as they are now; compressed frames are shared, since they never change."""
-        return self.astype(self.dtype)
+    def copy(self, budget_bytes: int | None = None) -> PackedLabels:
+        """The labels as they are now; compressed frames are shared, since they never change.
+
+        `budget_bytes` is the memory for frames that are not compressed; by default as here.
+        """
+        other = self.astype(self.dtype)
+        if budget_bytes is not None:
+            other._budget_bytes = budget_bytes
+        return other
 
     def astype(self, dtype: DTypeLike) -> PackedLabels:
         """The labels as they are now, with another type of pixels."""

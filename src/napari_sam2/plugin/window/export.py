@@ -125,12 +125,13 @@ def start_export(
     shown = {image.name: limits_of(image) for image in images if not image.rgb}
 
     def export() -> None:
+        from napari_sam2.annotation.packed_labels import snapshot
         from napari_sam2.io.exports import write_export
         from napari_sam2.io.tracked import TrackedLabels, rejected_ids
 
         try:
             tracked = TrackedLabels.of_objects(
-                labels.copy(), objects, scale.read(), channels, error_probability
+                snapshot(labels), objects, scale.read(), channels, error_probability
             )
             write_export(path, replace(tracked, shown_limits=shown))
         except Exception as error:  # an exception must not end the thread without a report
