@@ -203,6 +203,19 @@ def test_pixels_are_read_once_for_all_projects(saved, tmp_path: Path) -> None:
     assert movie.reads == 3
 
 
+def test_projects_that_hold_nothing_or_are_damaged_are_passed_over(saved, tmp_path: Path) -> None:
+    desk, path = saved
+    movie = tmp_path / "cells.tif"
+    empty, damaged = tmp_path / "cells.sam2", tmp_path / "cells.tif.sam2"
+    for folder in (empty, damaged):
+        shutil.copytree(path, folder, ignore=shutil.ignore_patterns("lock*"))
+    write_manifest(empty, read_manifest(empty).model_copy(update={"chunks": ()}))
+    (damaged / "session.json").write_text("{")
+    desk.viewer.layers.remove(desk.image_state.image)
+    desk.qtbot.waitUntil(lambda: bool(find_saved(None, "")))
+    assert [project.path for project in find_saved(str(movie), "a layer")] == [path]
+
+
 def test_the_last_save_is_offered_first(saved, tmp_path: Path) -> None:
     desk, path = saved
     later = save(desk, tmp_path / "b.sam2")
