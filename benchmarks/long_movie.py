@@ -269,7 +269,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--objects", type=int, default=100)
     parser.add_argument("--size", type=int, default=1024, help="side of frames in pixels")
-    parser.add_argument("--cache", type=int, default=1536, help="budget of features in MiB")
+    parser.add_argument("--cache", type=int, default=1024, help="budget of features in MiB")
     parser.add_argument("--exports", default=EXPORTS, help="names of files to write")
     parser.add_argument("--window", action="store_true", help="show the labels in napari as well")
     parser.add_argument("--compare-bytes", type=float, help="keep labels up to here as an array")

@@ -137,7 +137,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--objects", type=int, default=20)
     parser.add_argument("--size", type=int, default=1024, help="side of frames in pixels")
-    parser.add_argument("--cache", type=int, default=1536, help="budget of features in MiB")
+    parser.add_argument("--cache", type=int, default=1024, help="budget of features in MiB")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="file for the rows")
     return parser.parse_args(argv)

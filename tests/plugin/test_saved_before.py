@@ -198,7 +198,7 @@ def test_pixels_are_read_once_for_all_projects(saved, tmp_path: Path) -> None:
     movie = CountedMovie()
     comparison = saved_projects.ImageComparison(ImageSource(movie))
     for name in ("b", "c", "d"):
-        shutil.copytree(path, tmp_path / f"{name}.sam2", ignore=shutil.ignore_patterns("lock*"))
+        shutil.copytree(path, tmp_path / f"{name}.sam2", ignore=shutil.ignore_patterns("lock*", ".*"))
         assert comparison.match(tmp_path / f"{name}.sam2") == saved_projects.Match()
     assert movie.reads == 3
 
@@ -208,7 +208,7 @@ def test_projects_that_hold_nothing_or_are_damaged_are_passed_over(saved, tmp_pa
     movie = tmp_path / "cells.tif"
     empty, damaged = tmp_path / "cells.sam2", tmp_path / "cells.tif.sam2"
     for folder in (empty, damaged):
-        shutil.copytree(path, folder, ignore=shutil.ignore_patterns("lock*"))
+        shutil.copytree(path, folder, ignore=shutil.ignore_patterns("lock*", ".*"))
     write_manifest(empty, read_manifest(empty).model_copy(update={"chunks": ()}))
     (damaged / "session.json").write_text("{")
     desk.viewer.layers.remove(desk.image_state.image)

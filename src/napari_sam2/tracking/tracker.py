@@ -89,7 +89,7 @@ class Tracker:
         *,
         max_prompted_frames: int = 8,
         clean: bool = True,
-        cache_bytes: int = 1536 * 1024**2,
+        cache_bytes: int = 1024**3,
         disk_bytes: int = 8 * 1024**3,
         cache_folder: Path | None = None,
         memory_bytes: int = 512 * 1024**2,
