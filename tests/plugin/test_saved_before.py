@@ -40,6 +40,11 @@ def save(desk: Any, path: Path) -> Path:
     return path
 
 
+def copy_project(path: Path, target: Path) -> None:
+    """Copy a project without its lock and without files that are being written."""
+    shutil.copytree(path, target, ignore=shutil.ignore_patterns("lock*", ".*"))
+
+
 def tip(desk: Any) -> str:
     desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
     return desk.panel.status.text.text()
@@ -198,7 +203,7 @@ def test_pixels_are_read_once_for_all_projects(saved, tmp_path: Path) -> None:
     movie = CountedMovie()
     comparison = saved_projects.ImageComparison(ImageSource(movie))
     for name in ("b", "c", "d"):
-        shutil.copytree(path, tmp_path / f"{name}.sam2", ignore=shutil.ignore_patterns("lock*", ".*"))
+        copy_project(path, tmp_path / f"{name}.sam2")
         assert comparison.match(tmp_path / f"{name}.sam2") == saved_projects.Match()
     assert movie.reads == 3
 
@@ -208,7 +213,7 @@ def test_projects_that_hold_nothing_or_are_damaged_are_passed_over(saved, tmp_pa
     movie = tmp_path / "cells.tif"
     empty, damaged = tmp_path / "cells.sam2", tmp_path / "cells.tif.sam2"
     for folder in (empty, damaged):
-        shutil.copytree(path, folder, ignore=shutil.ignore_patterns("lock*", ".*"))
+        copy_project(path, folder)
     write_manifest(empty, read_manifest(empty).model_copy(update={"chunks": ()}))
     (damaged / "session.json").write_text("{")
     desk.viewer.layers.remove(desk.image_state.image)
