@@ -11,7 +11,7 @@ import zarr
 
 from napari_sam2.io.volume_samples import VolumeSample, synthetic_volumes
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import Tracker, volume_growth
+from napari_sam2.tracking import Tracker, volume_growth, volume_recipe
 from napari_sam2.tracking.volume_planes import (
     cut_loose_planes,
     fade_planes,
@@ -32,7 +32,7 @@ def sample() -> VolumeSample:
 @pytest.fixture(autouse=True)
 def keep_any_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     """The masks of random weights are large and lie anywhere."""
-    monkeypatch.setattr(volume_growth, "LEAST_CONTRAST", -np.inf)
+    monkeypatch.setattr(volume_recipe, "LEAST_CONTRAST", -np.inf)
     monkeypatch.setattr(volume_growth, "Tracker", partial(Tracker, area_guard=False))
 
 

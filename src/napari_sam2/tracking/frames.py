@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.arrays import ArrayLike
+from napari_sam2.tracking.volume_planes import planes_of
 
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
@@ -73,6 +74,8 @@ class Frames:
 
     Attributes
     ----------
+    planes : int
+        Planes of each volume, where the frames are the planes of volumes over time; 1 for a movie.
     has_given_limits : bool
         Whether `contrast_limits` were given, instead of measured.
     unreadable : dict of int to str
@@ -105,6 +108,7 @@ class Frames:
         self.shape = _stack_shape(data.shape, self.is_rgb)
         self._is_single = len(data.shape) == (3 if self.is_rgb else 2)
         self._data = data
+        self.planes = planes_of(data)
         self.has_given_limits = contrast_limits is not None
         if contrast_limits is not None:
             contrast_limits = _check_limits(contrast_limits)
@@ -149,6 +153,8 @@ class Frames:
                 f"new frames are {shape[1:]} {data.dtype}; the frames so far are "
                 f"{self.shape[1:]} {self._data.dtype}"
             )
+        if planes_of(data) != self.planes:
+            raise ValueError(f"volumes of {self.planes} planes cannot get {planes_of(data)}")
         if shape[0] < len(self) or self._is_single:
             raise ValueError(f"a stack of {len(self)} frames cannot become one of {shape[0]}")
         self._limits = self.contrast_limits  # measured before there are other frames
@@ -192,6 +198,12 @@ class Frames:
         if self.is_rgb:
             return scaled[..., :3]
         return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
+
+    def pixels(self, t: int) -> NDArray[Any]:
+        """Read a frame as it is stored, (Y, X) or (Y, X, C); see `read` for the errors."""
+        if not 0 <= t < len(self):
+            raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
+        return self._raw(t)
 
     def mark(self, t: int) -> int | None:
         """A checksum of the pixels of a frame, at 3 GB/s; None if they cannot be changed in place.

@@ -27,6 +27,8 @@ class MaskStore:
         Frames of the stack.
     renderer : Renderer
         Draws masks at the size of the image.
+    planes : int
+        Planes of each volume, where the frames are the planes of volumes over time.
 
     Attributes
     ----------
@@ -36,9 +38,10 @@ class MaskStore:
         Frames to which the masks of an object are limited, if they are.
     """
 
-    def __init__(self, length: int, renderer: Renderer) -> None:
+    def __init__(self, length: int, renderer: Renderer, planes: int = 1) -> None:
         self.length = length
         self.renderer = renderer
+        self.planes = planes
         self.masklets: dict[int, Masklet] = {}
         self.spans: dict[int, range] = {}
         self._drawn: dict[MaskRecord, Region] = {}
@@ -77,6 +80,13 @@ class MaskStore:
             found = sum(record.nbytes for record in records) + number * RECORD_BYTES
             self._counted = number, found
         return found
+
+    def frames_beside(self, t: int) -> range:
+        """Frames whose masks may condition a frame: all, or the planes of its volume."""
+        if self.planes == 1:
+            return range(self.length)
+        first = t - t % self.planes
+        return range(first, first + self.planes)
 
     # -- reading -------------------------------------------------------------------------------
 

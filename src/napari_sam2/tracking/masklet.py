@@ -42,13 +42,23 @@ class Masklet:
         """The nearest anchor; of two anchors at the same distance, the earlier one."""
         return min(self.anchors(), key=lambda anchor: (abs(anchor - t), anchor))
 
-    def basis(self) -> int:
+    def basis(self, among: range | None = None) -> int:
         """Digest of the prompts and locked masks, on which the tracked masks depend.
 
         A mask that was tracked with another digest is out of date.
+
+        Parameters
+        ----------
+        among : range, optional
+            Frames whose prompts and locks count. Default: all frames.
         """
-        found = blake2b(repr(sorted(self.locked.keys() & self.records.keys())).encode())
-        for t in sorted(self.prompted):
+
+        def counted(frames: Iterable[int]) -> list[int]:
+            return sorted(t for t in frames if among is None or t in among)
+
+        locked = counted(self.locked.keys() & self.records.keys())
+        found = blake2b(repr(locked).encode())
+        for t in counted(self.prompted):
             found.update(self.prompted[t].prompt.digest)
         return int.from_bytes(found.digest()[:7])  # fits a signed 64-bit integer
 

@@ -170,6 +170,11 @@ class NetworkRunner:
         before = t - 1 if direction == "forward" else t + 1
         return Job(records, chosen, window, beside if nearest == before else None)
 
+    def leap(self, source: int, record: MaskRecord) -> Job:
+        """The job to segment an object on the next frame, given its mask on frame `source` only."""
+        window = self.grid.choose(record.extent, record.window)
+        return replace(Job.repeated(source, record), window=window)
+
     def track(self, t: int, jobs: Sequence[Job], direction: Direction) -> list[MaskRecord]:
         """Masks of unprompted objects on a frame, in the order of the jobs.
 

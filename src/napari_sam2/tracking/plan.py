@@ -72,7 +72,7 @@ def plan_steps(
             span = spans.get(object_id)
             path = [t for t in ahead if sign * (t - start) >= 0 and (span is None or t in span)]
             if until_locked:
-                path = _before_lock(path, masklets[object_id].locked.keys())
+                path = before_lock(path, masklets[object_id].locked.keys())
             if only_changed:
                 path = _not_tracked(path, masklets[object_id])
             for t in path:
@@ -88,7 +88,7 @@ def plan_steps(
     return steps
 
 
-def _before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
+def before_lock(path: list[int], locked: Iterable[int]) -> list[int]:
     """The frames of a path up to its first locked frame; locked frames at its start are ignored."""
     locked = frozenset(locked)
     has_left = False

@@ -278,10 +278,12 @@ class Prompter:
         The last embedding is cached for further clicks. It is reused only if it was computed from
         the same masks.
         """
-        others = masklet.prompted.keys() - {prompt.t}
+        beside = self._store.frames_beside(prompt.t)
+        others = [t for t in masklet.prompted if t in beside and t != prompt.t]
         if before is None or before.direction is None or not others:
             return None
-        job = self._runner.job(prompt.t, masklet.records, before.direction)
+        records = {t: record for t, record in masklet.records.items() if t in beside}
+        job = self._runner.job(prompt.t, records, before.direction)
         sources = (*job.recall.frames, *job.recall.pointer_frames)
         key = (prompt.t, window, job.recall, tuple(job.records[k] for k in sources))
         if self._embedding is None or self._embedding[0] != key:

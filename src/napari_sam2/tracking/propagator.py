@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import get_args
@@ -11,7 +11,8 @@ from typing import get_args
 from napari_sam2.tracking.area_guard import as_lost, spills_over
 from napari_sam2.tracking.frames import DamagedFrame
 from napari_sam2.tracking.mask_store import MaskStore
-from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.masklet import Masklet
+from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_use import release_freed_memory
 from napari_sam2.tracking.network_runner import Job, NetworkRunner
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
@@ -68,6 +69,18 @@ class Propagator:
             only_changed=only_changed,
         )
 
+    def total(self, steps: list[Step]) -> int:
+        """Largest number of results of some steps."""
+        return len(steps)
+
+    def leap(self, source: int, target: int) -> None:
+        """Track all objects that are on one frame to another, as if it were the next one."""
+        masklets = [m for m in self._store.masklets.values() if source in m.records]
+        jobs = [self._runner.leap(source, masklet.records[source]) for masklet in masklets]
+        self._runner.notice_changes((source, target))
+        records = self._segment(target, "forward", masklets, jobs)
+        _keep(target, masklets, records)
+
     def run(self, steps: list[Step]) -> Generator[FrameResult, None, None]:
         """Perform the steps one by one; objects that were removed meanwhile are ignored."""
         tidied = time.monotonic()
@@ -115,10 +128,18 @@ class Propagator:
         self._runner.encoder.features.load((t, job.window) for job in jobs)
         if after is not None:
             self._runner.encoder.expect(after.t, [job.window for job in jobs])
+        records = self._segment(t, direction, masklets, jobs)
+        self._runner.memorize(t, records)
+        _keep(t, masklets, records)
+
+    def _segment(
+        self, t: int, direction: Direction, masklets: Sequence[Masklet], jobs: Sequence[Job]
+    ) -> list[MaskRecord]:
+        """The masks of some objects on one frame, which are not stored yet."""
         records = self._runner.track(t, jobs, direction)
         if self.area_guard:
             records = [self._guarded(*pair) for pair in zip(records, jobs, strict=True)]
-        records = [
+        return [
             replace(
                 record,
                 anchor=masklet.nearest_anchor(t),
@@ -127,9 +148,6 @@ class Propagator:
             )
             for record, masklet in zip(records, masklets, strict=True)
         ]
-        self._runner.memorize(t, records)
-        for masklet, record in zip(masklets, records, strict=True):
-            masklet.records[t] = record
 
     def _guarded(self, record: MaskRecord, job: Job) -> MaskRecord:
         """The record; if its mask spills over, the record of a lost object."""
@@ -137,3 +155,9 @@ class Propagator:
             return record
         pointer = self._runner.model.no_obj_ptr.detach().float().cpu().numpy()[0]
         return as_lost(record, pointer)
+
+
+def _keep(t: int, masklets: Sequence[Masklet], records: Sequence[MaskRecord]) -> None:
+    """Store the masks of objects on a frame."""
+    for masklet, record in zip(masklets, records, strict=True):
+        masklet.records[t] = record

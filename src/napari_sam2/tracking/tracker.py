@@ -27,6 +27,7 @@ from napari_sam2.tracking.prompts import Prompt
 from napari_sam2.tracking.propagation import Propagation
 from napari_sam2.tracking.propagator import Propagator
 from napari_sam2.tracking.results import Correction, FrameResult, ObjectState, Signs
+from napari_sam2.tracking.volume_propagator import VolumePropagator
 from napari_sam2.tracking.windows import Window, WindowGrid
 
 
@@ -38,6 +39,9 @@ class Tracker:
     mask (§4 "Memory bank"; corrections included, as in the training of §D.2).
 
     The work is done by four parts: a mask store, a prompter, a propagator and a label composer.
+
+    The frames may be the planes of volumes over time, as of `open_movie` with ``z="3d"``: plane z
+    of time t is frame t * Z + z. Objects are then tracked through volumes as by `VolumeTracker`.
 
     Parameters
     ----------
@@ -115,15 +119,23 @@ class Tracker:
             max_prompted_frames=max_prompted_frames,
         )
         renderer = Renderer(model.config.low_res_size, image_shape, clean=clean)
-        self._begin(renderer, area_guard=area_guard)
+        self._area_guard = area_guard
+        self._begin(renderer, self._frames.planes)
         self._runner.encoder.features.share_budget(self._store.masks_bytes)
 
-    def _begin(self, renderer: Renderer, *, area_guard: bool) -> None:
+    def _begin(self, renderer: Renderer, planes: int) -> None:
         """Make the parts that hold or change objects, without any object."""
-        self._store = MaskStore(len(self._frames), renderer)
+        self._store = MaskStore(len(self._frames), renderer, planes)
         self._composer = LabelComposer(self._store)
         self._prompter = Prompter(self._store, self._runner)
-        self._propagator = Propagator(self._store, self._runner, area_guard=area_guard)
+        movie = Propagator(self._store, self._runner, area_guard=self._area_guard)
+        self._propagator: Propagator | VolumePropagator = movie
+        self._leaps = movie
+        if planes > 1:
+            whole = self._runner.grid.whole
+            self._propagator = VolumePropagator(
+                self._store, self._composer, self._frames, self._as_movie, whole
+            )
 
     def without_objects(self) -> Tracker:
         """Another tracker of the same stack, with the same settings and no objects.
@@ -132,8 +144,31 @@ class Tracker:
         in one thread.
         """
         other = copy(self)
-        other._begin(self._store.renderer, area_guard=self._propagator.area_guard)
+        other._begin(self._store.renderer, self.planes)
         return other
+
+    def _as_movie(self) -> Tracker:
+        """Like `without_objects`, and it tracks the planes of all volumes as frames of a movie."""
+        other = copy(self)
+        other._begin(self._store.renderer, 1)
+        return other
+
+    def leap(self, source: int, target: int) -> None:
+        """Track all objects from one frame to another, as if it were the next one.
+
+        Parameters
+        ----------
+        source : int
+            Frame whose masks are tracked.
+        target : int
+            Frame whose masks are computed.
+
+        Raises
+        ------
+        DamagedFrame, FrameOutOfReach
+            If a frame cannot be read.
+        """
+        self._leaps.leap(source, target)
 
     def grow(self, data: arrays.ArrayLike) -> None:
         """Add the new frames of a longer stack; what was tracked stays as it is.
@@ -166,7 +201,7 @@ class Tracker:
             "max_prompted_frames": self._runner.max_prompted_frames,
             "clean": self._store.renderer.clean,
             "windows": self._windows,
-            "area_guard": self._propagator.area_guard,
+            "area_guard": self._area_guard,
         }
 
     @property
@@ -178,6 +213,11 @@ class Tracker:
     def shape(self) -> tuple[int, int, int]:
         """Shape of the stack, (T, Y, X)."""
         return self._frames.shape
+
+    @property
+    def planes(self) -> int:
+        """Planes of each volume, where the frames are planes; 1 for a movie of images."""
+        return self._store.planes
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -493,6 +533,10 @@ class Tracker:
             Whether to skip frames that were tracked after the last change of the object's prompts
             and locks. This propagates corrections, and continues a run that was stopped.
 
+        Of volumes, a result comes for each plane when its volume is complete, and before that empty
+        results that show how far the work is. A volume is tracked as a whole if `start` and `stop`
+        include any of its planes.
+
         Yields
         ------
         FrameResult
@@ -539,7 +583,7 @@ class Tracker:
             until_locked=until_locked,
             only_changed=only_changed,
         )
-        return len(steps)
+        return self._propagator.total(steps)
 
     # -- limits --------------------------------------------------------------------------------
 

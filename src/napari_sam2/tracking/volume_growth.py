@@ -1,13 +1,8 @@
-"""Growth of masks: through the planes of one volume, and from a volume to the next in time.
-
-The planes of a volume are tracked as a video along z. From its prompted planes, an object grows
-both ways until a plane has no pixel of it. In time, the plane on which an object has its largest
-area leads: its mask is tracked to the same plane of the next volume.
-"""
+"""Growth of masks: through the planes of one volume, and from a volume to the next in time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +13,15 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.pixels import PixelMask, masks_of
 from napari_sam2.tracking.prompts import Prompt
-from napari_sam2.tracking.results import FrameResult
 from napari_sam2.tracking.tracker import Tracker
-from napari_sam2.tracking.volume_planes import (
-    Range,
-    areas_by_plane,
-    cut_loose_planes,
-    fade_planes,
-    leading_planes,
+from napari_sam2.tracking.volume_planes import Range, areas_by_plane
+from napari_sam2.tracking.volume_recipe import (
+    MasksByPlane,
+    follow_leading_planes,
+    grow_through_planes,
 )
 
 CACHE_BYTES = 512 * 1024**2  # of the features of one volume
-LEADING_SHARE = 0.5  # planes with at least this share of the largest area may lead
-LEAST_CONTRAST = 1 / 3  # of the best plane of an object; measured in docs/lab/volumes.md
-
-MasksByPlane = Mapping[int, Mapping[int, PixelMask]]  # by plane, then by object
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +96,8 @@ class VolumeGrowth:
             return Grown(np.zeros(images.shape, np.int32), {})
         tracker = self._tracker(images)
         _give(tracker, prompts)
-        prompted = _prompted_planes(prompts)
-        spans = {k: [0, len(images)] for k in prompted}
-        total = tracker.total_steps()
-        for done, result in enumerate(tracker.propagate(), start=1):
-            for object_id in _gone(result):
-                _end(spans[object_id], result.t, prompted[object_id])
-                tracker.set_span(object_id, range(*spans[object_id]))
-            yield done / total
-        labels = np.stack([tracker.labels(z) for z in range(len(images))])
-        fade_planes(images, labels, prompted, LEAST_CONTRAST)
-        cut_loose_planes(labels, prompted)
+        planes = range(len(images))
+        labels = yield from grow_through_planes(tracker, planes, _prompted_planes(prompts), images)
         return Grown(labels, _qualities(tracker, labels))
 
     def to_next(
@@ -141,24 +121,14 @@ class VolumeGrowth:
         dict
             Masks by plane and object, without those of which nothing is left.
         """
-        waiting = {
-            object_id: leading_planes(areas, LEADING_SHARE)
-            for object_id, areas in areas_by_plane(before.labels).items()
-            if object_id not in left_out
-        }
-        found: dict[int, dict[int, PixelMask]] = {}
-        while waiting:
-            by_plane: dict[int, list[int]] = {}
-            for object_id, planes in waiting.items():
-                by_plane.setdefault(planes.pop(0), []).append(object_id)
-            for z, object_ids in by_plane.items():
-                masks = self._plane_to_next(before, images, z)
-                led = {k: masks[k] for k in object_ids if k in masks}
-                found.setdefault(z, {}).update(led)
-                for object_id in led:
-                    del waiting[object_id]
-            waiting = {k: planes for k, planes in waiting.items() if planes}
-        return found
+        areas = {k: n for k, n in areas_by_plane(before.labels).items() if k not in left_out}
+        work = follow_leading_planes(areas, lambda z: self._plane_to_next(before, images, z))
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found: dict[int, dict[int, PixelMask]] = end.value
+                return found
 
     def _plane_to_next(self, before: Volume, images: NDArray[Any], z: int) -> dict[int, PixelMask]:
         """Masks on a plane of the next volume, of all objects that were on this plane."""
@@ -200,21 +170,6 @@ def _prompted_planes(prompts: Iterable[Prompt]) -> dict[int, Range]:
     for prompt in prompts:
         planes.setdefault(prompt.object_id, []).append(prompt.t)
     return {object_id: (min(found), max(found)) for object_id, found in planes.items()}
-
-
-def _gone(result: FrameResult) -> list[int]:
-    """Objects of which nothing is left on a plane."""
-    pairs = zip(result.object_ids, result.masks, strict=True)
-    return [object_id for object_id, mask in pairs if not mask.any()]
-
-
-def _end(span: list[int], z: int, prompted: Range) -> None:
-    """Let an object end at a plane beyond its prompts."""
-    first, last = prompted
-    if z >= last:
-        span[1] = min(span[1], z + 1)
-    if z <= first:
-        span[0] = max(span[0], z)
 
 
 def _qualities(tracker: Tracker, labels: NDArray[np.int32]) -> dict[int, float]:

@@ -23,6 +23,13 @@ class Planes:
     volumes : array_like
         (T, Z, Y, X).
 
+    Attributes
+    ----------
+    whole : array_like
+        The volumes.
+    planes : int
+        Planes of each volume, Z.
+
     Raises
     ------
     TypeError
@@ -41,19 +48,26 @@ class Planes:
             raise ValueError(f"the volumes are empty: their shape is {shape}")
         if shape[1] == 1:
             raise ValueError("the volumes have one plane each: track them as images, (T, Y, X)")
-        self._volumes = volumes
-        self._depth = shape[1]
+        self.whole = volumes
+        self.planes = shape[1]
         self.shape = (shape[0] * shape[1], *shape[2:])
         self.dtype = np.dtype(volumes.dtype)
 
     def __getitem__(self, number: int) -> NDArray[Any]:
         """Read a plane; planes are counted from volume to volume."""
-        t, z = divmod(number, self._depth)
-        return np.asarray(self._volumes[t, z])
+        if not 0 <= number < self.shape[0]:
+            raise IndexError(f"plane {number} is outside the {self.shape[0]} planes")
+        t, z = divmod(number, self.planes)
+        return np.asarray(self.whole[t, z])
 
     def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
         """Read all planes."""
         return np.stack([self[number] for number in range(self.shape[0])]).astype(*args)
+
+
+def planes_of(stack: object) -> int:
+    """Planes of each volume of a stack, such as `Planes`; 1 for a movie of images."""
+    return int(getattr(stack, "planes", 1))
 
 
 def areas_by_plane(labels: NDArray[np.integer[Any]]) -> dict[int, NDArray[np.intp]]:
