@@ -175,6 +175,11 @@ class Annotation:
         """(T, Y, X) of the stack."""
         return self._document.state.shape
 
+    @property
+    def planes(self) -> int:
+        """Planes of each volume: plane z of time t is frame t * planes + z. 1 for a movie."""
+        return self._document.state.planes
+
     def grow(self, data: ArrayLike) -> None:
         """Add the new frames of a longer movie, such as one that is still being acquired.
 

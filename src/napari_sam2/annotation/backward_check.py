@@ -137,6 +137,7 @@ class BackwardCheck:
         ValueError
             If there is no such object.
         """
+        self._state.check_movie("backward check")
         chosen = self._state.objects if object_ids is None else object_ids
         plan = [(key, one) for key in list(chosen) for one in self._open_stretches(key)]
         return self._check(plan)

@@ -122,6 +122,7 @@ class DivisionProposals:
             At most one for each object, the surest first. A frame near one on which a person said
             that the object does not divide is not proposed.
         """
+        self._state.check_movie("search for divisions")
         state = self._state
         state.stale |= state.measures.update(state.labels)
         found: list[DivisionProposal] = []

@@ -104,6 +104,7 @@ class Divisions:
             If no mother is near, she has no mask before `t`, is locked from `t` on or divides on
             another frame, the daughter exists already, or a click does not fit the image.
         """
+        self._state.check_movie("division")
         t, object_id = self._state.checked_frame(t), checked_object_id(object_id)
         places = np.asarray(points, float).reshape(-1, 2)
         actions: list[Action] = []
@@ -240,6 +241,7 @@ class Divisions:
             frame `t`, or the mother is locked from there on, divides on another frame, or would
             descend from herself.
         """
+        self._state.check_movie("division")
         children = sorted(set(daughters))
         if mother is None:
             mother = self._mothers.propose_mother(children, t)

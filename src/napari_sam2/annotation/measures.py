@@ -29,7 +29,7 @@ class Trace:
     on_border : (T,) bool
         Whether it touches the border of the image.
     shared_1, shared_2 : (T,) float32
-        Pixels that it has in common with its mask one and two frames earlier.
+        Pixels that it has in common with its mask one and two frames (or volumes) earlier.
     second_piece : (T,) float32
         Pixels of the second largest piece of its mask, 0 if it is in one piece.
     """
@@ -62,10 +62,14 @@ class Measures:
     ----------
     length : int
         T frames, all without labels.
+    lag : int
+        Frames from a frame to the one that is compared with it: 1 for a movie, Z for the planes of
+        volumes over time.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, lag: int = 1) -> None:
         self._length = length
+        self._lag = lag
         self._traces: dict[int, Trace] = {}
         self._present: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * length
         self._marked: set[int] = set()
@@ -125,13 +129,13 @@ class Measures:
             "y": (t, np.bincount(index, rows, count) / area),
             "x": (t, np.bincount(index, columns, count) / area),
             "on_border": (t, np.isin(present, edges)),
-            "shared_1": (t, shared_with(t - 1)),
-            "shared_2": (t, shared_with(t - 2)),
+            "shared_1": (t, shared_with(t - self._lag)),
+            "shared_2": (t, shared_with(t - 2 * self._lag)),
             "second_piece": (t, _second_pieces(frame, places, index, count)),
         }
         self._write(t, present, values)
         for lag, name in ((1, "shared_1"), (2, "shared_2")):
-            later = t + lag
+            later = t + lag * self._lag
             if later < self._length and later not in self._marked:
                 self._write(t, present, {name: (later, shared_with(later))})
         on_frame = {*self._present[t].tolist(), *present.tolist()}

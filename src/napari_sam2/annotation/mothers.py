@@ -58,6 +58,7 @@ class Mothers:
             If frame `t` is not in the stack.
         """
         t = self._state.checked_frame(t)
+        self._state.check_movie("division")
         distances = self._distances(t, position) if t else {}
         inside = self._mother_at(t, position, distances)
         if inside is not None or not distances:
@@ -70,7 +71,7 @@ class Mothers:
     def mother_at(self, t: int, position: tuple[float, float]) -> int | None:
         """The object that has a mask at a position on frame `t` or the frame before.
 
-        Only objects that have a mask on the frame before are counted.
+        Only objects that have a mask on the frame before are counted; in 3D there is none.
 
         Raises
         ------
@@ -78,7 +79,9 @@ class Mothers:
             If frame `t` is not in the stack.
         """
         t = self._state.checked_frame(t)
-        return self._mother_at(t, position, self._distances(t, position)) if t else None
+        if not t or self._state.planes > 1:
+            return None
+        return self._mother_at(t, position, self._distances(t, position))
 
     def _mother_at(
         self, t: int, position: tuple[float, float], candidates: Collection[int]

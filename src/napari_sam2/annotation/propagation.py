@@ -69,7 +69,8 @@ class Propagator:
         Yields
         ------
         FrameResult
-            Masks of the objects on one frame, which may overlap. Frames with prompts keep their
+            Masks of the objects on one frame, which may overlap. Of volumes, results without
+            objects only show how far the work is. Frames with prompts keep their
             mask.
 
         Raises
@@ -188,7 +189,8 @@ class Propagator:
                 result = next(results, None)
                 if result is None:
                     break
-                self._show(run, result)
+                if result.object_ids or result.problem is not None:
+                    self._show(run, result)
                 yield result
         finally:
             if isinstance(results, Generator):

@@ -13,6 +13,7 @@ from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
 from napari_sam2.annotation.packed_labels import LabelArray, longer, new_labels
 from napari_sam2.errors import ObjectError
+from napari_sam2.tracking.volume_planes import planes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class DocumentState:
         self._labels: LabelArray = new_labels(tracker.shape, np.uint16)
         self.labels = self.labels_for(self.largest_id)
         self.reviewed: dict[int, frozenset[int]] = {}
-        self.measures = Measures(len(self.labels))
+        self.measures = Measures(len(self.labels), self.planes)
         self.stale: set[int] = set()
         if self.objects:
             self.compose(range(len(self.labels)))
@@ -69,6 +70,18 @@ class DocumentState:
     def shape(self) -> tuple[int, int, int]:
         """(T, Y, X) of the stack."""
         return self.tracker.shape
+
+    @property
+    def planes(self) -> int:
+        """Planes of each volume, where the frames are planes of volumes; 1 for a movie."""
+        return planes_of(self.tracker)
+
+    def check_movie(self, what: str) -> None:
+        """Raise a ValueError if the frames are planes of volumes, for which there is no `what`."""
+        if self.planes > 1:
+            raise ValueError(
+                f"there is no {what} in 3D: choose a plane or a projection to work in the movie"
+            )
 
     @property
     def labels(self) -> LabelArray:
@@ -185,6 +198,11 @@ class DocumentState:
         frame = checked_integer(t, "frame")
         self.check_frame(frame)
         return frame
+
+    def first_plane(self, t: SupportsIndex) -> int:
+        """Frame `t` as an int; in 3D, the first plane of its volume."""
+        frame = self.checked_frame(t)
+        return frame - frame % self.planes
 
     def checked_frames(self, frames: Iterable[SupportsIndex]) -> frozenset[int]:
         """Frames as a set of ints; a TypeError or ValueError for anything else."""

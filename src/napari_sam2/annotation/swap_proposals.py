@@ -116,6 +116,7 @@ class SwapProposals:
         A pair is left out if a person prompted, locked or reviewed one of the two on the frames
         after the contact.
         """
+        self._state.check_movie("search for swaps")
         found = filter(None, map(self._proposal, contacts_of(self._state.labels)))
         return tuple(sorted(found, key=lambda one: (-one.score, one.t)))
 

@@ -23,6 +23,7 @@ from napari_sam2.annotation.quality import (
     find_doubts,
     grade,
 )
+from napari_sam2.annotation.volume_timeline import largest_plane, make_volume_timeline
 from napari_sam2.annotation.wrong_share import (
     SAMPLE_SIZE,
     ErrorSums,
@@ -59,7 +60,7 @@ class Timelines:
         self._calibration = UNCHANGED  # of the timelines
 
     def timeline(self, object_id: int) -> Timeline:
-        """State and quality of an object on each frame.
+        """State and quality of an object on each frame, or in each of the volumes of a movie in 3D.
 
         The result is kept until the object changes, or the verdicts of the person change the error
         probabilities of all objects; do not change its arrays.
@@ -80,13 +81,18 @@ class Timelines:
             self._calibrate()
         found = self._timelines.get(object_id)
         if found is None:
-            found = make_timeline(state, object_id, self._calibration)
+            if state.planes > 1:
+                found = make_volume_timeline(state, object_id)
+            else:
+                found = make_timeline(state, object_id, self._calibration)
             self._timelines[object_id] = found
         return found
 
     def _calibrate(self) -> None:
         """Fit the calibration again; if it changes, all timelines do."""
         state = self._state
+        if state.planes > 1:
+            return  # the error model knows images only
         for object_id in self._verdicts.keys() - state.objects.keys():
             del self._verdicts[object_id]
         for object_id in state.objects.keys() - self._verdicts.keys():
@@ -129,18 +135,26 @@ class Timelines:
             timeline = self.timeline(object_id)
             severity = timeline.severity
             if after is not None and object_id == after[1]:
-                here = (-float(severity[after[0]]), *after)
+                time = after[0] // self._state.planes
+                here = (-float(severity[time]), time, object_id)
             if known.is_rejected:
                 continue
             for t in np.flatnonzero((severity > 0) & ~timeline.is_reviewed).tolist():
                 order.append((-float(severity[t]), t, object_id))
         order.sort(reverse=backward)
         if here is None or here[0] == 0:
-            return order[0][1:] if order else None
+            return self._place(*order[0][1:]) if order else None
         for place in order:
             if place > here if not backward else place < here:
-                return place[1:]
+                return self._place(*place[1:])
         return None
+
+    def _place(self, time: int, object_id: int) -> tuple[int, int]:
+        """The frame of a time point, in 3D the largest plane of an object, and the object."""
+        planes = self._state.planes
+        if planes == 1:
+            return time, object_id
+        return time * planes + largest_plane(self._state, object_id, time), object_id
 
     def wrong_share(self) -> Share | None:
         """Estimate the share of wrong masks that are left, from the chances of an error.
@@ -169,6 +183,7 @@ class Timelines:
         ValueError
             If the size is below 1.
         """
+        self._state.check_movie("sample of masks")
         if size < 1:
             raise ValueError(f"a sample has at least one mask; got {size}")
         return draw_masks(self._lines(), size, seed)

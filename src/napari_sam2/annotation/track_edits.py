@@ -57,7 +57,7 @@ class TrackEdits:
         object_id : int
             The object.
         t : int
-            First frame of the new object.
+            First frame of the new object; in 3D, any plane of its first volume.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class TrackEdits:
             If there is no such object or frame, or no mask before `t`, or none from `t` on.
         """
         before = self._state.known(object_id)
-        t = self._state.checked_frame(t)
+        t = self._state.first_plane(t)
         late = self._state_from(object_id, t)
         early = self._state.object_state(object_id, range(t))
         if early is None or not has_mask(early) or not has_mask(late):
@@ -107,7 +107,7 @@ class TrackEdits:
         object_id, other : int
             The objects.
         t : int
-            First frame on which they are exchanged.
+            First frame on which they are exchanged; in 3D, any plane of the first volume.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class TrackEdits:
             one of them is born later or divided before, or neither has a mask from `t` on.
         """
         one, two = self._state.known(object_id), self._state.known(other)
-        t = self._state.checked_frame(t)
+        t = self._state.first_plane(t)
         if object_id == other:
             raise ObjectError("{0} cannot be swapped with itself", object_id)
         for known, mother in ((one, other), (two, object_id)):
@@ -178,6 +178,7 @@ class TrackEdits:
             If there is no such object or frame, or the object has no mask before `t`, is locked
             from `t` on, or is divided already.
         """
+        self._state.check_movie("division")
         mother = self._state.known(object_id)
         t = self._state.checked_frame(t)
         early, late = self._state.object_state(object_id, range(t)), self._state_from(object_id, t)
