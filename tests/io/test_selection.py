@@ -187,7 +187,7 @@ def test_reading_one_frame_reads_no_other(tmp_path: Path, monkeypatch: pytest.Mo
         ({"channel": (0, 1, 2, 3)}, "one to three channels"),
         ({"channel": (0, 0)}, "different numbers"),
         ({"channel": {0: 2.0}}, "between 0 and 1"),
-        ({"z": "sum"}, "z must be a plane, max, mean or focus"),
+        ({"z": "sum"}, "z must be a plane, max, mean, focus or 3d"),
         ({"frames": slice(3, 0, -1)}, "must go forward"),
         ({"series": 1}, "has 1 images"),
     ],

@@ -99,6 +99,9 @@ class Timeline:
         IoU with the mask that tracking back from the end gives; NaN where this was not checked.
     measurements : mapping of str to Measurement
         Measurements by name.
+    predicted_iou : (T,) float32, optional
+        In 3D, mean quality of the masks of each volume, as the network predicts it; NaN where there
+        is none.
     """
 
     has_mask: NDArray[np.bool_]
@@ -112,6 +115,7 @@ class Timeline:
     reasons: tuple[str, ...]
     backward_iou: NDArray[np.float32]
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    predicted_iou: NDArray[np.float32] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -142,6 +146,7 @@ class Timeline:
                 name: replace(one, values=np.concatenate([one.values, unknown]))
                 for name, one in self.measurements.items()
             },
+            None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
         )
 
     @property

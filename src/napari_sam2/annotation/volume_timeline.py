@@ -63,6 +63,7 @@ def make_volume_timeline(state: DocumentState, object_id: int) -> Timeline:
         ("",) * shape[0],
         unknown,
         measurements_of(volumes),
+        iou,
     )
 
 

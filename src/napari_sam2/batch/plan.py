@@ -14,7 +14,7 @@ from napari_sam2.batch.tracking_run import FindingSettings
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.formats import FORMATS
 from napari_sam2.io.project import PROJECT_SUFFIX
-from napari_sam2.io.selection import Projection, Selection, parse_channels, parse_range
+from napari_sam2.io.selection import IN_3D, Projection, Selection, parse_channels, parse_range
 from napari_sam2.model.config import WindowMode
 from napari_sam2.tracking.plan import Sweep
 
@@ -24,7 +24,6 @@ NAME = "{name}"  # in the pattern of the prompts: stands for the name of a movie
 PARQUET = ".parquet"
 TABLES = (".csv", PARQUET)  # suffixes of the table of all measurements
 _CHECKPOINTS = (".pt", ".safetensors")
-IN_3D = "3d"  # in place of a plane
 _EXPORTS_3D = ("ome", "ome-zarr", "ome-zarr-0.5")
 
 

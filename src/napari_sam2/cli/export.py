@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.scale import ImageScale
     from napari_sam2.io.selection import Selection
     from napari_sam2.io.tracked import TrackedLabels
+    from napari_sam2.io.volume_exports import TrackedVolumes
 
 
 class Format(StrEnum):
@@ -110,6 +111,13 @@ def export(
         raise UsageError(f"{error}; or say --format") from error
     if with_image:
         chosen = FORMATS[with_movie(chosen.name)]
+    if (volumes := _volumes_of_project(labels, image or [])) is not None:
+        from napari_sam2.io.volume_exports import write_volume_export
+
+        make_folder(output.parent)
+        write_volume_export(output, volumes, chosen)
+        typer.echo(f"{output}: {chosen.title}, {volumes.labels.shape[0]} volumes")
+        return
     tracked = _opened(labels, image or [], part)
     scale = _scale(tracked.scale, pixel_size, unit, interval, z_spacing)
     make_folder(output.parent)
@@ -132,6 +140,26 @@ def _opened(path: Path, images: list[Path], part: Selection) -> TrackedLabels:
     if (path / MANIFEST).is_file():
         return _of_project(path, images, part)
     return _with_images(open_tracked(path), images, part)
+
+
+def _volumes_of_project(saved: Path, images: list[Path]) -> TrackedVolumes | None:
+    """The labels of a project in 3D; None if it is no such project."""
+    from napari_sam2.io.project.manifest import MANIFEST, read_manifest
+    from napari_sam2.io.volume_exports import TrackedVolumes
+    from napari_sam2.io.volume_scale import VolumeScale
+
+    if not (saved / MANIFEST).is_file() or read_manifest(saved).image.planes == 1:
+        return None
+    opened = open_project(saved, images[0] if images else None)
+    annotation, objects = opened.annotation, opened.annotation.objects
+    say_left_out(objects)
+    return TrackedVolumes.of_objects(
+        annotation.labels,
+        annotation.planes,
+        objects,
+        VolumeScale.of_planes(opened.image.scale),
+        {object_id: annotation.timeline(object_id) for object_id in objects},
+    )
 
 
 def _of_project(saved: Path, images: list[Path], part: Selection) -> TrackedLabels:

@@ -34,7 +34,7 @@ from napari_sam2.cli.options import (
     load,
     with_movie,
 )
-from napari_sam2.cli.track_volumes import IN_3D, open_all_planes, track_volumes
+from napari_sam2.cli.track_volumes import open_all_planes, track_volumes
 from napari_sam2.io.formats import format_of
 
 AUTO = "auto"  # in place of a file with prompts
@@ -118,6 +118,8 @@ def track(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Track objects through a movie from prompts in a file, or all cells, and write the labels."""
+    from napari_sam2.io.selection import IN_3D
+
     is_3d = z is not None and z.lower() == IN_3D
     part = part_of_movie(axes, channel, None if is_3d else z, frame_range, series)
     check_labels_output(output, may_have_movie=not is_3d)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.plan import Sweep
     from napari_sam2.tracking.volumes import VolumeStep
 
-IN_3D = "3d"  # in place of a plane
-
 
 def open_all_planes(path: Path, part: Selection) -> VolumeMovie:
     """Open the volumes of a movie, and say on stderr which part they are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam2.io.scale import FrameAxis
-from napari_sam2.io.selection import EVERYTHING, Projection, Selection
+from napari_sam2.io.selection import EVERYTHING, IN_3D, Projection, Selection
 
 _LARGEST_FRAME = 2**31  # pixels; a file that names more is damaged
 _UNNAMED = "QI?"  # tifffile: unknown and image sequence; zarr: a name that is no axis
@@ -165,7 +165,7 @@ class _Resolver:
             frame_place,
             self.selection.channels or (0,),
             channel_place,
-            self.selection.z,
+            None if self.selection.z == IN_3D else self.selection.z,
             z_place,
             1 if z_place is None else self.shape[z_place],
             colour_place,
@@ -262,6 +262,8 @@ class _Resolver:
 
     def _with_depth(self, time: int | None, depth: int | None) -> tuple[int | None, int | None]:
         z = self.selection.z
+        if z == IN_3D:
+            raise ValueError(f"{self.source} is opened as images here, not in 3D")
         if depth is None:
             if z not in (None, 0) and "Z" not in self.axes:
                 raise ValueError(

@@ -29,7 +29,7 @@ class ScaleSource:
     known : ImageScale
         Scale that the owner of the array gives; it has priority over that of the file.
     shape : tuple of int
-        Length of its axes without colours, (Y, X) or (frames, Y, X).
+        Length of its axes without colours, (Y, X), (frames, Y, X), or (T, Z, Y, X) in 3D.
     path : path, optional
         File or folder that the array was read from.
     """
@@ -56,9 +56,9 @@ def file_scale(
     path : path
         File or folder; nothing is known from one that is missing or cannot be read.
     shape : tuple of int
-        Length of the axes of the stack, (Y, X) or (frames, Y, X). Where frames of the file have
-        another size, nothing is known; where none of its axes has that many frames, no interval or
-        spacing.
+        Length of the axes of the stack, (Y, X), (frames, Y, X) or (T, Z, Y, X). Where frames of
+        the file have another size, nothing is known; where none of its axes has that many frames,
+        no interval or spacing.
     frame_axis : {"t", "z"}, optional
         Axis along which frames are stacked; None: the axis of the file.
     """
@@ -70,6 +70,8 @@ def file_scale(
     steps, by_axis = stack.steps, dict(zip(stack.axes, stack.shape, strict=True))
     if (by_axis.get("Y"), by_axis.get("X")) != tuple(shape[-2:]):
         return ImageScale()
+    if len(shape) == 4 and (by_axis.get("T", 1), by_axis.get("Z")) == tuple(shape[:2]):
+        return scale_of_steps(steps, "tz", stack.origins)
     names = [name for name, _ in _FRAME_AXES if len(shape) == 3 and by_axis.get(name) == shape[0]]
     if not names:
         plane, placed = (

@@ -54,6 +54,53 @@ def planes_of_volumes(labels: ArrayLike) -> ArrayLike:
     return planes
 
 
+class VolumesOfPlanes:
+    """Labels of volumes over time, (T, Z, Y, X), of which all planes are a stack.
+
+    Parameters
+    ----------
+    labels : (T * Z, Y, X) array-like of integers
+        The planes, one volume after the other; read one at a time.
+    planes : int
+        Planes of each volume, Z.
+    """
+
+    def __init__(self, labels: ArrayLike, planes: int) -> None:
+        self.stack = labels
+        self.planes = planes
+        length, *plane = (int(size) for size in labels.shape)
+        self.shape = (length // planes, planes, *plane)
+        self.dtype = np.dtype(labels.dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """The volume ``labels[t]``, or the plane ``labels[t, z]``."""
+        t, z = key if isinstance(key, tuple) else (key, None)
+        if not 0 <= t < self.shape[0] or not (z is None or 0 <= z < self.planes):
+            raise IndexError(f"{key} is outside the volumes of {self.shape}")
+        if z is not None:
+            return np.asarray(self.stack[t * self.planes + z])
+        first = t * self.planes
+        return np.stack([np.asarray(self.stack[first + z]) for z in range(self.planes)])
+
+    def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
+        """All volumes in memory."""
+        return np.stack([self[t] for t in range(self.shape[0])]).astype(*args)
+
+
+def volumes_of_planes(labels: ArrayLike, planes: int) -> ArrayLike:
+    """(T, Z, Y, X) labels of (T * Z, Y, X) planes: a view of an array of numpy, or read on demand.
+
+    Parameters
+    ----------
+    labels : (T * Z, Y, X) array-like of integers
+    planes : int
+        Planes of each volume, Z.
+    """
+    if isinstance(labels, np.ndarray):
+        return labels.reshape(-1, planes, *labels.shape[1:])
+    return VolumesOfPlanes(labels, planes)
+
+
 def frames_of_labels(labels: ArrayLike) -> Iterator[NDArray[Any]]:
     """Frames of labels, (Y, X) each, read one at a time; a single image is one frame."""
     if len(labels.shape) == 2:

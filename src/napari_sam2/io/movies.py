@@ -9,10 +9,11 @@ from pathlib import Path
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, folder_stack
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.object_ids import as_object_ids
-from napari_sam2.io.selection import Channel, Projection, Selection
-from napari_sam2.io.stack import ImageStack, movie_of
+from napari_sam2.io.selection import Channel, In3D, Projection, Selection
+from napari_sam2.io.stack import ImageStack
 from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 from napari_sam2.io.video import VIDEO_SUFFIXES, open_gif, open_video
+from napari_sam2.io.volume_stack import part_of_stack
 from napari_sam2.io.zarr_movie import is_zarr, zarr_stack
 
 __all__ = ["MOVIE_SUFFIXES", "Movie", "open_movie", "open_stack"]
@@ -26,7 +27,7 @@ def open_movie(
     *,
     axes: str | None = None,
     channel: Channel | None = None,
-    z: int | Projection | None = None,
+    z: int | Projection | In3D | None = None,
     frames: slice | None = None,
     series: int | None = None,
     as_labels: bool = False,
@@ -45,8 +46,9 @@ def open_movie(
         What each axis of the file is, as "TCYX"; default: what its metadata say. See `Selection`.
     channel : int, sequence of int, or mapping of int to float, optional
         One channel, or two or three as red, green and blue, with weights or without.
-    z : int or {"max", "mean", "focus"}, optional
-        One plane, or a projection of all planes of each frame.
+    z : int or {"max", "mean", "focus", "3d"}, optional
+        One plane, or a projection of all planes of each frame; or all planes in 3D, which are the
+        frames of the movie then: plane z of time t is frame t * Z + z.
     frames : slice, optional
         Range of frames; frame 0 of the movie is the first of the range.
     series : int, optional
@@ -82,7 +84,7 @@ def open_selection(
 ) -> Movie:
     """Open a part of a file; see `open_movie`."""
     stack = open_stack(path, series=selection.series, as_labels=as_labels)
-    movie = replace(movie_of(stack, selection), path=Path(path))
+    movie = replace(part_of_stack(stack, selection), path=Path(path))
     return as_object_ids(movie) if as_labels else movie
 
 

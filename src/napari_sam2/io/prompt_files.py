@@ -184,15 +184,25 @@ def labels_as_prompts(
     return prompts
 
 
-def write_prompts(path: str | os.PathLike[str], prompts: Iterable[Prompt]) -> None:
+def write_prompts(path: str | os.PathLike[str], prompts: Iterable[Prompt], planes: int = 1) -> None:
     """Write prompts as JSON, masks as run lengths; see `read_prompts`.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    prompts : iterable of Prompt
+        The prompts.
+    planes : int
+        Planes of each volume, where frames are the planes of volumes: the file then has the time
+        and the plane of each prompt, as `read_volume_prompts` takes them.
 
     Raises
     ------
     OSError
         If the file cannot be written; an old file is left as it was.
     """
-    text = json.dumps({"prompts": [_entry(prompt) for prompt in prompts]}, indent=1)
+    text = json.dumps({"prompts": [_entry(prompt, planes) for prompt in prompts]}, indent=1)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -335,8 +345,11 @@ def _per_point(
     return np.array(values, dtype=np.int64)
 
 
-def _entry(prompt: Prompt) -> dict[str, Any]:
-    entry: dict[str, Any] = {"frame": prompt.t, "object": prompt.object_id}
+def _entry(prompt: Prompt, planes: int) -> dict[str, Any]:
+    t, z = divmod(prompt.t, planes)
+    entry: dict[str, Any] = {"frame": t, "object": prompt.object_id}
+    if planes > 1:
+        entry["z"] = z
     if len(prompt.points):
         entry["points"] = np.asarray(prompt.points).tolist()
         entry["labels"] = np.asarray(prompt.labels).tolist()

@@ -39,7 +39,7 @@ _SECONDS = {
     "d": 86400.0, "day": 86400.0, "days": 86400.0,
 }  # fmt: skip
 
-FrameAxis = Literal["t", "z"]
+FrameAxis = Literal["t", "z", "tz"]
 Step = tuple[object, object]  # a size and the name of its unit, as a file or a layer has them
 _NO_STEP: Step = (None, None)
 
@@ -85,6 +85,8 @@ class Origin:
 class ImageScale:
     """Axes and sizes of a stack of images, (T, Y, X) or (Z, Y, X), or of a single image (Y, X).
 
+    The images may also be the planes of volumes over time, one volume after the other.
+
     Unknown values are None.
 
     Parameters
@@ -95,12 +97,12 @@ class ImageScale:
         One of "um", "nm", "mm", "cm", "m", "inch", "pixel"; other spellings ("µm", "micron") become
         these.
     interval_s : float, optional
-        Time from one frame to the next, in seconds; a Z stack has none.
+        Time from one frame, or volume, to the next, in seconds; a Z stack has none.
     z_spacing : float, optional
-        Distance from one slice to the next, in `unit`; only a Z stack has one.
-    frame_axis : {"t", "z"}, optional
-        Meaning of the first axis of a stack, time or depth; an interval makes it time and a spacing
-        depth. An unknown axis is written as time.
+        Distance from one slice to the next, in `unit`; a movie of images has none.
+    frame_axis : {"t", "z", "tz"}, optional
+        Meaning of the first axis of a stack, time or depth, or the planes of volumes; an interval
+        makes it time and a spacing depth. An unknown axis is written as time.
     origin : Origin, optional
         Position of the first pixel, with lengths in `unit`.
 
@@ -140,11 +142,11 @@ class ImageScale:
             object.__setattr__(self, "frame_axis", "t")
         if self.frame_axis is None and self.z_spacing is not None:
             object.__setattr__(self, "frame_axis", "z")
-        if self.frame_axis not in (None, "t", "z"):
-            raise ValueError(f"frame_axis must be 't', 'z' or None; got {self.frame_axis!r}")
+        if self.frame_axis not in (None, "t", "z", "tz"):
+            raise ValueError(f"frame_axis must be 't', 'z', 'tz' or None; got {self.frame_axis!r}")
         if self.frame_axis == "z" and self.interval_s is not None:
             raise ValueError("a Z stack has no frame interval: leave out interval_s")
-        if self.frame_axis != "z" and self.z_spacing is not None:
+        if self.frame_axis not in ("z", "tz") and self.z_spacing is not None:
             raise ValueError("a movie has no z spacing: leave out z_spacing or interval_s")
 
     @property
@@ -254,14 +256,14 @@ def scale_of_steps(
     ----------
     steps : mapping of str to (number, unit)
         By the lower-case letter of the axis: "t", "z", "y", "x". Others are passed over.
-    frame_axis : {"t", "z"}, optional
-        Meaning of the first axis of the stack; the step of the other one is ignored.
+    frame_axis : {"t", "z", "tz"}, optional
+        Meaning of the first axis of the stack; the step of another one is ignored.
     origins : mapping of str to (number, unit), optional
         Position of the first pixel along the same axes; 0 along those whose position is unknown.
     """
     found = origins or {}
     steps = {axis: _in_known_unit(*steps.get(axis, _NO_STEP)) for axis in "tzyx"}
-    lengths = ("x", "z") if frame_axis == "z" else ("x",)
+    lengths = ("x", "z") if frame_axis in ("z", "tz") else ("x",)
     units = (known_length_unit(steps[axis][1]) for axis in lengths if positive(steps[axis][0]))
     placed = (
         known_length_unit(found[axis][1]) for axis in "xyz" if axis in found and found[axis][0]
@@ -272,7 +274,8 @@ def scale_of_steps(
     size = None if y is None or x is None else (y, x)
     if frame_axis == "z":
         return ImageScale(size, unit, None, _length_in(unit, *steps["z"]), "z", origin)
-    return ImageScale(size, unit, seconds(*steps["t"]), None, frame_axis, origin)
+    spacing = _length_in(unit, *steps["z"]) if frame_axis == "tz" else None
+    return ImageScale(size, unit, seconds(*steps["t"]), spacing, frame_axis, origin)
 
 
 def _origin(found: Mapping[str, Step], unit: str) -> Origin | None:

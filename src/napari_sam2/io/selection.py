@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 
 Projection = Literal["max", "mean", "focus"]
 Channel: TypeAlias = int | Sequence[int] | Mapping[int, float]
+In3D = Literal["3d"]
+IN_3D: In3D = "3d"  # all planes, which are tracked in 3D
 PROJECTIONS: tuple[Projection, ...] = ("max", "mean", "focus")
 _LETTERS = "TZCYXS"
 _MOST_CHANNELS = 3  # the model sees red, green and blue
@@ -28,10 +30,11 @@ class Selection:
     channel : int, sequence of int, or mapping of int to float, optional
         One channel, or two or three that the model sees as red, green and blue. Each channel of a
         mix gets its own contrast; a mapping gives each channel a weight between 0 and 1 too.
-    z : int or {"max", "mean", "focus"}, optional
-        One plane, or on each frame the brightest value, the mean, or the sharpest plane.
+    z : int or {"max", "mean", "focus", "3d"}, optional
+        One plane, or on each frame the brightest value, the mean, or the sharpest plane; or all
+        planes in 3D, which are the frames of the movie, one volume after the other.
     frames : slice, optional
-        Range of frames; frame 0 of the movie is then the first frame of the range.
+        Range of frames, or of volumes in 3D; frame 0 of the movie is then the first of the range.
     series : int, optional
         Which image of a file that holds several.
 
@@ -43,15 +46,17 @@ class Selection:
 
     axes: str | None = None
     channel: Channel | None = None
-    z: int | Projection | None = None
+    z: int | Projection | In3D | None = None
     frames: slice | None = None
     series: int | None = None
 
     def __post_init__(self) -> None:
         if self.axes is not None:
             _check_letters(self.axes)
-        if isinstance(self.z, str) and self.z not in PROJECTIONS:
-            raise ValueError(f"z must be a plane, max, mean or focus; got {self.z!r}")
+        if isinstance(self.z, str) and self.z not in (*PROJECTIONS, IN_3D):
+            raise ValueError(f"z must be a plane, max, mean, focus or 3d; got {self.z!r}")
+        if self.is_3d and self.is_mix:
+            raise ValueError("volumes are tracked in one channel: choose one, such as channel=0")
         if self.z is not None and not isinstance(self.z, str):
             object.__setattr__(self, "z", operator.index(self.z))
         if self.frames is not None and (self.frames.step or 1) < 1:
@@ -74,6 +79,11 @@ class Selection:
         if isinstance(self.channel, Mapping):
             return tuple(float(weight) for weight in self.channel.values())
         return (1.0,) * len(self.channels)
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether all planes are tracked in 3D."""
+        return self.z == IN_3D
 
     @property
     def is_mix(self) -> bool:

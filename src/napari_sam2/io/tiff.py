@@ -93,7 +93,8 @@ def write_labels(
         with .ome.zarr is a folder, which is replaced only if it holds such labels and nothing else.
     labels : (T, Y, X), (Z, Y, X) or (Y, X) array-like of integers
         Object ids, 0 is background. May be lazy: numpy, memory map, dask or zarr. An `Annotation`
-        stands for its labels without those of rejected objects.
+        stands for its labels without those of rejected objects; in 3D they are written with all
+        four axes.
     scale : ImageScale or Movie, optional
         Scale of the image; its ``frame_axis`` tells a Z stack from a movie. Default: that of the
         movie of an `Annotation` that was opened from a file.
@@ -120,6 +121,9 @@ def write_labels(
     array, known = labels_of(labels)
     movie = scale if isinstance(scale, Movie) else None
     scale = (scale.scale if isinstance(scale, Movie) else scale or known) or ImageScale()
+    if len(array.shape) == 4 and array is not labels:
+        write_volume_labels(path, array, VolumeScale.of_planes(scale), format)
+        return
     if (version := _zarr_version(path, format)) is not None:
         image = _image_beside(path, format, movie, array)
         write_label_zarr(path, array, scale, version=version, image=image)

@@ -60,6 +60,18 @@ class VolumeScale:
         spacing = stack.z_spacing if stack.unit == lengths.unit else None
         return cls(lengths.pixel_size, lengths.unit, movie.interval_s, spacing, lengths.origin)
 
+    @classmethod
+    def of_planes(cls, scale: ImageScale) -> VolumeScale:
+        """The scale of volumes whose planes, one after the other, have this scale."""
+        return cls(scale.pixel_size, scale.unit, scale.interval_s, scale.z_spacing, scale.origin)
+
+    @property
+    def planes(self) -> ImageScale:
+        """Scale of the planes of all volumes, one after the other."""
+        return ImageScale(
+            self.pixel_size, self.unit, self.interval_s, self.z_spacing, "tz", self.origin
+        )
+
     @property
     def steps(self) -> Mapping[str, Step]:
         """Sizes and units by axis; unknown sizes are None."""

@@ -48,6 +48,7 @@ from napari_sam2.io.project.manifest import (
     read_manifest,
     write_manifest,
 )
+from napari_sam2.io.project.migration import IN_3D_VERSION, SCHEMA_VERSION
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
 from napari_sam2.io.project.reading import Loaded, has_grown, load
 from napari_sam2.io.project.slimming import Slimmer
@@ -350,7 +351,9 @@ class ProjectFolder:
     ) -> Manifest:
         """What is saved now; writes the properties of the objects on the way."""
         stored = write_stored(self.path, f"properties-{generation}.bin", pack(known, self._pool))
+        in_3d = self.subject.image.planes > 1
         return Manifest(
+            schema_version=IN_3D_VERSION if in_3d else SCHEMA_VERSION,
             program=f"napari-sam2 {__version__}",
             created=self._created,
             saved=now(),
@@ -376,7 +379,8 @@ class ProjectFolder:
         return image
 
     def _begin_journal(self, manifest: Manifest) -> JournalFile:
-        write_prompts(self.path / PROMPTS, self.annotation.prompts())
+        planes = self.annotation.planes
+        write_prompts(self.path / PROMPTS, self.annotation.prompts(), planes)
         path = inside(self.path, manifest.journal)
         path.unlink(missing_ok=True)
         journal = JournalFile(path)

@@ -15,7 +15,7 @@ from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.manifest import ImageInfo, Manifest
 from napari_sam2.io.project.reading import check_image
 from napari_sam2.io.scale import ImageScale
-from napari_sam2.io.selection import EVERYTHING, Selection
+from napari_sam2.io.selection import EVERYTHING, IN_3D, Selection
 from napari_sam2.io.several_files import open_files
 
 MOST_PARTS = 64  # channels and planes of a file that are compared with the image
@@ -110,7 +110,7 @@ def _found(image: ImageInfo, movie: Movie, places: Sequence[Path]) -> FoundImage
 def _found_part(image: ImageInfo, place: Path) -> FoundImage | None:
     """The channel or plane of a file that has the pixels of an image; None if there is none."""
     try:
-        for selection in islice(_parts(place), MOST_PARTS):
+        for selection in islice(_parts(place, in_3d=image.planes > 1), MOST_PARTS):
             try:
                 return _found(image, open_selection(place, selection), [place])
             except (ProjectError, ValueError):
@@ -120,11 +120,14 @@ def _found_part(image: ImageInfo, place: Path) -> FoundImage | None:
     return None
 
 
-def _parts(place: Path) -> Iterator[Selection]:
-    """Channels and planes of a file, one of each."""
+def _parts(place: Path, *, in_3d: bool) -> Iterator[Selection]:
+    """Channels and planes of a file, one of each; in 3D, channels with all planes."""
     stack = open_stack(place)
     lengths = dict(zip(stack.axes, stack.shape, strict=True))
     channels = range(lengths["C"]) if lengths.get("C", 1) > 1 else (None,)
+    if in_3d:
+        yield from (Selection(channel=channel, z=IN_3D) for channel in channels)
+        return
     has_planes = "T" in lengths and lengths.get("Z", 1) > 1
     planes = (None, *range(lengths["Z"])) if has_planes else (None,)
     for z, channel in product(planes, channels):

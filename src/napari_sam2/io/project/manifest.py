@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,16 +13,18 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.project.errors import ProjectError
-from napari_sam2.io.project.migration import SCHEMA_VERSION, migrated
+from napari_sam2.io.project.migration import IN_3D_VERSION, SCHEMA_VERSION, migrated
 from napari_sam2.io.scale import FrameAxis, ImageScale, Origin
-from napari_sam2.io.selection import EVERYTHING, Selection
+from napari_sam2.io.selection import EVERYTHING, IN_3D, Selection
 
 MANIFEST = "session.json"
 _MAX_BYTES = 64 * 2**20
@@ -64,6 +67,8 @@ class ChosenPart(Part):
         Chosen channels.
     weights : tuple of float
         Their weights in a mix.
+    planes : int or None
+        Planes of each volume, where `z` is "3d" and the frames are planes.
     frames : (int or None, int or None, int or None), optional
         First frame, end and step of the range.
     """
@@ -71,15 +76,26 @@ class ChosenPart(Part):
     axes: str | None = None
     channels: Annotated[tuple[Count, ...], Field(strict=False, max_length=3)] = ()
     weights: Annotated[tuple[Finite, ...], Field(strict=False, max_length=3)] = ()
-    z: Count | Literal["max", "mean", "focus"] | None = None
+    z: Count | Literal["max", "mean", "focus", "3d"] | None = None
+    planes: Annotated[int, Field(ge=2, le=2**40)] | None = None
     frames: Annotated[
         tuple[Count | None, Count | None, Count | None] | None, Field(strict=False)
     ] = None
     series: Count | None = None
 
     @classmethod
-    def of(cls, selection: Selection) -> Self | None:
-        """The stored form of a selection; None where the whole file is the image."""
+    def of(cls, selection: Selection, planes: int = 1) -> Self | None:
+        """The stored form of a selection; None where the whole file is the image.
+
+        Parameters
+        ----------
+        selection : Selection
+            The selection.
+        planes : int
+            Planes of each volume, where the frames are the planes of volumes.
+        """
+        if planes > 1:
+            selection = replace(selection, z=IN_3D)
         if selection == EVERYTHING:
             return None
         frames = selection.frames
@@ -90,6 +106,21 @@ class ChosenPart(Part):
             z=selection.z,
             frames=None if frames is None else (frames.start, frames.stop, frames.step),
             series=selection.series,
+            planes=planes if planes > 1 else None,
+        )
+
+    @model_validator(mode="after")
+    def _has_planes_in_3d(self) -> Self:
+        if (self.z == IN_3D) != (self.planes is not None):
+            raise ValueError("an image in 3D says how many planes its volumes have")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_3d(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without an entry for planes where there are none, as versions before 3D read it."""
+        found: dict[str, Any] = write(self)
+        return (
+            found if self.planes is not None else {k: v for k, v in found.items() if k != "planes"}
         )
 
     @property
@@ -169,6 +200,11 @@ class ImageInfo(Part):
         return self
 
     @property
+    def planes(self) -> int:
+        """Planes of each volume, where the frames are the planes of volumes; 1 for a movie."""
+        return 1 if self.part is None or self.part.planes is None else self.part.planes
+
+    @property
     def scale(self) -> ImageScale:
         """Axes and scale as they were known when the image was annotated."""
         origin = None if self.origin is None else Origin(*self.origin)
@@ -223,7 +259,8 @@ class Manifest(Part):
     Attributes
     ----------
     schema_version : int
-        Version of the format.
+        Version of the format; projects in 3D have another one, so that programs that know no
+        volumes refuse them.
     program : str
         Program and version that wrote it.
     created, saved : datetime
@@ -244,7 +281,7 @@ class Manifest(Part):
         How much of that file belongs to it.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     program: str
     created: Annotated[AwareDatetime, Field(strict=False)]
     saved: Annotated[AwareDatetime, Field(strict=False)]
@@ -257,6 +294,12 @@ class Manifest(Part):
     chunks: Annotated[tuple[Chunk, ...], Field(strict=False)]
     history: Annotated[str, Field(pattern=r"^history-\d{1,12}\.log$")]
     history_bytes: Count
+
+    @model_validator(mode="after")
+    def _has_the_version_of_its_image(self) -> Self:
+        if (self.schema_version == IN_3D_VERSION) != (self.image.planes > 1):
+            raise ValueError("the version of the format does not fit the image")
+        return self
 
     @property
     def journal(self) -> str:

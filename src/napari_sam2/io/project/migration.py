@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from napari_sam2.io.project.errors import ProjectError
 
 SCHEMA_VERSION: Final[Literal[1]] = 1
+IN_3D_VERSION: Final[Literal[2]] = 2  # the same entries, for an image in 3D
 Content = dict[str, Any]
 
 
@@ -30,10 +31,10 @@ def migrated(content: Content, folder: Path) -> Content:
     version = content.get("schema_version")
     if type(version) is not int or version < 0:
         raise ProjectError(f"{folder} does not say which version its format has")
-    if version > SCHEMA_VERSION:
+    if version > IN_3D_VERSION:
         raise ProjectError(
             f"{folder.name} was saved by a newer napari-sam2 ({content.get('program', '?')}, "
-            f"format {version}; this one reads up to {SCHEMA_VERSION}): "
+            f"format {version}; this one reads up to {IN_3D_VERSION}): "
             "update napari-sam2 to open it"
         )
     for step in range(version, SCHEMA_VERSION):

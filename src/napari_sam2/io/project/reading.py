@@ -25,6 +25,7 @@ from napari_sam2.io.project.manifest import ImageInfo, Manifest
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
 from napari_sam2.model import Sam2, image_sizes
 from napari_sam2.tracking import ObjectState, Tracker
+from napari_sam2.tracking.volume_planes import Planes, planes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,8 @@ def make_tracker(manifest: Manifest, model: Sam2, data: ArrayLike | Movie) -> Tr
     """
     image = manifest.image
     movie = data if isinstance(data, Movie) else Movie(data, image.rgb, name=image.name)
+    if image.planes > 1 and len(movie.data.shape) == 4 and not image.rgb:
+        movie = replace(movie, data=Planes(movie.data))
     check_image(image, movie.data)
     try:
         frames = MovieFrames(replace(movie, rgb=image.rgb), contrast_limits=image.contrast_limits)
@@ -99,6 +102,11 @@ def check_image(
     `fingerprint`, only if shape and type are those of the image.
     """
     shape, dtype = tuple(int(length) for length in data.shape), str(np.dtype(data.dtype))
+    if planes_of(data) != image.planes:
+        raise ProjectError(
+            f"“{image.name}” was annotated in volumes of {image.planes} planes; this image has "
+            f"{planes_of(data)}"
+        )
     if has_grown(image, shape):
         data, shape = FirstFrames(data, image.shape[0]), image.shape
     if shape != image.shape or dtype != image.dtype:

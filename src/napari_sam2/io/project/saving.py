@@ -18,6 +18,7 @@ from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.project import open_project, save_project
 from napari_sam2.annotation.recovery import tracker_of
 from napari_sam2.arrays import ArrayLike
+from napari_sam2.io.label_arrays import volumes_of_planes
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movie_frames import MovieFrames
 from napari_sam2.io.project import PROJECT_SUFFIX
@@ -144,4 +145,7 @@ def _tracker(place: Path, manifest: Manifest, *, model: Sam2, movie: Stack | Non
 def _labels(annotation: Annotation) -> tuple[ArrayLike, ImageScale | None]:
     frames = tracker_of(annotation).frames
     scale = frames.movie.scale if isinstance(frames, MovieFrames) else None
-    return TrackedLabels.of_objects(annotation.labels, annotation.objects).labels, scale
+    labels = TrackedLabels.of_objects(annotation.labels, annotation.objects).labels
+    if annotation.planes > 1:
+        labels = volumes_of_planes(labels, annotation.planes)
+    return labels, scale

@@ -77,7 +77,7 @@ def subject_of(tracker: Tracker, data: ArrayLike, origin: ImageOrigin, model_nam
         fingerprint=image_fingerprint(data),
         contrast_limits=tracker.frames.contrast_limits,
         has_user_contrast=origin.has_user_contrast,
-        part=ChosenPart.of(origin.selection),
+        part=ChosenPart.of(origin.selection, tracker.planes),
         paths=tuple(os.path.abspath(path) for path in origin.paths),
         **_scale_fields(origin.scale),
     )

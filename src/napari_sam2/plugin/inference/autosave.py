@@ -214,7 +214,7 @@ class Autosave:
             is_other = isinstance(error, ProjectError) and Path(image.path).exists()
             text = OTHER_PIXELS if is_other else UNREADABLE
             return text.format(image.name, Path(image.path).name)
-        part = ChosenPart.of(found.movie.selection)
+        part = ChosenPart.of(found.movie.selection, image.planes)
         if part != image.part:
             self._subject = replace(about, image=image.model_copy(update={"part": part}))
             if self._folder is not None:

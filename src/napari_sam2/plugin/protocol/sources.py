@@ -136,10 +136,11 @@ class ImagePart:
     @cached_property
     def _movie(self) -> ArrayLike:
         """The part as a movie, made in the thread that reads the first frame."""
-        from napari_sam2.io.stack import ImageStack, movie_of
+        from napari_sam2.io.stack import ImageStack
+        from napari_sam2.io.volume_stack import part_of_stack
 
         stack = ImageStack(self.whole, self.letters, name=self.name)
-        return movie_of(stack, replace(self._selection, axes=None)).data
+        return part_of_stack(stack, replace(self._selection, axes=None)).data
 
     def other(self, selection: Selection) -> ImagePart | None:
         """Another part of the same layer; None if it belongs to other axes."""
