@@ -102,6 +102,8 @@ class Timeline:
     predicted_iou : (T,) float32, optional
         In 3D, mean quality of the masks of each volume, as the network predicts it; NaN where there
         is none.
+    largest_plane : (T,) integers, optional
+        In 3D, the plane on which the object is largest; 0 where there is no mask.
     """
 
     has_mask: NDArray[np.bool_]
@@ -116,6 +118,7 @@ class Timeline:
     backward_iou: NDArray[np.float32]
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     predicted_iou: NDArray[np.float32] | None = None
+    largest_plane: NDArray[np.intp] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -147,6 +150,7 @@ class Timeline:
                 for name, one in self.measurements.items()
             },
             None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
+            None if self.largest_plane is None else np.pad(self.largest_plane, (0, more)),
         )
 
     @property

@@ -64,6 +64,7 @@ def make_volume_timeline(state: DocumentState, object_id: int) -> Timeline:
         unknown,
         measurements_of(volumes),
         iou,
+        trace.area.reshape(shape).argmax(1),
     )
 
 

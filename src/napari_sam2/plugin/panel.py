@@ -54,8 +54,8 @@ RECOMPUTED = (
     "masks are kept until you track again."
 )
 OTHER_FRAMES = (
-    "With other axes, this image has other frames. Its cells are closed; they are offered again "
-    "when you open the image with the axes as they are now."
+    "With other axes, or in 3D, this image has other frames. Its cells are closed; they are "
+    "offered again when you open the image as it is now."
 )
 LOOKS = ("name", "visible", "opacity", "blending")  # events of an Image layer that are shown
 
@@ -150,7 +150,7 @@ class SamPanel(QWidget):
 
     def _offers_new_cells(self, shows_more: bool) -> bool:
         image_state = self.controller.image_state
-        is_movie = image_state is not None and image_state.is_movie
+        is_movie = image_state is not None and image_state.is_movie and not image_state.in_3d
         return is_movie and self.new_cells.is_offered(shows_more)
 
     def _offers_following(self, shows_more: bool) -> bool:
@@ -402,7 +402,8 @@ class SamPanel(QWidget):
         image_state = self.controller.image_state
         if image_state is None:
             return
-        is_same_stack = part.axes == image_state.layers.axes.named
+        axes = image_state.layers.axes
+        is_same_stack = part.axes == axes.named and part.is_3d == axes.in_3d
         text = RECOMPUTED if is_same_stack else OTHER_FRAMES
         if not image_state.has_prompts() or self._agrees(text):
             self.controller.choose_part(part)

@@ -369,8 +369,9 @@ def _object_row(
     edits = sum(tally.edits for tally in tallies.values())
     is_pointed = clicks > 0 or any(tally.has_box for tally in tallies.values())
     is_tracked = bool((timeline.has_mask & ~timeline.is_prompted).any())
-    edited = {t for t, tally in tallies.items() if tally.clicks + tally.strokes + tally.edits}
-    clicked = {t for t, tally in tallies.items() if tally.clicks}
+    times = {t: None if t is None else t // annotation.planes for t in tallies}
+    edited = {times[t] for t, one in tallies.items() if one.clicks + one.strokes + one.edits}
+    clicked = {times[t] for t, one in tallies.items() if one.clicks}
     return ObjectEffort(
         object_id,
         annotation.objects[object_id].name,

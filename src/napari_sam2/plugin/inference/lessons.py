@@ -87,6 +87,8 @@ def _example(
     from napari_sam2.annotation.vouched import vouched_labels
     from napari_sam2.training.example_files import spread
 
+    if document.annotation.planes > 1:
+        return None, 0  # a lesson has images, not volumes
     vouched = vouched_labels(document.annotation)
     frames = spread(list(vouched))
     if not frames:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
+from napari_sam2.annotation.volume_timeline import planes_of_times
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.foreign_labels import (
     ForeignLabels,
@@ -413,7 +414,7 @@ class OpenDocument:
             *where, until_locked=until_locked, only_changed=only_changed
         )
         self._run, self._is_check = TrackingRun(steps, total), False
-        self._tell(TrackStarted(self.image, total))
+        self._tell(TrackStarted(self.image, total // self._steps_per_frame))
 
     @perform.register
     def _(self, command: GrowImage) -> None:
@@ -467,7 +468,8 @@ class OpenDocument:
                 is_whole = annotation.objects[object_id].status == "reviewed"
                 chosen = line.has_mask & (line.is_reviewed | is_whole) & ~line.is_locked
                 if chosen.any():
-                    annotation.lock(object_id, np.flatnonzero(chosen).tolist())
+                    times = np.flatnonzero(chosen).tolist()
+                    annotation.lock(object_id, planes_of_times(times, annotation.planes))
 
     def _is_visible(self, t: int, object_id: int) -> bool:
         has_prompt = self.annotation.prompt(t, object_id) is not None
@@ -488,6 +490,13 @@ class OpenDocument:
     # Tracking
 
     @property
+    def _steps_per_frame(self) -> int:
+        """Results of a run for each frame: one, or in 3D as many as a plane takes."""
+        from napari_sam2.tracking.volume_propagator import STEPS_PER_PLANE  # loaded by now
+
+        return 1 if self.annotation.planes == 1 else STEPS_PER_PLANE
+
+    @property
     def is_tracking(self) -> bool:
         """Whether a tracking run or a backward check is in progress."""
         return self._run is not None
@@ -503,7 +512,7 @@ class OpenDocument:
         if self._is_check:
             self._tell(WorkAdvanced(self.image, run.done, run.total, "check"))
         elif result.t is not None:
-            self._tell(TrackAdvanced(self.image, run.done, result.t))
+            self._tell(TrackAdvanced(self.image, run.done // self._steps_per_frame, result.t))
 
     def close(self) -> None:
         """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
@@ -541,10 +550,14 @@ class OpenDocument:
         if self._is_check:
             self._tell(WorkEnded(self.image))
         else:
-            self._tell(TrackEnded(self.image, run.done, run.total, reason))
+            steps = self._steps_per_frame
+            done, total = -(-run.done // steps), run.total // steps
+            self._tell(TrackEnded(self.image, done, total, reason))
         if run.damaged:
-            frames = ", ".join(map(str, sorted(run.damaged)))
-            self._tell(Failed(f"damaged frames were skipped: {frames}"))
+            planes = self.annotation.planes
+            damaged = sorted({t // planes for t in run.damaged})
+            what = "damaged frames" if planes == 1 else "time points with damaged planes"
+            self._tell(Failed(f"{what} were skipped: {', '.join(map(str, damaged))}"))
 
 
 def _index_of(prompt: Prompt, position: Position) -> int:

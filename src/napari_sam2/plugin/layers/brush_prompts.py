@@ -95,7 +95,7 @@ def strokes_of(atoms: Iterable[Any], axes: ImageAxes) -> Iterator[Stroke]:
     """Strokes for an entry of napari's paint history, by frame, in the order of painting."""
     for atom in atoms:
         indices, values = _pixels(atom)
-        frames = np.zeros_like(indices[0]) if axes.frames is None else indices[axes.frames]
+        frames = axes.frames_at(indices)
         for t in np.unique(frames).tolist():
             is_here = frames == t
             rows, columns = (indices[axis][is_here] for axis in axes.plane)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
@@ -37,14 +37,26 @@ class ImageAxes:
         One letter per axis without colours: T, Z, C, Y and X, and "1" for others of length 1.
     lengths : tuple of int
         Length of each axis.
+    in_3d : bool
+        Whether all planes are tracked in 3D: the frames are then the planes of all volumes, and
+        plane z of time t is frame t * planes + z.
     """
 
     letters: str
     lengths: tuple[int, ...]
+    in_3d: bool = False
+
+    @property
+    def planes(self) -> int:
+        """Planes of each volume in 3D; 1 where images are tracked."""
+        return self.lengths[self.letters.index("Z")] if self.in_3d else 1
 
     @property
     def frames(self) -> int | None:
-        """Axis of the frames: time, or depth where there is no time; None for a single image."""
+        """Axis of the frames: time, or depth where there is no time; None for a single image.
+
+        In 3D it is the axis of the volumes.
+        """
         return next((self.letters.index(one) for one in "TZ" if one in self.letters), None)
 
     @property
@@ -64,7 +76,9 @@ class ImageAxes:
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """Axes of (T, Y, X), or of (Y, X) of a single image."""
+        """Axes of (T, Y, X), of (Y, X) of a single image, or of (T, Z, Y, X) in 3D."""
+        if self.in_3d:
+            return tuple(self.letters.index(letter) for letter in "TZYX")
         return self.plane if self.frames is None else (self.frames, *self.plane)
 
     @property
@@ -75,13 +89,18 @@ class ImageAxes:
     @property
     def is_plain(self) -> bool:
         """Whether the data are (T, Y, X) or (Y, X) already."""
-        return self.kept == tuple(range(len(self.letters)))
+        return not self.in_3d and self.kept == tuple(range(len(self.letters)))
 
     @property
     def takes_tracks(self) -> bool:
         """Whether napari's Tracks layer can lie on the image: time comes first, then one axis."""
         after = len(self.letters) - (self.frames or 0)
-        return self.frames is not None and self.frames < min(self.plane) and after <= 4
+        return (
+            not self.in_3d
+            and self.frames is not None
+            and self.frames < min(self.plane)
+            and after <= 4
+        )
 
     @property
     def has_choice(self) -> bool:
@@ -101,24 +120,49 @@ class ImageAxes:
     def stack_shape(self) -> tuple[int, int, int]:
         """Frames, height and width."""
         rows, columns = self.plane
-        count = 1 if self.frames is None else self.lengths[self.frames]
+        count = 1 if self.frames is None else self.lengths[self.frames] * self.planes
         return count, self.lengths[rows], self.lengths[columns]
 
     def coordinates(self, t: float, y: float, x: float) -> tuple[float, ...]:
         """Coordinates on the layers of a frame and a place; 0 along all other axes."""
         found = [0.0] * len(self.letters)
-        for axis, place in zip(reversed(self.kept), (x, y, t), strict=False):
+        time, plane = divmod(t, self.planes)
+        places = (x, y, plane, time) if self.in_3d else (x, y, t)
+        for axis, place in zip(reversed(self.kept), places, strict=False):
             found[axis] = place
         return tuple(found)
 
+    def frame(self, coordinates: Sequence[float]) -> int:
+        """Frame of coordinates on the layers; along depth, the nearest plane of the volume."""
+        if self.frames is None:
+            return 0
+        t = round(float(coordinates[self.frames]))
+        if not self.in_3d:
+            return t
+        z = round(float(coordinates[self.letters.index("Z")]))
+        return t * self.planes + min(max(z, 0), self.planes - 1)
+
+    def frames_at(self, indices: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+        """Frame of each pixel, which are given by their indices along each axis."""
+        if self.frames is None:
+            return np.zeros_like(indices[0])
+        if not self.in_3d:
+            return indices[self.frames]
+        return indices[self.frames] * self.planes + indices[self.letters.index("Z")]
+
     def place(self, coordinates: Sequence[float]) -> tuple[int, float, float]:
         """Frame, y and x of coordinates on the layers."""
-        t = 0 if self.frames is None else round(float(coordinates[self.frames]))
         rows, columns = self.plane
-        return t, float(coordinates[rows]), float(coordinates[columns])
+        return self.frame(coordinates), float(coordinates[rows]), float(coordinates[columns])
 
     def spread(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """The (T, Y, X) labels as a view with an axis of length 1 for each other axis."""
+        """The (T, Y, X) labels as a view with an axis of length 1 for each other axis.
+
+        In 3D these are the planes of one volume after the other, or a single plane.
+        """
+        if self.in_3d:
+            planes = self.planes if len(labels) % self.planes == 0 else 1
+            return self.spread_volumes(labels.reshape(-1, planes, *labels.shape[1:]))
         found = labels[0] if self.frames is None else labels
         found = found.transpose(np.argsort(self.kept))
         others = [axis for axis in range(len(self.letters)) if axis not in self.kept]
@@ -140,7 +184,7 @@ class ImageAxes:
         Along channels and depth, the layer has one step, which is wide enough that every position
         of the slider rounds to it.
         """
-        return self._placed(layer, (self.channels, self.depth))
+        return self._placed(layer, (self.channels, None if self.in_3d else self.depth))
 
     def _placed(self, layer: Image, widened: tuple[int | None, ...]) -> dict[str, Any]:
         """The place of a layer with one wide step along some axes."""
@@ -169,8 +213,14 @@ def axes_of(layer: Image) -> ImageAxes:
     chosen = layer.metadata.get(PART)
     for letters in (None if chosen is None else chosen.axes, layer.metadata.get("axes")):
         if isinstance(letters, str) and (found := _completed(letters.upper(), shape)):
-            return ImageAxes(found, shape)
+            return _in_3d(ImageAxes(found, shape), chosen)
     return ImageAxes(_guessed(_named(layer), shape, layer.name), shape)
+
+
+def _in_3d(axes: ImageAxes, chosen: Selection | None) -> ImageAxes:
+    """The axes of an image of which all planes are tracked, where that was chosen."""
+    is_3d = chosen is not None and chosen.is_3d and chosen.axes == axes.named
+    return replace(axes, in_3d=is_3d and axes.depth is not None)
 
 
 def part_of(layer: Image) -> Selection:

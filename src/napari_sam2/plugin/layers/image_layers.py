@@ -303,6 +303,8 @@ class ImageLayers:
     def _make_labels(self, data: LabelArray) -> Labels:
         path = image_path(self.image)
         image_metadata = {} if path is None else {IMAGE_PATH: path}  # writers read its scale
+        if self.axes.in_3d:
+            image_metadata["axes"] = self.axes.letters.replace("C", "1")
         layer = Labels(
             self.shown_labels(data),
             name=f"SAM 2 labels{self._suffix}",

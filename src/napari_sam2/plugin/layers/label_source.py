@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2.plugin.layers.image_axes import axes_of
 from napari_sam2.plugin.layers.source_image import data_of, stack_shape
 from napari_sam2.plugin.napari_io.layer_metadata import PARENTS
-from napari_sam2.plugin.protocol.sources import NOWHERE, LabelSource
+from napari_sam2.plugin.protocol.sources import NOWHERE, LabelSource, VolumePlanes
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -28,6 +28,8 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
         If the layer has too many axes longer than 1, does not overlap the image, or is rotated
         relative to it.
     """
+    if axes_of(image).in_3d:
+        return _volume_source(layer, image)
     stack = stack_shape(image)
     data, kept = _without_single_axes(layer)
     shape = tuple(int(length) for length in data.shape)
@@ -44,6 +46,34 @@ def label_source(layer: Labels, image: Image) -> LabelSource:
         )
     parents = {int(k): int(mother) for k, mother in layer.metadata.get(PARENTS, {}).items()}
     return LabelSource(str(layer.name), data, frames, rows, columns, parents)
+
+
+def _volume_source(layer: Labels, image: Image) -> LabelSource:
+    """Labels of volumes that lie on an image in 3D voxel for voxel.
+
+    Raises
+    ------
+    ValueError
+        If the layer has another shape than the volumes.
+    """
+    axes, data = axes_of(image), data_of(layer)
+    own = sorted(axes.kept)  # the order of the layer
+    shape = tuple(axes.lengths[axis] for axis in own)
+    found = tuple(int(length) for length in data.shape)
+    if tuple(n for n in found if n > 1) != tuple(n for n in shape if n > 1):
+        raise ValueError(
+            f"“{layer.name}” has the shape {found}: in 3D, labels must have the shape of the "
+            f"volumes, {shape}"
+        )
+    length, height, width = axes.stack_shape
+    volumes = data.reshape(shape).transpose([own.index(axis) for axis in axes.kept])
+    return LabelSource(
+        str(layer.name),
+        VolumePlanes(volumes, axes.planes),
+        np.arange(length),
+        np.arange(height),
+        np.arange(width),
+    )
 
 
 def _has_no_scale(layer: Image) -> bool:

@@ -73,7 +73,9 @@ class ProposalLayer:
         axes = axes_of(self._image)
         geometry = axes.geometry(self._image)
         if axes.frames is not None:
-            geometry["translate"][axes.frames] += self._t * self._image.scale[axes.frames]
+            places = axes.coordinates(self._t, 0, 0)
+            for axis in axes.kept[:-2]:
+                geometry["translate"][axis] += places[axis] * self._image.scale[axis]
         return geometry
 
 

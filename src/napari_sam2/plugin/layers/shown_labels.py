@@ -43,13 +43,13 @@ class ShownLabels:
         return self.shape[0]
 
     def __getitem__(self, key: Any, /) -> Any:
-        frames, key = self._placed(key)
-        return self._axes.spread(self.labels.frames(frames))[key]
+        frames, shape, key = self._placed(key)
+        return self._spread(self.labels.frames(frames), shape)[key]
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        frames, key = self._placed(key)
+        frames, shape, key = self._placed(key)
         with self.labels.changing(frames) as stack:
-            self._axes.spread(stack)[key] = value
+            self._spread(stack, shape)[key] = value
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """All labels in memory."""
@@ -58,13 +58,26 @@ class ShownLabels:
     def reshape(self, shape: list[int]) -> PackedLabels | NDArray[Any]:
         """The labels with other axes; without those of length 1 they stay as they are."""
         kept = self._axes.kept
-        if tuple(shape) == self.labels.shape and kept == tuple(sorted(kept)):
+        if (
+            not self._axes.in_3d
+            and tuple(shape) == self.labels.shape
+            and kept == tuple(sorted(kept))
+        ):
             return self.labels
         return np.asarray(self).reshape(shape)
 
-    def _placed(self, key: Any) -> tuple[list[int], tuple[Any, ...]]:
-        """The frames that an index asks for, and the index into these frames alone."""
+    def _spread(self, stack: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+        """Frames as a view with the axes of the layer; in 3D these are times and their planes."""
+        if not self._axes.in_3d:
+            return self._axes.spread(stack)
+        return self._axes.spread_volumes(stack.reshape(*shape, *stack.shape[1:]))
+
+    def _placed(self, key: Any) -> tuple[list[int], tuple[int, int], tuple[Any, ...]]:
+        """Frames that an index asks for, as times and planes, and the index into these alone."""
         entries = list(whole_key(key, self.ndim))
-        part = entries[self._frame_axis]
-        frames, entries[self._frame_axis] = frames_of_key(part, self.shape[self._frame_axis])
-        return frames, tuple(entries)
+        times, planes = [0], [0]
+        for axis in self._axes.kept[:-2]:
+            found, entries[axis] = frames_of_key(entries[axis], self.shape[axis])
+            times, planes = (found, planes) if axis == self._frame_axis else (times, found)
+        frames = [t * self._axes.planes + z for t in times for z in planes]
+        return frames, (len(times), len(planes)), tuple(entries)

@@ -134,10 +134,18 @@ def image_source(layer: Image, first: FirstLimits | None = None) -> ImageSource:
         image_path(layer),
         scale_source(layer),
         layer.metadata.get(PROJECT),
-        layer.metadata.get(FILE_PART) if part == EVERYTHING else part,
+        _part_of_file(layer, part),
         None if part.is_mix else first,
         tuple(layer.metadata.get(FILE_PATHS, ())),
     )
+
+
+def _part_of_file(layer: Image, part: Selection) -> Selection | None:
+    """The part of the file of a layer that is tracked; None where it is the whole file."""
+    in_file: Selection | None = layer.metadata.get(FILE_PART)
+    if part == EVERYTHING or (in_file is not None and in_file.is_3d and part.is_3d):
+        return in_file
+    return part
 
 
 def source_contrast(layer: Image, first: FirstLimits | None = None) -> tuple[float, float] | None:
@@ -179,7 +187,7 @@ def scale_source(layer: Image) -> ScaleSource:
     labels = [str(layer.axis_labels[axis]) for axis in axes.kept]
     shape = tuple(axes.lengths[axis] for axis in axes.kept)
     translate = [float(layer.translate[axis]) for axis in axes.kept]
-    return _scale_source(scale, units, labels, translate, shape, image_path(layer))
+    return _scale_source(scale, units, labels, translate, shape, image_path(layer), axes.in_3d)
 
 
 def scale_source_of_state(data: Any, state: Mapping[str, Any]) -> ScaleSource:
@@ -203,6 +211,7 @@ def _scale_source(
     translate: Sequence[float],
     shape: tuple[int, ...],
     path: str | None,
+    in_3d: bool = False,
 ) -> ScaleSource:
     from napari_sam2.io.file_scale import ScaleSource
     from napari_sam2.io.scale import scale_of_steps
@@ -210,7 +219,9 @@ def _scale_source(
     names = [str(unit) for unit in units]
     sizes = [abs(float(size)) for size in scale]
     axis = _frame_axis(labels[0], names[0]) if len(sizes) == 3 else None
-    letters = ("x", "y", axis or "t")
+    letters: tuple[str, ...] = ("x", "y", axis or "t")
+    if in_3d:
+        axis, letters = "tz", ("x", "y", "z", "t")
     steps = dict(zip(letters, zip(reversed(sizes), reversed(names), strict=True), strict=False))
     placed = zip(reversed([float(value) for value in translate]), reversed(names), strict=True)
     origins = dict(zip(letters, placed, strict=False))
@@ -242,16 +253,17 @@ def frame_at(layer: Image, world_point: tuple[float, ...]) -> int:
 def outside_told(layer: Image, world_point: tuple[float, ...]) -> str | None:
     """Reason why the image has no frame at a position of the sliders; None if it has one."""
     axes = axes_of(layer)
-    t, last = _slider_frame(layer, axes, world_point), axes.stack_shape[0] - 1
+    t = _slider_frame(layer, axes, world_point) // axes.planes
+    last = axes.stack_shape[0] // axes.planes - 1
     if t > last:
-        return f"This movie ends at frame {last}."
+        return f"This movie ends at {'time' if axes.in_3d else 'frame'} {last}."
     return "This movie begins at a later time." if t < 0 else None
 
 
 def _slider_frame(layer: Image, axes: ImageAxes, world_point: tuple[float, ...]) -> int:
     if axes.frames is None:
         return 0
-    return round(float(layer.world_to_data(world_point[-layer.ndim :])[axes.frames]))
+    return axes.frame(layer.world_to_data(world_point[-layer.ndim :]))
 
 
 def is_hidden(image: Image, layers: Iterable[Layer]) -> bool:

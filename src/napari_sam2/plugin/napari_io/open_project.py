@@ -11,8 +11,11 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam2.io.project.images import FoundImage, ImageMovedError, find_image
 from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.selection import IN_3D, Selection
+from napari_sam2.io.volume_scale import VolumeScale
+from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import FILE_PART, FILE_PATHS, IMAGE_PATH, PROJECT
-from napari_sam2.plugin.napari_io.layer_data import layer_scale
+from napari_sam2.plugin.napari_io.layer_data import layer_scale, volume_layer_scale
 from napari_sam2.plugin.widgets.save_box import SaveBox
 
 if TYPE_CHECKING:
@@ -43,6 +46,11 @@ def opened_image(folder: str) -> LayerData:
     manifest = read_manifest(path)
     found = _find(path, manifest)
     image = manifest.image
+    data, scale = found.data, layer_scale(found.scale, len(image.axes.replace("C", "")))
+    part: dict[str, Any] = {}
+    if image.planes > 1:  # the layer has the volumes, of which the project has all planes
+        data, scale = found.data.whole, volume_layer_scale(VolumeScale.of_planes(found.scale))
+        part = {PART: Selection("TZYX", z=IN_3D)}
     options: dict[str, Any] = {
         "name": image.name,
         "rgb": image.rgb,
@@ -50,13 +58,14 @@ def opened_image(folder: str) -> LayerData:
             PROJECT: str(path.absolute()),
             IMAGE_PATH: str(found.path),
             FILE_PART: found.movie.selection,
+            **part,
             **({FILE_PATHS: tuple(map(str, found.paths))} if found.paths else {}),
         },
-        **layer_scale(found.scale, len(image.axes.replace("C", ""))),
+        **scale,
     }
     if image.has_user_contrast:
         options["contrast_limits"] = image.contrast_limits
-    return found.data, options, "image"
+    return data, options, "image"
 
 
 def _find(folder: Path, manifest: Manifest) -> FoundImage:

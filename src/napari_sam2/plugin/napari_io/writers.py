@@ -95,9 +95,14 @@ def write_result(path: str, layers: list[LayerData]) -> list[str]:
 def _write_volumes(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write labels of volumes over time; time comes first where the layer does not tell."""
     from napari_sam2.io.tiff import write_volume_labels
+    from napari_sam2.io.tracked import left_out_text
     from napari_sam2.io.volume_scale import VolumeScale
 
-    named = str(meta.get("metadata", {}).get("axes", "")).replace("1", "")
+    metadata = meta.get("metadata", {})
+    if rejected := metadata.get(REJECTED):
+        show_info(left_out_text(len(rejected)))
+        data = np.where(np.isin(data, rejected), 0, data)
+    named = str(metadata.get("axes", "")).replace("1", "")
     letters = named if sorted(named) == sorted("TZYX") else "TZYX"
     units = [str(unit) for unit in meta.get("units") or ["pixel"] * 4]
     sizes = [float(size) for size in meta.get("scale", [1.0] * 4)]

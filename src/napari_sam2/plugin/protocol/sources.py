@@ -120,6 +120,11 @@ class ImagePart:
         Length of the axes of the part.
     name : str
         Name of the layer, for messages.
+
+    Attributes
+    ----------
+    planes : int
+        Planes of each volume in 3D, where the frames are the planes of all volumes; otherwise 1.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class ImagePart:
         self._selection = selection
         self.name = name
         self.shape = shape
+        self.planes = int(whole.shape[letters.index("Z")]) if selection.is_3d else 1
         is_computed = selection.is_mix or selection.z == "mean"
         self.dtype = np.dtype(np.float32) if is_computed else np.dtype(whole.dtype)
 
@@ -147,7 +153,8 @@ class ImagePart:
         if selection.axes != self.letters.replace("1", "").removesuffix("S"):
             return None
         colours = (3,) if selection.is_mix else self.shape[3:] if self.letters[-1] == "S" else ()
-        shape = (*self.shape[:3], *colours)
+        planes = int(self.whole.shape[self.letters.index("Z")]) if selection.is_3d else 1
+        shape = (self.shape[0] // self.planes * planes, *self.shape[1:3], *colours)
         return ImagePart(self.whole, self.letters, selection, shape, self.name)
 
     def __getitem__(self, t: int) -> NDArray[Any]:
@@ -157,6 +164,26 @@ class ImagePart:
     def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
         """Read all frames."""
         return np.asarray(self._movie, *args)
+
+
+class VolumePlanes:
+    """The planes of labels of volumes, one volume after the other, read one at a time.
+
+    Parameters
+    ----------
+    volumes : (T, Z, Y, X) array-like of integers
+    planes : int
+        Planes of each volume, Z.
+    """
+
+    def __init__(self, volumes: Any, planes: int) -> None:
+        self._volumes = volumes
+        self._planes = planes
+        self.dtype = np.dtype(volumes.dtype)
+
+    def __getitem__(self, number: int) -> NDArray[Any]:
+        """(Y, X) labels of a plane."""
+        return np.asarray(self._volumes[divmod(number, self._planes)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QProgressBar, QWidget
 
-from napari_sam2.io.selection import EVERYTHING, PROJECTIONS, Selection
+from napari_sam2.io.selection import EVERYTHING, IN_3D, PROJECTIONS, Selection
 from napari_sam2.plugin.layers.image_axes import letters_to_choose
 from napari_sam2.plugin.widgets.form import button, form, label, menu, row
 from napari_sam2.plugin.widgets.weights_row import COLOURS, WeightsRow
@@ -53,8 +53,8 @@ class AxesBox(QWidget):
         )
         self.channel = menu("The channel that the model sees. The labels are shown on all channels")
         self.depth = menu(
-            "The plane of each frame that the model sees, or a projection of all planes. The "
-            "labels are shown on all planes"
+            "The plane of each frame that the model sees, or a projection of all planes, whose "
+            "labels are shown on all planes. In 3D, cells are tracked through all planes"
         )
         self.fill = button(
             "Fill volumes",
@@ -94,7 +94,7 @@ class AxesBox(QWidget):
         self.axes.setCurrentIndex(0)
         channels = 0 if axes.channels is None else axes.lengths[axes.channels]
         planes = 0 if axes.depth is None else axes.lengths[axes.depth]
-        self._fill(self.channel, _channels(channels))
+        self._fill(self.channel, _channels(channels, can_mix=not axes.in_3d))
         self._fill(self.depth, _planes(planes))
         self._mark(self.channel, part.channels)
         self._mark(self.depth, part.z)
@@ -145,7 +145,10 @@ class AxesBox(QWidget):
 
     def _take_depth(self, index: int) -> None:
         plane = self._choices[self.depth][index]
-        self._offer(None if self._part is None else replace(self._part, z=plane))
+        part = self._part
+        if part is not None and plane == IN_3D and part.is_mix:
+            part = replace(part, channel=part.channels[0])  # volumes are tracked in one channel
+        self._offer(None if part is None else replace(part, z=plane))
 
     def _offer(self, part: Selection | None) -> None:
         for one in self._choices:
@@ -159,11 +162,13 @@ def _words(letters: str) -> str:
     return ", ".join(WORDS[letter] for letter in letters if letter in WORDS)
 
 
-def _channels(count: int) -> dict[Any, str]:
+def _channels(count: int, *, can_mix: bool) -> dict[Any, str]:
     """Entries of the menu of channels by the channels that they mean."""
     if not count:
         return {}
-    found = {(channel,): f"channel {channel + 1} of {count}" for channel in range(count)}
+    found: dict[Any, str] = {(k,): f"channel {k + 1} of {count}" for k in range(count)}
+    if not can_mix:
+        return found
     together: Sequence[int] = range(min(count, MOST_MIXED))
     mix = ", ".join(f"{channel + 1} {COLOURS[channel]}" for channel in together)
     return {**found, tuple(together): f"together: {mix}"}
@@ -173,5 +178,7 @@ def _planes(count: int) -> dict[Any, str]:
     """Entries of the menu of planes and projections by their value in a `Selection`."""
     if not count:
         return {}
-    projections = {name: PROJECTION_WORDS[name] for name in PROJECTIONS}
-    return {**projections, **{z: f"plane {z} of 0 to {count - 1}" for z in range(count)}}
+    found: dict[Any, str] = {name: PROJECTION_WORDS[name] for name in PROJECTIONS}
+    if count > 1:
+        found[IN_3D] = "in 3D, all planes"
+    return {**found, **{z: f"plane {z} of 0 to {count - 1}" for z in range(count)}}

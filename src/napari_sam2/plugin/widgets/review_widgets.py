@@ -94,14 +94,20 @@ class ReviewWidgets(QObject):
         self.table.move_asked.connect(review.move_division)
         self.lanes.closed.connect(self._take_back)
         self.lanes.family_chosen.connect(lambda _: self.render())
-        self.lanes.view.jumped.connect(self.controller.go_to)
-        self.lanes.clear_asked.connect(lambda chosen: review.clear(*_parts(chosen)))
-        self.lanes.accept_asked.connect(lambda chosen: review.accept(*_parts(chosen)))
+        self.lanes.view.jumped.connect(self.controller.go_to_time)
+        self.lanes.clear_asked.connect(lambda chosen: review.clear(*self._parts(chosen)))
+        self.lanes.accept_asked.connect(lambda chosen: review.accept(*self._parts(chosen)))
         self.lanes.lock_asked.connect(
-            lambda chosen, is_locked: review.lock(*_parts(chosen), is_locked)
+            lambda chosen, is_locked: review.lock(*self._parts(chosen), is_locked)
         )
         tracking = self.controller.tracking
-        self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*_parts(chosen)))
+        self.lanes.track_asked.connect(lambda chosen: tracking.start_range(*self._parts(chosen)))
+
+    def _parts(self, chosen: LaneRange) -> tuple[int, range]:
+        """Object and frames of a range of the lanes, which count time points."""
+        image_state = self.controller.image_state
+        frames = chosen.frames if image_state is None else image_state.frames_of(chosen.frames)
+        return chosen.object_id, frames
 
     def _connect_verdicts(self) -> None:
         verification, box = self.controller.verification, self.verdicts
@@ -241,20 +247,25 @@ class ReviewWidgets(QObject):
             names = lineage_names(image_state.objects)
             self._rows = [_row(image_state, key, names[key]) for key in image_state.objects]
         self.table.show_objects(self._rows, image_state.current_object)
+        is_movie = image_state.is_movie and not image_state.in_3d  # of images, not of volumes
         self.box.show_progress(*image_state.review_progress)
         t = self.controller.view.frame
         shown = image_state.timelines.get(image_state.current_object)
-        self.box.show_outlook(image_state.review_outlook, "" if shown is None else why(shown, t))
+        self.box.show_outlook(
+            image_state.review_outlook, "" if shown is None else why(shown, image_state.time_of(t))
+        )
         self.box.show_place(
             can_accept=image_state.can_accept(t),
             is_accepted=image_state.is_accepted(t),
             can_lock=image_state.can_lock(t),
             is_locked=image_state.is_locked(t),
-            can_divide=bool(image_state.objects) and image_state.is_movie,
+            can_divide=bool(image_state.objects) and is_movie,
         )
-        self.box.divisions.setEnabled(image_state.is_movie)
+        self.box.divisions.setEnabled(is_movie)
+        self.sample.setEnabled(not image_state.in_3d)
+        self.swaps.setEnabled(not image_state.in_3d)
         self.box.verify.setEnabled(
-            image_state.is_movie and image_state.has_prompts() and image_state.progress is None
+            is_movie and image_state.has_prompts() and image_state.progress is None
         )
         self.box.tracks.setEnabled(image_state.layers.axes.takes_tracks)
         self.box.show_divisions(self.controller.divisions.proposals)
@@ -272,7 +283,7 @@ class ReviewWidgets(QObject):
 
     def _render_lanes(self, image_state: ImageState, t: int) -> None:
         view = self.lanes.view
-        view.show_frames(image_state.frames)
+        view.show_frames(image_state.times)
         objects = image_state.objects
         shown: Collection[int] = objects
         if self.lanes.family.isChecked() and image_state.current_object in objects:
@@ -282,7 +293,7 @@ class ReviewWidgets(QObject):
         )
         for object_id, timeline in image_state.timelines.items():
             view.show_timeline(object_id, timeline)
-        view.show_place(t, image_state.current_object)
+        view.show_place(image_state.time_of(t), image_state.current_object)
 
 
 def _row(image_state: ImageState, object_id: int, family: str) -> ObjectRow:
@@ -316,7 +327,3 @@ def _place_text(verification: Verification) -> str | None:
         return f"{cell}: is it right on every frame? {rest}"
     frame = "doubtful frame" if verification.step.is_doubtful else "frame"
     return f"{cell}, {frame} {verification.step.t}. {rest}"
-
-
-def _parts(chosen: LaneRange) -> tuple[int, range]:
-    return chosen.object_id, chosen.frames

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2.annotation.undo_texts import worded_in_3d
 from napari_sam2.io.project.last_view import LastView
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_in_view
@@ -155,7 +156,9 @@ class Controller(QObject):
         )
         self.keyboard_clicks = KeyboardClicks(viewer, self.view, self.canvas)
         self.review = ReviewActions(self.view.place, self.view.acting_place, self._thread.send)
-        self.verification = Verification(lambda: self.image_state, self.go_to, self.review, self)
+        self.verification = Verification(
+            lambda: self.image_state, self.go_to_time, self.review, self
+        )
         self.sample = SampleReview(
             lambda: self.image_state,
             self.go_to,
@@ -351,7 +354,9 @@ class Controller(QObject):
             return False
         image.metadata[PROJECT] = str(folder)
         self.choose_image(image)
-        if image_state is not None:
+        if image_state is not None and axes_of(image) != image_state.layers.axes:
+            self._on_other_size(image_state)  # the work has other frames
+        elif image_state is not None:
             self.reopen(image_state)
         return True
 
@@ -482,6 +487,13 @@ class Controller(QObject):
             self.choose_object(object_id)
         self.view.go_to(image_state, t)
 
+    def go_to_time(self, time: int, object_id: int = 0) -> None:
+        """Show a time point, in 3D on the largest plane of an object there; see `go_to`."""
+        image_state = self.image_state
+        if image_state is not None:
+            chosen = object_id or image_state.current_object
+            self.go_to(image_state.frame_at(time, self.view.frame, chosen), object_id)
+
     # Objects and clicks
 
     def choose_object(self, object_id: int) -> None:
@@ -546,8 +558,8 @@ class Controller(QObject):
             self._take(report)
         if any(isinstance(report, Answered) and _is_change(report) for report in reports):
             self._look_timer.start()  # the window of the network's input may have moved
-        if (t := self.tracking.followed(reports)) is not None:
-            self.go_to(t)
+        if (t := self.tracking.followed(reports)) is not None and self.image_state is not None:
+            self.go_to(self.image_state.frame_at(self.image_state.time_of(t), self.view.frame))
         for image_state in self._image_states.values():
             image_state.show(self.view.shown_frame(image_state))
         self.changed.emit()
@@ -567,9 +579,14 @@ class Controller(QObject):
             self._take(change)
         self._reports.take(answer)
         if answer.notice is not None:
-            show_info(answer.notice)
+            show_info(self._worded(answer, answer.notice))
         if answer.error is not None:
-            show_error(answer.error, answer.details)
+            show_error(self._worded(answer, answer.error), answer.details)
+
+    def _worded(self, answer: Answered, text: str) -> str:
+        """A text about a command as the user reads it: in 3D, frames are planes of volumes."""
+        image_state = self._image_states.get(getattr(answer.command, "image", -1))
+        return text if image_state is None else worded_in_3d(text, image_state.planes)
 
     def _take_model(self, report: ModelLoaded) -> None:
         for image_state in self._image_states.values():

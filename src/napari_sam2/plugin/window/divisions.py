@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
 
+NOT_IN_3D = (
+    "Divisions are not marked in 3D yet: begin a new cell for each daughter, or track a plane or a "
+    "projection."
+)
 FIRST_FRAME = (
     "A division needs a frame before it. Go to the first frame with two cells, then press D."
 )
@@ -242,7 +246,9 @@ class Divisions:
         image_state, t = self._acting_place()
         if image_state is None:
             return
-        if len(selected) > 1:
+        if image_state.in_3d:
+            show_warning(NOT_IN_3D)
+        elif len(selected) > 1:
             self._edit(image_state, "link_daughters", daughters=tuple(selected))
         elif self.offer is not None:
             self.accept()

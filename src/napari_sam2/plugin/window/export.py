@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.io.tracked import left_out_text
+from napari_sam2.io.tracked import left_out_text, rejected_ids
 from napari_sam2.plugin.layers.source_image import (
     channels_of,
     images_like,
@@ -83,6 +83,9 @@ class Exporting:
         assert image_state.labels is not None
         images = images_like(image_state.image, self._view.layers)
         chances = {k: one.error_probability for k, one in image_state.timelines.items()}
+        if image_state.in_3d:
+            export_volumes(image_state, path, self._post)
+            return
         start_export(images, image_state.labels, image_state.objects, path, self._post, chances)
 
     def _end(self, report: ExportEnded) -> None:
@@ -127,7 +130,7 @@ def start_export(
     def export() -> None:
         from napari_sam2.annotation.packed_labels import snapshot
         from napari_sam2.io.exports import write_export
-        from napari_sam2.io.tracked import TrackedLabels, rejected_ids
+        from napari_sam2.io.tracked import TrackedLabels
 
         try:
             tracked = TrackedLabels.of_objects(
@@ -139,5 +142,42 @@ def start_export(
         else:
             post(ExportEnded(path, left_out=len(rejected_ids(objects))))
 
+    _run(export)
+
+
+def export_volumes(image_state: ImageState, path: Path, post: Callable[[Report], None]) -> None:
+    """Export the labels of an image in 3D, with all four axes; returns at once.
+
+    Parameters
+    ----------
+    image_state : ImageState
+        The image.
+    path : Path
+        As for `start_export`.
+    post : callable
+        As for `start_export`.
+    """
+    scale, planes = scale_source(image_state.image), image_state.planes
+    labels, objects, timelines = image_state.labels, image_state.objects, image_state.timelines
+    assert labels is not None, "an image that is open has labels"
+    known = dict(timelines)
+
+    def export() -> None:
+        from napari_sam2.io.volume_exports import TrackedVolumes, write_volume_export
+        from napari_sam2.io.volume_scale import VolumeScale
+
+        try:
+            found = VolumeScale.of_planes(scale.read())
+            tracked = TrackedVolumes.of_objects(labels.copy(), planes, objects, found, known)
+            write_volume_export(path, tracked)
+        except Exception as error:  # an exception must not end the thread without a report
+            post(ExportEnded(path, str(error) or type(error).__name__))
+        else:
+            post(ExportEnded(path, left_out=len(rejected_ids(objects))))
+
+    _run(export)
+
+
+def _run(export: Callable[[], None]) -> None:
     # not a daemon thread: the export is completed even if the window is closed
     threading.Thread(target=export, name="napari-sam2 export").start()

@@ -220,7 +220,9 @@ class Finding:
             self._take(found, found.numbers)
             for number in found.numbers:
                 self.on_decided(found.image_state, found.t, found.proposals[number])
-            if found.t:  # a new cell beside one that has become smaller may be its daughter
+            if (
+                found.t and not found.image_state.in_3d
+            ):  # a new cell beside one that has become smaller may be its daughter
                 self._send(FindDivisions(found.image_state.number, found.t))
             self._forget()
             self._on_change()

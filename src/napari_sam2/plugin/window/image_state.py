@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from napari_sam2.annotation.undo_texts import worded_in_3d
 from napari_sam2.plugin.layers.image_axes import axes_of, part_of
 from napari_sam2.plugin.layers.source_image import (
     data_of,
@@ -81,12 +82,15 @@ class RunProgress:
         Gives the time in seconds.
     memory : callable
         Gives the memory of the program in bytes.
+    noun : str
+        What is counted.
     """
 
     total: int = 0
     work: Work | Literal["tracking"] = "tracking"
     clock: Callable[[], float] = time.monotonic
     memory: Callable[[], int] = used_bytes
+    noun: str = "frame"
     done: int = 0
     started: float = field(init=False)
     first_bytes: int = field(init=False)
@@ -119,7 +123,7 @@ class RunProgress:
             return "waiting to start"
         parts = [f"{self.done} / {self.total}"]
         if (speed := self.frames_per_second) is not None and self.seconds_left is not None:
-            parts += [f"{speed:.1f} frames/s", f"{duration(self.seconds_left)} left"]
+            parts += [f"{speed:.1f} {self.noun}s/s", f"{duration(self.seconds_left)} left"]
         return " · ".join(parts)
 
 
@@ -174,7 +178,7 @@ class ImageState:
         self._waiting: dict[Command, tuple[Place, ...]] = {}
         self.timelines: dict[int, Timeline] = {}
         self.summaries: dict[int, Summary] = {}
-        self.vouched = VouchedMasks(self._shape[0])
+        self.vouched = VouchedMasks(self.times)
         self.wants_tracking = False  # whether another model is in use since the last tracking
         self.hidden: set[int] = set()  # objects that the Labels layer does not show
         self.revision = 0  # counts changes of objects, timelines and what is hidden
@@ -260,7 +264,9 @@ class ImageState:
         The width is that of a disc with the object's area.
         """
         timeline, side = self.timelines.get(self.current_object), max(self._shape[1:])
-        if timeline is None or side <= image_size or "area" not in timeline.measurements:
+        if self.in_3d or timeline is None or side <= image_size:
+            return False
+        if "area" not in timeline.measurements:
             return False
         width = 2 * np.sqrt(timeline.measurements["area"].values[t] / np.pi)
         return bool(width * image_size / side < TOKEN)
@@ -288,28 +294,67 @@ class ImageState:
 
     @property
     def frames(self) -> int:
-        """Number of frames of the image."""
+        """Number of frames of the image; in 3D, of planes of all volumes."""
         return self._shape[0]
+
+    @property
+    def in_3d(self) -> bool:
+        """Whether the frames are the planes of volumes, which are tracked in 3D."""
+        return self.layers.axes.in_3d
+
+    @property
+    def planes(self) -> int:
+        """Planes of each volume in 3D; 1 where images are tracked."""
+        return self.layers.axes.planes
+
+    @property
+    def times(self) -> int:
+        """Number of time points, which lanes and table count."""
+        return self.frames // self.planes
+
+    def time_of(self, t: int) -> int:
+        """Time point of a frame."""
+        return t // self.planes
+
+    def frame_at(self, time: int, here: int, object_id: int = 0) -> int:
+        """The frame to show of a time point: in 3D the plane on which an object is largest there.
+
+        Where the object has no mask, or none is given, it is the plane of the frame `here`.
+        """
+        if not self.in_3d:
+            return time
+        timeline, z = self.timelines.get(object_id), here % self.planes
+        if timeline is not None and timeline.largest_plane is not None and timeline.has_mask[time]:
+            z = int(timeline.largest_plane[time])
+        return time * self.planes + z
+
+    def frames_of(self, times: range) -> range:
+        """Frames of some time points that follow each other."""
+        return range(times.start * self.planes, times.stop * self.planes)
+
+    def frames_with(self, t: int) -> range:
+        """The frame `t`; in 3D all planes of its volume."""
+        return self.frames_of(range(self.time_of(t), self.time_of(t) + 1))
 
     def can_accept(self, t: int) -> bool:
         """Whether the current object can be marked as reviewed on a frame."""
-        timeline = self.timelines.get(self.current_object)
-        return timeline is not None and bool(timeline.has_mask[t] or timeline.doubts[t])
+        timeline, time = self.timelines.get(self.current_object), self.time_of(t)
+        return timeline is not None and bool(timeline.has_mask[time] or timeline.doubts[time])
 
     def is_accepted(self, t: int) -> bool:
         """Whether the current object is reviewed on a frame."""
         timeline = self.timelines.get(self.current_object)
-        return timeline is not None and bool(timeline.is_reviewed[t])
+        return timeline is not None and bool(timeline.is_reviewed[self.time_of(t)])
 
     def is_locked(self, t: int) -> bool:
         """Whether the current object is locked on a frame."""
         timeline = self.timelines.get(self.current_object)
-        return timeline is not None and bool(timeline.is_locked[t])
+        return timeline is not None and bool(timeline.is_locked[self.time_of(t)])
 
     def can_lock(self, t: int) -> bool:
         """Whether the current object can be locked, or unlocked, on a frame."""
-        timeline = self.timelines.get(self.current_object)
-        return timeline is not None and bool(timeline.has_mask[t] or timeline.is_locked[t])
+        timeline, time = self.timelines.get(self.current_object), self.time_of(t)
+        return timeline is not None and bool(timeline.has_mask[time] or timeline.is_locked[time])
 
     def is_outdated(self, object_id: int) -> bool:
         """Whether a cell with the status "reviewed" has changed since a person judged it."""
@@ -319,9 +364,11 @@ class ImageState:
 
     def nearest_mask(self, object_id: int, t: int) -> int:
         """The frame nearest to `t` on which an object has a mask; `t` if it has none."""
-        timeline = self.timelines.get(object_id)
+        timeline, here = self.timelines.get(object_id), self.time_of(t)
         masks = [] if timeline is None else np.flatnonzero(timeline.has_mask).tolist()
-        return min(masks, key=lambda frame: abs(frame - t), default=t)
+        if not masks:
+            return t
+        return self.frame_at(min(masks, key=lambda time: abs(time - here)), t, object_id)
 
     @property
     def review_progress(self) -> tuple[int, int]:
@@ -396,18 +443,23 @@ class ImageState:
         self.seen = report
 
     def _take_history(self, report: HistoryChanged) -> None:
-        self.undo_text, self.redo_text = report.undo_text, report.redo_text
+        self.undo_text, self.redo_text = (
+            None if text is None else worded_in_3d(text, self.planes)
+            for text in (report.undo_text, report.redo_text)
+        )
 
     def _take_timeline(self, report: TimelineChanged) -> None:
         timeline = report.timeline
-        if len(timeline.has_mask) < self.frames:  # reported before the movie got more frames
-            timeline = timeline.longer(self.frames)
+        if len(timeline.has_mask) < self.times:  # reported before the movie got more frames
+            timeline = timeline.longer(self.times)
         self.timelines[report.object_id] = timeline
         self.summaries[report.object_id] = summarise(timeline)
         self._count_vouched(report.object_id)
         self.revision += 1
 
     def _count_vouched(self, object_id: int) -> None:
+        if self.in_3d:
+            return  # models are taught with images
         if object_id in self.objects and object_id in self.timelines:
             self.vouched.put(self.objects[object_id], self.timelines[object_id])
 
@@ -425,7 +477,7 @@ class ImageState:
 
     def _begin_tracking(self, report: TrackStarted) -> None:
         self.wants_tracking = False
-        self.progress = RunProgress(report.total)
+        self.progress = RunProgress(report.total, noun="plane" if self.in_3d else "frame")
 
     def _advance(self, report: TrackAdvanced | WorkAdvanced) -> None:
         if self.progress is not None:
@@ -467,8 +519,8 @@ class ImageState:
         self.layers.axes = axes_of(self.image)
         limits = self.source.contrast_limits
         self.source = replace(self.current_source(), contrast_limits=limits)
-        self.timelines = {k: one.longer(self.frames) for k, one in self.timelines.items()}
-        self.vouched.grow(self.frames)
+        self.timelines = {k: one.longer(self.times) for k, one in self.timelines.items()}
+        self.vouched.grow(self.times)
         self.is_tracked = False
         self.revision += 1
 

@@ -23,7 +23,9 @@ def labels_of(image_state: ImageState, t: int) -> NDArray[np.integer[Any]]:
 
 
 def lost_cells(image_state: ImageState) -> dict[int, int]:
-    """Last frame of each lost cell; cells that divided are not lost."""
+    """Last frame of each lost cell; cells that divided are not lost. In 3D none is looked for."""
+    if image_state.in_3d:
+        return {}
     return {
         object_id: t
         for object_id, t in _last_frames(image_state).items()
@@ -65,6 +67,8 @@ def found_again(
     dict of int to int
         Numbers of proposals, and the lost cell that each of them is; each cell once.
     """
+    if image_state.in_3d:
+        return {}
     vanished = [key for key, last in _last_frames(image_state).items() if last + 1 == t]
     if not vanished:
         return {}

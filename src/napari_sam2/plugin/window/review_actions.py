@@ -91,17 +91,19 @@ class ReviewActions:
             self._send(FindDoubtful(image_state.number, here, is_backward))
 
     def toggle_accepted(self) -> None:
-        """Mark the current object as reviewed on the shown frame, or remove the mark."""
+        """Mark the current object as reviewed on the shown frame or volume, or remove the mark."""
         image_state, t = self._acting_place()
         if image_state is not None and image_state.can_accept(t):
             is_accepted = image_state.is_accepted(t)
-            self.accept(image_state.current_object, range(t, t + 1), not is_accepted)
+            frames = image_state.frames_with(t)
+            self.accept(image_state.current_object, frames, not is_accepted)
 
     def toggle_lock(self) -> None:
-        """Lock the current object on the shown frame, or unlock it."""
+        """Lock the current object on the shown frame, in 3D in its volume, or unlock it."""
         image_state, t = self._acting_place()
         if image_state is not None and image_state.can_lock(t):
-            self.lock(image_state.current_object, range(t, t + 1), not image_state.is_locked(t))
+            frames, is_locked = image_state.frames_with(t), image_state.is_locked(t)
+            self.lock(image_state.current_object, frames, not is_locked)
 
     def set_mother(self, object_id: int, mother: int) -> None:
         """Make an object the daughter of another one; 0 removes its mother."""

@@ -108,7 +108,9 @@ class Tracking(QObject):
         """Track the objects through all frames, or `frames` from the shown one, or up to a lock."""
         image_state, t = self._place() if frames is None else self._acting_place()
         if image_state is not None and image_state.has_prompts():
-            start, stop = span(t, direction, frames)
+            start, stop = span(image_state.time_of(t), direction, frames)
+            planes = image_state.planes
+            start, stop = (None if one is None else one * planes for one in (start, stop))
             self._start(
                 image_state,
                 Track(image_state.number, direction, start, stop, until_locked=until_locked),

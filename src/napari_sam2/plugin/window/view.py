@@ -119,8 +119,9 @@ class View:
         """Show a frame of an image."""
         image, axes = image_state.image, image_state.layers.axes
         if axes.frames is not None:
-            place = image.data_to_world(axes.coordinates(t, 0, 0))[axes.frames]
-            self._viewer.dims.set_point(self._viewer.dims.ndim - image.ndim + axes.frames, place)
+            places = image.data_to_world(axes.coordinates(t, 0, 0))
+            sliders = [self._viewer.dims.ndim - image.ndim + axis for axis in axes.kept[:-2]]
+            self._viewer.dims.set_point(sliders, [places[axis] for axis in axes.kept[:-2]])
 
     def shown_frame(self, image_state: ImageState) -> int | None:
         """The frame of an image that is on the screen; None if more than one is shown."""
