@@ -79,6 +79,8 @@ def test_the_menu_offers_3d_beside_planes_and_projections(open_desk):
 
 def test_layers_have_the_axes_of_the_volumes(desk):
     state = desk.image_state
+    own = [one for one in desk.viewer.layers if one.name.startswith("SAM 2")]
+    assert all(state.layers.owns(one) for one in own)  # those of the projection are gone
     assert (state.frames, state.times, state.planes) == (TIMES * DEPTH, TIMES, DEPTH)
     assert desk.labels.data.shape == SAMPLE.images.shape
     assert desk.points.ndim == desk.shapes.ndim == 4
@@ -182,6 +184,7 @@ def test_what_there_is_not_in_3d_is_off(desk, notifications):
     desk.panel.key_actions()["D"]()
     assert notifications.only().startswith("Divisions are not marked in 3D yet")
     assert desk.image_state.vouched.masks == 0
+    assert "in 3D by the shell" in desk.controller.many_movies.obstacle
 
 
 def test_another_choice_of_planes_asks_and_closes_the_cells(desk, answers):  # noqa: F811

@@ -123,6 +123,15 @@ def test_nothing_is_left_to_track_and_a_correction_tracks_what_follows(tiny_mode
     assert tracker.total_steps(only_changed=True) == 0
 
 
+def test_correction_leaves_the_volumes_before_the_first_prompt(tiny_model, sample):
+    tracker = prompted(tiny_model, sample, 1)
+    run(tracker)
+    z = centre_plane(sample, 2, 1)
+    tracker.add_mask(2 * DEPTH + z, 1, sample.labels[2, z] == 1)
+    assert {t // DEPTH for t in run(tracker, only_changed=True)} == {2}
+    assert tracker.total_steps(only_changed=True) == 0
+
+
 def test_run_that_is_stopped_leaves_whole_volumes_and_goes_on(tiny_model, sample):
     whole = prompted(tiny_model, sample, 0)
     run(whole)

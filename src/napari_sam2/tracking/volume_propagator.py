@@ -180,10 +180,16 @@ class VolumePropagator:
         return []
 
     def _basis(self, masklet: Masklet, t: int, way: Direction) -> int:
-        """Digest of the prompts and locks on which the masks of a volume depend."""
+        """Digest of the prompts and locks on which the masks of a volume depend.
+
+        Those of volumes before the first prompt depend on the volume of this prompt.
+        """
         planes = self._planes(t)
-        passed = range(planes.stop) if way == "forward" else range(planes.start, self._store.length)
-        return masklet.basis(passed)
+        if way == "forward":
+            return masklet.basis(range(planes.stop))
+        first = self._planes(min(masklet.anchors()) // self._store.planes)
+        stop = first.stop if planes.stop <= first.start else self._store.length
+        return masklet.basis(range(planes.start, stop))
 
     def _planes(self, t: int) -> range:
         return range(t * self._store.planes, (t + 1) * self._store.planes)

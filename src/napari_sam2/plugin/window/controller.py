@@ -401,15 +401,17 @@ class Controller(QObject):
     def choose_part(self, part: Selection) -> None:
         """Track another part of the chosen image; masks of prompts are computed again.
 
-        Where the axes get another meaning, the image has other frames: its layers and its document
-        are closed, and made for these frames.
+        Where the axes get another meaning, or in 3D, the image has other frames: its layers and its
+        document are closed, and made for these frames. Labels with cells stay as a layer.
         """
         image_state = self.image_state
         if image_state is None:
             return
         image_state.image.metadata[PART] = part
         if axes_of(image_state.image) != image_state.layers.axes:
+            left = image_state.layers.to_remove(keep_labels=bool(image_state.objects))
             self._on_other_size(image_state)
+            self.images.remove(left)
         else:
             self.images.open(image_state)
         self.changed.emit()

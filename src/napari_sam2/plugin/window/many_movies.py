@@ -139,6 +139,12 @@ class ManyMovies:
         """Why no batch can be started; None if it can."""
         if self._models.loaded is None:
             return "A model must be loaded first: choose one in the panel."
+        image_state = self._current()
+        if image_state is not None and image_state.in_3d:
+            return (
+                "Many movies are tracked in 3D by the shell, with prompts for each movie: see Many "
+                "movies in the documentation. Choose a plane or a projection to do it here."
+            )
         return None
 
     @property
