@@ -61,6 +61,20 @@ def test_tracking_is_one_undo_step_of_the_frames_that_changed(annotation):
     assert annotation.undo_text.startswith("track 1 cell over ")
 
 
+def test_stopped_tracking_leaves_the_labels_of_whole_volumes(annotation):
+    annotation.undo()
+    clicked = volumes(annotation).copy()
+    results = annotation.propagate()
+    next(one for one in results if one.object_ids)
+    results.close()
+    tracker = annotation._document.state.tracker
+    composed = [tracker.labels(frame) for frame in range(len(annotation.labels))]
+    assert np.array_equal(annotation.labels, composed)
+    assert (volumes(annotation) == 1).any((1, 2, 3)).tolist() == [True, False, False]
+    annotation.undo()
+    assert np.array_equal(volumes(annotation), clicked)
+
+
 def test_timeline_counts_volumes(annotation):
     line = annotation.timeline(1)
     labels = volumes(annotation)

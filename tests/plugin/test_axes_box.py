@@ -69,7 +69,8 @@ def test_the_rows_say_what_was_guessed(qtbot):
     shown = [menu.currentText() for menu in (box.axes, box.channel, box.depth)]
     assert shown == ["time, depth, channel, y, x", "channel 1 of 2", "brightest value (max)"]
     assert texts(box.channel)[-1] == "together: 1 red, 2 green"
-    assert texts(box.depth)[2:4] == ["sharpest plane (focus)", "plane 0 of 0 to 3"]
+    expected = ["sharpest plane (focus)", "in 3D, all planes", "plane 0 of 0 to 3"]
+    assert texts(box.depth)[2:5] == expected
     assert "channel, depth, time, y, x" in texts(box.axes)
 
 

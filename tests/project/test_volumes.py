@@ -18,7 +18,9 @@ from napari_sam2.cli.app import app
 from napari_sam2.io.movies import open_movie
 from napari_sam2.io.project import migration
 from napari_sam2.io.project.errors import ProjectError
+from napari_sam2.io.project.history import repeat
 from napari_sam2.io.project.manifest import MANIFEST, read_manifest
+from napari_sam2.io.project.reading import read_deeds
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tiff import write_images
 from napari_sam2.io.volume_exports import TrackedVolumes, write_volume_export
@@ -142,6 +144,30 @@ def test_a_project_of_images_stays_one_that_older_programs_read(
     content = json.loads((path / MANIFEST).read_text())
     assert content["schema_version"] == 1
     assert "planes" not in content["image"]["part"]
+
+
+def test_history_is_repeated_volume_by_volume(
+    model: Sam2, movie: Path, path: Path, sample: VolumeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume_recipe, "LEAST_CONTRAST", -np.inf)
+    z = int((sample.labels[1] == 1).sum((1, 2)).argmax())
+
+    def begin() -> Annotation:
+        return Annotation(Tracker(model, open_movie(movie, z="3d"), area_guard=False))
+
+    with begin() as made:
+        made.save(path)
+        made.add_mask(DEPTH + z, 1, sample.labels[1, z] == 1)
+        list(made.propagate())
+        made.lock(1, [DEPTH + z])
+        labels = made.labels.copy()
+    assert labels[2 * DEPTH :].any()
+    assert labels[:DEPTH].any()
+    deeds = read_deeds(path, read_manifest(path))
+    other = begin()
+    steps = list(repeat(deeds, other))
+    assert np.array_equal(other.labels, labels)
+    assert len(steps) < 12  # a step for each volume, not for each plane
 
 
 def test_prompts_beside_the_project_are_those_of_the_shell(

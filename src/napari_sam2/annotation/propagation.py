@@ -189,14 +189,25 @@ class Propagator:
                 result = next(results, None)
                 if result is None:
                     break
-                if result.object_ids or result.problem is not None:
-                    self._show(run, result)
-                yield result
+                batch = self._with_volume(result, results)
+                for one in batch:
+                    if one.object_ids or one.problem is not None:
+                        self._show(run, one)
+                yield from batch
         finally:
             if isinstance(results, Generator):
                 results.close()
             if run is self._document.propagation:
                 self._document.seal()
+
+    def _with_volume(
+        self, result: FrameResult, results: Iterator[FrameResult]
+    ) -> list[FrameResult]:
+        """A result; in 3D with those of the other planes, whose masks the tracker has already."""
+        batch, planes = [result], self._state.planes
+        while result.object_ids and batch[-1].t % planes != planes - 1:
+            batch.append(next(results))
+        return batch
 
     def _begin(self, request: Request) -> OpenPropagation:
         """Open a new undo step for the following frames."""

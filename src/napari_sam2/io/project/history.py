@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from napari_sam2.annotation import Annotation
@@ -139,9 +139,17 @@ def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
     while place < len(deeds):
         if deeds[place].name == BEGIN:
             with annotation.grouped("track"):
+                waiting: set[int] = set()  # objects of the volume in 3D, which is tracked at once
                 while place + 1 < len(deeds) and deeds[place + 1].name == TRACK:
                     place += 1
-                    _track(deeds[place], annotation)
+                    deed, waiting = (
+                        deeds[place],
+                        waiting | set(deeds[place].arguments["object_ids"]),
+                    )
+                    if _is_same_volume(deed, deeds[place + 1 : place + 2], annotation.planes):
+                        continue
+                    _track(deed, annotation, waiting)
+                    waiting = set()
                     yield place
         elif deeds[place].name != END:
             _do(deeds[place], annotation)
@@ -151,7 +159,7 @@ def repeat(deeds: Sequence[Deed], annotation: Annotation) -> Iterator[int]:
 
 def _do(deed: Deed, annotation: Annotation) -> None:
     if deed.name == TRACK:
-        _track(deed, annotation)
+        _track(deed, annotation, set(deed.arguments["object_ids"]))
         return
     call = calls_by_method.get(deed.name)
     if call is None and deed.name != FOLD:
@@ -165,10 +173,18 @@ def _do(deed: Deed, annotation: Annotation) -> None:
         logger.warning("left out of the replay: %s (%s)", deed.name, error)
 
 
-def _track(deed: Deed, annotation: Annotation) -> None:
+def _is_same_volume(deed: Deed, after: Sequence[Deed], planes: int) -> bool:
+    """Whether the next deed, too, is the tracking of a plane of a volume in 3D."""
+    if planes == 1 or not after or after[0].name != TRACK:
+        return False
+    one, two = deed.arguments, after[0].arguments
+    return bool(one["t"] // planes == two["t"] // planes and one["direction"] == two["direction"])
+
+
+def _track(deed: Deed, annotation: Annotation, object_ids: Collection[int]) -> None:
     """Carry on those of the objects that there are with this model, too."""
     t, direction = deed.arguments["t"], deed.arguments["direction"]
-    known = [key for key in deed.arguments["object_ids"] if key in annotation.objects]
+    known = sorted(key for key in object_ids if key in annotation.objects)
     if known:
         for _ in annotation.propagate(t, t + 1, direction, known):
             pass
