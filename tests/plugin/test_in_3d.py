@@ -81,6 +81,7 @@ def test_layers_have_the_axes_of_the_volumes(desk):
     state = desk.image_state
     own = [one for one in desk.viewer.layers if one.name.startswith("SAM 2")]
     assert all(state.layers.owns(one) for one in own)  # those of the projection are gone
+    assert {one.name for one in own} == {"SAM 2 clicks", "SAM 2 shapes", "SAM 2 labels"}
     assert (state.frames, state.times, state.planes) == (TIMES * DEPTH, TIMES, DEPTH)
     assert desk.labels.data.shape == SAMPLE.images.shape
     assert desk.points.ndim == desk.shapes.ndim == 4

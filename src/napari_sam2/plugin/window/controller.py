@@ -410,8 +410,9 @@ class Controller(QObject):
         image_state.image.metadata[PART] = part
         if axes_of(image_state.image) != image_state.layers.axes:
             left = image_state.layers.to_remove(keep_labels=bool(image_state.objects))
-            self._on_other_size(image_state)
+            self._close_image(image_state)
             self.images.remove(left)
+            self.choose_image(image_state.image)
         else:
             self.images.open(image_state)
         self.changed.emit()
