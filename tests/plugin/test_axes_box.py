@@ -128,7 +128,7 @@ def mixed_with_weights(desk, green):
 def test_the_weight_of_a_channel_reaches_the_model(open_desk):
     desk = open_desk(TWO_CHANNELS)
     mixed_with_weights(desk, 0.5)
-    assert len(desk.engine.sources) == 3
+    desk.qtbot.waitUntil(lambda: len(desk.engine.sources) == 3)
     frame = np.asarray(desk.engine.sources[-1].data[0])
     assert (frame[..., 0].max(), frame[..., 1].max()) == (1, 0.5)
 
