@@ -16,9 +16,9 @@ import numpy as np
 import tifffile
 
 from napari_sam2 import load_model
-from napari_sam2.evaluation.baseline import best_regions
 from napari_sam2.evaluation.detection import DetectionCounter
 from napari_sam2.finding import draw_labels, find_objects, typical_size
+from napari_sam2.finding.regions import best_regions
 from napari_sam2.tracking import Frames
 from napari_sam2.training.pseudo_video import find_stills, held_out
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.evaluation.baseline import ClassicalTracker, linked, regions_of
+from napari_sam2.evaluation.baseline import ClassicalTracker, linked
 from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.protocol_names import PromptKind
 from napari_sam2.evaluation.protocols import image, offline, vos
+from napari_sam2.finding.regions import regions_of
 from napari_sam2.tracking import Frames
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.evaluation.baseline import best_regions, linked
+from napari_sam2.evaluation.baseline import linked
 from napari_sam2.finding import find_objects, typical_size
 from napari_sam2.finding.automatic import track_found
 from napari_sam2.finding.proposals import Proposal
+from napari_sam2.finding.regions import best_regions
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 
