@@ -1,4 +1,4 @@
-"""The protocol of a stack of images that is read one frame at a time."""
+"""Protocols of stacks of images that are read frame by frame, and of images read part by part."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ class ArrayLike(Protocol):
 
     def __array__(self, *args: Any, **options: Any) -> NDArray[Any]:
         """The whole array in memory."""
+
+
+class Pixels(Protocol):
+    """An image, (Y, X) or (Y, X, C), of which parts are read or computed when they are indexed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """The part at some rows and columns, a numpy array."""

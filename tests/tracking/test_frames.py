@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask.array
@@ -15,6 +16,7 @@ from zarr.storage import MemoryStore
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
+from napari_sam2.tracking.windows import Window
 from tests.worlds import World
 
 from .tiny import clicked, equal, logits, run
@@ -132,6 +134,26 @@ def test_frames_of_any_shape_and_type(
     assert image.shape == (*expected[1:], 3)
     assert image.dtype == np.float32
     assert 0 <= image.min() <= image.max() <= 1
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float64])
+def test_parts_of_a_view_are_those_of_the_frame(colour: bool, dtype: type) -> None:
+    pixels = np.random.default_rng(0).normal(500, 100, (2, 30, 40, 4)).astype(dtype)
+    frames = Frames(pixels if colour else pixels[..., 0], contrast_limits=(400, 600))
+    whole, view = frames.read(1), frames.view(1)
+    assert view.shape == (30, 40, 3 if colour else 1)
+    for window in (Window(3, 5, 20, 30), Window(-4, -2, 50, 60)):
+        np.testing.assert_array_equal(
+            window.crop(view), window.crop(whole)[..., : view.shape[-1]], strict=True
+        )
+
+
+def test_view_of_a_memory_map_copies_nothing(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "frame.dat", np.uint16, "w+", shape=(64, 64))
+    view = Frames(mapped, contrast_limits=(0, 10)).view(0)
+    mapped[20, 30] = 5
+    assert view[20:21, 30:31].item() == 0.5
 
 
 def test_one_channel_becomes_three_equal_ones(world: World) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.tracking.device import inference
@@ -118,16 +119,14 @@ class FrameEncoder:
         return encode_windows(self._model, seen, windows).unstack()
 
 
-def encode_windows(
-    model: Sam2, image: NDArray[np.float32], windows: Sequence[Window]
-) -> FrameFeatures:
+def encode_windows(model: Sam2, image: Pixels, windows: Sequence[Window]) -> FrameFeatures:
     """Features of an image in some windows, one set for each, in one run of the image encoder.
 
     Parameters
     ----------
     model : Sam2
         In evaluation mode.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     windows : sequence of Window
         At least one.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.arrays import ArrayLike
+from napari_sam2.tracking.image_parts import PartsOfImage
 from napari_sam2.tracking.volume_planes import planes_of
 
 SAMPLED_FRAMES = 16
@@ -182,10 +183,42 @@ class Frames:
         FrameOutOfReach
             If the file cannot be reached after several attempts within a second.
         """
+        self._check_frame(t)
+        scaled = self._scaled(self._raw(t))
+        return scaled if self.is_rgb else np.broadcast_to(scaled, (*scaled.shape[:2], 3))
+
+    def view(self, t: int) -> PartsOfImage:
+        """A normalised frame of which parts are computed when they are indexed.
+
+        Beside the frame as it is stored, no copy of it is kept in memory; a memory-mapped frame
+        stays on the disk.
+
+        Parameters
+        ----------
+        t : int
+            Frame, counted from 0.
+
+        Returns
+        -------
+        PartsOfImage
+            (Y, X, 3) in colour, else (Y, X, 1), float32 in 0..1.
+
+        Raises
+        ------
+        ValueError, DamagedFrame, FrameOutOfReach
+            As for `read`.
+        """
+        self._check_frame(t)
+        channels = 3 if self.is_rgb else 1
+        return PartsOfImage(self._raw(t), self._scaled, (*self.shape[1:], channels))
+
+    def _check_frame(self, t: int) -> None:
         if not 0 <= t < len(self):
             raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
+
+    def _scaled(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise pixels, (..., 3) in colour and (..., 1) in grey."""
         low, high = self.contrast_limits
-        pixels = self._raw(t)
         # a small range far from 0 needs more precision than float32
         precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
         share: NDArray[Any] = pixels.astype(precision)
@@ -195,9 +228,7 @@ class Frames:
         if pixels.dtype.kind == "f":
             np.nan_to_num(share, copy=False, nan=0.0)
         scaled = share.astype(np.float32, copy=False)
-        if self.is_rgb:
-            return scaled[..., :3]
-        return np.broadcast_to(scaled[..., None], (*scaled.shape, 3))
+        return scaled[..., :3] if self.is_rgb else scaled[..., None]
 
     def pixels(self, t: int) -> NDArray[Any]:
         """Read a frame as it is stored, (Y, X) or (Y, X, C); see `read` for the errors."""

@@ -7,10 +7,11 @@ better than the other, and their mean is better than both.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.model import Decoded, PromptTensors
 from napari_sam2.model.mask_decoder import mask_overlap
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
@@ -28,7 +29,7 @@ class MirroredWindow(Window):
         """The mirror image of a window."""
         return cls(window.y0, window.x0, window.height, window.width)
 
-    def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+    def crop(self, image: Pixels) -> NDArray[Any]:
         """Crop the window from a (Y, X, ...) image, and mirror it."""
         return super().crop(image)[:, ::-1]
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.model.config import WindowMode
 
 Extent = tuple[float, float, float, float]
@@ -60,13 +61,15 @@ class Window:
             and self.x0 + self.width - x1 >= border
         )
 
-    def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+    def crop(self, image: Pixels) -> NDArray[Any]:
         """Crop the window from a (Y, X, ...) image; outside the image, the border is repeated."""
         rows = np.clip(np.arange(self.y0, self.y0 + self.height), 0, image.shape[0] - 1)
         columns = np.clip(np.arange(self.x0, self.x0 + self.width), 0, image.shape[1] - 1)
         if self._lies_inside(image.shape):
-            return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return image[rows][:, columns]
+            inside: NDArray[Any] = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            return inside
+        repeated: NDArray[Any] = image[rows][:, columns]
+        return repeated
 
     def _lies_inside(self, shape: tuple[int, ...]) -> bool:
         return (
