@@ -1,9 +1,11 @@
 """Find all cells of single frames, and compare with known labels and with the classical baseline.
 
 python benchmarks/find.py DATA [--frames hela_n2dl_01:0,u373_02:10] [--stills 100] [--json out.json]
+python benchmarks/find.py DATA --frames u373_02:10 --stills 0 --taught-with 3 --minutes 3
 
 DATA holds folders with raw.tif and labels.tif, and dsb2018 with images/ and labels/, of which only
-stills are taken that training never sees. The table is for docs/how-to/find.md.
+stills are taken that training never sees. The table is for docs/how-to/find.md. With
+--taught-with, the model first learns one labelled frame of each movie, which is not measured.
 """
 
 import argparse
@@ -19,8 +21,11 @@ from napari_sam2 import load_model
 from napari_sam2.evaluation.detection import DetectionCounter
 from napari_sam2.finding import draw_labels, find_objects, typical_size
 from napari_sam2.finding.regions import best_regions
+from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames
+from napari_sam2.training.examples import Example
 from napari_sam2.training.pseudo_video import find_stills, held_out
+from napari_sam2.training.teach import teach
 
 FRAMES = "hela_n2dl_01:0,u373_01:10,u373_02:10,yeast_short:5,psc_crowded:20"
 STILLS = "dsb2018"
@@ -43,6 +48,31 @@ def stills_of(folder: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.nd
     for still in stills:
         if still.name in chosen:
             yield folder.name, *still.read()
+
+
+def taught_models(
+    model: Sam2, data: Path, wanted: str, frame: int, minutes: float
+) -> dict[str, Sam2]:
+    """Model of each movie after a lesson on one labelled frame; the old one if it was no gain."""
+    chosen = [part.partition(":") for part in filter(None, wanted.split(","))]
+    taken = [name for name, _, other in chosen if int(other or 0) == frame]
+    if taken:
+        raise SystemExit(f"frame {frame} of {', '.join(taken)} is measured: teach another one")
+    models = {}
+    for name in dict.fromkeys(name for name, _, _ in chosen):
+        images = tifffile.imread(data / name / "raw.tif")
+        labels = tifffile.imread(data / name / "labels.tif")
+        example = Example(images[frame], labels[frame], name)
+        lesson = teach(model, [example], 60 * minutes)
+        models[name] = lesson.model if lesson.is_better else model
+        steps = lesson.curve[-1][0]
+        print(
+            f"{name}: {lesson.learnt_masks} masks learnt, {steps} steps or more, IoU of "
+            f"{lesson.judged_masks} masks kept aside {lesson.before:.3f} before and "
+            f"{lesson.after:.3f} after",
+            flush=True,
+        )
+    return models
 
 
 def measured(model, image: np.ndarray, options: dict) -> tuple[np.ndarray, np.ndarray, dict]:
@@ -69,16 +99,22 @@ def main() -> None:
     parser.add_argument("--model", default="cells")
     parser.add_argument("--method", default="auto")
     parser.add_argument("--min-score", type=float, default=0.5)
+    parser.add_argument("--taught-with", type=int, help="labelled frame that is learnt first")
+    parser.add_argument("--minutes", type=float, default=3.0, help="time of a lesson")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = load_model(options.model, "cpu")
+    models: dict[str, Sam2] = {}
+    if options.taught_with is not None:
+        frame, minutes = options.taught_with, options.minutes
+        models = taught_models(model, options.data, options.frames, frame, minutes)
     counters: dict[str, tuple[DetectionCounter, DetectionCounter]] = {}
     details: dict[str, list[dict]] = {}
     pictures = [*frames_of(options.data, options.frames)]
     for source in (pictures, stills_of(options.data / STILLS, options.stills)):
         for name, image, truth in source:
             settings = {"method": options.method, "min_score": options.min_score}
-            labels, regions, figures = measured(model, image, settings)
+            labels, regions, figures = measured(models.get(name, model), image, settings)
             counters.setdefault(name, (DetectionCounter(), DetectionCounter()))
             for counter, seen in zip(counters[name], (labels, regions), strict=True):
                 counter.add(truth, seen)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.finding.fields import Field, see_field
 from napari_sam2.finding.logits import draw_logits, tidied
 from napari_sam2.finding.progress import Steps
@@ -54,7 +55,7 @@ class Click:
 
 def find_in_part(
     model: Sam2,
-    image: FloatArray,
+    image: Pixels,
     pixel: int,
     part: Window,
     steps: Steps,
@@ -66,7 +67,7 @@ def find_in_part(
     ----------
     model : Sam2
         With a cell head.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     pixel : int
         Side of an entry of the head's maps in pixels of the image.

@@ -8,11 +8,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part, without_duplicates
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal
-from napari_sam2.finding.scale import choose_scale
+from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, sampled
+from napari_sam2.finding.second_source import (
+    RegionSource,
+    agreement,
+    is_stained,
+    region_sources,
+    size_of,
+    with_regions,
+    with_stained,
+)
 from napari_sam2.model import Sam2
+from napari_sam2.tracking.image_parts import PartsOfImage
+from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
 CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cells`
@@ -20,12 +32,11 @@ MARGIN = 0.5  # windows that are seen round a tile
 DARK = 0.2  # median of an image of bright objects on a dark background
 GAMMA = 0.5  # of the brightened view, in which dim objects stand out
 CLEAR_SCORE = 0.7  # of proposals of the brightened view, in which noise stands out as well
-LOOKED_AT = 1024  # rows and columns of which the levels of the brightened view are measured
 
 
 def find_by_centres(
     model: Sam2,
-    image: NDArray[np.float32],
+    image: Pixels,
     cell_size: float | None,
     seeds: NDArray[np.float64],
     steps: Steps,
@@ -33,16 +44,16 @@ def find_by_centres(
     """Proposals from the centres of cells, the best first.
 
     Where most of an image is dark, it is searched a second time with its dark levels brightened:
-    dim objects beside bright ones are found there.
+    dim objects beside bright ones are found there. Regions of a threshold are taken as well where
+    they agree with what was found.
 
-    The memory is bounded by the image, its brightened view and one tile, whatever the size of the
-    image.
+    The memory is bounded by one tile and the masks, whatever the size of the image.
 
     Parameters
     ----------
     model : Sam2
         With a cell head.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     cell_size : float or None
         Diameter of a typical cell in pixels; None to choose the scale by what is found.
@@ -53,16 +64,42 @@ def find_by_centres(
     """
     pixel = choose_scale(model, image, cell_size, steps)
     found = _found_at(model, image, pixel, seeds, steps)
-    sample = _sampled(image)
+    sample = sampled(image)
     if float(np.median(sample)) < DARK:
         dim = _found_at(model, brightened(image, sample), pixel, seeds[:0], steps)
         found += [proposal for proposal in dim if proposal.score >= CLEAR_SCORE]
-    return without_duplicates(found)
+    found = without_duplicates(found)
+    cell_size = size_of(found) or pixel * USUAL_ENTRIES
+    sources = region_sources(image, sample, cell_size)
+    tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
+    if is_stained(sample):
+        dark = [source for source in sources if source.sign == -1]
+        choices = [_regions(source, tiles) for source in dark]
+        return without_duplicates(with_stained(found, choices[0]) if choices else found)
+    choices = [_regions(source, tiles) for source in sources]
+    best = max(choices, key=lambda regions: agreement(found, regions), default=[])
+    return without_duplicates(with_regions(found, best))
+
+
+def _regions(source: RegionSource, tiles: list[tuple[Window, Window]]) -> list[PixelMask]:
+    """Regions of a whole image, tile by tile."""
+    return [
+        region
+        for core, part in tiles
+        for region in source.regions(part)
+        if _is_in(core, _middle(region))
+    ]
+
+
+def _middle(mask: PixelMask) -> tuple[float, float]:
+    """Middle (y, x) of the box of a mask."""
+    (y, x), (height, width) = mask.corner, mask.crop.shape
+    return y + (height - 1) / 2, x + (width - 1) / 2
 
 
 def _found_at(
     model: Sam2,
-    image: NDArray[np.float32],
+    image: Pixels,
     pixel: int,
     seeds: NDArray[np.float64],
     steps: Steps,
@@ -77,27 +114,25 @@ def _found_at(
     return found
 
 
-def brightened(image: NDArray[np.float32], sample: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An image with its dark levels stretched, by a power of its values.
+def brightened(image: Pixels, sample: NDArray[np.float32]) -> PartsOfImage:
+    """An image with its dark levels stretched, by a power of its values; parts are computed.
 
     Parameters
     ----------
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     sample : ndarray
         Pixels of the image whose levels become 0 and 1.
     """
     low, high = np.percentile(sample**GAMMA, (1, 99.9))
-    stretched = np.power(image, np.float32(GAMMA))
-    stretched -= low
-    stretched /= max(high - low, 1e-6)
-    return np.clip(stretched, 0, 1, out=stretched)
 
+    def stretched(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        levels = np.power(part, np.float32(GAMMA))
+        levels -= low
+        levels /= max(high - low, 1e-6)
+        return np.clip(levels, 0, 1, out=levels)
 
-def _sampled(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """At most `LOOKED_AT` evenly spaced rows and columns of an image."""
-    down, right = (-(-length // LOOKED_AT) for length in image.shape[:2])
-    return image[::down, ::right]
+    return PartsOfImage(image, stretched, (image.shape[0], image.shape[1], image.shape[2]))
 
 
 def lay_tiles(shape: tuple[int, int], side: int) -> Iterator[tuple[Window, Window]]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.finding.progress import Steps
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.model.cell_head import OFFSET_SCALE
@@ -56,14 +57,14 @@ class Field:
         return y0 + row * self.pixel + middle, x0 + column * self.pixel + middle
 
 
-def see_field(model: Sam2, image: FloatArray, pixel: int, part: Window, steps: Steps) -> Field:
+def see_field(model: Sam2, image: Pixels, pixel: int, part: Window, steps: Steps) -> Field:
     """Maps of a part of an image.
 
     Parameters
     ----------
     model : Sam2
         With a cell head.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     pixel : int
         Side of an entry of the maps, in pixels: 1 enlarges the image four times, 4 keeps its size.
@@ -114,7 +115,7 @@ def _starts(length: int, side: int, pixel: int) -> list[int]:
 
 
 def _see_windows(
-    model: Sam2, image: FloatArray, windows: list[Window]
+    model: Sam2, image: Pixels, windows: list[Window]
 ) -> tuple[list[FrameFeatures], FloatArray]:
     """Features of windows, and (N, 3, S / 4, S / 4): foreground and offsets in entries."""
     assert model.cell_head is not None, "only a model with a head has fields"

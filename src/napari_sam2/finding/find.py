@@ -82,14 +82,12 @@ def find_objects(
     frames = _frames(image)
     _check(model, frames, method, min_area, max_area, min_score, cell_size)
     steps = Steps(progress, should_stop)
-    pixels = frames.read(t)
     places = as_seeds(seeds)
     if method == "grid" or model.cell_head is None:
-        settings = grid or usual_grid(model.config, pixels.shape[:2], cell_size)
-        found = find_by_grid(model, pixels, frames.is_rgb, settings, steps)
+        settings = grid or usual_grid(model.config, frames.shape[1:], cell_size)
+        found = find_by_grid(model, frames.read(t), frames.is_rgb, settings, steps)
     else:
-        seen = pixels if frames.is_rgb else pixels[..., :1]
-        found = find_by_centres(model, seen, cell_size, places, steps)
+        found = find_by_centres(model, frames.view(t), cell_size, places, steps)
     upper = np.inf if max_area is None else max_area
     kept = [p for p in found if min_area <= p.area <= upper and p.score >= min_score]
     return sorted(kept, key=lambda proposal: -proposal.score)

@@ -27,7 +27,8 @@ Regions = NDArray[np.int32]
 
 def bright(image: Image) -> Image:
     """High where an image is bright."""
-    return ndimage.gaussian_filter(image, SMOOTHING)
+    blurred: Image = ndimage.gaussian_filter(image, SMOOTHING)
+    return blurred
 
 
 def dark(image: Image) -> Image:
@@ -40,7 +41,8 @@ def rough(image: Image) -> Image:
     smooth = bright(image)
     mean = ndimage.gaussian_filter(smooth, TEXTURE)
     spread = ndimage.gaussian_filter(smooth**2, TEXTURE) - mean**2
-    return np.sqrt(np.maximum(spread, 0))
+    deviation: Image = np.sqrt(np.maximum(spread, 0))
+    return deviation
 
 
 Signal = Callable[[Image], Image]

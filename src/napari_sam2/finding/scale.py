@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part
 from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, typical_size
+from napari_sam2.finding.second_source import agreement, region_sources
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.windows import Window
 
@@ -23,22 +25,25 @@ LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image 
 ODD_SIZE = 0.5  # penalty for each factor of two between the size of cells and the usual one
 SURE = 0.5  # score from which on a proposal counts in how much was found
 FOUND_WEIGHT = 0.15  # exponent of how much was found; like all here, chosen on 42 labelled frames
+CHANCE = 0.5  # agreement of cells with regions of a threshold that says nothing about the scale
+LOOKED_AT = 1024  # rows and columns of which levels are measured
 
 FloatArray = NDArray[np.float32]
 
 
-def choose_scale(model: Sam2, image: FloatArray, cell_size: float | None, steps: Steps) -> int:
+def choose_scale(model: Sam2, image: Pixels, cell_size: float | None, steps: Steps) -> int:
     """Side of an entry of the maps in pixels of the image.
 
     Parameters
     ----------
     model : Sam2
         With a cell head.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     cell_size : float or None
         Diameter of a typical cell in pixels; None to try all scales on a few windows and keep the
-        one whose proposals are the best.
+        one whose proposals are the best. Where regions of a threshold agree with them, it counts
+        in favour of the scale, up to twice.
     steps : Steps
         Steps of the trials are counted.
     """
@@ -46,11 +51,15 @@ def choose_scale(model: Sam2, image: FloatArray, cell_size: float | None, steps:
     if cell_size is not None:
         wanted = np.log(cell_size / USUAL_ENTRIES)
         return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
-    merits = []
-    for pixel in pixels:
+    trials = {pixel: _tried(model, image, pixel, steps) for pixel in pixels}
+    merits = {}
+    for pixel, trial in trials.items():
         shows_all = pixel * model.config.low_res_size >= max(image.shape[:2])
-        merits.append(_merit(_tried(model, image, pixel, steps), pixel, shows_all))
-    return pixels[int(np.argmax(merits))]
+        merits[pixel] = _merit([p for found in trial.values() for p in found], pixel, shows_all)
+    limit = max(merits.values()) / 2  # agreement doubles a merit at most
+    for pixel in [pixel for pixel, merit in merits.items() if merit > limit]:
+        merits[pixel] *= 1 + max(_agreement(image, trials[pixel], pixel) / CHANCE - 1, 0)
+    return max(pixels, key=lambda pixel: merits[pixel])
 
 
 def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
@@ -59,15 +68,29 @@ def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
     return [PIXELS[0], *(pixel for pixel in PIXELS[1:] if pixel * entries <= largest)]
 
 
-def _tried(model: Sam2, image: FloatArray, pixel: int, steps: Steps) -> list[Proposal]:
+def _tried(model: Sam2, image: Pixels, pixel: int, steps: Steps) -> dict[Window, list[Proposal]]:
     """Proposals in a few windows at one scale."""
-    found: list[Proposal] = []
-    for window in sample_windows(model, image, pixel):
-        found += find_in_part(model, image, pixel, window, steps)
-    return found
+    windows = sample_windows(model, image, pixel)
+    return {window: find_in_part(model, image, pixel, window, steps) for window in windows}
 
 
-def sample_windows(model: Sam2, image: FloatArray, pixel: int) -> list[Window]:
+def _agreement(image: Pixels, trial: dict[Window, list[Proposal]], pixel: int) -> float:
+    """Mean agreement of proposals with regions of a threshold in the windows of a trial."""
+    shares = [
+        np.mean([agreement(found, source.regions(window)) for window, found in trial.items()])
+        for source in region_sources(image, sampled(image), pixel * USUAL_ENTRIES)
+    ]
+    return float(max(shares, default=0.0))
+
+
+def sampled(image: Pixels) -> FloatArray:
+    """At most `LOOKED_AT` evenly spaced rows and columns of an image."""
+    down, right = (-(-length // LOOKED_AT) for length in image.shape[:2])
+    sample: FloatArray = image[::down, ::right]
+    return sample
+
+
+def sample_windows(model: Sam2, image: Pixels, pixel: int) -> list[Window]:
     """A few windows of different contrast."""
     windows = list(lay_windows(model, pixel, Window(0, 0, *image.shape[:2])))
     windows = windows[:: -(-len(windows) // MOST_WINDOWS)]

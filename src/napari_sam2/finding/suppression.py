@@ -69,7 +69,7 @@ def suppress_masks(
     """
     areas = [int(mask.crop.sum()) for mask in masks]
     crops = [(mask.window, mask.crop) for mask in masks]
-    near = _Neighbours()
+    near = Neighbours()
     kept = []
     for index in np.argsort(-scores, kind="stable").tolist():
         shared = {
@@ -83,17 +83,19 @@ def suppress_masks(
     return kept
 
 
-class _Neighbours:
+class Neighbours:
     """Masks by the tiles of the image that their boxes touch."""
 
     def __init__(self) -> None:
         self._tiles: dict[tuple[int, int], list[int]] = defaultdict(list)
 
     def add(self, index: int, mask: PixelMask) -> None:
+        """Add a mask that is not empty under a number."""
         for tile in _tiles(mask):
             self._tiles[tile].append(index)
 
     def of(self, mask: PixelMask) -> set[int]:
+        """Numbers of the masks that may touch a mask."""
         return {index for tile in _tiles(mask) for index in self._tiles.get(tile, ())}
 
 
