@@ -5,7 +5,7 @@ python benchmarks/find.py DATA --frames u373_02:10 --stills 0 --taught-with 3 --
 
 DATA holds folders with raw.tif and labels.tif, and dsb2018 with images/ and labels/, of which only
 stills are taken that training never sees. The table is for docs/how-to/find.md. With
---taught-with, the model first learns one labelled frame of each movie, which is not measured.
+--taught-with, the model first learns labelled frames of each movie, which are not measured.
 """
 
 import argparse
@@ -51,18 +51,18 @@ def stills_of(folder: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.nd
 
 
 def taught_models(
-    model: Sam2, data: Path, wanted: str, frame: int, minutes: float
+    model: Sam2, data: Path, wanted: str, frames: list[int], minutes: float
 ) -> dict[str, Sam2]:
-    """Model of each movie after a lesson on one labelled frame; the old one if it was no gain."""
+    """Model of each movie after a lesson on labelled frames; the old one if it was no gain."""
     chosen = [part.partition(":") for part in filter(None, wanted.split(","))]
-    taken = [name for name, _, other in chosen if int(other or 0) == frame]
+    taken = [name for name, _, other in chosen if int(other or 0) in frames]
     if taken:
-        raise SystemExit(f"frame {frame} of {', '.join(taken)} is measured: teach another one")
+        raise SystemExit(f"a frame of {', '.join(taken)} is measured: teach another one")
     models = {}
     for name in dict.fromkeys(name for name, _, _ in chosen):
         images = tifffile.imread(data / name / "raw.tif")
         labels = tifffile.imread(data / name / "labels.tif")
-        example = Example(images[frame], labels[frame], name)
+        example = Example(images[frames], labels[frames], name)
         lesson = teach(model, [example], 60 * minutes)
         models[name] = lesson.model if lesson.is_better else model
         steps = lesson.curve[-1][0]
@@ -99,15 +99,15 @@ def main() -> None:
     parser.add_argument("--model", default="cells")
     parser.add_argument("--method", default="auto")
     parser.add_argument("--min-score", type=float, default=0.5)
-    parser.add_argument("--taught-with", type=int, help="labelled frame that is learnt first")
+    parser.add_argument("--taught-with", help="labelled frames that are learnt first, as 3 or 3,4")
     parser.add_argument("--minutes", type=float, default=3.0, help="time of a lesson")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = load_model(options.model, "cpu")
     models: dict[str, Sam2] = {}
     if options.taught_with is not None:
-        frame, minutes = options.taught_with, options.minutes
-        models = taught_models(model, options.data, options.frames, frame, minutes)
+        lesson = [int(frame) for frame in options.taught_with.split(",")]
+        models = taught_models(model, options.data, options.frames, lesson, options.minutes)
     counters: dict[str, tuple[DetectionCounter, DetectionCounter]] = {}
     details: dict[str, list[dict]] = {}
     pictures = [*frames_of(options.data, options.frames)]

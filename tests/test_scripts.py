@@ -35,8 +35,9 @@ LIBRARIES = {"benchmarks/__init__.py", "benchmarks/measure.py", "benchmarks/pair
 WITHOUT_WINDOW = {
     "benchmarks/batch.py": "--movies 1 --side 48 --frames 2 --cells 1 --tasks 9 --workers 1 "
     "--threads",
-    "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json",
-    "benchmarks/find_speed.py": "--side 96 --cells 4",
+    "benchmarks/find.py": "movies --frames one:1 --stills 0 --json out.json --taught-with 0,2,3 "
+    "--minutes 0.01",
+    "benchmarks/find_speed.py": "--side 96 --cells 4 --stop-after 60",
     "benchmarks/gpu.py": "--quick --json out.json",
     "benchmarks/kill_test.py": "--times 1 --seed 7",
     "benchmarks/long_movie.py": "--frames 4 --size 128 --objects 2 --cache 8",
@@ -50,6 +51,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/doubts.py": "report tables",
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
+    "docs/scripts/find_gallery.py": "stills sheet.png --stills 2 --columns 1",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
     "docs/scripts/real_swaps.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 --objects 2",
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
