@@ -1,7 +1,7 @@
 """Time and memory of finding all cells of a large drawn field.
 
 python benchmarks/find_speed.py [--side 2048] [--cells 500] [--model cells] [--method auto]
-python benchmarks/find_speed.py --side 16384 --cells 32000 --stop-after 60
+python benchmarks/find_speed.py --side 16384 --cells 32000 --cell-size 40 --stop-after 60
 
 The field is a mosaic of drawn nuclei; a field of more than 2048 pixels is a memory map that repeats
 a smaller one. Times are of this process: seconds that have passed, and seconds of one core. With
@@ -83,6 +83,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=500)
     parser.add_argument("--model", default="cells")
     parser.add_argument("--method", default="auto")
+    parser.add_argument("--cell-size", type=float, help="pixels; default: found by trial")
     parser.add_argument("--stop-after", type=float, help="seconds of a core")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
@@ -104,6 +105,7 @@ def measure(options: argparse.Namespace, folder: str) -> None:
             model,
             image,
             method=options.method,
+            cell_size=options.cell_size,
             progress=watch.progress,
             should_stop=watch.should_stop,
         )

@@ -61,14 +61,17 @@ def test_regions_of_a_part_lie_where_they_are_in_the_image() -> None:
     assert pair(discs(PLACES[4:], 8), regions).agreement == 1.0
 
 
-def test_agreement_with_regions_tells_the_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two scales of equal merit; only at the second one the proposals are the discs."""
-    found = {2: proposals([(40, 40)], 20), 3: proposals(PLACES, 8)}
+@pytest.mark.parametrize(("count", "chosen"), [(6, 3), (2, 2)])
+def test_agreement_with_many_regions_tells_the_scale(
+    count: int, chosen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two scales of equal merit; only at the second one the proposals are discs."""
+    found = {2: proposals([(40, 40)], 20), 3: proposals(PLACES[:count], 8)}
     window = Window(0, 0, *SHAPE)
     monkeypatch.setattr(scale, "possible_pixels", lambda *_: [2, 3])
     monkeypatch.setattr(scale, "_tried", lambda model, image, pixel, steps: {window: found[pixel]})
     monkeypatch.setattr(scale, "_merit", lambda *_: 1.0)
-    assert choose_scale(build_tiny_model(), field(8), None, Steps()) == 3
+    assert choose_scale(build_tiny_model(), field(8), None, Steps()) == chosen
 
 
 def test_field_without_contrast_has_no_sources() -> None:

@@ -15,8 +15,8 @@ from napari_sam2.finding.proposals import Proposal
 from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, sampled
 from napari_sam2.finding.second_source import (
     RegionSource,
-    agreement,
     is_stained,
+    pair_sure,
     region_sources,
     size_of,
     with_regions,
@@ -77,7 +77,7 @@ def find_by_centres(
         choices = [_regions(source, tiles) for source in dark]
         return without_duplicates(with_stained(found, choices[0]) if choices else found)
     choices = [_regions(source, tiles) for source in sources]
-    best = max(choices, key=lambda regions: agreement(found, regions), default=[])
+    best = max(choices, key=lambda regions: pair_sure(found, regions).agreement, default=[])
     return without_duplicates(with_regions(found, best))
 
 

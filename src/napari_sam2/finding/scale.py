@@ -12,7 +12,7 @@ from napari_sam2.finding.centres import find_in_part
 from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, typical_size
-from napari_sam2.finding.second_source import agreement, region_sources
+from napari_sam2.finding.second_source import pair_sure, region_sources
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.windows import Window
 
@@ -26,6 +26,7 @@ ODD_SIZE = 0.5  # penalty for each factor of two between the size of cells and t
 SURE = 0.5  # score from which on a proposal counts in how much was found
 FOUND_WEIGHT = 0.15  # exponent of how much was found; like all here, chosen on 42 labelled frames
 CHANCE = 0.5  # agreement of cells with regions of a threshold that says nothing about the scale
+FEW = 8  # proposals and regions; less than twice as many say little about the scale
 LOOKED_AT = 1024  # rows and columns of which levels are measured
 
 FloatArray = NDArray[np.float32]
@@ -75,12 +76,16 @@ def _tried(model: Sam2, image: Pixels, pixel: int, steps: Steps) -> dict[Window,
 
 
 def _agreement(image: Pixels, trial: dict[Window, list[Proposal]], pixel: int) -> float:
-    """Mean agreement of proposals with regions of a threshold in the windows of a trial."""
-    shares = [
-        np.mean([agreement(found, source.regions(window)) for window, found in trial.items()])
-        for source in region_sources(image, sampled(image), pixel * USUAL_ENTRIES)
-    ]
-    return float(max(shares, default=0.0))
+    """Share of the proposals and regions in the windows of a trial that correspond, 0 to 1.
+
+    `FEW` more are counted that do not, since a single pair among few says little.
+    """
+    shares = []
+    for source in region_sources(image, sampled(image), pixel * USUAL_ENTRIES):
+        pairings = [pair_sure(found, source.regions(window)) for window, found in trial.items()]
+        pairs = sum(len(pairing.region_of) for pairing in pairings)
+        shares.append(2 * pairs / (FEW + sum(pairing.total for pairing in pairings)))
+    return max(shares, default=0.0)
 
 
 def sampled(image: Pixels) -> FloatArray:

@@ -141,17 +141,22 @@ class Pairing:
 
     Attributes
     ----------
-    agreement : float
-        Their share of all regions and cells, 0 to 1.
+    total : int
+        Number of cells and regions.
     region_of : dict of int to int
         Index of the region of each cell that has one to itself.
     covered : tuple of int
         Pixels of each region on found cells.
     """
 
-    agreement: float
+    total: int
     region_of: dict[int, int]
     covered: tuple[int, ...]
+
+    @property
+    def agreement(self) -> float:
+        """Share of the cells and regions that correspond, 0 to 1."""
+        return 2 * len(self.region_of) / self.total if self.total else 0.0
 
 
 def pair(cells: Sequence[PixelMask], regions: Sequence[PixelMask]) -> Pairing:
@@ -180,14 +185,12 @@ def pair(cells: Sequence[PixelMask], regions: Sequence[PixelMask]) -> Pairing:
             home[index] = best
     guests = np.bincount(list(home.values()), minlength=len(regions))
     region_of = {index: region for index, region in home.items() if guests[region] == 1}
-    total = len(cells) + len(regions)
-    agreement = 2 * len(region_of) / total if total else 0.0
-    return Pairing(agreement, region_of, tuple(covered.tolist()))
+    return Pairing(len(cells) + len(regions), region_of, tuple(covered.tolist()))
 
 
-def agreement(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> float:
-    """Share of sure proposals and regions that correspond one to one, 0 to 1."""
-    return pair([p.mask for p in found if p.score >= SURE], regions).agreement
+def pair_sure(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> Pairing:
+    """Pair the sure proposals with regions."""
+    return pair([proposal.mask for proposal in found if proposal.score >= SURE], regions)
 
 
 def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> list[Proposal]:
@@ -208,7 +211,7 @@ def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> lis
         that lie beside all regions are left out.
     """
     sure = [index for index, proposal in enumerate(found) if proposal.score >= SURE]
-    pairing = pair([found[index].mask for index in sure], regions)
+    pairing = pair_sure(found, regions)
     if pairing.agreement < AGREEMENT:
         return list(found)
     region_of = {sure[cell]: regions[region] for cell, region in pairing.region_of.items()}
@@ -221,7 +224,7 @@ def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> lis
 
 def with_stained(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> list[Proposal]:
     """Proposals of a stained image, and its dark regions that no sure proposal covers."""
-    pairing = pair([proposal.mask for proposal in found if proposal.score >= SURE], regions)
+    pairing = pair_sure(found, regions)
     return [*found, *_overlooked(regions, pairing, max(pairing.agreement, SURE))]
 
 
