@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.tracking import Frames, Prompt, Tracker
-from napari_sam2.tracking import network_runner as engine
+from napari_sam2.tracking import Frames, Prompt, Tracker, decoded_records
 from napari_sam2.tracking.masks import pack_logits
 
 from .comparison import disc_centre, our_model, relative_difference, two_discs
@@ -38,7 +37,7 @@ Logits = dict[int, dict[int, torch.Tensor]]  # (1, 1, S / 4, S / 4) by object an
 def exact_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep all logits of tracked frames, in float32."""
     monkeypatch.setattr(
-        engine, "pack_logits", lambda logits, exact: pack_logits(logits, exact=True)
+        decoded_records, "pack_logits", lambda logits, exact: pack_logits(logits, exact=True)
     )
 
 

@@ -48,8 +48,8 @@ def box(qtbot) -> LanesBox:
     qtbot.addWidget(box)
     box.resize(600, 200)
     fill(box.view)
-    box.show()
-    QApplication.processEvents()
+    with qtbot.waitExposed(box):
+        box.show()
     return box
 
 
