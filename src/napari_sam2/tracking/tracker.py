@@ -519,6 +519,10 @@ class Tracker:
         closed at any time; all results are kept, and a later call with `start` (or `stop`)
         continues from there. Prompts that are added meanwhile are used from the next frame on.
 
+        Of volumes, a result comes for each plane when its volume is complete, and before that empty
+        results that show how far the work is. A volume is tracked as a whole if `start` and `stop`
+        include any of its planes.
+
         Parameters
         ----------
         start, stop : int, optional
@@ -532,10 +536,6 @@ class Tracker:
         only_changed : bool
             Whether to skip frames that were tracked after the last change of the object's prompts
             and locks. This propagates corrections, and continues a run that was stopped.
-
-        Of volumes, a result comes for each plane when its volume is complete, and before that empty
-        results that show how far the work is. A volume is tracked as a whole if `start` and `stop`
-        include any of its planes.
 
         Yields
         ------
