@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
 
-from napari_sam2.io.volume_samples import VolumeSample, synthetic_volumes
+from napari_sam2.io.volume_samples import VolumeSample
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import Tracker, volume_growth, volume_recipe
 from napari_sam2.tracking.volume_planes import (
     cut_loose_planes,
     fade_planes,
@@ -20,24 +18,9 @@ from napari_sam2.tracking.volume_planes import (
 )
 from napari_sam2.tracking.volumes import VolumeTracker, grow_volume
 from tests.tracking.tiny import hidden_objects
+from tests.tracking.volume_world import SHAPE, centre_plane
 
-SHAPE = (3, 5, 40, 56)
-
-
-@pytest.fixture(scope="module")
-def sample() -> VolumeSample:
-    return synthetic_volumes(SHAPE[0], SHAPE[1], SHAPE[2:], cells=2, seed=3)
-
-
-@pytest.fixture(autouse=True)
-def keep_any_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The masks of random weights are large and lie anywhere."""
-    monkeypatch.setattr(volume_recipe, "LEAST_CONTRAST", -np.inf)
-    monkeypatch.setattr(volume_growth, "Tracker", partial(Tracker, area_guard=False))
-
-
-def centre_plane(sample: VolumeSample, t: int, object_id: int) -> int:
-    return int((sample.labels[t] == object_id).sum((1, 2)).argmax())
+pytestmark = pytest.mark.usefixtures("keep_any_mask")
 
 
 def prompted(model: Sam2, sample: VolumeSample, *times: int) -> VolumeTracker:

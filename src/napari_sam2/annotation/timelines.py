@@ -14,6 +14,7 @@ from napari_sam2.annotation.error_probability import (
     error_logit,
     find_error_probability,
 )
+from napari_sam2.annotation.frame_states import FrameStates
 from napari_sam2.annotation.measured import measurements_of
 from napari_sam2.annotation.measures import Trace
 from napari_sam2.annotation.quality import (
@@ -236,35 +237,26 @@ def make_timeline(
     """Compute the timeline of an object from masks, scores and measures."""
     length = len(state.labels)
     trace = state.measures.trace(object_id)
-    is_prompted, is_locked, is_reviewed, has_record = np.zeros((4, length), bool)
-    predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
-    found = state.object_state(object_id)
-    if found is not None:
-        is_prompted[list(found.prompted)] = True
-        is_locked[list(state.locked_frames(object_id))] = True
-        for t in found.records:
-            scores = state.tracker.scores(t, object_id)
-            assert scores is not None
-            has_record[t] = True
-            predicted_iou[t], occlusion_score[t] = scores
-    is_reviewed[list(state.reviewed.get(object_id, ()))] = True
-    has_mask = trace.area > 0
-    is_fixed = is_prompted | is_locked
-    is_lost = has_record & ~has_mask & ~is_fixed
-    frames = np.flatnonzero(has_record).tolist()
+    states = FrameStates.of(state, object_id)
+    has_mask, predicted_iou = trace.area > 0, states.predicted_iou
+    is_fixed = states.is_prompted | states.is_locked
+    is_lost = states.has_record & ~has_mask & ~is_fixed
+    frames = np.flatnonzero(states.has_record).tolist()
     scored = tracking_scores(state.tracker, object_id, frames, length)
     chance, reasons = find_error_probability(trace, scored, is_fixed, calibration)
     backward = checked_backward(state.tracker, object_id, frames, length)
     backward[~has_mask | is_fixed] = np.nan
     for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
         reasons[t] = reasons[t] or BACKWARD_REASON
-    doubts = find_doubts(trace, predicted_iou, occlusion_score, is_fixed, is_lost, chance, backward)
+    doubts = find_doubts(
+        trace, predicted_iou, states.occlusion_score, is_fixed, is_lost, chance, backward
+    )
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(
         has_mask,
-        is_prompted,
-        is_locked,
-        is_reviewed,
+        states.is_prompted,
+        states.is_locked,
+        states.is_reviewed,
         is_lost,
         quality,
         doubts,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.annotation.frame_states import FrameStates
 from napari_sam2.annotation.measured import measurements_of
 from napari_sam2.annotation.measures import Trace
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
@@ -28,33 +29,24 @@ def make_volume_timeline(state: DocumentState, object_id: int) -> Timeline:
     """
     planes, trace = state.planes, state.measures.trace(object_id)
     shape = (len(state.labels) // planes, planes)
-    length = len(state.labels)
-    is_prompted, is_locked, is_reviewed, has_record = (np.zeros(length, bool) for _ in range(4))
-    scores = np.full((2, length), np.nan, np.float32)
-    found = state.object_state(object_id)
-    if found is not None:
-        is_prompted[list(found.prompted)] = True
-        is_locked[list(state.locked_frames(object_id))] = True
-        for frame in found.records:
-            known = state.tracker.scores(frame, object_id)
-            assert known is not None
-            has_record[frame], scores[:, frame] = True, known
-    is_reviewed[list(state.reviewed.get(object_id, ()))] = True
+    states = FrameStates.of(state, object_id)
     has_plane = trace.area > 0
     volumes = volume_trace(trace, planes)
     has_mask = volumes.area > 0
     counted = has_plane.reshape(shape) | ~has_mask[:, None]
-    all_reviewed = (is_reviewed.reshape(shape) | ~counted).all(1)
-    is_fixed = (is_prompted | is_locked).reshape(shape)
+    all_reviewed = (states.is_reviewed.reshape(shape) | ~counted).all(1)
+    is_fixed = (states.is_prompted | states.is_locked).reshape(shape)
     all_fixed = has_mask & (is_fixed | ~has_plane.reshape(shape)).all(1)
-    is_lost = has_record.reshape(shape).any(1) & ~has_mask & ~is_fixed.any(1)
-    iou, occlusion = (_mean(one, has_plane, shape) for one in scores)
+    is_lost = states.has_record.reshape(shape).any(1) & ~has_mask & ~is_fixed.any(1)
+    iou, occlusion = (
+        _mean(one, has_plane, shape) for one in (states.predicted_iou, states.occlusion_score)
+    )
     unknown = np.full(shape[0], np.nan, np.float32)
     doubts = find_doubts(volumes, iou, occlusion, all_fixed, is_lost)
     return Timeline(
         has_mask,
-        np.asarray(is_prompted.reshape(shape).any(1)),
-        np.asarray(is_locked.reshape(shape).any(1)),
+        np.asarray(states.is_prompted.reshape(shape).any(1)),
+        np.asarray(states.is_locked.reshape(shape).any(1)),
         np.asarray(all_reviewed),
         is_lost,
         grade(volumes, iou, all_fixed, doubts),

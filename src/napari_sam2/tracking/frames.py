@@ -232,8 +232,7 @@ class Frames:
 
     def pixels(self, t: int) -> NDArray[Any]:
         """Read a frame as it is stored, (Y, X) or (Y, X, C); see `read` for the errors."""
-        if not 0 <= t < len(self):
-            raise ValueError(f"frame {t} is outside the stack of {len(self)} frames")
+        self._check_frame(t)
         return self._raw(t)
 
     def mark(self, t: int) -> int | None:

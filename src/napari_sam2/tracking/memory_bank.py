@@ -33,6 +33,15 @@ class Recall:
     pointer_frames: tuple[int, ...]
     distances: tuple[int, ...]
 
+    def nearest(self, t: int) -> int:
+        """The frame nearest to frame `t` whose memory is used."""
+        return min(self.frames, key=lambda k: abs(k - t))
+
+    def nearest_prompted(self, t: int) -> int:
+        """The prompted frame nearest to frame `t` whose memory is used."""
+        prompted = (k for k, slot in zip(self.frames, self.slots, strict=True) if slot < 0)
+        return min(prompted, key=lambda k: abs(k - t))
+
     @property
     def length(self) -> tuple[int, int]:
         """Numbers of memories and pointers; objects with equal lengths form a batch."""

@@ -63,17 +63,12 @@ class Job:
         memories = Recall(frames=(t,), slots=(-1,), pointer_frames=(t,), distances=(1,))
         return cls({t: record}, memories, record.window, record)
 
-    def nearest_prompted(self, t: int) -> int:
-        """The prompted frame nearest to frame `t`, of those that condition it."""
-        prompted = (k for k, s in zip(self.recall.frames, self.recall.slots, strict=True) if s < 0)
-        return min(prompted, key=lambda k: abs(k - t))
-
     def place_before(self, t: int) -> NDArray[np.bool_] | None:
         """Where the object is on the nearest frame that conditions frame `t`, in the window.
 
         None if it is not visible there.
         """
-        record = self.records[min(self.recall.frames, key=lambda k: abs(k - t))]
+        record = self.records[self.recall.nearest(t)]
         return record.logits_in(self.window) > 0 if record.is_visible else None
 
 
@@ -123,6 +118,7 @@ class NetworkRunner:
         self.memories = MemoryCache(min(memory_bytes, KEPT_MEMORIES * one))
         self._pointers: WeakKeyDictionary[MaskRecord, NDArray[np.float32]] = WeakKeyDictionary()
         self._shifts: WeakKeyDictionary[MaskRecord, float] = WeakKeyDictionary()
+        self._whole: WeakKeyDictionary[MaskRecord, bool] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
         self.prompts = PromptDecoder(model, encoder, grid, self._opinion)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
@@ -164,7 +160,7 @@ class NetworkRunner:
             max_prompted=self.max_prompted_frames,
             max_pointers=min(self._length, config.max_object_pointers),
         )
-        nearest = min(chosen.frames, key=lambda k: abs(k - t))
+        nearest = chosen.nearest(t)
         beside = records[nearest]
         window = self.grid.choose(beside.extent, beside.window)
         before = t - 1 if direction == "forward" else t + 1
@@ -202,13 +198,13 @@ class NetworkRunner:
         windows = [job.window for job in jobs]
         features = self.encoder.load(t, windows)
         decoded = self._decode_tracked(t, jobs, features)
-        nearest = [job.records[job.nearest_prompted(t)] for job in jobs]
+        nearest = [job.records[job.recall.nearest_prompted(t)] for job in jobs]
         if self.model.config.fit_outlines:
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         if self.model.config.whole_cells:
             places = [job.place_before(t) for job in jobs]
             decoded = remove_islands(decoded, places)
-            decoded = fill_holes(decoded, [not has_holes(one.logits() > 0) for one in nearest])
+            decoded = fill_holes(decoded, [self._is_whole(one) for one in nearest])
         with inference(self.model):
             overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None
@@ -218,6 +214,13 @@ class NetworkRunner:
             replace(record, agreement=one, cell_overlap=two)
             for record, one, two in zip(records, agreement, overlap, strict=True)
         ]
+
+    def _is_whole(self, record: MaskRecord) -> bool:
+        """Whether a prompted mask has no holes, asked for each frame that is tracked from it."""
+        found = self._whole.get(record)
+        if found is None:
+            found = self._whole[record] = not has_holes(record.logits() > 0)
+        return found
 
     def _decode_tracked(self, t: int, jobs: list[Job], features: FrameFeatures) -> Decoded:
         """The output of the network for a frame without prompts."""
@@ -235,7 +238,7 @@ class NetworkRunner:
         """
         by_frame: dict[int, list[Job]] = defaultdict(list)
         for job in jobs:
-            k = job.nearest_prompted(t)
+            k = job.recall.nearest_prompted(t)
             if job.records[k].is_visible and job.records[k] not in self._shifts:
                 by_frame[k].append(Job.repeated(k, job.records[k]))
         for k, repeated in by_frame.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import Direction
@@ -29,6 +29,27 @@ class Step:
     t: int
     direction: Direction
     object_ids: tuple[int, ...]
+
+
+def checked_range(
+    start: int | None, stop: int | None, direction: Sweep, length: int, noun: str = "frames"
+) -> range:
+    """The range of a propagation in a stack of some length.
+
+    Raises
+    ------
+    ValueError
+        If it is not a range within the stack, or the direction is unknown; `noun` says what the
+        stack consists of.
+    """
+    start, stop = 0 if start is None else start, length if stop is None else stop
+    if not 0 <= start < stop <= length:
+        raise ValueError(
+            f"{noun} {start} to {stop} are not a range within the stack of {length} {noun}"
+        )
+    if direction not in get_args(Sweep):
+        raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+    return range(start, stop)
 
 
 def plan_steps(

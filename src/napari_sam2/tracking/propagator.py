@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import get_args
 
 from napari_sam2.tracking.area_guard import as_lost, spills_over
 from napari_sam2.tracking.frames import DamagedFrame
@@ -15,7 +14,7 @@ from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.memory_use import release_freed_memory
 from napari_sam2.tracking.network_runner import Job, NetworkRunner
-from napari_sam2.tracking.plan import Step, Sweep, plan_steps
+from napari_sam2.tracking.plan import Step, Sweep, checked_range, plan_steps
 from napari_sam2.tracking.results import FrameResult
 
 TIDY_EVERY_S = 1.0  # releasing memory takes some milliseconds
@@ -50,18 +49,11 @@ class Propagator:
         only_changed: bool,
     ) -> list[Step]:
         """The steps of a propagation; see `Tracker.propagate` for the arguments and errors."""
-        length = self._store.length
-        start, stop = 0 if start is None else start, length if stop is None else stop
-        if not 0 <= start < stop <= length:
-            raise ValueError(
-                f"frames {start} to {stop} are not a range within the stack of {length} frames"
-            )
-        if direction not in get_args(Sweep):
-            raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+        frames = checked_range(start, stop, direction, self._store.length)
         ids = tuple(self._store.masklets) if object_ids is None else object_ids
         masklets = {object_id: self._store.masklet(object_id) for object_id in ids}
         return plan_steps(
-            range(start, stop),
+            frames,
             direction,
             masklets,
             self._store.spans,

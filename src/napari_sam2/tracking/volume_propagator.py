@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import Direction, MaskRecord
 from napari_sam2.tracking.pixels import PixelMask, masks_of
-from napari_sam2.tracking.plan import Step, Sweep, before_lock
+from napari_sam2.tracking.plan import Step, Sweep, before_lock, checked_range
 from napari_sam2.tracking.results import CroppedResult, FrameResult, ObjectState
 from napari_sam2.tracking.volume_planes import Range, areas_by_plane
 from napari_sam2.tracking.volume_recipe import (
@@ -115,17 +115,11 @@ class VolumePropagator:
 
         A volume is tracked as a whole if any of its planes is in the range.
         """
-        length, depth = self._store.length, self._store.planes
-        start, stop = 0 if start is None else start, length if stop is None else stop
-        if not 0 <= start < stop <= length:
-            raise ValueError(
-                f"planes {start} to {stop} are not a range within the stack of {length} planes"
-            )
-        if direction not in get_args(Sweep):
-            raise ValueError(f"direction must be forward, backward or both; got {direction!r}")
+        depth = self._store.planes
+        planes = checked_range(start, stop, direction, self._store.length, "planes")
         ids = tuple(self._store.masklets) if object_ids is None else object_ids
         masklets = {k: self._store.masklet(k) for k in ids}
-        times = range(start // depth, -(-stop // depth))
+        times = range(planes.start // depth, -(-planes.stop // depth))
         steps: list[Step] = []
         for way in ("forward", "backward") if direction == "both" else (direction,):
             ahead = times if way == "forward" else times[::-1]
