@@ -41,7 +41,7 @@ def searched(model: Sam2, still: Still) -> tuple[float, int, np.ndarray]:
 
 
 def tile(image: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The middle of an image with the outlines of the truth and of what was found."""
+    """The middle of an image, with the outlines of the true cells and of the found cells."""
     side = min(*truth.shape, 256)
     y, x = ((length - side) // 2 for length in truth.shape)
     part = (slice(y, y + side), slice(x, x + side))
