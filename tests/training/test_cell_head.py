@@ -74,9 +74,11 @@ def test_training_begins_with_the_head_of_the_weights(trained: loop.TrainingRun)
     assert torch.equal(again.model.cell_head.output.bias, weights["cell_head.output.bias"])
 
 
-def test_run_resumes_with_its_head(trained: loop.TrainingRun, tmp_path) -> None:
-    loop.save(trained, CONFIG, tmp_path)
-    resumed = loop.resume(CONFIG, tmp_path, network=TINY)
+@pytest.mark.parametrize("teaches_head", [True, False])
+def test_run_resumes_with_its_head(trained: loop.TrainingRun, tmp_path, teaches_head: bool) -> None:
+    config = replace(CONFIG, stages=(replace(STAGE, cell_head=teaches_head),))
+    loop.save(trained, config, tmp_path)
+    resumed = loop.resume(config, tmp_path, network=TINY)
     assert torch.equal(resumed.model.cell_head.output.bias, trained.model.cell_head.output.bias)
 
 

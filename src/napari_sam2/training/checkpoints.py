@@ -158,9 +158,7 @@ def resume(
     Lines of the tables that were written after that are removed: they will come again.
     """
     state: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=device, weights_only=True)
-    network = with_head_of(network or PRESETS[config.preset], state["model"])
-    run = start(config, device, network)
-    run.model.load_state_dict(state["model"])
+    run = start(config, device, network, state["model"])
     run.auxiliary_head.load_state_dict(state["dense_head"])
     run.average = state["average"]
     run.optimizer.load_state_dict(state["optimizer"])
