@@ -53,6 +53,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
     "docs/scripts/find_gallery.py": "stills sheet.png --stills 2 --columns 1",
     "docs/scripts/gallery.py": "--stills stills --movies stills --frames 2 --output .",
+    "docs/scripts/judge.py": "movies cells --only one",
     "docs/scripts/real_swaps.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 --objects 2",
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
@@ -62,6 +63,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/volumes.py": "--seeds 0 --frames 2 --planes 4 --side 48 --cells 1 --page page.md "
     "--picture volumes.png",
     "examples/correct_and_undo.py": "",
+    "examples/real_domains.py": "data packs --clips 1 --keep-out 1",
     "examples/track_in_python.py": "",
     "examples/train_cells.py": "packs --stills stills --clips 1 --keep-out 1 --checks 1",
 }
@@ -92,6 +94,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for t in range(4):
         write_image(folder / f"stills/images/{t}.tif", sample.images[t])
         write_image(folder / f"stills/labels/{t}.tif", sample.labels[t])
+    (folder / "data").mkdir()
+    shutil.copytree(folder / "movies/one", folder / "data/t98g")
+    shutil.copytree(folder / "stills", folder / "data/dsb2018")
     write_table_of_masks(folder / "tables/u373_02.npz")
     page = "".join(
         f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills", "volumes")
