@@ -251,7 +251,8 @@ def show(movie: DriftingDiscs, annotation: Annotation) -> None:
     from napari_sam2.io.movie import lazy_stack
 
     viewer = napari.Viewer(show=True)
-    viewer.add_image(lazy_stack(movie.__getitem__, movie.shape, movie.dtype))
+    stack = lazy_stack(movie.__getitem__, movie.shape, movie.dtype)
+    viewer.add_image(stack, cache=False)  # as movies that our reader opens
     layer = viewer.add_labels(annotation.labels)
     times = []
     for t in range(len(annotation.labels)):

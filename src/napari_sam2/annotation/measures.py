@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam2.memory_use import releasing_memory
+
 if TYPE_CHECKING:
     from napari_sam2.annotation.packed_labels import LabelArray
 
@@ -103,7 +105,7 @@ class Measures:
             Objects whose traces may have changed.
         """
         changed: set[int] = set()
-        for t in sorted(self._marked):
+        for t in releasing_memory(sorted(self._marked)):
             changed.update(self._measure(labels, t))
         self._marked.clear()
         return changed

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.memory_use import releasing_memory
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.division_proposals import DivisionProposal
@@ -120,7 +121,7 @@ def write_table(
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(header)
-        table.writerows([_number(value) for value in row] for row in rows)
+        table.writerows([_number(value) for value in row] for row in releasing_memory(rows))
 
 
 def _number(value: object) -> object:

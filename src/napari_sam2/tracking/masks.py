@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -22,8 +22,19 @@ SPECK_PIXELS = 200  # paper §E.1 "automatic masklets"
 SPECK_SHARE = 0.05  # share of the object, so that small cells keep their shape
 
 
-@dataclass(frozen=True, eq=False)
-class MaskRecord:
+class _Computed:
+    """Slots of what is computed of a record once; they are no fields, so no file has them.
+
+    A long movie has hundreds of thousands of records, and a dictionary for each is too much.
+    """
+
+    __slots__ = ("_area", "_extent")
+    _area: float
+    _extent: Extent | None
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class MaskRecord(_Computed):
     """Mask of one object on one frame, with the scores of the model.
 
     Attributes
@@ -106,11 +117,13 @@ class MaskRecord:
         """Whether the object is visible on the frame."""
         return self.crop.size > 0
 
-    @cached_property
+    @property
     def area(self) -> float:
         """Area of the mask in pixels of the image, estimated without drawing."""
-        cell = self.window.height * self.window.width / self.size**2
-        return float(np.count_nonzero(self.crop > 0) * cell)
+        if not hasattr(self, "_area"):
+            cell = self.window.height * self.window.width / self.size**2
+            object.__setattr__(self, "_area", float(np.count_nonzero(self.crop > 0) * cell))
+        return self._area
 
     @property
     def nbytes(self) -> int:
@@ -133,9 +146,14 @@ class MaskRecord:
             return _painted_logits(self.painted, window, self.size)
         return move_logits(self.logits(), self.window, window)
 
-    @cached_property
+    @property
     def extent(self) -> Extent | None:
         """Edges of the mask in the image, (y0, x0, y1, x1) in pixels; None if it is empty."""
+        if not hasattr(self, "_extent"):
+            object.__setattr__(self, "_extent", self._find_extent())
+        return self._extent
+
+    def _find_extent(self) -> Extent | None:
         inside = np.argwhere(self.crop > 0)
         if not len(inside):
             return None

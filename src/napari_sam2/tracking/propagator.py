@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from napari_sam2.memory_use import releasing_memory
 from napari_sam2.tracking.area_guard import as_lost, spills_over
 from napari_sam2.tracking.frames import DamagedFrame
 from napari_sam2.tracking.mask_store import MaskStore
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.masks import Direction, MaskRecord
-from napari_sam2.tracking.memory_use import release_freed_memory
 from napari_sam2.tracking.network_runner import Job, NetworkRunner
 from napari_sam2.tracking.plan import Step, Sweep, checked_range, plan_steps
 from napari_sam2.tracking.results import FrameResult
-
-TIDY_EVERY_S = 1.0  # releasing memory takes some milliseconds
 
 
 class Propagator:
@@ -75,12 +72,8 @@ class Propagator:
 
     def run(self, steps: list[Step]) -> Generator[FrameResult, None, None]:
         """Perform the steps one by one; objects that were removed meanwhile are ignored."""
-        tidied = time.monotonic()
         self._runner.notice_changes()
-        for step, after in zip_longest(steps, steps[1:]):
-            if time.monotonic() - tidied >= TIDY_EVERY_S:
-                release_freed_memory()
-                tidied = time.monotonic()
+        for step, after in releasing_memory(zip_longest(steps, steps[1:])):
             active = [k for k in step.object_ids if self._is_active(k, step.t)]
             if active:
                 try:

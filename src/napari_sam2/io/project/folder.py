@@ -55,6 +55,7 @@ from napari_sam2.io.project.slimming import Slimmer
 from napari_sam2.io.project.subject import Subject
 from napari_sam2.io.project.syncing import Syncer
 from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.memory_use import releasing_memory
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.version import __version__
 
@@ -318,7 +319,7 @@ class ProjectFolder:
             for number, part in split_state(state, FRAMES_PER_CHUNK).items():
                 parts.setdefault(number, {})[object_id] = part
         chunks: dict[int, tuple[Chunk, States]] = {}
-        for number, some in sorted(parts.items()):
+        for number, some in releasing_memory(sorted(parts.items())):
             before = self._chunks.get(number)
             if before is not None and are_same(before[1], some):
                 chunks[number] = before

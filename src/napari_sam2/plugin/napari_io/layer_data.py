@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.io.scale import Origin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_sam2.io.movie import Movie
     from napari_sam2.io.scale import ImageScale
     from napari_sam2.io.volume_scale import VolumeScale
@@ -54,6 +56,17 @@ def _translate(
     return tuple(origin.along(axis)[0] if is_placed[axis] else 0.0 for axis in axes)
 
 
+def keeps_frames(path: Path) -> bool:
+    """Whether napari shall keep the frames of a file in memory once it has shown them.
+
+    The frames of a video take long to decode. Those of other files are read again, since napari
+    would keep as many as fit into a quarter of the computer's memory.
+    """
+    from napari_sam2.io.video import VIDEO_SUFFIXES
+
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def movie_layer(movie: Movie) -> LayerData:
     """A movie as an image layer; a movie of one frame becomes a two-dimensional image.
 
@@ -71,6 +84,7 @@ def movie_layer(movie: Movie) -> LayerData:
             "name": movie.name,
             "rgb": movie.rgb,
             "metadata": metadata,
+            "cache": movie.path is not None and keeps_frames(movie.path),
             **({} if movie.shown_limits is None else {"contrast_limits": movie.shown_limits}),
             **layer_scale(movie.scale, spatial),
         },

@@ -15,7 +15,7 @@ from napari_sam2.io.selection import IN_3D, Selection
 from napari_sam2.io.volume_scale import VolumeScale
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import FILE_PART, FILE_PATHS, IMAGE_PATH, PROJECT
-from napari_sam2.plugin.napari_io.layer_data import layer_scale, volume_layer_scale
+from napari_sam2.plugin.napari_io.layer_data import keeps_frames, layer_scale, volume_layer_scale
 from napari_sam2.plugin.widgets.save_box import SaveBox
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def opened_image(folder: str) -> LayerData:
     options: dict[str, Any] = {
         "name": image.name,
         "rgb": image.rgb,
+        "cache": keeps_frames(found.path),
         "metadata": {
             PROJECT: str(path.absolute()),
             IMAGE_PATH: str(found.path),
