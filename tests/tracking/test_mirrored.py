@@ -13,9 +13,11 @@ from scipy import ndimage
 from napari_sam2 import load_model
 from napari_sam2.model import Decoded, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
-from napari_sam2.tracking import Tracker
+from napari_sam2.tracking import Tracker, prompt_decoder
+from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.windows import Window
+from tests.worlds import World
 
 SIDE = 256
 
@@ -72,7 +74,7 @@ def boxed(model: Sam2, image: NDArray[np.uint8], box: list[float]) -> NDArray[np
     return Tracker(model, image[None]).add_box(0, 1, box).masks[0]
 
 
-def test_mirror_images_have_mirrored_masks() -> None:
+def test_mirror_images_have_mirrored_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(4)
     rows, columns = np.ogrid[:SIDE, :SIDE]
     cell = ((rows - 120) / 60) ** 2 + ((columns - 100) / 45) ** 2 < 1
@@ -86,6 +88,25 @@ def test_mirror_images_have_mirrored_masks() -> None:
         assert 0.9 < one.sum() / cell.sum() < 1.1
         return int(np.count_nonzero(one != other[:, ::-1]))
 
+    monkeypatch.setattr(prompt_decoder, "SURE_IOU", 1.1)  # never sure
     assert different_pixels() == 0
     model.config = replace(model.config, mirror_prompted=False)
     assert different_pixels() > 0
+
+
+@pytest.mark.parametrize(("is_sure", "views"), [(True, 1), (False, 2)])
+def test_sure_mask_needs_no_mirror_image(
+    is_sure: bool, views: int, tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt_decoder, "SURE_IOU", -1.0 if is_sure else 1.1)
+    monkeypatch.setattr(tiny_model, "config", replace(tiny_model.config, mirror_prompted=True))
+    tracker, encoded = Tracker(tiny_model, world.images), []
+    encode = FrameEncoder._encode_windows
+
+    def counted(encoder, image, windows):
+        encoded.extend(windows)
+        return encode(encoder, image, windows)
+
+    monkeypatch.setattr(FrameEncoder, "_encode_windows", counted)
+    tracker.add_box(0, 1, [10, 10, 30, 30])
+    assert len(encoded) == views

@@ -1,7 +1,8 @@
 """Mirrored looks: the mean of the masks of a prompted frame and of its mirror image.
 
 A network that is small answers a little differently when the image is mirrored. Neither answer is
-better than the other, and their mean is better than both.
+better than the other, and their mean is better than both. Where the network is sure of its answer,
+the mean gains nothing, and the mirror image is not looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from napari_sam2.model.mask_decoder import mask_overlap
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking.windows import Window
 
+SURE_IOU = 0.8  # predicted IoU of a mask for which the mirror image is not looked at
 SAME_OBJECT = 0.5  # IoU of both masks; masks of two different objects have no mean
 
 

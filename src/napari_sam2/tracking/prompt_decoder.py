@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from napari_sam2.model import PromptTensors, Sam2
+from napari_sam2.model import Decoded, PromptTensors, Sam2
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.masks import MaskRecord
-from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
+from napari_sam2.tracking.mirrored import SURE_IOU, MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.multi_scale_click import Look, overlap_with_cell
 from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
@@ -63,7 +63,7 @@ class PromptDecoder:
         """Mask of a prompted frame after one round of clicks.
 
         Without memories, it is the mean of the masks of the image and of its mirror image, if the
-        network does that.
+        network does that and is not sure of the first of them.
 
         Parameters
         ----------
@@ -84,28 +84,38 @@ class PromptDecoder:
         MaskRecord
         """
         prompts = self._tensors(prompt, number, previous, window)
-        views = self.views(window) if embedding is None else [window]
-        if len(views) > 1:
+        is_shown = prompt.shows_object(number)
+        decoded = self._look(prompt.t, window, prompts, embedding, is_shown)
+        is_mirrored = self._model.config.mirror_prompted and embedding is None
+        if is_mirrored and float(decoded.predicted_iou) < SURE_IOU:
             mirrored = mirror_prompts(prompts, self._model.config.image_size)
-            prompts = PromptTensors.stack([prompts, mirrored])
-        features = self._encoder.load(prompt.t, views)
-        with inference(self._model):
-            if embedding is None:
-                embedding = self._model.without_memory(features)
-            looks = self._model.decode(
-                embedding, features, prompts, surely_visible=prompt.shows_object(number)
-            ).unstack()
-        decoded = looks[0] if len(looks) == 1 else mean_of_looks(*looks)
+            mirror = MirroredWindow.of(window)
+            decoded = mean_of_looks(decoded, self._look(prompt.t, mirror, mirrored, None, is_shown))
         if self._model.config.whole_cells:
             size = self._model.config.low_res_size
             decoded = remove_islands(decoded, [included_cells(prompts, size)], least_share=0.0)
             decoded = fill_holes(decoded, [True], excluded_cells(prompts, size))
         return records_of(decoded, None, [window])[0]
 
-    def views(self, window: Window) -> list[Window]:
-        """A window and, if the network looks at it, its mirror image; without memories."""
-        is_mirrored = self._model.config.mirror_prompted
-        return [window, MirroredWindow.of(window)] if is_mirrored else [window]
+    def _look(
+        self,
+        t: int,
+        window: Window,
+        prompts: PromptTensors,
+        embedding: Tensor | None,
+        is_shown: bool,
+    ) -> Decoded:
+        """The mask of one object in a window."""
+        features = self._encoder.load(t, [window])
+        with inference(self._model):
+            if embedding is None:
+                embedding = self._model.without_memory(features)
+            return self._model.decode(embedding, features, prompts, surely_visible=is_shown)
+
+    def views(self, record: MaskRecord) -> list[Window]:
+        """The window of a mask, and its mirror image if the network is not sure of the mask."""
+        is_mirrored = self._model.config.mirror_prompted and record.predicted_iou < SURE_IOU
+        return [record.window, MirroredWindow.of(record.window)] if is_mirrored else [record.window]
 
     def looks(self, prompt: Prompt, number: int, windows: Sequence[Window]) -> list[Look]:
         """Masks of a first click in windows of several sizes, as `mask` without a mean.

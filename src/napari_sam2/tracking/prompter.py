@@ -137,7 +137,7 @@ class Prompter:
         for masklet, near in beside[-LIKELY_OBJECTS:]:
             clicked = masklet.prompted[near].prompt.extent(0)
             windows |= dict.fromkeys(self._runner.grid.looks(clicked))
-            windows |= dict.fromkeys(self._runner.prompts.views(masklet.records[near].window))
+            windows |= dict.fromkeys(self._runner.prompts.views(masklet.records[near]))
         return [(t, window) for window in dict.fromkeys([*windows, self._runner.grid.whole])]
 
     def forget_embedding(self) -> None:
