@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.annotation.label_linking import LinkedLabels, link_labels
 from napari_sam2.plugin.protocol.messages import LinksProposed
 from napari_sam2.plugin.protocol.sources import LabelStack
 
@@ -51,6 +50,8 @@ def import_all(
     labels: Any = LabelStack(command.source, annotation.shape, command.label)
     parents = command.source.parents
     if command.links is not None:
+        from napari_sam2.annotation.label_linking import LinkedLabels  # imports scipy
+
         labels, parents = LinkedLabels(labels, command.links), {}
     with work.begun() as advance:
         annotation.on_progress = advance
@@ -69,6 +70,8 @@ def _links_needed(
     if not command.may_ask or command.label is not None or source.frames is None or source.parents:
         return None
     with work.begun() as advance:
+        from napari_sam2.annotation.label_linking import link_labels  # imports scipy
+
         links = link_labels(LabelStack(source, annotation.shape, None), advance)
     return links if links.is_needed else None
 

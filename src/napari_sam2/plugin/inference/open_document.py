@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
-from napari_sam2.annotation.volume_timeline import planes_of_times
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.foreign_labels import (
     ForeignLabels,
@@ -461,6 +460,8 @@ class OpenDocument:
 
     def _lock_reviewed(self, object_ids: list[int]) -> None:
         """Lock the reviewed frames of objects, so that tracking leaves them as they are."""
+        from napari_sam2.annotation.volume_timeline import planes_of_times  # imports scipy
+
         annotation = self.annotation
         with annotation.grouped("lock reviewed frames"):
             for object_id in object_ids:

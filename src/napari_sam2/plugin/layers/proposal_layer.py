@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
-from scipy import ndimage
 
 from napari_sam2.plugin.layers.image_axes import axes_of
 from napari_sam2.plugin.layers.image_layers import append_unselected
@@ -111,6 +110,8 @@ def draw_proposals(
 
 def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask without its smaller disconnected parts."""
+    from scipy import ndimage  # slow to import, and the panel must open
+
     parts, count = ndimage.label(mask)
     if count < 2:
         return mask
