@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.plugin.inference.file_axes import axes_in_file
 from napari_sam2.plugin.inference.growth import growth_of
 from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps, StoredStep
 from napari_sam2.plugin.inference.open_document import OpenDocument
@@ -118,13 +119,17 @@ class Workspace:
             if before is not None:
                 before.close()
             elif source.project is None:
-                found = work_found(source, command.image)
+                found = (
+                    *axes_in_file(source, command.image),
+                    *work_found(source, command.image),
+                )
         else:
             loaded, found = (), ()
             before.cancel()
             self.steps.clear()
             document = self._moved(before, self.model, source)
             before.hand_over(document)
+            before.tracker.forget_features()  # Python may free the document much later
         self.documents[command.image] = document
         return (*loaded, *document.everything(), *found, *growth_of(source, command.image))
 

@@ -217,6 +217,25 @@ def axes_of(layer: Image) -> ImageAxes:
     return ImageAxes(_guessed(_named(layer), shape, layer.name), shape)
 
 
+def take_file_axes(layer: Image, letters: str) -> bool:
+    """Let a layer have the axes that its file names; returns whether they are other ones.
+
+    They count only where neither the user nor the layer itself names its axes.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer.
+    letters : str
+        One for each of its axes, "1" for those of length 1.
+    """
+    if PART in layer.metadata or "axes" in layer.metadata or any(_named(layer)[:-2]):
+        return False
+    before = axes_of(layer)
+    layer.metadata["axes"] = letters.replace("1", "")
+    return axes_of(layer) != before
+
+
 def _in_3d(axes: ImageAxes, chosen: Selection | None) -> ImageAxes:
     """The axes of an image of which all planes are tracked, where that was chosen."""
     is_3d = chosen is not None and chosen.is_3d and chosen.axes == axes.named

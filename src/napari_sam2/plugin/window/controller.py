@@ -12,12 +12,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam2.annotation.undo_texts import worded_in_3d
 from napari_sam2.io.project.last_view import LastView
 from napari_sam2.plugin.inference.thread import InferenceThread
-from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_in_view
+from napari_sam2.plugin.layers.image_axes import PART, axes_of, part_in_view, take_file_axes
 from napari_sam2.plugin.layers.source_image import (
     PROJECT,
     is_hidden,
     stack_shape,
 )
+from napari_sam2.plugin.protocol.axes_messages import AxesFound
 from napari_sam2.plugin.protocol.input_preview import ShowInput
 from napari_sam2.plugin.protocol.messages import (
     EXCLUDE,
@@ -255,6 +256,7 @@ class Controller(QObject):
                 Failed: lambda report: show_error(report.error, report.details),
                 ModelLoaded: self._take_model,
                 OpenImage: self._take_opened,
+                AxesFound: self._take_axes,
                 Track: self._take_refused_run,
                 CheckBackward: self._take_refused_run,
                 PlaceFound: self._take_place,
@@ -409,13 +411,28 @@ class Controller(QObject):
             return
         image_state.image.metadata[PART] = part
         if axes_of(image_state.image) != image_state.layers.axes:
-            left = image_state.layers.to_remove(keep_labels=bool(image_state.objects))
-            self._close_image(image_state)
-            self.images.remove(left)
-            self.choose_image(image_state.image)
+            self._open_anew(image_state)
         else:
             self.images.open(image_state)
         self.changed.emit()
+
+    def _open_anew(self, image_state: ImageState) -> None:
+        """Close an image whose axes have another meaning, and open it with these axes."""
+        is_chosen = image_state is self.image_state
+        left = image_state.layers.to_remove(keep_labels=bool(image_state.objects))
+        self._close_image(image_state)
+        self.images.remove(left)
+        if is_chosen:
+            self.choose_image(image_state.image)
+
+    def _take_axes(self, report: AxesFound) -> None:
+        """Take the axes that the file of an image names, unless there is work on it already."""
+        image_state = self._image_states.get(report.image)
+        if image_state is None or image_state.objects or image_state.is_waiting:
+            return
+        if take_file_axes(image_state.image, report.letters):
+            self._open_anew(image_state)
+            self.changed.emit()
 
     def take_view(self) -> None:
         """Take the axes of the chosen image that the viewer shows as its rows and columns."""
