@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtCore import Qt
 
 from napari_sam2.io.volume_samples import synthetic_volumes
 from napari_sam2.plugin.layers.image_axes import ImageAxes
@@ -86,6 +87,15 @@ def test_layers_have_the_axes_of_the_volumes(desk):
     assert desk.labels.data.shape == SAMPLE.images.shape
     assert desk.points.ndim == desk.shapes.ndim == 4
     assert np.allclose(desk.labels.scale, SIZES["scale"])
+
+
+def test_the_table_counts_times(desk):
+    model = desk.panel.review.table.model
+    titles = [model.headerData(column, Qt.Orientation.Horizontal) for column in range(8)]
+    assert "Times" in titles
+    assert "Frames" not in titles
+    model.show_titles(in_3d=False)
+    assert model.headerData(3, Qt.Orientation.Horizontal) == "Frames"
 
 
 def test_a_click_outlines_the_cell_on_its_plane_only(desk):

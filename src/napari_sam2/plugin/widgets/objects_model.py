@@ -45,6 +45,11 @@ TITLES = {
     ),
     Column.MOTHER: ("↑", "Number of the mother; double-click to change it, empty for none"),
 }
+TITLES_IN_3D = TITLES | {
+    Column.FRAMES: ("Times", "First and last time with a mask (number of times with a mask)"),
+    Column.PROMPTS: ("●", "Planes with clicks, boxes or painted masks"),
+    Column.DOUBTFUL: ("?", "Doubtful times that are not reviewed yet"),
+}
 EDITABLE = (Column.NAME, Column.STATUS, Column.MOTHER)
 NUMBERS = (Column.FRAMES, Column.PROMPTS, Column.DOUBTFUL, Column.MOTHER)
 
@@ -118,6 +123,14 @@ class ObjectsModel(QAbstractTableModel):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._rows: list[ObjectRow] = []
+        self._titles = TITLES
+
+    def show_titles(self, in_3d: bool) -> None:
+        """Show the titles for frames, or in 3D for the times of volumes."""
+        titles = TITLES_IN_3D if in_3d else TITLES
+        if titles is not self._titles:
+            self._titles = titles
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(Column) - 1)
 
     def show_rows(self, rows: Sequence[ObjectRow]) -> None:
         """Show these rows, changing only what differs, so that selection and editors stay."""
@@ -169,8 +182,8 @@ class ObjectsModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[Column(section)][0]
-        return TITLES[Column(section)][1] if role == Qt.ItemDataRole.ToolTipRole else None
+            return self._titles[Column(section)][0]
+        return self._titles[Column(section)][1] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Value of a table cell for a role."""

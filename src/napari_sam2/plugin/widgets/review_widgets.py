@@ -246,6 +246,7 @@ class ReviewWidgets(QObject):
             self._shown = state
             names = lineage_names(image_state.objects)
             self._rows = [_row(image_state, key, names[key]) for key in image_state.objects]
+        self.table.model.show_titles(image_state.in_3d)
         self.table.show_objects(self._rows, image_state.current_object)
         is_movie = image_state.is_movie and not image_state.in_3d  # of images, not of volumes
         self.box.show_progress(*image_state.review_progress)
