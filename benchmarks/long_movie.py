@@ -13,6 +13,7 @@ through all frames. --compare-bytes 100e9 keeps the labels as one array, for a c
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ from napari_sam2.io.exports import write_export
 from napari_sam2.io.scores import score_rows
 from napari_sam2.io.tables import write_scores
 from napari_sam2.io.tracked import TrackedLabels
+from napari_sam2.memory_use import release_freed_memory
 from napari_sam2.model import FrameFeatures, Sam2Config
 from napari_sam2.tracking.masks import MaskRecord, pack_logits
 from napari_sam2.tracking.plan import Step
@@ -232,6 +234,8 @@ def work(options: argparse.Namespace, steps: Steps, folder: Path) -> None:
             show(movie, annotation)
     annotation.close()
     del annotation, tracked, tracker, encoder, stand_in
+    gc.collect()  # a program that has just begun opens the project
+    release_freed_memory()
     with steps.step("open the project"):
         Annotation.load(project, model, movie=movie).close()
 

@@ -23,6 +23,7 @@ from napari_sam2.io.project.history import History
 from napari_sam2.io.project.journal_file import read_journal
 from napari_sam2.io.project.manifest import ImageInfo, Manifest
 from napari_sam2.io.project.parts import Batch, Deed, Masks, Properties
+from napari_sam2.memory_use import releasing_memory
 from napari_sam2.model import Sam2, image_sizes
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.tracking.volume_planes import Planes, planes_of
@@ -171,7 +172,8 @@ def load(folder: Path, manifest: Manifest, tracker: Tracker, *, unsaved: bool = 
     pool = RecordPool(manifest.next_number)
     known = read_stored(folder, manifest.properties, Properties, pool)
     states = {
-        chunk.file: read_stored(folder, chunk, Masks, pool).states for chunk in manifest.chunks
+        chunk.file: read_stored(folder, chunk, Masks, pool).states
+        for chunk in releasing_memory(manifest.chunks)
     }
     try:
         annotation = _assemble(tracker, known, states.values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
+from napari_sam2.memory_use import release_freed_memory
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.foreign_labels import (
     ForeignLabels,
@@ -516,10 +517,15 @@ class OpenDocument:
             self._tell(TrackAdvanced(self.image, run.done // self._steps_per_frame, result.t))
 
     def close(self) -> None:
-        """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
+        """Stop tracking, and close the autosave; unsaved changes can be recovered later.
+
+        The features are freed at once, since Python may free the document much later.
+        """
         self.cancel()
         if self.autosave is not None:
             self.autosave.close()
+        self.tracker.forget_features()
+        release_freed_memory()
 
     def hand_over(self, successor: OpenDocument) -> None:
         """Transfer the save folder to another document of the same image."""
