@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QWidget
 
@@ -38,6 +39,27 @@ def test_table_undo_export_and_save_are_in_view_after_tracking_on_a_small_screen
     assert place + dock.width() <= left + canvas.width() + EDGE
     assert dock.height() <= SMALL_SCREEN[1] // 4
     desk.qtbot.waitUntil(lambda: desk.controller.view.is_fitted)
+
+
+@pytest.mark.real_window
+def test_a_new_image_is_whole_in_view_though_a_dock_widens(open_desk):
+    desk = open_desk()
+    desk.viewer.window._qt_window.resize(*SMALL_SCREEN)
+    desk.qtbot.wait(100)
+    desk.viewer.add_image(np.zeros((2, 700, 1100), np.uint8))
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
+    desk.qtbot.waitUntil(lambda: desk.controller.view.is_fitted)
+
+
+@pytest.mark.real_window
+def test_a_view_that_was_moved_meanwhile_stays(open_desk):
+    desk = open_desk()
+    desk.viewer.add_image(np.zeros((2, 700, 1100), np.uint8))
+    camera = getattr(desk.viewer, "scene", desk.viewer).camera
+    camera.zoom = 3.0
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
+    desk.qtbot.wait(200)
+    assert camera.zoom == 3.0
 
 
 def is_whole(widget) -> bool:

@@ -221,6 +221,7 @@ class Controller(QObject):
         self.tracking.changed.connect(self.changed)
         self.verification.changed.connect(self.changed)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
+        self.viewer.layers.events.inserted.connect(self.refit.after_image)
         self.viewer.layers.selection.events.active.connect(self._on_active_layer)
         for shown in ("current_step", "order", "ndisplay"):
             getattr(self.viewer.dims.events, shown).connect(self._on_step)
@@ -294,6 +295,7 @@ class Controller(QObject):
         self.tracking.clear()
         self.tracks.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.viewer.layers.events.inserted.disconnect(self.refit.after_image)
         self.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         for shown in ("current_step", "order", "ndisplay"):
             getattr(self.viewer.dims.events, shown).disconnect(self._on_step)

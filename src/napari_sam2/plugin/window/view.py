@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from napari_sam2.plugin.window.image_state import ImageState
 
+Place = tuple[float, ...]
+"""Centre and zoom of a camera."""
+
 
 class View:
     """Translates the position of the viewer into frames of the images.
@@ -51,15 +54,19 @@ class View:
         return getattr(self._viewer, "scene", self._viewer).camera
 
     @property
+    def camera_place(self) -> Place:
+        """Centre and zoom of the camera."""
+        return (*map(float, self._camera.center), float(self._camera.zoom))
+
+    @property
     def is_fitted(self) -> bool:
         """Whether a 2D view is fitted to the canvas, as napari's "Home" does."""
         if self._viewer.dims.ndisplay != 2:
             return False
-        camera = self._camera
-        center, zoom = tuple(camera.center), float(camera.zoom)
+        camera, (*center, zoom) = self._camera, self.camera_place
         self._viewer.reset_view()
-        is_same = np.allclose((*center, zoom), (*camera.center, camera.zoom), rtol=1e-3)
-        camera.center, camera.zoom = center, zoom
+        is_same = np.allclose((*center, zoom), self.camera_place, rtol=1e-3)
+        camera.center, camera.zoom = tuple(center), zoom
         return bool(is_same)
 
     def fit(self) -> None:
