@@ -21,6 +21,7 @@ from napari_sam2.tracking import volume_recipe
 from . import hands
 from .real_engines import OneThreadEngine, TinyEngine
 from .test_axes_box import answers, choose, texts  # noqa: F401 (a fixture)
+from .test_finding import proposal
 
 SAMPLE = synthetic_volumes(3, 4, (40, 56), cells=2, seed=5)
 TIMES, DEPTH = SAMPLE.images.shape[:2]
@@ -96,6 +97,30 @@ def test_the_table_counts_times(desk):
     assert "Frames" not in titles
     model.show_titles(in_3d=False)
     assert model.headerData(3, Qt.Orientation.Horizontal) == "Frames"
+
+
+class DrawnCells(TinyEngine):
+    """Finds the drawn cells of a plane."""
+
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop):
+        plane = SAMPLE.labels[divmod(t, DEPTH)]
+        return [proposal(plane == k) for k in np.unique(plane[plane > 0])]
+
+
+def test_cells_are_found_on_the_shown_plane(open_desk):
+    desk = open_in_3d(open_desk, engine=DrawnCells())
+    z = place_of(SAMPLE, 1, 1)[0]
+    desk.viewer.dims.set_current_step((0, 1), (1, z))
+    desk.breathe()
+    desk.press(Qt.Key.Key_F)
+    desk.qtbot.waitUntil(lambda: desk.controller.finding.found is not None)
+    desk.settle()
+    desk.press(Qt.Key.Key_Return)
+    desk.settle()
+    there = np.argwhere(np.asarray(desk.labels.data).any((2, 3))).tolist()
+    assert there == [[1, z]]
+    assert len(desk.image_state.objects) == len(np.unique(SAMPLE.labels[1, z])) - 1
+    assert desk.image_state.undo_text.startswith("take ")
 
 
 def test_a_click_outlines_the_cell_on_its_plane_only(desk):
