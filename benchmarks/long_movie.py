@@ -36,7 +36,7 @@ from napari_sam2.io.scores import score_rows
 from napari_sam2.io.tables import write_scores
 from napari_sam2.io.tracked import TrackedLabels
 from napari_sam2.memory_use import release_freed_memory
-from napari_sam2.model import FrameFeatures, Sam2Config
+from napari_sam2.model import FrameFeatures, Sam2, Sam2Config
 from napari_sam2.tracking.masks import MaskRecord, pack_logits
 from napari_sam2.tracking.plan import Step
 from napari_sam2.tracking.propagator import Propagator
@@ -198,6 +198,17 @@ def work(options: argparse.Namespace, steps: Steps, folder: Path) -> None:
     movie = DriftingDiscs(options.frames, options.objects, options.size)
     with steps.step("load the model"):
         model = load_model("cells", "cpu")
+    project = annotate(options, steps, folder, movie, model)
+    gc.collect()  # as in a program that has just begun
+    release_freed_memory()
+    with steps.step("open the project"):
+        Annotation.load(project, model, movie=movie).close()
+
+
+def annotate(
+    options: argparse.Namespace, steps: Steps, folder: Path, movie: DriftingDiscs, model: Sam2
+) -> Path:
+    """Track, save and export; returns the project."""
     with steps.step("import the masks of a frame"):
         tracker = Tracker(model, movie, cache_bytes=options.cache * MIB, disk_bytes=0)
         annotation = Annotation(tracker)
@@ -233,11 +244,7 @@ def work(options: argparse.Namespace, steps: Steps, folder: Path) -> None:
         with steps.step("show all frames in napari"):
             show(movie, annotation)
     annotation.close()
-    del annotation, tracked, tracker, encoder, stand_in
-    gc.collect()  # a program that has just begun opens the project
-    release_freed_memory()
-    with steps.step("open the project"):
-        Annotation.load(project, model, movie=movie).close()
+    return project
 
 
 def track(annotation: Annotation, stand_in: StandIn) -> None:
