@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 FloatArray = NDArray[np.float64]
@@ -92,6 +91,8 @@ def fit_calibration(verdicts: Sequence[Verdicts]) -> Calibration:
         return float((weight * misfit).sum() + prior), np.array(gradient)
 
     bounds = [(None, None), (LEAST_SLOPE, None)]
+    from scipy.optimize import minimize  # slow to import, and seldom needed
+
     found = minimize(loss, np.array([0.0, 1.0]), jac=True, bounds=bounds, method="L-BFGS-B")
     shift, slope = (round(round(float(value) / STEP) * STEP, 2) for value in found.x)
     return Calibration(shift, slope)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from napari_sam2.annotation.measures import ranked
 from napari_sam2.annotation.undo_texts import counted
@@ -232,6 +230,9 @@ def _best_pairs(
     known, rows = np.unique(cells, return_inverse=True)
     present, columns = np.unique(masks, return_inverse=True)
     side = len(known) + len(present)
+    from scipy.sparse import coo_array  # slow to import, and seldom needed
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((ious, (rows, columns + len(known))), shape=(side, side))
     _, groups = connected_components(graph, directed=False)
     best: dict[int, int] = {}

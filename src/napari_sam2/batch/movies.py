@@ -13,11 +13,11 @@ from typing import Any
 
 from napari_sam2.batch.plan import Plan
 from napari_sam2.io.file_names import natural_order
-from napari_sam2.io.formats import stem_of
+from napari_sam2.io.formats import is_zarr, stem_of
 from napari_sam2.io.image_folder import FRAME_SUFFIXES
 from napari_sam2.io.movies import MOVIE_SUFFIXES, TIFF_SUFFIXES
 from napari_sam2.io.tiff_series import count_of_movies
-from napari_sam2.io.zarr_movie import is_zarr, plate_fields
+from napari_sam2.io.zarr_movie import plate_fields
 
 _UNSAFE = r'[<>:"/\\|?*\x00-\x1f]'  # in names of files, on any system
 

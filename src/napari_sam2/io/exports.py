@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_sam2.io.coco import write_coco
 from napari_sam2.io.ctc import open_ctc, track_table, write_ctc
-from napari_sam2.io.formats import ExportFormat, format_of
+from napari_sam2.io.formats import ExportFormat, format_of, is_zarr
 from napari_sam2.io.geff import graph_of, open_geff, write_geff
 from napari_sam2.io.measure import write_measurements
 from napari_sam2.io.movies import open_movie
@@ -20,7 +20,6 @@ from napari_sam2.io.overlay import write_animation
 from napari_sam2.io.spot_tables import write_track_edit, write_trackmate
 from napari_sam2.io.tiff import write_labels
 from napari_sam2.io.tracked import TrackedLabels
-from napari_sam2.io.zarr_movie import is_zarr
 
 
 def write_export(

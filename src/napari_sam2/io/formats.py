@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_ZARR_MARKERS = ("zarr.json", ".zarray", ".zgroup")
+
 
 @dataclass(frozen=True)
 class ExportFormat:
@@ -68,6 +70,13 @@ def stem_of(name: str, *formats: ExportFormat) -> str:
     suffixes = [suffix for choice in formats or _ALL for suffix in choice.suffixes]
     ends = [suffix for suffix in suffixes if name.lower().endswith(suffix)]
     return name[: len(name) - max(map(len, ends), default=0)]
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr array or group."""
+    return path.is_dir() and (
+        path.suffix.lower() == ".zarr" or any((path / marker).is_file() for marker in _ZARR_MARKERS)
+    )
 
 
 def is_ome_zarr(path: str | os.PathLike[str]) -> bool:

@@ -12,12 +12,12 @@ import numpy as np
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.first_frames import FirstFrames
+from napari_sam2.io.formats import is_zarr
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, folder_stack, frame_files
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.movies import open_selection
 from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.io.stack import ImageStack, movie_of
-from napari_sam2.io.zarr_movie import is_zarr
 
 logger = logging.getLogger(__name__)
 

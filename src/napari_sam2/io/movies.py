@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from napari_sam2.io.formats import is_zarr
 from napari_sam2.io.image_folder import FRAME_SUFFIXES, folder_stack
 from napari_sam2.io.movie import Movie
 from napari_sam2.io.object_ids import as_object_ids
@@ -14,7 +15,6 @@ from napari_sam2.io.stack import ImageStack
 from napari_sam2.io.tiff_pages import opened_tiff, tiff_stack
 from napari_sam2.io.video import VIDEO_SUFFIXES, open_gif, open_video
 from napari_sam2.io.volume_stack import part_of_stack
-from napari_sam2.io.zarr_movie import is_zarr, zarr_stack
 
 __all__ = ["MOVIE_SUFFIXES", "Movie", "open_movie", "open_stack"]
 
@@ -102,6 +102,8 @@ def open_stack(
     if series not in (None, 0):
         raise ValueError(f"{file.name} holds one image, 0; got {series}")
     if is_zarr(file):
+        from napari_sam2.io.zarr_movie import zarr_stack  # imports zarr, which is slow
+
         return zarr_stack(file, as_labels=as_labels)
     if file.is_dir():
         return folder_stack(file, as_labels=as_labels)

@@ -24,10 +24,7 @@ from napari_sam2.io.label_arrays import (
     smallest_type,
 )
 from napari_sam2.io.movie import Movie
-from napari_sam2.io.ngff_image import ShownImage
-from napari_sam2.io.ngff_writing import Version
 from napari_sam2.io.object_ids import as_object_ids
-from napari_sam2.io.ome_zarr import write_label_zarr
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.stack import movie_of
 from napari_sam2.io.tiff_metadata import (
@@ -44,6 +41,8 @@ from napari_sam2.io.volume_scale import VolumeScale
 
 if TYPE_CHECKING:
     from napari_sam2.annotation import Annotation
+    from napari_sam2.io.ngff_image import ShownImage
+    from napari_sam2.io.ngff_writing import Version
 
 __all__ = [
     "ImageScale",
@@ -126,6 +125,8 @@ def write_labels(
         return
     if (version := _zarr_version(path, format)) is not None:
         image = _image_beside(path, format, movie, array)
+        from napari_sam2.io.ome_zarr import write_label_zarr  # imports zarr, which is slow
+
         write_label_zarr(path, array, scale, version=version, image=image)
         return
     shape = _checked_shape(array)
@@ -197,6 +198,8 @@ def write_volume_labels(
     planes, scale = planes_of_volumes(labels), scale or VolumeScale()
     _image_beside(path, format, None, labels)  # raises where a movie is asked for
     if (version := _zarr_version(path, format)) is not None:
+        from napari_sam2.io.ome_zarr import write_label_zarr  # imports zarr, which is slow
+
         write_label_zarr(path, labels, scale, version=version)
         return
     shape = tuple(int(size) for size in labels.shape)
@@ -311,6 +314,8 @@ def _image_beside(
         return None
     if movie is None:
         raise ValueError("the movie is to be written beside its labels: give it in place of scale")
+    from napari_sam2.io.ngff_image import ShownImage  # imports zarr, which is slow
+
     title = movie.name or "image"
     shown = {} if movie.shown_limits is None else {title: movie.shown_limits}
     return ShownImage({title: movie.data if len(labels.shape) == 3 else movie.data[0]}, shown)

@@ -10,18 +10,10 @@ from typing import Any
 import zarr
 from zarr.errors import BaseZarrError
 
+from napari_sam2.io.formats import is_zarr
 from napari_sam2.io.kept_chunks import KeptChunks
 from napari_sam2.io.ngff_metadata import Steps, axis_letter, omero_limits, steps_and_origins
 from napari_sam2.io.stack import ImageStack, Limits
-
-_MARKERS = ("zarr.json", ".zarray", ".zgroup")
-
-
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a zarr array or group."""
-    return path.is_dir() and (
-        path.suffix.lower() == ".zarr" or any((path / marker).is_file() for marker in _MARKERS)
-    )
 
 
 @dataclass(frozen=True)
