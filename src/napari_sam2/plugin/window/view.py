@@ -60,8 +60,8 @@ class View:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether a 2D view is fitted to the canvas, as napari's "Home" does."""
-        if self._viewer.dims.ndisplay != 2:
+        """Whether a 2D view of layers is fitted to the canvas, as napari's "Home" does."""
+        if self._viewer.dims.ndisplay != 2 or not self.layers:
             return False
         camera, (*center, zoom) = self._camera, self.camera_place
         self._viewer.reset_view()
