@@ -26,6 +26,7 @@ from train_cells import KINDS
 
 MOVIES = ("t98g", "yeast_long")
 LARGE_CELLS = {*range(11), 16, 17, *range(20, 29)}  # stills of usiigaci; small ones on the others
+SHOWN = 5  # stills of usiigaci that docs/scripts/gallery.py shows
 COLOURED = 4.0  # mean difference of red and blue
 BRIGHT = 110.0  # mean grey value of a bright field
 
@@ -54,7 +55,11 @@ def domains(
             files = (data / movie / f"{part}.tif" for part in ("raw", "labels"))
             put(movie, movie, *map(tifffile.imread, files))
     if (data / "usiigaci_stills").is_dir():
-        for index, still in enumerate(find_stills(data / "usiigaci_stills")):
+        stills = find_stills(data / "usiigaci_stills")
+        kept_out = set(held_out([still.name for still in stills], SHOWN))
+        for index, still in enumerate(stills):
+            if still.name in kept_out:
+                continue
             group = "usiigaci_large" if index in LARGE_CELLS else "usiigaci_small"
             put(group, f"{index:02d}", *still.read())
     if (data / "dsb2018").is_dir():
