@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.volume_scale import VolumeScale
 
 
+LARGE_BYTES = 64 * 1024**2
 LayerData = tuple[Any, dict[str, Any], str]
 _UNIT_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
 _UNIT_NAMES |= {"m": "meter", "inch": "inch"}
@@ -65,6 +66,23 @@ def keeps_frames(path: Path) -> bool:
     from napari_sam2.io.video import VIDEO_SUFFIXES
 
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def large_movie_layer(path: Path) -> LayerData | None:
+    """The layer of a large file, whose frames are read when they are needed; None for other files.
+
+    napari's own reader takes a whole TIFF into memory. It still reads what is not a plain movie for
+    us, such as a file with channels.
+    """
+    from napari_sam2.io.movies import open_movie
+
+    try:
+        if not path.is_file() or path.stat().st_size < LARGE_BYTES:
+            return None
+        data, options, kind = movie_layer(open_movie(path))
+    except (OSError, ValueError, TypeError):
+        return None
+    return data, options | {"name": path.stem}, kind  # as napari names layers
 
 
 def movie_layer(movie: Movie) -> LayerData:

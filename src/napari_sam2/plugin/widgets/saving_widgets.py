@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import FILE_PATHS, image_path, image_source
+from napari_sam2.plugin.napari_io.layer_data import large_movie_layer
 from napari_sam2.plugin.napari_io.reader_choice import prefer_own_reader
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.widgets.save_box import (
@@ -124,9 +125,17 @@ class SavingWidgets:
         return True
 
     def open_movie(self, paths: list[str]) -> None:
-        """Open a movie with the reader that napari chooses; several files become one stack."""
+        """Open a movie, if it is not large with the reader that napari chooses.
+
+        Several files become one stack, of which napari keeps no frames in memory.
+        """
+        viewer = self._controller.viewer
+        if len(paths) == 1 and (layer := large_movie_layer(Path(paths[0]))) is not None:
+            viewer.add_layer(Layer.create(*layer))
+            return
+        stacked = {"stack": True, "cache": False} if len(paths) > 1 else {}
         try:
-            layers = self._controller.viewer.open(paths, stack=len(paths) > 1)
+            layers = viewer.open(paths, **stacked)
         except (OSError, ValueError) as error:
             show_error(" ".join(str(error).split()))
             return
