@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Image
 
 from napari_sam2.plugin.inference.file_axes import axes_in_file
+from napari_sam2.plugin.layers.image_axes import axes_of, take_file_axes
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 from . import world
@@ -93,6 +96,25 @@ def test_only_axes_of_the_same_lengths_are_told(
     path = write(tmp_path / "one.ome.tif", np.zeros(lengths, np.uint8), axes, ome=True)
     found = axes_in_file(ImageSource(np.zeros(shape, np.uint8), path=str(path)), 7)
     assert [one.letters for one in found] == ([] if expected is None else [expected])
+
+
+ORDERS = ["".join(order) + "YX" for n in (1, 2, 3) for order in permutations("TZC", n)]
+IMAGEJ = [axes for axes in ORDERS if list(axes) == sorted(axes, key="TZCYX".index)]
+
+
+@pytest.mark.parametrize(
+    ("axes", "kind"), [(a, "ome") for a in ORDERS] + [(a, "imagej") for a in IMAGEJ]
+)
+def test_axes_of_any_order_are_those_of_the_file(tmp_path: Path, axes: str, kind: str) -> None:
+    lengths = {"T": 5, "Z": 4, "C": 2, "Y": 16, "X": 17}
+    pixels = np.zeros([lengths[axis] for axis in axes], np.uint16)
+    path = write(
+        tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif"), pixels, axes, **{kind: True}
+    )
+    layer = Image(tifffile.imread(path))
+    [found] = axes_in_file(ImageSource(layer.data, path=str(path)), 1)
+    take_file_axes(layer, found.letters)
+    assert axes_of(layer).letters == axes
 
 
 @pytest.mark.parametrize("name", ["missing.tif", "notes.txt"])
