@@ -517,20 +517,22 @@ class OpenDocument:
             self._tell(TrackAdvanced(self.image, run.done // self._steps_per_frame, result.t))
 
     def close(self) -> None:
-        """Stop tracking, and close the autosave; unsaved changes can be recovered later.
-
-        The features are freed at once, since Python may free the document much later.
-        """
+        """Stop tracking, and close the autosave; unsaved changes can be recovered later."""
         self.cancel()
         if self.autosave is not None:
             self.autosave.close()
-        self.tracker.forget_features()
+        self._free_features()
         release_freed_memory()
 
     def hand_over(self, successor: OpenDocument) -> None:
         """Transfer the save folder to another document of the same image."""
         if self.autosave is not None and successor.autosave is not None:
             self.autosave.hand_over(successor.autosave)
+        self._free_features()
+
+    def _free_features(self) -> None:
+        """Free the features at once, since Python may free a document much later."""
+        self.tracker.forget_features()
 
     def cancel(self) -> None:
         """Stop tracking, if it is running; frames that are tracked keep their labels."""

@@ -129,7 +129,6 @@ class Workspace:
             self.steps.clear()
             document = self._moved(before, self.model, source)
             before.hand_over(document)
-            before.tracker.forget_features()  # Python may free the document much later
         self.documents[command.image] = document
         return (*loaded, *document.everything(), *found, *growth_of(source, command.image))
 
@@ -215,8 +214,6 @@ class Workspace:
         self._loaded = report
         if command.text and former is not None:
             self.steps.record(command.text, former, moved.values())
-            for document in former.documents.values():
-                document.tracker.forget_features()
         else:
             self.steps.clear()
         return (report, *self.everything())
