@@ -86,8 +86,7 @@ class PromptDecoder:
         prompts = self._tensors(prompt, number, previous, window)
         is_shown = prompt.shows_object(number)
         decoded = self._look(prompt.t, window, prompts, embedding, is_shown)
-        is_mirrored = self._model.config.mirror_prompted and embedding is None
-        if is_mirrored and float(decoded.predicted_iou) < SURE_IOU:
+        if embedding is None and self._is_unsure(float(decoded.predicted_iou)):
             mirrored = mirror_prompts(prompts, self._model.config.image_size)
             mirror = MirroredWindow.of(window)
             decoded = mean_of_looks(decoded, self._look(prompt.t, mirror, mirrored, None, is_shown))
@@ -114,8 +113,14 @@ class PromptDecoder:
 
     def views(self, record: MaskRecord) -> list[Window]:
         """The window of a mask, and its mirror image if the network is not sure of the mask."""
-        is_mirrored = self._model.config.mirror_prompted and record.predicted_iou < SURE_IOU
-        return [record.window, MirroredWindow.of(record.window)] if is_mirrored else [record.window]
+        views = [record.window]
+        if self._is_unsure(record.predicted_iou):
+            views.append(MirroredWindow.of(record.window))
+        return views
+
+    def _is_unsure(self, predicted_iou: float) -> bool:
+        """Whether the network looks at the mirror image too, for a mask of this predicted IoU."""
+        return self._model.config.mirror_prompted and predicted_iou < SURE_IOU
 
     def looks(self, prompt: Prompt, number: int, windows: Sequence[Window]) -> list[Look]:
         """Masks of a first click in windows of several sizes, as `mask` without a mean.
