@@ -43,13 +43,13 @@ class Refit(QObject):
             self._timer.start()
 
     def after_image(self, event: Any) -> None:
-        """Fit the view again after an image was added, for which napari widens a dock."""
-        if isinstance(event.value, Image):
+        """Fit the view again after the first layer was added, for which napari widens a dock."""
+        if isinstance(event.value, Image) and self._view.has_one_layer:
             self.note()
             self.after_dock()
 
     def _fit(self) -> None:
-        if self._view.camera_place == self._place:  # nobody has moved the view meanwhile
+        if self._view.camera_place == self._place:  # the user has not moved the view
             self._view.fit()
 
     def stop(self) -> None:

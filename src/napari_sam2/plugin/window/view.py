@@ -40,6 +40,11 @@ class View:
         return getattr(layers, "__wrapped__", layers)
 
     @property
+    def has_one_layer(self) -> bool:
+        """Whether the viewer has a single layer."""
+        return len(self.layers) == 1
+
+    @property
     def active_layer(self) -> Any:
         """The selected layer."""
         return self.layers.selection.active
