@@ -9,6 +9,7 @@ images/*.tif and labels/*.tif. Images are sorted by how they look, so that a rec
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ import tifffile
 import typer
 from numpy.typing import NDArray
 
-from napari_sam2.training.pseudo_video import find_stills, held_out
+from napari_sam2.training.pseudo_video import Still, find_stills, held_out
 from napari_sam2.training.shards import write_synthetic_shards
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -55,25 +56,25 @@ def domains(
             files = (data / movie / f"{part}.tif" for part in ("raw", "labels"))
             put(movie, movie, *map(tifffile.imread, files))
     if (data / "usiigaci_stills").is_dir():
-        stills = find_stills(data / "usiigaci_stills")
-        kept_out = set(held_out([still.name for still in stills], SHOWN))
-        for index, still in enumerate(stills):
-            if still.name in kept_out:
-                continue
+        for index, still in taught(data / "usiigaci_stills", SHOWN):
             group = "usiigaci_large" if index in LARGE_CELLS else "usiigaci_small"
             put(group, f"{index:02d}", *still.read())
     if (data / "dsb2018").is_dir():
-        stills = find_stills(data / "dsb2018")
-        kept_out = set(held_out([still.name for still in stills], keep_out))
-        for still in stills:
-            if still.name not in kept_out:
-                image, labels = still.read()
-                put(look_of(image), Path(still.name).stem, image, labels)
+        for _, still in taught(data / "dsb2018", keep_out):
+            image, labels = still.read()
+            put(look_of(image), Path(still.name).stem, image, labels)
     if clips:
         write_synthetic_shards(folder / "synthetic", clips, KINDS, seed=seed)
         counts["synthetic"] = clips
     for group, count in counts.items():
         print(f"{group}: {count}")
+
+
+def taught(folder: Path, keep_out: int) -> Iterator[tuple[int, Still]]:
+    """Places and stills of a folder, without those that are kept out of training."""
+    stills = find_stills(folder)
+    kept_out = set(held_out([still.name for still in stills], keep_out))
+    return ((i, still) for i, still in enumerate(stills) if still.name not in kept_out)
 
 
 def look_of(image: NDArray) -> str:

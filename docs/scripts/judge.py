@@ -19,6 +19,7 @@ from napari_sam2 import load_model
 from napari_sam2.evaluation import protocols
 from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.evaluation.protocol_names import PromptKind
+from napari_sam2.evaluation.results import movie_means
 from napari_sam2.evaluation.vos import mean_of_defined
 from napari_sam2.model import Sam2
 
@@ -51,11 +52,7 @@ def figures(model: Sam2, data: Path, judge: Judge) -> dict[str, float]:
     if judge.tracked:
         truth = label_movie(labels).thinned(OBJECTS)
         for kind in (PromptKind.mask, PromptKind.one_click):
-            scores = protocols.vos(model, frames, truth, kind).scores
-            by_cell: dict[int, list[float]] = {}
-            for score in scores:
-                by_cell.setdefault(score.object_id, []).append(score.region)
-            found[kind.value] = mean_of_defined([mean_of_defined(v) for v in by_cell.values()])
+            found[kind.value], _ = movie_means(protocols.vos(model, frames, truth, kind).scores)
     clicked = np.unique(np.linspace(0, len(frames) - 1, STILL_FRAMES).astype(int))
     ious: dict[str, list[float]] = {"one": [], "three": []}
     for t in clicked:
