@@ -125,7 +125,7 @@ class SavingWidgets:
         return True
 
     def open_movie(self, paths: list[str]) -> None:
-        """Open a movie, if it is not large with the reader that napari chooses.
+        """Open a movie; napari chooses the reader, unless the file is large.
 
         Several files become one stack, of which napari keeps no frames in memory.
         """

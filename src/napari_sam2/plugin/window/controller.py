@@ -419,7 +419,7 @@ class Controller(QObject):
         self.changed.emit()
 
     def _open_anew(self, image_state: ImageState) -> None:
-        """Close an image whose axes have another meaning, and open it with these axes."""
+        """Close an image whose axes have another meaning; the chosen one is opened with them."""
         is_chosen = image_state is self.image_state
         left = image_state.layers.to_remove(keep_labels=bool(image_state.objects))
         self._close_image(image_state)
