@@ -180,11 +180,11 @@ def test_the_result_is_saved_with_the_project(tmp_path: Path) -> None:
 def count_encodings(tracker: Tracker) -> list[int]:
     """Frames that are encoded from now on."""
     encoder, encoded = tracker._runner.encoder, []
-    plain = encoder._frames.read
+    plain = encoder.frames.read
 
     def read(t: int) -> np.ndarray:
         encoded.append(t)
         return plain(t)
 
-    encoder._frames.read = read
+    encoder.frames.read = read
     return encoded

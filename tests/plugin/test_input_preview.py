@@ -67,6 +67,12 @@ def test_the_caption_tells_the_part_its_size_and_the_scale(height, width, is_who
     assert view_text(seen) == f"The model sees {text}"
 
 
+def test_the_caption_tells_that_a_dim_cell_is_shown_brighter():
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    seen = InputShown(1, 0, pixels, 0.0, 0.0, 256, 256, side=256, is_whole=False, gain=4)
+    assert view_text(seen).endswith("resolution, 4 times brighter, since this cell is dim.")
+
+
 def test_the_preview_shows_the_window_of_a_tiny_cell():
     data = np.zeros((2, 400, 400), np.uint16)
     data[:, 190:202, 190:202] = 5000

@@ -95,6 +95,9 @@ class Sam2Config:
     whole_cells : bool
         Holes of masks are filled and islands removed, except those that a person made, see
         `tracking/whole_cells.py` (ours only: a cell is one area without holes).
+    brighten_dim_cells : bool
+        A cell that is dim on a dark background is shown brighter than it is, see
+        `tracking/dim_cells.py` (ours only).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -141,6 +144,7 @@ class Sam2Config:
     fit_outlines: bool = False
     mirror_prompted: bool = False
     whole_cells: bool = False
+    brighten_dim_cells: bool = False
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -203,6 +207,7 @@ CELLS = Sam2Config(
     fit_outlines=True,
     mirror_prompted=True,
     whole_cells=True,
+    brighten_dim_cells=True,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

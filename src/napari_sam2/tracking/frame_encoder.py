@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from napari_sam2.tracking.lookahead import Glimpse, Lookahead
 from napari_sam2.tracking.windows import Window
 
 ENCODE_BATCH = 8  # windows of a frame in one run of the image encoder
+KEPT_PIXELS = 2**24  # a larger frame is read again rather than kept
 
 
 class FrameEncoder:
@@ -41,10 +43,11 @@ class FrameEncoder:
         self, model: Sam2, frames: Frames, cache_bytes: int, disk: DiskCache | None = None
     ) -> None:
         self._model = model
-        self._frames = frames
+        self.frames = frames
         self.features = FeatureCache(self._encode, cache_bytes, disk, model.device)
         self._lookahead = Lookahead(frames.read, self._encode_image, model.device)
         self._marks: dict[int, int | None] = {}  # of the frames as they were encoded
+        self._last: tuple[int, NDArray[np.float32]] | None = None
 
     def load(self, t: int, windows: Sequence[Window]) -> FrameFeatures:
         """Features of a frame: one set if all objects share a window, else one set per object."""
@@ -67,11 +70,12 @@ class FrameEncoder:
             The changed frames, which are also added to `Frames.changed`.
         """
         wanted = list(self._marks) if frames is None else [t for t in frames if t in self._marks]
-        changed = frozenset(t for t in wanted if self._marks[t] != self._frames.mark(t))
+        changed = frozenset(t for t in wanted if self._marks[t] != self.frames.mark(t))
         if changed:
             self.features.forget(changed)
             self._lookahead.drop()
-            self._frames.changed |= changed
+            self._last = None
+            self.frames.changed |= changed
             for t in changed:
                 del self._marks[t]
         return changed
@@ -81,9 +85,15 @@ class FrameEncoder:
         missing = [w for w in dict.fromkeys(windows) if (t, w) not in self.features]
         self._lookahead.expect(t, missing)
 
+    def image(self, t: int) -> Pixels:
+        """A normalised frame, (Y, X, 1 or 3); the one that was encoded last is not read again."""
+        last = self._last
+        return last[1] if last is not None and last[0] == t else self.frames.view(t)
+
     def input_of(self, image: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
         """(S, S, 3) float32 in 0..1: the network's input for a window of a (Y, X, 3) image."""
-        crop = torch.from_numpy(np.ascontiguousarray(window.crop(image)))
+        shown = shown_part(image, window, self.frames.background)
+        crop = torch.from_numpy(np.ascontiguousarray(shown))
         seen = self._model.preprocess(crop.permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         mean, deviation = (np.array(part, np.float32) for part in (PIXEL_MEAN, PIXEL_STD))
         pixels: NDArray[np.float32] = np.clip(seen * deviation + mean, 0, 1)
@@ -96,8 +106,10 @@ class FrameEncoder:
             frames[t].append(window)
         found: dict[View, FrameFeatures] = {}
         for t, windows in frames.items():
-            self._marks[t] = self._frames.mark(t)
-            seen = self._lookahead.take(t) or Glimpse(self._frames.read(t), {})
+            self._marks[t] = self.frames.mark(t)
+            seen = self._lookahead.take(t) or Glimpse(self.frames.read(t), {})
+            if seen.image.shape[0] * seen.image.shape[1] <= KEPT_PIXELS:
+                self._last = (t, seen.image)
             left = [window for window in windows if window not in seen.features]
             features = dict(zip(left, self._encode_image(seen.image, left), strict=True))
             found.update({(t, w): (features | seen.features)[w] for w in windows})
@@ -115,11 +127,33 @@ class FrameEncoder:
     def _encode_windows(
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
-        seen = image if self._frames.is_rgb else image[..., :1]  # grey: equal channels
-        return encode_windows(self._model, seen, windows).unstack()
+        seen = image if self.frames.is_rgb else image[..., :1]  # grey: equal channels
+        background = self.frames.background if any(w.gain > 1 for w in windows) else 0.0
+        return encode_windows(self._model, seen, windows, background).unstack()
 
 
-def encode_windows(model: Sam2, image: Pixels, windows: Sequence[Window]) -> FrameFeatures:
+def shown_part(image: Pixels, window: Window, background: float) -> NDArray[Any]:
+    """The part of an image that a window shows, brightened as it asks for.
+
+    Parameters
+    ----------
+    image : Pixels
+        (Y, X, ...) in 0..1.
+    window : Window
+        The part.
+    background : float
+        Level of the background, which stays as it is.
+    """
+    part = window.crop(image)
+    if window.gain == 1:
+        return part
+    brightened: NDArray[Any] = np.clip((part - background) * window.gain + background, 0, 1)
+    return brightened
+
+
+def encode_windows(
+    model: Sam2, image: Pixels, windows: Sequence[Window], background: float = 0.0
+) -> FrameFeatures:
     """Features of an image in some windows, one set for each, in one run of the image encoder.
 
     Parameters
@@ -130,8 +164,10 @@ def encode_windows(model: Sam2, image: Pixels, windows: Sequence[Window]) -> Fra
         (Y, X, 1 or 3) float32 in 0..1.
     windows : sequence of Window
         At least one.
+    background : float
+        Level of the background of the image, for windows that are brightened.
     """
-    crops = [np.array(window.crop(image), order="C") for window in windows]
+    crops = [np.array(shown_part(image, window, background), order="C") for window in windows]
     with inference(model):
         inputs = [
             model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(model.device))

@@ -115,6 +115,7 @@ class Frames:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
         self._shown = None if shown_limits is None else _check_limits(shown_limits)
+        self._background: float | None = None
         self.unreadable: dict[int, str] = {}
         self.changed: set[int] = set()
 
@@ -132,6 +133,19 @@ class Frames:
         if self._limits is None:
             self._limits = self._full_range() if self.is_rgb else self._grey_limits()
         return self._limits
+
+    @property
+    def background(self) -> float:
+        """Level of the background of grey frames, 0..1: the median of some pixels of some frames.
+
+        It is measured at the first use.
+        """
+        if self._background is None:
+            values = self._sampled_values()
+            level = np.median(values) if values.size else 0.0
+            low, high = self.contrast_limits
+            self._background = float(np.clip((level - low) / (high - low), 0, 1))
+        return self._background
 
     def grow(self, data: ArrayLike) -> None:
         """Add the new frames of a longer stack, such as a movie that is being acquired.
@@ -159,6 +173,7 @@ class Frames:
         if shape[0] < len(self) or self._is_single:
             raise ValueError(f"a stack of {len(self)} frames cannot become one of {shape[0]}")
         self._limits = self.contrast_limits  # measured before there are other frames
+        self._background = None if self.is_rgb else self.background
         self._data, self.shape = data, shape
 
     def read(self, t: int) -> NDArray[np.float32]:
@@ -324,11 +339,7 @@ class Frames:
 
     def _percentiles(self) -> tuple[float, float]:
         """Robust value range of some frames, from a sample of their pixels."""
-        frames = self._sampled_frames()
-        samples = [pixels for t in frames if (pixels := self._sample(t)) is not None]
-        if not samples:
-            self._raw(0)  # raises the error of that frame
-        values = np.concatenate(samples).clip(-HUGE, HUGE)
+        values = self._sampled_values()
         if not values.size:
             raise ValueError("the image has no finite values in the sampled frames")
         low, high = np.percentile(values, [LOW_PERCENTILE, HIGH_PERCENTILE])
@@ -337,6 +348,21 @@ class Frames:
         if low == high:  # a constant image is black
             high = low + max(1.0, abs(low) * 1e-6)
         return float(low), float(high)
+
+    def _sampled_values(self) -> NDArray[np.float64]:
+        """A sample of the finite pixels of some frames; damaged frames are left out.
+
+        Raises
+        ------
+        DamagedFrame
+            If all of them are damaged.
+        """
+        samples = [
+            pixels for t in self._sampled_frames() if (pixels := self._sample(t)) is not None
+        ]
+        if not samples:
+            self._raw(0)  # raises the error of that frame
+        return np.concatenate(samples).clip(-HUGE, HUGE)
 
     def _sample(self, t: int) -> NDArray[np.float64] | None:
         """A sample of the finite pixels of a frame; None if the frame is damaged."""

@@ -140,7 +140,7 @@ class MaskRecord(_Computed):
 
     def logits_in(self, window: Window) -> NDArray[np.float32]:
         """(size, size) float32 logits, resampled to another window."""
-        if window == self.window:
+        if window.plain == self.window.plain:
             return self.logits()
         if self.painted is not None and self.is_visible:
             return _painted_logits(self.painted, window, self.size)

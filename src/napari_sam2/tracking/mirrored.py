@@ -29,7 +29,7 @@ class MirroredWindow(Window):
     @classmethod
     def of(cls, window: Window) -> MirroredWindow:
         """The mirror image of a window."""
-        return cls(window.y0, window.x0, window.height, window.width)
+        return cls(window.y0, window.x0, window.height, window.width, window.gain)
 
     def crop(self, image: Pixels) -> NDArray[Any]:
         """Crop the window from a (Y, X, ...) image, and mirror it."""

@@ -20,9 +20,10 @@ from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
+from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.local_attention import block_cells, block_corner, block_side
-from napari_sam2.tracking.masks import Direction, MaskRecord
+from napari_sam2.tracking.masks import Direction, MaskRecord, draw_record
 from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
 from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
@@ -120,6 +121,7 @@ class NetworkRunner:
         self._shifts: WeakKeyDictionary[MaskRecord, float] = WeakKeyDictionary()
         self._whole: WeakKeyDictionary[MaskRecord, bool] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
+        self.dim_cells = DimCells(encoder, is_used=model.config.brighten_dim_cells)
         self.prompts = PromptDecoder(model, encoder, grid, self._opinion)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
@@ -141,6 +143,7 @@ class NetworkRunner:
         self.memories.clear()
         self._pointers.clear()
         self._shifts.clear()
+        self.dim_cells.forget()
         return True
 
     def grow(self, length: int) -> None:
@@ -163,12 +166,14 @@ class NetworkRunner:
         nearest = chosen.nearest(t)
         beside = records[nearest]
         window = self.grid.choose(beside.extent, beside.window)
+        window = self.dim_cells.view(window, nearest, beside)
         before = t - 1 if direction == "forward" else t + 1
         return Job(records, chosen, window, beside if nearest == before else None)
 
     def leap(self, source: int, record: MaskRecord) -> Job:
         """The job to segment an object on the next frame, given its mask on frame `source` only."""
         window = self.grid.choose(record.extent, record.window)
+        window = self.dim_cells.view(window, source, record)
         return replace(Job.repeated(source, record), window=window)
 
     def track(self, t: int, jobs: Sequence[Job], direction: Direction) -> list[MaskRecord]:
@@ -240,7 +245,9 @@ class NetworkRunner:
         for job in jobs:
             k = job.recall.nearest_prompted(t)
             if job.records[k].is_visible and job.records[k] not in self._shifts:
-                by_frame[k].append(Job.repeated(k, job.records[k]))
+                record = job.records[k]
+                window = self.dim_cells.view(record.window, k, record)
+                by_frame[k].append(replace(Job.repeated(k, record), window=window))
         for k, repeated in by_frame.items():
             found = self._in_batches(k, repeated, partial(self._fit_batch, k))
             for job, shift in zip(repeated, found, strict=True):
@@ -365,6 +372,8 @@ class NetworkRunner:
     def import_mask(self, t: int, mask: PixelMask, window: Window) -> MaskRecord:
         """The record of a painted mask."""
         size = self.model.config.image_size
+        drawn = draw_record(mask, window, self.model.config.low_res_size)
+        window = self.dim_cells.view(window, t, drawn)
         pixels = torch.from_numpy(mask.cut(window))[None, None].to(self.model.device)
         with inference(self.model):
             share = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
@@ -375,12 +384,12 @@ class NetworkRunner:
         """The record of a mask that the network has not processed yet."""
         if record.painted is not None:
             return self.import_mask(t, record.painted, record.window)
-        size = self.model.config.image_size
+        size, window = self.model.config.image_size, self.dim_cells.view(record.window, t, record)
         logits = torch.from_numpy(record.logits())[None, None].to(self.model.device)
         with inference(self.model):
             wide = F.interpolate(logits, (size, size), mode="bilinear")
-            decoded = self._import_share(t, record.window, (wide > 0).float())
-        return records_of(decoded, None, [record.window])[0]
+            decoded = self._import_share(t, window, (wide > 0).float())
+        return records_of(decoded, None, [window])[0]
 
     def _import_share(self, t: int, window: Window, share: Tensor) -> Decoded:
         """Output of the network for a mask, given as (1, 1, S, S) painted shares of pixels."""

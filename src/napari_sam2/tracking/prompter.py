@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +17,7 @@ from napari_sam2.tracking.masklet import Masklet, put
 from napari_sam2.tracking.masks import MaskRecord, draw_record
 from napari_sam2.tracking.memory_bank import Recall
 from napari_sam2.tracking.model_change import Translator
-from napari_sam2.tracking.multi_scale_click import most_convincing
+from napari_sam2.tracking.multi_scale_click import Look, most_convincing
 from napari_sam2.tracking.network_runner import NetworkRunner
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompts import Prompt, check_inside, check_integer, check_prompt
@@ -213,16 +212,27 @@ class Prompter:
         even in the same window.
         """
         grid, given = self._runner.grid, prompt.extent(number)
+        dim_cells = self._runner.dim_cells
         known = previous.extent if previous is not None else prompt.box
         if known is not None:
             window = grid.choose(join_extents(known, given), previous.window if previous else None)
+            if previous is None:
+                window = dim_cells.views_of_place([window], prompt.t, known)[0]
+            else:
+                window = dim_cells.view(window, prompt.t, previous)
             return self._decode(prompt, number, previous, before, masklet, window)
-        look = partial(self._runner.prompts.looks, prompt, number)
+
+        def look(windows: Sequence[Window]) -> list[Look]:
+            if given is not None:
+                windows = dim_cells.views_of_place(windows, prompt.t, given)
+            return self._runner.prompts.looks(prompt, number, windows)
+
         looks = look(grid.looks(given))
         looks = [*look(grid.finer_looks(given, looks[-1].record.extent)), *looks]
         regions = [self._store.renderer.region(look.record) for look in looks]
         record = most_convincing(looks, regions)
         window = grid.choose(join_extents(record.extent, given), record.window)
+        window = dim_cells.view(window, prompt.t, record)
         if window == record.window and self._runner.model.cell_head is None:
             return record
         return self._decode(prompt, number, record, before, masklet, window)
@@ -240,6 +250,7 @@ class Prompter:
         guesses = self._guesses(prompt, number, before, before, masklet, best.window)
         guess = other_guesses(best, guesses, draw)[prompt.guess - 2]
         window = grid.choose(join_extents(guess.extent, prompt.extent(number)), guess.window)
+        window = self._runner.dim_cells.view(window, prompt.t, guess)
         if window == guess.window:
             return guess
         return most_alike(

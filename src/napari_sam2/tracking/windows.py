@@ -10,7 +10,7 @@ masks of that object.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -44,12 +44,20 @@ class Window:
         First row and column, in pixels; negative if the window exceeds the image.
     height, width : int
         Size in pixels.
+    gain : int
+        How many times brighter than it is the part is shown, see `tracking/dim_cells.py`.
     """
 
     y0: int
     x0: int
     height: int
     width: int
+    gain: int = 1
+
+    @property
+    def plain(self) -> Window:
+        """The same part of the image as it is."""
+        return self if self.gain == 1 else replace(self, gain=1)
 
     def contains(self, extent: Extent, border: float = 0.0) -> bool:
         """Whether a rectangle lies inside the window, at least `border` pixels from its edges."""
@@ -124,7 +132,9 @@ class WindowGrid:
         Returns
         -------
         Window
+            Not brightened.
         """
+        current = None if current is None else current.plain
         if extent is None:
             return current or self.whole
         length = max(extent[2] - extent[0], extent[3] - extent[1], 1.0)
@@ -283,7 +293,7 @@ def move_logits(logits: NDArray[np.float32], source: Window, target: Window) -> 
     ndarray
         (S, S) float32, interpolated bilinearly; background outside of the source.
     """
-    if source == target:
+    if source.plain == target.plain:
         return logits
     size = len(logits)
     scale = np.array([target.height / source.height, target.width / source.width])

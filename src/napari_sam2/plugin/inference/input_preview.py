@@ -35,4 +35,5 @@ def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> I
         width=window.width,
         side=len(seen),
         is_whole=(window.height, window.width) == tuple(tracker.shape[1:]),
+        gain=window.gain,
     )

@@ -47,6 +47,8 @@ class InputShown(ImageReport):
         Side of the network's input in pixels, to which the part is scaled.
     is_whole : bool
         Whether the part is the whole frame.
+    gain : int
+        How many times brighter than it is the part is shown to the network.
     """
 
     t: int
@@ -57,3 +59,4 @@ class InputShown(ImageReport):
     width: int
     side: int
     is_whole: bool
+    gain: int = 1

@@ -70,7 +70,8 @@ def view_text(seen: InputShown) -> str:
         how = "at its own resolution"
     else:
         how = f"{'enlarged' if scale > 1 else 'shrunk'} {factor} times"
-    return f"The model sees {part}: {seen.height} × {seen.width} pixels, {how}."
+    light = f", {seen.gain} times brighter, since this cell is dim" if seen.gain > 1 else ""
+    return f"The model sees {part}: {seen.height} × {seen.width} pixels, {how}{light}."
 
 
 def contrast_warning(below: float, above: float) -> str:
