@@ -692,7 +692,7 @@ class Tracker:
         return self._runner.encoder.input_of((frames or self._frames).read(t), window)
 
     def window_of(self, t: int, object_id: int) -> Window:
-        """The part of a frame that the network sees for an object, as `input_of` shows it."""
+        """The part of a frame that the network sees for an object, and how much brighter."""
         self._store.check_frame(t)
         masklet = self._store.masklets.get(object_id)
         record = masklet.records.get(t) if masklet else None
