@@ -14,6 +14,7 @@ from napari_sam2 import load_model
 from napari_sam2.model import Decoded, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking import Tracker, prompt_decoder
+from napari_sam2.tracking import mirrored as mirrored_looks
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.mirrored import MirroredWindow, mean_of_looks, mirror_prompts
 from napari_sam2.tracking.windows import Window
@@ -44,10 +45,13 @@ def test_the_start_of_a_box_stays_at_its_left() -> None:
 
 
 def test_a_mirrored_window_is_another_view_of_the_same_pixels() -> None:
-    image = np.arange(48).reshape(6, 8)
+    image = np.full((6, 8), 0.5, np.float32)
+    image[2, 1], image[3, 2], image[4, 3] = 0.7, 0.1, 0.9
     window = Window(1, -1, 4, 5)
     mirrored = MirroredWindow.of(window)
-    assert np.array_equal(mirrored.crop(image), window.crop(image)[:, ::-1])
+    expected = ((window.crop(image) - 0.5) * 1.5 + 0.5).clip(0, 1)[:, ::-1]
+    assert mirrored.crop(image) == pytest.approx(expected)
+    assert mirrored.crop(image).dtype == np.float32
     assert len({(0, window), (0, mirrored)}) == 2
 
 
@@ -89,6 +93,7 @@ def test_mirror_images_have_mirrored_masks(monkeypatch: pytest.MonkeyPatch) -> N
         return int(np.count_nonzero(one != other[:, ::-1]))
 
     monkeypatch.setattr(prompt_decoder, "SURE_IOU", 1.1)  # never sure
+    monkeypatch.setattr(mirrored_looks, "CONTRAST", 1)
     assert different_pixels() == 0
     model.config = replace(model.config, mirror_prompted=False)
     assert different_pixels() > 0

@@ -90,7 +90,7 @@ class Sam2Config:
         `tracking/outline_fit.py` (ours only).
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
-        mirror image, unless the network is sure of it (ours only; an image is encoded once more for
+        mirror image with more contrast, unless the network is sure of it (ours only; an image is encoded once more for
         it).
     whole_cells : bool
         Holes of masks are filled and islands removed, except those that a person made, see
