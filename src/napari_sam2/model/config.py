@@ -90,8 +90,8 @@ class Sam2Config:
         `tracking/outline_fit.py` (ours only).
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
-        mirror image with more contrast, unless the network is sure of it (ours only; an image is encoded once more for
-        it).
+        mirror image with more contrast, unless the network is sure of it (ours only; an image is
+        encoded once more for it).
     whole_cells : bool
         Holes of masks are filled and islands removed, except those that a person made, see
         `tracking/whole_cells.py` (ours only: a cell is one area without holes).
