@@ -14,7 +14,7 @@ from napari_sam2.model.two_way import TwoWayTransformer
 NUM_MASKS = 4  # one for prompts that leave no doubt, three for those that do
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
-SIZE_PENALTY = 0.05  # of a score, for each factor of e between the areas of masks of one click
+SIZE_PENALTY = 0.15  # of a score, for each factor of e between the areas of masks of one click
 
 
 @dataclass(frozen=True)
