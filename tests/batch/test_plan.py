@@ -35,7 +35,7 @@ def test_paths_are_seen_from_the_folder_of_the_plan(
     ("line", "message"),
     [
         ("colour = 1", "colour: Extra inputs"),
-        ("look_every = 0", "look_every: Input should be greater"),
+        ("look_every = -1", "look_every: Input should be greater"),
         ('exports = ["word"]', "unknown formats"),
         ('home = "/"', "home is not a key"),
         ("=", "is no TOML"),

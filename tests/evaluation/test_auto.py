@@ -38,16 +38,16 @@ def test_empty_frames_leave_the_measures_undefined() -> None:
 
 
 def test_auto_tracks_what_it_finds_on_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(model, frames, *, t, cell_size):
+    def find(model, frames, *, t, **_):
         return [Proposal(mask, 0.9, 1.0, (0, 0)) for mask in masks_of(WORLD.labels[t]).values()]
 
-    monkeypatch.setattr("napari_sam2.evaluation.automatic.find_objects", find)
+    monkeypatch.setattr("napari_sam2.batch.tracking_run.find_objects", find)
     told = []
     found = auto(
         build_tiny_model(),
         Frames(WORLD.images),
         label_movie(WORLD.labels),
-        None,
+        0,
         lambda done, total: told.append(done),
     )
     assert told == list(range(1, len(WORLD.images) + 1))

@@ -38,7 +38,7 @@ class Plan(BaseModel):
         Patterns of files and folders, as ``"wells/*.tif"``; ``**`` stands for any folders. A
         folder that is an OME-Zarr plate stands for the images of all its wells.
     prompts : str
-        ``"auto"`` finds all objects of the first frame. A project, ``NAME.sam2``, is repeated on
+        ``"auto"`` finds all objects. A project, ``NAME.sam2``, is repeated on
         every movie. Else the prompts file of each movie, with ``{name}`` for the name of the movie.
     output : Path
         Folder of all results; each movie has a folder in it.
@@ -50,7 +50,7 @@ class Plan(BaseModel):
     direction : str
         Direction of tracking from the prompts.
     look_every : int or None
-        With ``"auto"``: frames from one search for new objects to the next.
+        With ``"auto"``: frames from one search for new objects to the next; 0: one search.
     cell_size : float or None
         With ``"auto"``: diameter of a typical cell in pixels.
     min_score : float
@@ -84,7 +84,7 @@ class Plan(BaseModel):
     model: str = "cells"
     exports: tuple[str, ...] = ()
     direction: Sweep = "both"
-    look_every: Annotated[int, Field(ge=1)] | None = None
+    look_every: Annotated[int, Field(ge=0)] | None = None
     cell_size: Annotated[float, Field(ge=1)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None

@@ -11,9 +11,11 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.finding import Proposal, find_objects
+from napari_sam2.annotation.division_proposals import DivisionProposal
+from napari_sam2.finding import Proposal, find_objects, typical_size
 from napari_sam2.finding.automatic import track_found
 from napari_sam2.io.growing import LOOK_EVERY_S, GrowingMovie
 from napari_sam2.model import Sam2
@@ -45,7 +47,9 @@ class FindingSettings:
     Attributes
     ----------
     look_every : int or None
-        Frames from one search for new objects to the next; None searches the first frame only.
+        Frames from one search to the next; 0 searches the first frame only. None searches every
+        frame with a network that sees the centres of cells, and the first frame with others, which
+        take minutes for each.
     cell_size : float or None
         Diameter of a typical cell in pixels; None finds it by trial.
     min_score : float
@@ -55,6 +59,12 @@ class FindingSettings:
     look_every: int | None = None
     cell_size: float | None = None
     min_score: float = 0.5
+
+    def step(self, network: Sam2) -> int | None:
+        """Frames from one search with a network to the next; None for one search."""
+        if self.look_every is None:
+            return None if network.cell_head is None else 1
+        return self.look_every or None
 
 
 def track_prompts(
@@ -87,7 +97,7 @@ def track_prompts(
 def track_found_objects(
     annotation: Annotation, network: Sam2, frames: Frames, settings: FindingSettings
 ) -> Generator[RunStep]:
-    """Find all objects of the first frame, track them, and look for new ones.
+    """Find all objects, track them, and note which of them are daughters.
 
     Parameters
     ----------
@@ -106,17 +116,44 @@ def track_found_objects(
         Of the stage ``"finding and tracking"``, counted in frames.
     """
     stage, done, total = "finding and tracking", 0, len(frames)
+    size = settings.cell_size
 
     def find(t: int) -> list[Proposal]:
-        size, score = settings.cell_size, settings.min_score
-        return find_objects(network, frames, t=t, cell_size=size, min_score=score)
+        nonlocal size
+        score = settings.min_score
+        found = find_objects(network, frames, t=t, cell_size=size, min_score=score)
+        size = size or typical_size(found)  # cells of a movie keep their size: one trial is enough
+        return found
+
+    def labels_of(t: int) -> NDArray[np.integer]:
+        return np.asarray(annotation.labels[t])
 
     yield RunStep(stage, 0, total)
-    for result in track_found(
-        annotation, find, lambda t: np.asarray(annotation.labels[t]), total, settings.look_every
-    ):
+    for result in track_found(annotation, find, labels_of, total, settings.step(network)):
         done = max(done, result.t + 1)
         yield RunStep(stage, done, total)
+    link_found_daughters(annotation)
+
+
+def link_found_daughters(annotation: Annotation) -> None:
+    """Link objects that begin beside a dividing object to it, where the signs are sure enough.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        The document, tracked.
+    """
+    while True:
+        sisters: dict[int, DivisionProposal] = {}
+        for one in annotation.propose_divisions():  # the surest first
+            if one.sister is not None:
+                sisters.setdefault(one.sister, one)
+        if not sisters:
+            return
+        # The last division comes first: it gives the later masks of its mother another number.
+        for one in sorted(sisters.values(), key=lambda one: -one.t):
+            assert one.sister is not None
+            annotation.link_daughters([one.mother, one.sister], one.mother, one.t)
 
 
 def track_changed(annotation: Annotation) -> Generator[RunStep]:

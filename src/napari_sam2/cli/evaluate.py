@@ -118,8 +118,11 @@ def evaluate(
         typer.Option(min=1, help="Largest number of clicks on a frame, for offline and online."),
     ] = 3,
     look_every: Annotated[
-        int, typer.Option(min=0, help="Frames between searches for new objects, for auto; 0: one.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            min=0, help="Frames from one search to the next, for auto; 0: one. Default: as track."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of objects.")] = 0,
     baseline: Annotated[
         bool,
@@ -153,9 +156,7 @@ def evaluate(
     )
     check_pair(opened.shape, right)
     right = _part(right, frames, objects, seed)
-    steps = protocol_steps(kind, rounds, clicks, look_every or None, convention, per_object)[
-        protocol
-    ]
+    steps = protocol_steps(kind, rounds, clicks, look_every, convention, per_object)[protocol]
     seen = _frames(opened, right.shape[0])
     run = _runner(steps, right, seen)
     other = run(_classical(protocol), "baseline") if baseline else None

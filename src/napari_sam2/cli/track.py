@@ -54,7 +54,7 @@ def track(
         typer.Option(
             "--prompts",
             "-p",
-            help="JSON, or a TIFF with labels; auto: all cells of the first frame are found.",
+            help="JSON, or a TIFF with labels; auto: all cells are found.",
         ),
     ],
     output: Annotated[
@@ -84,7 +84,10 @@ def track(
     look_every: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --prompts auto: look for new cells every so many frames, such as 10."
+            min=0,
+            help="With --prompts auto: frames from one search for new cells to the next; 0: the "
+            "first frame alone. Default: every frame with the built-in model, the first one with "
+            "official models.",
         ),
     ] = None,
     cell_size: CellSizeOption = None,
@@ -184,7 +187,8 @@ def track(
         typer.echo(SMALL_OBJECTS, err=True)
     annotation = Annotation(Tracker(network, frames, windows=chosen))
     if is_automatic:
-        settings = FindingSettings(look_every, cell_size, min_score)
+        searches = 0 if growing is not None else look_every
+        settings = FindingSettings(searches, cell_size, min_score)
         rate = follow(track_found_objects(annotation, network, frames, settings))
         if not annotation.objects:
             raise ValueError(NOTHING_FOUND)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation import Annotation
+from napari_sam2.annotation.packed_labels import LabelArray
+from napari_sam2.batch.tracking_run import FindingSettings, track_found_objects
 from napari_sam2.evaluation.baseline import linked
-from napari_sam2.finding import find_objects, typical_size
-from napari_sam2.finding.automatic import track_found
-from napari_sam2.finding.proposals import Proposal
 from napari_sam2.finding.regions import best_regions
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
@@ -19,10 +19,13 @@ from napari_sam2.tracking import Frames, Tracker
 Labels = NDArray[Any]
 
 
-def labels_by_frame(
-    model: Sam2, frames: Frames, look_every: int | None
-) -> Iterator[tuple[int, Labels]]:
-    """Labels of each frame, of objects that the network finds and tracks.
+def track_automatically(
+    model: Sam2,
+    frames: Frames,
+    look_every: int | None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[LabelArray, dict[int, int]]:
+    """Labels and families of objects that the network finds and tracks, as `track` makes them.
 
     Parameters
     ----------
@@ -31,33 +34,23 @@ def labels_by_frame(
     frames : Frames
         The movie.
     look_every : int or None
-        Frames from one search for new objects to the next.
+        As of `FindingSettings`.
+    on_progress : callable, optional
+        Called with the number of frames done and of all frames.
 
-    Yields
-    ------
-    int
-        The frame, ascending.
-    ndarray
-        (Y, X) int32.
+    Returns
+    -------
+    labels : array_like
+        (T, Y, X) integers.
+    parents : dict of int to int
+        Daughter to mother.
     """
-    tracker = Tracker(model, frames)
-    sizes: list[float] = []
-
-    def find(t: int) -> list[Proposal]:
-        found = find_objects(model, frames, t=t, cell_size=sizes[0] if sizes else None)
-        size = typical_size(found)
-        if size is not None and not sizes:
-            sizes.append(size)
-        return found
-
-    done = 0
-    for result in track_found(tracker, find, tracker.labels, len(frames), look_every):
-        if result.t > done:
-            for t in range(done, result.t):
-                yield t, tracker.labels(t)
-            done = result.t
-    for t in range(done, len(frames)):
-        yield t, tracker.labels(t)
+    annotation = Annotation(Tracker(model, frames))
+    for step in track_found_objects(annotation, model, frames, FindingSettings(look_every)):
+        if on_progress is not None and step.done:
+            on_progress(step.done, step.total)
+    _, parents = annotation.tracks()
+    return annotation.labels, parents
 
 
 def regions_by_frame(frames: Frames) -> Iterator[tuple[int, Labels]]:

@@ -7,9 +7,12 @@ frames that it labels, from the one on which an object appears. Nothing is left 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from napari_sam2.evaluation.automatic import labels_by_frame, regions_by_frame
+import numpy as np
+
+from napari_sam2.evaluation.automatic import regions_by_frame, track_automatically
 from napari_sam2.evaluation.ctc import CtcCounter
 from napari_sam2.evaluation.detection import DetectionCounter
 from napari_sam2.evaluation.effort import offline_seconds, online_seconds
@@ -263,7 +266,7 @@ def auto(
     model: Sam2 | None,
     movie: MovieLike,
     truth: LabelledMovie,
-    look_every: int | None = 10,
+    look_every: int | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
     """Find and track all objects; nothing is prompted.
@@ -275,7 +278,7 @@ def auto(
     movie, truth, on_progress
         As for `image`.
     look_every : int, optional
-        Frames from one search for new objects to the next; None to search the first frame only.
+        Frames from one search to the next; 0 to search the first frame only. Default: as `track`.
 
     Returns
     -------
@@ -290,18 +293,22 @@ def auto(
     """
     frames = movie if isinstance(movie, Frames) else Frames(movie)
     check_pair(frames.shape, truth)
-    stopwatch, counter = Stopwatch(), CtcCounter(truth_parents=truth.parents)
-    detection = DetectionCounter()
-    results = (
-        regions_by_frame(frames) if model is None else labels_by_frame(model, frames, look_every)
-    )
+    stopwatch, detection = Stopwatch(), DetectionCounter()
+    parents: dict[int, int] = {}
     start = time.perf_counter()
+    if model is None:
+        results: Iterable[tuple[int, Any]] = regions_by_frame(frames)
+    else:
+        found, parents = track_automatically(model, frames, look_every, on_progress)
+        results = ((t, np.asarray(found[t])) for t in range(len(frames)))
+    counter = CtcCounter(parents=parents, truth_parents=truth.parents)
     for t, labels in results:
         stopwatch.add(t, [], time.perf_counter() - start, is_step=True)
         count_frame(counter, truth, t, labels)
         if t in truth.annotated and not truth.is_markers:
             detection.add(truth.frame(t), truth.judged(t, labels))
-        _tell(on_progress, t + 1, truth.shape[0])
+        if model is None:
+            _tell(on_progress, t + 1, truth.shape[0])
         start = time.perf_counter()
     return Evaluation(
         "auto",

@@ -72,19 +72,9 @@ def found_again(
     vanished = [key for key, last in _last_frames(image_state).items() if last + 1 == t]
     if not vanished:
         return {}
-    found: dict[int, int] = {}
+    from napari_sam2.finding import automatic  # imports torch, which is loaded by now
+
     before = labels_of(image_state, t - 1)
-    for object_id in vanished:
-        mask = before == object_id
-        if _is_at_border(mask):
-            continue
-        place = np.argwhere(mask).mean(axis=0)
-        distances = {
-            number: float(np.hypot(*(place - one.centre)))
-            for number, one in proposals.items()
-            if number not in found
-        }
-        nearest = min(distances, key=distances.__getitem__, default=None)
-        if nearest is not None and distances[nearest] < proposals[nearest].diameter:
-            found[nearest] = object_id
-    return found
+    masks = {key: before == key for key in vanished}
+    inside = {key: mask for key, mask in masks.items() if not _is_at_border(mask)}
+    return automatic.found_again(proposals, inside)
