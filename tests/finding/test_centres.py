@@ -44,6 +44,18 @@ def test_dim_nuclei_beside_bright_ones_are_found(cells: Sam2) -> None:
     assert all(any(proposal.mask[y, x] for proposal in found) for y, x in PLACES)
 
 
+def test_nuclei_a_little_above_the_background_are_found(cells: Sam2) -> None:
+    bright = nuclei(128, PLACES[:1], 9).astype(np.float32)
+    dim = nuclei(128, PLACES[1:], 9).astype(np.float32)
+    found = find_objects(cells, 20 * (bright - 400).clip(0) + dim / 2, cell_size=18)
+    assert all(any(proposal.mask[y, x] for proposal in found) for y, x in PLACES)
+
+
+def test_noise_beside_bright_nuclei_is_no_cell(cells: Sam2) -> None:
+    found = find_objects(cells, 20 * nuclei(128, PLACES[:2], 9).astype(np.float32), cell_size=18)
+    assert len(found) == 2
+
+
 def test_masks_have_no_specks_and_no_small_holes(cells: Sam2) -> None:
     rng = np.random.default_rng(0)
     noisy = nuclei(128, PLACES, 9) + rng.normal(0, 500, (128, 128)).astype(np.float32)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part, without_duplicates
@@ -14,7 +15,10 @@ from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal
 from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, sampled
 from napari_sam2.finding.second_source import (
+    SURE,
     RegionSource,
+    agreeing,
+    beside,
     is_stained,
     pair_sure,
     region_sources,
@@ -30,8 +34,8 @@ from napari_sam2.tracking.windows import Window
 CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cells`
 MARGIN = 0.5  # windows that are seen round a tile
 DARK = 0.2  # median of an image of bright objects on a dark background
-GAMMA = 0.5  # of the brightened view, in which dim objects stand out
-CLEAR_SCORE = 0.7  # of proposals of the brightened view, in which noise stands out as well
+RIM = 2  # entries of the maps round a cell, in which it still glows
+LEAST_LEFT = 1000  # pixels of the sample beside all cells, fewer have no levels of their own
 
 
 def find_by_centres(
@@ -43,9 +47,9 @@ def find_by_centres(
 ) -> list[Proposal]:
     """Proposals from the centres of cells, the best first.
 
-    Where most of an image is dark, it is searched a second time with its dark levels brightened:
-    dim objects beside bright ones are found there. Regions of a threshold are taken as well where
-    they agree with what was found.
+    Where most of an image is dark, what is left beside the found cells is searched a second time
+    with its own contrast: dim objects beside bright ones are found there. Regions of a threshold
+    are taken as well where they agree with what was found.
 
     The memory is bounded by one tile and the masks, whatever the size of the image.
 
@@ -63,12 +67,10 @@ def find_by_centres(
         One step is a window, or the clicks in a window.
     """
     pixel = choose_scale(model, image, cell_size, steps)
-    found = _found_at(model, image, pixel, seeds, steps)
+    found = without_duplicates(_found_at(model, image, pixel, seeds, steps))
     sample = sampled(image)
     if float(np.median(sample)) < DARK:
-        dim = _found_at(model, brightened(image, sample), pixel, seeds[:0], steps)
-        found += [proposal for proposal in dim if proposal.score >= CLEAR_SCORE]
-    found = without_duplicates(found)
+        found += _dim_cells(model, image, found, sample, pixel, steps)
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
     sources = region_sources(image, sample, cell_size)
     tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
@@ -114,23 +116,70 @@ def _found_at(
     return found
 
 
-def brightened(image: Pixels, sample: NDArray[np.float32]) -> PartsOfImage:
-    """An image with its dark levels stretched, by a power of its values; parts are computed.
+def _dim_cells(
+    model: Sam2,
+    image: Pixels,
+    found: list[Proposal],
+    sample: NDArray[np.float32],
+    pixel: int,
+    steps: Steps,
+) -> list[Proposal]:
+    """Cells beside those that were found, seen with the contrast of what is left.
+
+    Noise is stretched as well, and the network sees cells in it. A region of a threshold seldom has
+    the same outline there, so that both must agree.
+    """
+    sure = [proposal for proposal in found if proposal.score >= SURE]
+    left = rest_of(image, sample, [proposal.mask for proposal in sure], RIM * pixel)
+    if left is None:
+        return []
+    seen = beside(_found_at(model, left, pixel, np.zeros((0, 2)), steps), sure)
+    cell_size = size_of(found) or pixel * USUAL_ENTRIES
+    tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
+    sources = region_sources(left, sampled(left), cell_size)
+    bright = [source for source in sources if source.sign == 1]
+    regions = [region for source in bright for region in _regions(source, tiles)]
+    return agreeing([proposal for proposal in seen if proposal.score >= SURE], regions)
+
+
+def rest_of(
+    image: Pixels, sample: NDArray[np.float32], cells: Sequence[PixelMask], rim: int
+) -> PartsOfImage | None:
+    """An image with the levels of what lies beside all cells stretched; parts are computed.
 
     Parameters
     ----------
     image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     sample : ndarray
-        Pixels of the image whose levels become 0 and 1.
+        Evenly spaced rows and columns of it.
+    cells : sequence of PixelMask
+        Cells whose levels do not count.
+    rim : int
+        Pixels round each cell that do not count either.
+
+    Returns
+    -------
+    PartsOfImage or None
+        None if there is not enough beside the cells.
     """
-    low, high = np.percentile(sample**GAMMA, (1, 99.9))
+    down, right = (-(-n // m) for n, m in zip(image.shape[:2], sample.shape[:2], strict=True))
+    is_left = np.ones(sample.shape[:2], bool)
+    for cell in cells:
+        rows, columns = cell.window
+        top, side = -(-rows.start // down), -(-columns.start // right)
+        part = cell.crop[top * down - rows.start :: down, side * right - columns.start :: right]
+        is_left[top : top + part.shape[0], side : side + part.shape[1]] &= ~part
+    reach = max(round(rim / max(down, right)), 1)
+    is_left = ndimage.binary_erosion(is_left, iterations=reach, border_value=1)
+    levels = sample[is_left]
+    if np.count_nonzero(is_left) < LEAST_LEFT:
+        return None
+    low, high = np.percentile(levels, (1, 99.9))
 
     def stretched(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        levels = np.power(part, np.float32(GAMMA))
-        levels -= low
-        levels /= max(high - low, 1e-6)
-        return np.clip(levels, 0, 1, out=levels)
+        seen = (part - np.float32(low)) / np.float32(max(high - low, 1e-6))
+        return np.clip(seen, 0, 1, out=seen)
 
     return PartsOfImage(image, stretched, (image.shape[0], image.shape[1], image.shape[2]))
 

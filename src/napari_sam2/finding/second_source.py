@@ -29,6 +29,7 @@ from napari_sam2.tracking.windows import Window
 SURE = 0.5  # score from which on a proposal counts as a found cell
 AGREEMENT = 0.7  # share of regions and found cells that correspond; phase contrast has 0.65 at most
 SAME_OUTLINE = 0.72  # median IoU of regions with their cells; below it, the cells are parts only
+SAME_CELL = 0.5  # IoU of a region with a dim cell, from here on both show the same cell
 INSIDE = 0.5  # share of a cell in regions, below it the cell is a shadow where cells are parts only
 STAINED = 0.04  # standard deviation of the difference of two channels; a tint gives less
 FREE = 0.2  # a region is a cell of its own if a smaller share of it lies on found cells
@@ -247,6 +248,32 @@ def _outlined_anew(
         if inside >= INSIDE * proposal.area:
             kept.append(proposal)
     return kept
+
+
+def beside(found: Sequence[Proposal], others: Sequence[Proposal]) -> list[Proposal]:
+    """Proposals of which only a small share lies on others."""
+    near = Neighbours()
+    for index, other in enumerate(others):
+        near.add(index, other.mask)
+    kept = []
+    for one in found:
+        crops = [(others[k].mask.window, others[k].mask.crop) for k in near.of(one.mask)]
+        covered = sum(shared_pixels((one.mask.window, one.mask.crop), crop) for crop in crops)
+        if covered < FREE * one.area:
+            kept.append(one)
+    return kept
+
+
+def agreeing(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> list[Proposal]:
+    """Proposals that have the outline of a region, with an IoU of at least 0.5."""
+    near = Neighbours()
+    for index, region in enumerate(regions):
+        near.add(index, region)
+    return [
+        one
+        for one in found
+        if any(_iou(one.mask, regions[index]) >= SAME_CELL for index in near.of(one.mask))
+    ]
 
 
 def _iou(one: PixelMask, other: PixelMask) -> float:
