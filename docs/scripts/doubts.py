@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import logit
 from scipy.stats import rankdata
 
 from napari_sam2.annotation import error_probability
@@ -25,6 +26,7 @@ from napari_sam2.annotation.error_probability import (
     Regression,
     TrackingScores,
     gather_evidence,
+    kind_of,
     sum_of_stretches,
 )
 from napari_sam2.annotation.measures import Measures, Trace
@@ -38,9 +40,11 @@ MOST_CELLS = 101
 WITH_HEAD = (
     "cell_overlap",
     "cell_overlap_near",
+    "cell_overlap_all",
     "agreement",
     "agreement_near",
     "overlap_near",
+    "size_change",
     "claimed",
     "second_piece",
 )
@@ -49,10 +53,12 @@ WITHOUT_HEAD = (
     "agreement_near",
     "predicted_iou_near",
     "overlap_near",
+    "size_change",
     "claimed",
     "second_piece",
 )
-THRESHOLD = 0.5
+THRESHOLD = 0.3
+USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.02  # inverse of the regularisation
 TARGET = Path(error_probability.__file__).with_name("error_model.json")
 
@@ -128,10 +134,11 @@ def track_all(data: Path, tables: Path) -> None:
             track_movie(model, raw[:length], labels[:length], tables / f"{name}.npz")
     rng = np.random.default_rng(0)
     for name, count in STILLS.items():
-        stills = find_stills(data / name)
+        stills = find_stills(data / name) if (data / name / "images").is_dir() else []
         kept_out = set(held_out([still.name for still in stills]))
         allowed = [still for still in stills if still.name not in kept_out]
-        for number in rng.choice(len(allowed), count, replace=False).tolist():
+        chosen = rng.choice(len(allowed), min(count, len(allowed)), replace=False)
+        for number in chosen.tolist():
             clip = warp_clip(*allowed[number].read(), 16, (320, 320), rng)
             if not (tables / f"{name}_{number}.npz").exists():
                 track_movie(model, clip.images, clip.labels, tables / f"{name}_{number}.npz")
@@ -179,7 +186,7 @@ def read_table(path: Path) -> Masks:
     for row, is_judged in enumerate(judged):
         trace = Trace(**{field.name: table[field.name][row] for field in fields(Trace)})
         scores = TrackingScores(**{f.name: table[f.name][row] for f in fields(TrackingScores)})
-        for name, values in gather_evidence(trace, scores).items():
+        for name, values in gather_evidence(trace, scores, table["prompted"][row]).items():
             evidence.setdefault(name, []).append(values[is_judged])
     return Masks(
         {name: np.concatenate(parts) for name, parts in evidence.items()},
@@ -199,7 +206,10 @@ def read_tables(folder: Path) -> tuple[dict[str, Masks], dict[str, Masks]]:
 
 
 def fit(movies: Sequence[Masks], names: Sequence[str]) -> Regression:
-    """Fit a regression; every movie weighs as much as its masks do, but at most as 300 masks."""
+    """Fit a regression; every movie weighs as much as its masks do, but at most as 300 masks.
+
+    Its chances are for movies with a usual share of wrong masks.
+    """
     from sklearn.linear_model import LogisticRegression
 
     values = np.concatenate([movie.select(names) for movie in movies])
@@ -211,9 +221,9 @@ def fit(movies: Sequence[Masks], names: Sequence[str]) -> Regression:
     fitted = LogisticRegression(C=STRENGTH, max_iter=2000).fit(
         np.nan_to_num((clipped - middle) / scale), is_wrong, sample_weight=weight
     )
-    return Regression(
-        tuple(names), low, high, middle, scale, fitted.coef_[0], float(fitted.intercept_[0])
-    )
+    share = np.average(is_wrong, weights=weight)
+    intercept = float(fitted.intercept_[0] - logit(share) + logit(USUAL_SHARE))
+    return Regression(tuple(names), low, high, middle, scale, fitted.coef_[0], intercept)
 
 
 def write_model(movies: dict[str, Masks], target: Path) -> None:
@@ -359,9 +369,9 @@ def draw_reliability(checked: dict[str, Masks], model: ErrorModel, picture: Path
 
 def print_ablation(fitted: dict[str, Masks], checked: dict[str, Masks]) -> None:
     """Area under the ROC curve on the checked movies without each kind of evidence."""
-    kinds = dict.fromkeys(name.removesuffix("_near") for name in WITH_HEAD)
+    kinds = dict.fromkeys(kind_of(name) for name in WITH_HEAD)
     for left_out in ("nothing", *kinds):
-        names = [name for name in WITH_HEAD if name.removesuffix("_near") != left_out]
+        names = [name for name in WITH_HEAD if kind_of(name) != left_out]
         regression = fit(list(fitted.values()), names)
         areas = [
             area_under_curve(probability_of(m, regression), m.is_wrong) for m in checked.values()

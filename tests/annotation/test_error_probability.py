@@ -81,6 +81,34 @@ def test_the_strongest_evidence_is_the_reason() -> None:
     assert reasons[4] == "the outline does not fit the cell that the network sees there"
 
 
+def test_a_size_is_compared_with_the_nearest_prompted_mask() -> None:
+    area = np.array([100, 100, 300, 0, 300, 80, 40, 40], np.float32)
+    is_fixed = np.isin(np.arange(LENGTH), [0, 3, 6])  # the cell is gone on frame 3
+    trace = replace(steady_trace(), area=area)
+    found = gather_evidence(trace, sure_scores(), is_fixed)["size_change"]
+    expected = np.log([1, 1, 3, np.nan, 7.5, 2, 1, 1])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.isnan(gather_evidence(trace, sure_scores())["size_change"]).all()
+    assert np.isnan(gather_evidence(trace, sure_scores(), NOTHING)["size_change"]).all()
+
+
+def test_a_mask_of_another_size_than_the_prompted_one_is_likelier_wrong() -> None:
+    is_fixed = np.arange(LENGTH) == 0
+    larger = steady_trace()
+    larger.area[4:] = 300
+    chance, _ = find_error_probability(larger, sure_scores(), is_fixed)
+    as_before, _ = find_error_probability(steady_trace(), sure_scores(), is_fixed)
+    assert (chance[5:] > as_before[5:]).all()
+
+
+def test_the_cell_head_counts_over_all_frames() -> None:
+    overlap = np.array([0.2, 0.2, 0.2, 0.9, 0.2, np.nan, 0.2, 0.2], np.float32)
+    found = gather_evidence(steady_trace(), replace(sure_scores(), cell_overlap=overlap))
+    np.testing.assert_allclose(found["cell_overlap_all"], np.full(LENGTH, 0.2), rtol=1e-6)
+    nothing = replace(sure_scores(), cell_overlap=numbers(np.nan))
+    assert np.isnan(gather_evidence(steady_trace(), nothing)["cell_overlap_all"]).all()
+
+
 def test_near_evidence_is_the_median_of_the_known_near_frames() -> None:
     overlap = np.array([0.1, 0.9, 0.8, np.nan, 0.2, 0.4, np.nan, np.nan], np.float32)
     found = gather_evidence(steady_trace(), replace(sure_scores(), cell_overlap=overlap))

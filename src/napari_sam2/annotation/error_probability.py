@@ -31,8 +31,10 @@ REASONS = {
     "overlap": "the mask changes more than usual from frame to frame",
     "claimed": "other cells claim a part of the mask",
     "second_piece": "the mask is in two pieces",
+    "size_change": "the mask is much larger or smaller than the one that you prompted",
 }
-"""Words for each kind of evidence, without the suffix ``_near``."""
+"""Words for each kind of evidence, without the suffixes ``_near`` and ``_all``."""
+SUFFIXES = ("_near", "_all")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +149,20 @@ def as_probability(logit: FloatArray) -> FloatArray:
     return found
 
 
-def gather_evidence(trace: Trace, scores: TrackingScores) -> dict[str, FloatArray]:
+def kind_of(evidence: str) -> str:
+    """The kind of an evidence: its name without a suffix."""
+    for suffix in SUFFIXES:
+        evidence = evidence.removesuffix(suffix)
+    return evidence
+
+
+def gather_evidence(
+    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_] | None = None
+) -> dict[str, FloatArray]:
     """Evidence for errors of one object, each (T,) float64, NaN where unknown.
+
+    Errors last: where the outline of an object hardly ever fits, it seldom fits on a frame that
+    looks better. Some evidence is therefore the median over near frames or over all frames.
 
     Parameters
     ----------
@@ -156,6 +170,8 @@ def gather_evidence(trace: Trace, scores: TrackingScores) -> dict[str, FloatArra
         Areas, places and overlaps of the masks.
     scores : TrackingScores
         What is known from tracking.
+    is_fixed : (T,) bool, optional
+        Where a person prompted or locked the mask. Default: unknown.
     """
     area = np.where(trace.area > 0, trace.area, np.nan).astype(np.float64)
     before = np.concatenate([[np.nan], area[:-1]])[: len(area)]
@@ -167,37 +183,51 @@ def gather_evidence(trace: Trace, scores: TrackingScores) -> dict[str, FloatArra
         "overlap": overlap,
         "claimed": 1 - area / np.maximum(scores.drawn_area, area),
         "second_piece": trace.second_piece / area,
+        "size_change": _size_change(area, is_fixed),
     }
     near = ("cell_overlap", "agreement", "predicted_iou", "overlap")
     evidence |= {f"{name}_near": _median_of_near(evidence[name]) for name in near}
     head = evidence["cell_overlap"]  # the head is not asked on every frame
     evidence["cell_overlap"] = np.where(np.isnan(head), evidence["cell_overlap_near"], head)
+    known = head[~np.isnan(head)]
+    evidence["cell_overlap_all"] = np.full(len(area), np.median(known) if len(known) else np.nan)
     return evidence
 
 
-def error_logit(trace: Trace, scores: TrackingScores) -> FloatArray:
+def _size_change(area: FloatArray, is_fixed: NDArray[np.bool_] | None) -> FloatArray:
+    """(T,) factors of e between an area and that on the nearest frame that a person prompted."""
+    known = np.flatnonzero(~np.isnan(area) & (False if is_fixed is None else is_fixed))
+    if not len(known):
+        return np.full(len(area), np.nan)
+    frames = np.arange(len(area))
+    nearest = known[np.abs(frames[:, None] - known).argmin(axis=1)]
+    change: FloatArray = np.abs(np.log(area / area[nearest]))
+    return change
+
+
+def error_logit(
+    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_] | None = None
+) -> FloatArray:
     """(T,) logit of the error probability without a calibration, NaN where it is unknown.
 
     Parameters
     ----------
-    trace : Trace
-        Areas, places and overlaps of the masks.
-    scores : TrackingScores
-        What is known from tracking.
+    trace, scores, is_fixed
+        As for `gather_evidence`.
     """
     found = np.full(len(trace.area), np.nan)
-    for regression, shares, there in _judged(trace, scores):
+    for regression, shares, there in _judged(trace, scores, is_fixed):
         found[there] = regression.logit(shares)[there]
     return found
 
 
 def _judged(
-    trace: Trace, scores: TrackingScores
+    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_] | None
 ) -> Iterator[tuple[Regression, FloatArray, NDArray[np.bool_]]]:
     """Each regression with its (T, F) contributions, and the (T,) masks that it judges."""
     is_scored = (trace.area > 0) & ~np.isnan(scores.agreement)
     if is_scored.any():
-        evidence, model = gather_evidence(trace, scores), error_model()
+        evidence, model = gather_evidence(trace, scores, is_fixed), error_model()
         has_opinion = is_scored & ~np.isnan(evidence["cell_overlap"])
         for regression, there in (
             (model.with_head, has_opinion),
@@ -234,12 +264,12 @@ def find_error_probability(
     """
     length = len(trace.area)
     probability, reasons = np.full(length, np.nan, np.float32), [""] * length
-    for regression, shares, there in _judged(trace, scores):
+    for regression, shares, there in _judged(trace, scores, is_fixed):
         logit = calibration.corrected(regression.logit(shares))
         probability[there] = as_probability(logit)[there]
         for t in np.flatnonzero(there & (probability >= error_model().threshold)).tolist():
             name = regression.features[int(shares[t].argmax())]
-            reasons[t] = REASONS[name.removesuffix("_near")]
+            reasons[t] = REASONS[kind_of(name)]
     probability[(trace.area > 0) & is_fixed] = 0
     return probability, reasons
 

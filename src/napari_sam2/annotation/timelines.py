@@ -208,8 +208,9 @@ def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
     if found is not None:
         length = len(state.labels)
         scored = tracking_scores(state.tracker, object_id, found.records, length)
-        logit = error_logit(state.measures.trace(object_id), scored)
         fixed = found.prompted.keys() | state.locked_frames(object_id)
+        is_fixed = np.isin(np.arange(length), sorted(fixed))
+        logit = error_logit(state.measures.trace(object_id), scored, is_fixed)
         kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
         logits += logit[kept].tolist()
         is_wrong += [False] * len(kept)
