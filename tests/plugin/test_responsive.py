@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
 
+from napari_sam2.plugin import panel as panel_module
 from tests import worlds
 
 from .real_engines import OneThreadEngine
-from .world import disc_centre
+from .world import Gate, ThresholdTracker, disc_centre
 
 pytestmark = [
     pytest.mark.real_window,
@@ -71,3 +72,37 @@ def test_clicks_and_keys_return_at_once(desk):
         times.append(time.perf_counter() - start)
     desk.settle()
     assert np.median(times) < 0.05
+
+
+def slow_click(desk, monkeypatch) -> Gate:
+    """Click; the network does not answer before the gate is open."""
+    gate, add_points = Gate(), ThresholdTracker.add_points
+
+    def add_once_open(self, t, *given):
+        gate.wait(t)
+        return add_points(self, t, *given)
+
+    monkeypatch.setattr(ThresholdTracker, "add_points", add_once_open)
+    desk.click(0, *disc_centre(0, 0))
+    return gate
+
+
+def test_panel_is_rendered_once_a_mask_is_there(desk, monkeypatch):
+    """Widgets that are drawn meanwhile take Python's lock from the network."""
+    monkeypatch.setattr(panel_module, "ANSWER_MS", 60_000)
+    remove = desk.panel.object.remove
+    gate = slow_click(desk, monkeypatch)
+    desk.qtbot.wait(100)
+    assert desk.panel.is_behind
+    assert not remove.isEnabled()
+    gate.open()
+    desk.settle()
+    assert remove.isEnabled()
+
+
+def test_panel_does_not_wait_for_a_mask_that_is_late(desk, monkeypatch):
+    gate = slow_click(desk, monkeypatch)
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind)
+    assert desk.image_state.is_waiting
+    gate.open()
+    desk.settle()

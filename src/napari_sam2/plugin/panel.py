@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 
 RENDER_INTERVAL_MS = 15
+ANSWER_MS = 250  # for so long, rendering waits for the mask of an edit
 RECOMPUTED = (
     "The model will outline every clicked cell again. Painted and locked masks are kept; tracked "
     "masks are kept until you track again."
@@ -93,6 +95,7 @@ class SamPanel(QWidget):
         self.many_movies = ManyMoviesWidgets(self.controller, self.saving.open, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
+        self._wait_ends: float | None = None  # when rendering stops waiting for an answer
         self._was_docked = False
         self.controller.refit.note()
         self._keys = PanelKeys(
@@ -164,7 +167,7 @@ class SamPanel(QWidget):
 
     def _connect(self) -> None:
         controller = self.controller
-        self._render_timer.timeout.connect(self._render)
+        self._render_timer.timeout.connect(self._render_in_time)
         self.layout_parts.changed.connect(self._render_soon)
         controller.changed.connect(self._render_soon)
         self.image.picked.connect(controller.show_image)
@@ -452,6 +455,28 @@ class SamPanel(QWidget):
         """Schedule one rendering for all changes that follow each other closely."""
         if not self._render_timer.isActive() and not self.controller.is_closed:
             self._render_timer.start()
+
+    def _render_in_time(self) -> None:
+        """Render now, or once the edit that was sent is answered, if that happens soon.
+
+        The inference thread needs Python's global lock for every operation of the network.
+        Rendering would take the lock away from it, and the mask would come later.
+        """
+        now = time.monotonic()
+        if not self._awaits_mask:
+            self._wait_ends = None
+        elif self._wait_ends is None:
+            self._wait_ends = now + ANSWER_MS / 1000
+        if self._wait_ends is not None and now < self._wait_ends:
+            self._render_timer.start()
+        else:
+            self._render()
+
+    @property
+    def _awaits_mask(self) -> bool:
+        """Whether the inference thread works on an edit of the chosen image."""
+        image_state = self.controller.image_state
+        return image_state is not None and image_state.is_open and image_state.is_waiting
 
     def _render(self) -> None:
         """Show the state of the controller in all widgets."""
