@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_sam2.plugin.layers.point_prompts import PointPrompts
+from napari_sam2.plugin.protocol.messages import EXCLUDE, INCLUDE
+
 from . import hands, world
 from .real_engines import TinyEngine
 from .world import disc, disc_centre
@@ -48,6 +51,21 @@ def test_left_click_after_a_right_click_includes(desk):
     desk.click(0, 15, 16)
     desk.settle()
     assert desk.prompt(0).labels.tolist() == [1, 0, 1]
+
+
+def test_click_leaves_the_next_point_as_it_is(desk, monkeypatch):
+    """napari takes milliseconds to set its features and colours, while the network computes."""
+    signs, set_next = [], PointPrompts._set_next
+    monkeypatch.setattr(
+        PointPrompts, "_set_next", lambda self, sign: (signs.append(sign), set_next(self, sign))
+    )
+    desk.click(0, *disc_centre(0, 0))
+    assert not signs
+    desk.click(0, 25, 16, by=hands.right_click)
+    assert signs == [EXCLUDE, INCLUDE]
+    desk.points.current_face_color = "red"
+    desk.click(0, 15, 16)
+    assert desk.points.current_face_color != "red"
 
 
 def test_t_toggles_the_sign_of_clicks(desk):

@@ -108,6 +108,7 @@ class PointPrompts:
         self._put_off: tuple[list[Prompt], set[Place]] | None = None  # waits for the mouse release
         self._current = 1
         self._sign = INCLUDE
+        self._next: tuple[Any, ...] = ()  # the look of the next point, as it should be
         layer.mouse_drag_callbacks.insert(0, self._on_press)
         layer.events.data.connect(self._on_data)
         self.recolour()
@@ -172,6 +173,7 @@ class PointPrompts:
                     self.layer.face_color = object_colours(ids, self._current, self._colour_of)
                     self.layer.border_color = sign_colours(signs, ids, self._current)
             self._set_next(self._sign)
+        self._next = self._shown_next()
 
     @contextmanager
     def _unselected(self) -> Iterator[None]:
@@ -200,6 +202,12 @@ class PointPrompts:
             self.layer.current_face_color = np.asarray(self._colour_of(self._current))
             self.layer.current_border_color = np.asarray(sign_colour(SIGN_NAMES[sign]))
 
+    def _shown_next(self) -> tuple[Any, ...]:
+        """The features and colours that napari gives to the point that the next click adds."""
+        defaults = self.layer.feature_defaults
+        colours = self.layer.current_face_color, self.layer.current_border_color
+        return (*(defaults[name].iloc[0] for name in ("object", "sign")), *colours)
+
     # Actions of the user
 
     def _on_press(self, layer: Points, event: Any) -> Iterator[None]:
@@ -216,7 +224,8 @@ class PointPrompts:
 
     def _after_click(self) -> None:
         self._is_clicking = self._is_picking = False
-        self._set_next(self._sign)
+        if self._shown_next() != self._next:  # napari takes milliseconds to set what is set
+            self._set_next(self._sign)
         put_off, self._put_off = self._put_off, None
         if put_off is not None:
             self.show(*put_off)
@@ -264,11 +273,10 @@ class PointPrompts:
 
     def _read(self) -> list[PointRow]:
         features = self.layer.features
+        object_ids, signs = features["object"].tolist(), features["sign"].tolist()
         return [
-            PointRow(*self._axes.place(at), int(object_id), sign)
-            for at, object_id, sign in zip(
-                self.layer.data, features["object"], features["sign"].map(SIGN_VALUES), strict=True
-            )
+            PointRow(*self._axes.place(at), int(object_id), SIGN_VALUES.get(sign, INCLUDE))
+            for at, object_id, sign in zip(self.layer.data, object_ids, signs, strict=True)
         ]
 
     @contextmanager
