@@ -113,7 +113,20 @@ def test_panel_opens_without_torch_scipy_and_readers() -> None:
     assert "napari_sam2.plugin.widgets.saving_widgets" in loaded
     late = {"torch", "zarr", "scipy.ndimage", "scipy.optimize", "scipy.sparse"}
     late |= {"napari_sam2.io.movies", "napari_sam2.io.project.reading"}
+    late |= {"PIL.Image"}
     assert not loaded & late
+
+
+def test_an_image_opens_without_readers_of_files_and_spatial_search() -> None:
+    """They are loaded once the image is open, and take longer than all else that opens it."""
+    code = (
+        "import sys, napari_sam2.plugin.inference.autosave, napari_sam2.annotation.annotation\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    heavy = {"imageio", "tifffile", "scipy.spatial", "napari_sam2.io.image_folder"}
+    assert not heavy & set(ran.stdout.split())
 
 
 def test_layers_know_no_widgets() -> None:

@@ -53,6 +53,18 @@ def test_layers_come_when_they_can_be_made(
     assert np.array_equal(desk.labels.data[0] == 1, disc(0, 0))
 
 
+def test_a_panel_warms_up_once_it_is_drawn(
+    open_desk: Callable[..., Any], may_click: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Imports hold Python's lock, and the widget would be drawn later."""
+    monkeypatch.setattr("napari_sam2.plugin.panel.UNSEEN_MS", 60_000)
+    desk = open_desk()
+    assert not desk.panel._points_warming._thread.is_alive()
+    desk.panel.grab()
+    desk.qtbot.waitUntil(desk.panel._points_warming._thread.is_alive)
+    may_click.set()
+
+
 def test_clicks_are_taken_before_shapes(
     open_desk: Callable[..., Any], may_draw: threading.Event
 ) -> None:

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_sam2.plugin.inference.engine import LoadedModel
 from napari_sam2.plugin.inference.thread import InferenceThread
 from napari_sam2.plugin.protocol import messages as m
 from napari_sam2.plugin.protocol.growth_messages import GrowImage
+from napari_sam2.plugin.protocol.saving_messages import UnsavedWorkFound
 from napari_sam2.plugin.protocol.sources import ImageSource
 
 from .world import FRAMES, Gate, ThresholdEngine, disc, disc_centre, movie
@@ -239,6 +241,15 @@ def test_cancel_also_drops_a_run_that_waits(talk, gate):
     gate.let_pass(1)
     ends = [talk.next(m.TrackEnded) for _ in range(2)]
     assert {(end.image, end.reason) for end in ends} == {(1, "cancelled"), (2, "cancelled")}
+
+
+def test_saved_work_is_looked_for_once_an_image_is_open(talk, monkeypatch):
+    told = UnsavedWorkFound(1, Path("work"))
+    monkeypatch.setattr(
+        "napari_sam2.plugin.inference.workspace.work_found", lambda source, image: (told,)
+    )
+    talk.open()  # waits for the answer, and would drop what was found before
+    assert talk.next(UnsavedWorkFound) == told
 
 
 def test_neighbours_of_the_shown_frame_are_encoded_when_idle(talk):

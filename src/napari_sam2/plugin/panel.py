@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QShortcut, QWidget
 from napari_sam2.io.selection import EVERYTHING
 from napari_sam2.plugin.inference.engine import shipped_engine
 from napari_sam2.plugin.layers.source_image import PROJECT
+from napari_sam2.plugin.napari_io.reader_choice import prefer_own_reader
 from napari_sam2.plugin.startup.warming import Warming, is_warm, warm_points, warm_shapes
 from napari_sam2.plugin.widgets.acquisition_box import AcquisitionBox
 from napari_sam2.plugin.widgets.axes_box import AxesBox
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 RENDER_INTERVAL_MS = 15
 ANSWER_MS = 250  # for so long, rendering waits for the mask of an edit
+UNSEEN_MS = 500  # after so long, a panel that is not drawn warms up too
 RECOMPUTED = (
     "The model will outline every clicked cell again. Painted and locked masks are kept; tracked "
     "masks are kept until you track again."
@@ -95,6 +97,7 @@ class SamPanel(QWidget):
         self.many_movies = ManyMoviesWidgets(self.controller, self.saving.open, self)
         self.status = StatusLine()
         self._render_timer = QTimer(self, singleShot=True, interval=RENDER_INTERVAL_MS)
+        self._warming_timer = QTimer(self, singleShot=True, interval=UNSEEN_MS)
         self._wait_ends: float | None = None  # when rendering stops waiting for an answer
         self._was_docked = False
         self.controller.refit.note()
@@ -111,16 +114,19 @@ class SamPanel(QWidget):
         self._connect()
         self._points_warming = Warming(warm_points, self)
         self._points_warming.finished.connect(self._let_click)
+        self._warming_timer.timeout.connect(self._points_warming.start)
         self._shapes_warming = Warming(warm_shapes, self)
         self._shapes_warming.finished.connect(self.controller.add_shapes)
+        self._shapes_warming.finished.connect(prefer_own_reader)  # saves all settings of napari
         self._is_cold = not is_warm()
         if self._is_cold:
             self.controller.images.put_off_shapes()
             self._render_soon()
-            QTimer.singleShot(0, self._points_warming.start)  # once the window shows the widget
+            self._warming_timer.start()  # `event` shortens it once the window draws the widget
         else:
             self._take_image()
             QTimer.singleShot(0, self.controller.start)
+            QTimer.singleShot(0, prefer_own_reader)
 
     def _parts(self) -> tuple[Part, ...]:
         """The parts that scroll, from the top, and when each of them is shown."""
@@ -238,7 +244,12 @@ class SamPanel(QWidget):
     # Closing
 
     def event(self, event: QEvent) -> bool:
-        """Shut down when the dock is closed: napari removes the widget without closing it."""
+        """Warm up once the panel is drawn, and shut down when the dock is closed.
+
+        napari removes the widget of a dock without closing it.
+        """
+        if event.type() == QEvent.Type.Paint and self._warming_timer.isActive():
+            self._warming_timer.start(0)  # imports would hold up what else is to be drawn
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
@@ -260,6 +271,7 @@ class SamPanel(QWidget):
         if self.controller.is_closed:
             return
         self._render_timer.stop()
+        self._warming_timer.stop()
         self._points_warming.stop()
         self._shapes_warming.stop()
         self.label_import.close()

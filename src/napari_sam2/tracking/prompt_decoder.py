@@ -111,6 +111,11 @@ class PromptDecoder:
                 embedding = self._model.without_memory(features)
             return self._model.decode(embedding, features, prompts, surely_visible=is_shown)
 
+    def prepare(self) -> None:
+        """Load the libraries that a first click needs, ahead of that click."""
+        if self._model.cell_head is not None:
+            import skimage.feature.peak  # noqa: F401
+
     def views(self, record: MaskRecord) -> list[Window]:
         """The window of a mask, and its mirror image if the network is not sure of the mask."""
         views = [record.window]

@@ -667,8 +667,9 @@ class Tracker:
     # -- caches --------------------------------------------------------------------------------
 
     def encode(self, t: int) -> None:
-        """Compute the features of a frame ahead of a click."""
+        """Compute the features of a frame, and load what else a click on it needs."""
         self._store.check_frame(t)
+        self._runner.prompts.prepare()
         self._runner.encoder.features.load(self._prompter.likely_views(t))
 
     def input_of(self, t: int, object_id: int, frames: Frames | None = None) -> NDArray[np.float32]:

@@ -1,4 +1,7 @@
-"""Votes: each pixel of a cell points to its middle, and the middles are where most point."""
+"""Votes: each pixel of a cell points to its middle, and the middles are where most point.
+
+The functions import what loads scipy.spatial when they are called: an image opens without it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
-from skimage.feature import peak_local_max
 
 IS_CELL = 0.5  # foreground from here on belongs to a cell
 BLUR = 1.0  # entries of the maps, standard deviation of the blur of the votes
@@ -48,6 +49,8 @@ def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
     offsets : ndarray
         (2, H, W) float32, way (dy, dx) to the middle of the cell in entries of the maps.
     """
+    from skimage.feature import peak_local_max
+
     rows, columns = np.nonzero(foreground > IS_CELL)
     shape = foreground.shape
     aims = np.stack([rows, columns]) + offsets[:, rows, columns]
@@ -77,5 +80,7 @@ def _splat(aims: FloatArray, weights: FloatArray, shape: tuple[int, ...]) -> Flo
 
 def _nearest(aims: FloatArray, peaks: NDArray[np.intp]) -> NDArray[np.int32]:
     """1 + the index of the peak nearest to each aim."""
+    from scipy.spatial import cKDTree
+
     _, index = cKDTree(peaks).query(aims.T)
     return np.asarray(index + 1, np.int32)

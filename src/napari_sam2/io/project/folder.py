@@ -54,7 +54,6 @@ from napari_sam2.io.project.reading import Loaded, has_grown, load
 from napari_sam2.io.project.slimming import Slimmer
 from napari_sam2.io.project.subject import Subject
 from napari_sam2.io.project.syncing import Syncer
-from napari_sam2.io.prompt_files import write_prompts
 from napari_sam2.memory_use import releasing_memory
 from napari_sam2.tracking import ObjectState, Tracker
 from napari_sam2.version import __version__
@@ -380,6 +379,9 @@ class ProjectFolder:
         return image
 
     def _begin_journal(self, manifest: Manifest) -> JournalFile:
+        # imports the readers of image files, which are not needed to open an image
+        from napari_sam2.io.prompt_files import write_prompts
+
         planes = self.annotation.planes
         write_prompts(self.path / PROMPTS, self.annotation.prompts(), planes)
         path = inside(self.path, manifest.journal)

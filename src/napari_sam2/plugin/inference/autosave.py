@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.history import History
-from napari_sam2.io.project.images import find_pixels
 from napari_sam2.io.project.last_view import LastView, write_last_view
 from napari_sam2.io.project.manifest import ChosenPart, Manifest, read_manifest
 from napari_sam2.io.project.parts import Batch, Deed
@@ -24,7 +23,6 @@ from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
 from napari_sam2.io.project.subject import ImageOrigin, Subject, subject_of, with_scale
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.selection import EVERYTHING
-from napari_sam2.io.several_files import files_read_by
 from napari_sam2.plugin.protocol.saving_messages import SavingState
 
 if TYPE_CHECKING:
@@ -181,11 +179,21 @@ class Autosave:
         folder.on_problem = self._on_problem
         self.annotation.follow_journal(self._listen)
 
+    def prepare(self) -> None:
+        """Load what the first change needs to be saved: the readers of image files.
+
+        An image that is opened does not need them, and the user waits for it.
+        """
+        import napari_sam2.io.project.images
+        import napari_sam2.io.prompt_files  # noqa: F401
+
     def _on_problem(self, problem: str | None) -> None:
         self._problem = problem
 
     def _about(self) -> Subject:
         """Describe the image and the model; the first call reads three frames."""
+        from napari_sam2.io.several_files import files_read_by  # see `prepare`
+
         if self._subject is None:
             source = self._source
             has_contrast = source.model_limits is not None
@@ -207,6 +215,8 @@ class Autosave:
         image, folder = about.image, self.target or Path.cwd()
         if image.path is None:
             return NO_FILE.format(image.name)
+        from napari_sam2.io.project.images import find_pixels  # see `prepare`
+
         try:
             found = find_pixels(folder, image)
         except (ProjectError, ValueError, OSError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from napari_sam2.plugin.protocol.input_preview import SIDE, InputShown, ShowInput
 from napari_sam2.plugin.protocol.sources import ImageSource
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> InputShown:
     """Create the thumbnail; `source` is the source with which the document was opened."""
+    from PIL import Image  # takes 7 ms, in which the widget would not open yet
+
     from napari_sam2.tracking import Frames  # imports torch, so the window must not import it
 
     frames = tracker.frames

@@ -136,6 +136,8 @@ class InferenceThread(threading.Thread):
             self._answer(command)
         elif (changed := self._document_with_news()) is not None:
             self._tell_timeline(changed)
+        elif self._workspace.is_opening:
+            self._finish_opening()
         elif (tracking := self._tracking_document()) is not None:
             self._advance(tracking)
         elif self._waiting_tracks:
@@ -154,7 +156,11 @@ class InferenceThread(threading.Thread):
 
     def _has_work(self) -> bool:
         is_busy = (
-            self._ahead or self._waiting_tracks or self._volumes.is_on or self._tracking_document()
+            self._ahead
+            or self._waiting_tracks
+            or self._volumes.is_on
+            or self._workspace.is_opening
+            or self._tracking_document()
         )
         return bool(is_busy or self._document_with_news() or self._document_to_check())
 
@@ -329,6 +335,13 @@ class InferenceThread(threading.Thread):
             document.timelines.tell_one()
         except Exception as error:  # not requested by the user; the next change retries
             _log("a timeline could not be made", error)
+
+    def _finish_opening(self) -> None:
+        try:
+            for found in self._workspace.finish_opening():
+                self._report(found)
+        except Exception as error:  # the user can open the project without the offer
+            _log("saved work could not be looked for", error)
 
     def _look_at(self, command: LookAt) -> tuple[Report, ...]:
         self._ahead.clear()

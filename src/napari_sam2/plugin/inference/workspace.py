@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ class Workspace:
         self.steps = ModelSteps()
         self._loaded: ModelLoaded | None = None
         self._is_local = False
+        self._opening: deque[OpenImage] = deque()
 
     # Documents
 
@@ -94,6 +96,21 @@ class Workspace:
     def everything(self) -> tuple[Report, ...]:
         """Reports of the whole state of all documents."""
         return tuple(report for one in self.documents.values() for report in one.everything())
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether something was put off until an image was open."""
+        return bool(self._opening)
+
+    def finish_opening(self) -> tuple[Report, ...]:
+        """Prepare the first change of an image that was opened; reports of saved work on it."""
+        command = self._opening.popleft()
+        document = self.documents.get(command.image)
+        if document is None:
+            return ()
+        if document.autosave is not None:
+            document.autosave.prepare()
+        return work_found(command.source, command.image)
 
     def close_image(self, image: int) -> None:
         """Close the document of an image, if there is one."""
@@ -119,10 +136,8 @@ class Workspace:
             if before is not None:
                 before.close()
             elif source.project is None:
-                found = (
-                    *axes_in_file(source, command.image),
-                    *work_found(source, command.image),
-                )
+                found = axes_in_file(source, command.image)
+                self._opening.append(command)
         else:
             loaded, found = (), ()
             before.cancel()

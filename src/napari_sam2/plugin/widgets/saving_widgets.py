@@ -13,7 +13,6 @@ from napari_sam2.io.project import PROJECT_SUFFIX
 from napari_sam2.plugin.layers.image_axes import PART
 from napari_sam2.plugin.layers.source_image import FILE_PATHS, image_path, image_source
 from napari_sam2.plugin.napari_io.layer_data import large_movie_layer
-from napari_sam2.plugin.napari_io.reader_choice import prefer_own_reader
 from napari_sam2.plugin.startup.error_notifications import show_error
 from napari_sam2.plugin.widgets.save_box import (
     RestoreOffer,
@@ -45,7 +44,6 @@ class SavingWidgets:
     def __init__(self, controller: Controller, parent: QWidget) -> None:
         self._controller = controller
         self._parent = parent
-        prefer_own_reader()
         self.box = SaveBox()
         self.offer = RestoreOffer()
         self.start = StartBox(self.box.recent)

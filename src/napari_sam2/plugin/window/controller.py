@@ -29,6 +29,7 @@ from napari_sam2.plugin.protocol.messages import (
     FrameChanged,
     ImageReport,
     ImportLabels,
+    ListEngine,
     LookAt,
     ModelLoaded,
     OpenImage,
@@ -263,6 +264,7 @@ class Controller(QObject):
                 PlaceFound: self._take_place,
                 Edit: self._follow_history,
                 ImportLabels: self._take_import,
+                ListEngine: lambda answer: self.saving.ask(),  # once the first model is asked for
                 ViewFound: self._take_view,
                 TrackAdvanced: self._note_speed,
             }
@@ -275,7 +277,6 @@ class Controller(QObject):
         atexit.register(self._thread.close)  # for a program that ends without closing its windows
         self._thread.start()
         self.models.ask()
-        self.saving.ask()
 
     def close(self) -> None:
         """Stop the inference thread, disconnect everything and detach from the layers."""
