@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.lineage import family_of, lineage_names
+from napari_sam2.annotation.families import family_of, lineage_names
 from napari_sam2.annotation.objects import AnnotatedObject
 
 from .helpers import mask, seen

@@ -113,7 +113,7 @@ def test_panel_opens_without_torch_scipy_and_readers() -> None:
     assert "napari_sam2.plugin.widgets.saving_widgets" in loaded
     late = {"torch", "zarr", "scipy.ndimage", "scipy.optimize", "scipy.sparse"}
     late |= {"napari_sam2.io.movies", "napari_sam2.io.project.reading"}
-    late |= {"PIL.Image"}
+    late |= {"PIL.Image", "napari_sam2.annotation.journal"}
     assert not loaded & late
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.annotation.families import family_of, lineage_names
 from napari_sam2.annotation.objects import Status
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
@@ -243,7 +244,8 @@ class ReviewWidgets(QObject):
             state := (image_state, image_state.revision, image_state.layers.colours)
         ):
             self._shown = state
-            self._rows = _rows_of(image_state)
+            names = lineage_names(image_state.objects)
+            self._rows = [_row(image_state, key, names[key]) for key in image_state.objects]
         self.table.model.show_titles(image_state.in_3d)
         self.table.show_objects(self._rows, image_state.current_object)
         is_movie = image_state.is_movie and not image_state.in_3d  # of images, not of volumes
@@ -286,8 +288,6 @@ class ReviewWidgets(QObject):
         objects = image_state.objects
         shown: Collection[int] = objects
         if self.lanes.family.isChecked() and image_state.current_object in objects:
-            from napari_sam2.annotation.lineage import family_of  # see `_rows_of`
-
             shown = family_of(objects, image_state.current_object)
         view.show_objects(
             [_heading(image_state, key) for key in lineage_order(objects) if key in shown]
@@ -295,17 +295,6 @@ class ReviewWidgets(QObject):
         for object_id, timeline in image_state.timelines.items():
             view.show_timeline(object_id, timeline)
         view.show_place(image_state.time_of(t), image_state.current_object)
-
-
-def _rows_of(image_state: ImageState) -> list[ObjectRow]:
-    """The rows of all objects of an image."""
-    if not image_state.objects:
-        return []
-    # imports what changes a document, which the inference thread has loaded by now
-    from napari_sam2.annotation.lineage import lineage_names
-
-    names = lineage_names(image_state.objects)
-    return [_row(image_state, key, names[key]) for key in image_state.objects]
 
 
 def _row(image_state: ImageState, object_id: int, family: str) -> ObjectRow:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.annotation.lineage import daughters_of
+from napari_sam2.annotation.families import daughters_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
