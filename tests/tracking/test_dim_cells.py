@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam2 import load_model
+from napari_sam2 import Annotation, load_model
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.frame_encoder import shown_part
@@ -152,3 +153,21 @@ def test_a_window_is_brightened_about_the_background() -> None:
     assert np.array_equal(shown_part(image, window.plain, 0.1), image)
     assert MirroredWindow.of(window).gain == 4
     assert window.plain == Window(0, 0, 8, 8)
+
+
+def test_a_saved_project_knows_how_much_brighter_a_cell_was_shown(
+    model: Sam2, tmp_path: Path
+) -> None:
+    frames = movie()
+    with Annotation(Tracker(model, frames)) as annotation:
+        annotation.add_points(0, 1, [DIM], [1])
+        list(annotation.propagate())
+        annotation.save(tmp_path / "dim.sam2")
+        expected = np.asarray(annotation.labels[3])
+    with Annotation.load(tmp_path / "dim.sam2", model, movie=frames) as again:
+        tracker = again._document.state.tracker
+        assert isinstance(tracker, Tracker)
+        assert [tracker.window_of(t, 1).gain for t in range(4)] == [4, 4, 4, 4]
+        assert np.array_equal(again.labels[3], expected)
+        list(again.propagate())
+        assert np.array_equal(again.labels[3], expected)
