@@ -143,6 +143,15 @@ def test_the_background_of_frames() -> None:
     assert growing.background == before
 
 
+def test_the_background_is_measured_along_with_the_contrast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = Frames(movie())
+    assert frames.contrast_limits[0] < frames.contrast_limits[1]
+    monkeypatch.setattr(frames, "_raw", None)  # nothing is read again
+    assert frames.background == pytest.approx(0.02, abs=0.01)
+
+
 def test_a_window_is_brightened_about_the_background() -> None:
     image = np.full((8, 8, 1), 0.1, np.float32)
     image[2:4] = 0.15

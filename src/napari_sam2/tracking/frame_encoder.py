@@ -37,6 +37,13 @@ class FrameEncoder:
         Budget of the features in memory, in bytes.
     disk : DiskCache, optional
         Stores features that do not fit into the budget.
+
+    Attributes
+    ----------
+    frames : Frames
+        The stack.
+    features : FeatureCache
+        Features by frame and window.
     """
 
     def __init__(

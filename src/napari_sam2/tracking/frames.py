@@ -115,7 +115,7 @@ class Frames:
             contrast_limits = _check_limits(contrast_limits)
         self._limits = contrast_limits
         self._shown = None if shown_limits is None else _check_limits(shown_limits)
-        self._background: float | None = None
+        self._median: float | None = None  # of sampled pixels, as they are stored
         self.unreadable: dict[int, str] = {}
         self.changed: set[int] = set()
 
@@ -140,12 +140,8 @@ class Frames:
 
         It is measured at the first use.
         """
-        if self._background is None:
-            values = self._sampled_values()
-            level = np.median(values) if values.size else 0.0
-            low, high = self.contrast_limits
-            self._background = float(np.clip((level - low) / (high - low), 0, 1))
-        return self._background
+        low, high = self.contrast_limits
+        return float(np.clip((self._measured_median() - low) / (high - low), 0, 1))
 
     def grow(self, data: ArrayLike) -> None:
         """Add the new frames of a longer stack, such as a movie that is being acquired.
@@ -173,7 +169,8 @@ class Frames:
         if shape[0] < len(self) or self._is_single:
             raise ValueError(f"a stack of {len(self)} frames cannot become one of {shape[0]}")
         self._limits = self.contrast_limits  # measured before there are other frames
-        self._background = None if self.is_rgb else self.background
+        if not self.is_rgb:
+            self._measured_median()
         self._data, self.shape = data, shape
 
     def read(self, t: int) -> NDArray[np.float32]:
@@ -337,12 +334,20 @@ class Frames:
         chosen: list[int] = np.linspace(0, len(self) - 1, count).round().astype(int).tolist()
         return chosen
 
+    def _measured_median(self) -> float:
+        """Median of a sample of pixels, as they are stored; contrast limits measure it as well."""
+        if self._median is None:
+            values = self._sampled_values()
+            self._median = float(np.median(values)) if values.size else 0.0
+        return self._median
+
     def _percentiles(self) -> tuple[float, float]:
         """Robust value range of some frames, from a sample of their pixels."""
         values = self._sampled_values()
         if not values.size:
             raise ValueError("the image has no finite values in the sampled frames")
         low, high = np.percentile(values, [LOW_PERCENTILE, HIGH_PERCENTILE])
+        self._median = float(np.median(values))
         if low == high:  # a few pixels differ from a constant background: they are not outliers
             low, high = values.min(), values.max()
         if low == high:  # a constant image is black
