@@ -244,7 +244,7 @@ def test_most_convincing_mask(discs: tuple[float, ...], ious: tuple[float, ...],
 def test_the_cell_under_the_click_weighs_as_much_as_the_predicted_iou() -> None:
     masks = [look(128, 20, 0.9), look(256, 40, 0.6), look(512, 80, 0.5)]
     regions = [Renderer(32, (512, 512), clean=False).region(each) for each in masks]
-    looks = [Look(mask, overlap) for mask, overlap in zip(masks, (0.2, 0.7, 0.7), strict=True)]
+    looks = [Look(mask, overlap) for mask, overlap in zip(masks, (0.1, 0.7, 0.7), strict=True)]
     assert most_convincing(looks, regions) is masks[1]
 
 
