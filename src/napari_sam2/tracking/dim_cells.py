@@ -2,8 +2,8 @@
 
 One contrast for a whole movie suits its brightest cells. In fluorescence, other cells are ten times
 dimmer, and the network hardly sees them. The window of a dim cell is therefore shown two, four or
-eight times brighter; brighter neighbours are then white. Light microscopy has a bright background,
-against which cells are not dim, so its movies stay as they are.
+eight times brighter; brighter neighbours are then white. Movies in brightfield or phase contrast
+have a bright background, against which cells are not dim, and stay as they are.
 """
 
 from __future__ import annotations
