@@ -1,9 +1,10 @@
 """Automatic masklets: objects are found on a frame, tracked, and compared with what is found later.
 
-Searches go on while objects are tracked. A cell beside all objects becomes a new object. An object
-that has drifted off its cell, or was lost a moment ago, goes on with the outline of the cell. Where
-two cells lie in one mask, as after a division, the object goes on in one of them, and the other one
-is new. Objects that hardly any search finds again were none, and are removed at the end.
+While objects are tracked, the frames are searched for cells again. A cell beside all objects
+becomes a new object. An object that has drifted off its cell, or was lost a moment ago, takes the
+outline of the cell that is found there. Where two cells lie in one mask, as after a division, the
+object keeps one of them, and the other one becomes a new object. Objects that few of the searches
+find again are taken for dirt or shadows, and are removed at the end.
 """
 
 from __future__ import annotations
@@ -141,14 +142,14 @@ class _Register:
         self._found.update([*seen.confirmed, *seen.redrawn, *again, *new])
 
     def _vanished(self, t: int, present: Sequence[int]) -> dict[int, NDArray[np.bool_]]:
-        """Last mask of each object that was lost on the last frames, away from the border."""
+        """Last mask of each object that was lost on the last frames."""
         vanished: dict[int, NDArray[np.bool_]] = {}
         for before in range(t - 1, max(t - 1 - GAP, -1), -1):
             labels = self._labels_of(before)
             for object_id in np.unique(labels).tolist():
                 if object_id and object_id not in present and object_id not in vanished:
                     vanished[object_id] = labels == object_id
-        return {key: mask for key, mask in vanished.items() if not is_at_border(mask)}
+        return vanished
 
     def unconfirmed(self) -> list[int]:
         """Objects that hardly any search has found again, or none of several.
@@ -170,12 +171,14 @@ def found_again(
 ) -> dict[int, int]:
     """Proposals that lie where an object was lost, nearer to its place than their own diameter.
 
+    Objects at the border of the image are not found again, since they may have left.
+
     Parameters
     ----------
     proposals : mapping of int to Proposal
         Proposals beside all objects, by number.
     vanished : mapping of int to ndarray
-        Last (Y, X) mask of each lost object, which does not touch the border.
+        Last (Y, X) mask of each lost object.
 
     Returns
     -------
@@ -184,6 +187,8 @@ def found_again(
     """
     found: dict[int, int] = {}
     for object_id, mask in vanished.items():
+        if is_at_border(mask):
+            continue
         place = np.argwhere(mask).mean(axis=0)
         distances = {
             number: float(np.hypot(*(place - one.centre)))

@@ -168,9 +168,7 @@ def pair(cells: Sequence[PixelMask], regions: Sequence[PixelMask]) -> Pairing:
     cells, regions : sequence of PixelMask
         Of one image, not empty.
     """
-    near = Neighbours()
-    for index, region in enumerate(regions):
-        near.add(index, region)
+    near = _neighbours(regions)
     covered = np.zeros(len(regions), int)
     home: dict[int, int] = {}
     for index, cell in enumerate(cells):
@@ -233,47 +231,47 @@ def _outlined_anew(
     found: Sequence[Proposal], region_of: dict[int, PixelMask], regions: Sequence[PixelMask]
 ) -> list[Proposal]:
     """Proposals with the outlines of their regions; those beside all regions are left out."""
-    near = Neighbours()
-    for index, region in enumerate(regions):
-        near.add(index, region)
+    near = _neighbours(regions)
     kept = []
     for index, proposal in enumerate(found):
-        mask = proposal.mask
         if index in region_of:
             centre = centre_of(region_of[index], proposal.centre)
             kept.append(replace(proposal, mask=region_of[index], centre=centre))
             continue
-        crops = [(regions[other].window, regions[other].crop) for other in near.of(mask)]
-        inside = sum(shared_pixels((mask.window, mask.crop), crop) for crop in crops)
-        if inside >= INSIDE * proposal.area:
+        if _covered(proposal.mask, regions, near) >= INSIDE * proposal.area:
             kept.append(proposal)
     return kept
 
 
 def beside(found: Sequence[Proposal], others: Sequence[Proposal]) -> list[Proposal]:
     """Proposals of which only a small share lies on others."""
-    near = Neighbours()
-    for index, other in enumerate(others):
-        near.add(index, other.mask)
-    kept = []
-    for one in found:
-        crops = [(others[k].mask.window, others[k].mask.crop) for k in near.of(one.mask)]
-        covered = sum(shared_pixels((one.mask.window, one.mask.crop), crop) for crop in crops)
-        if covered < FREE * one.area:
-            kept.append(one)
-    return kept
+    masks = [other.mask for other in others]
+    near = _neighbours(masks)
+    return [one for one in found if _covered(one.mask, masks, near) < FREE * one.area]
 
 
 def agreeing(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> list[Proposal]:
     """Proposals that have the outline of a region, with an IoU of at least 0.5."""
-    near = Neighbours()
-    for index, region in enumerate(regions):
-        near.add(index, region)
+    near = _neighbours(regions)
     return [
         one
         for one in found
         if any(_iou(one.mask, regions[index]) >= SAME_CELL for index in near.of(one.mask))
     ]
+
+
+def _neighbours(masks: Sequence[PixelMask]) -> Neighbours:
+    """The masks by their place, under their indices."""
+    near = Neighbours()
+    for index, mask in enumerate(masks):
+        near.add(index, mask)
+    return near
+
+
+def _covered(mask: PixelMask, others: Sequence[PixelMask], near: Neighbours) -> int:
+    """Pixels of a mask that lie in others, counted once for each of them."""
+    crops = [(others[index].window, others[index].crop) for index in near.of(mask)]
+    return sum(shared_pixels((mask.window, mask.crop), crop) for crop in crops)
 
 
 def _iou(one: PixelMask, other: PixelMask) -> float:

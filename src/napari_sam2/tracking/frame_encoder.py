@@ -99,7 +99,7 @@ class FrameEncoder:
 
     def input_of(self, image: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
         """(S, S, 3) float32 in 0..1: the network's input for a window of a (Y, X, 3) image."""
-        shown = shown_part(image, window, self.frames.background)
+        shown = shown_part(image, window, self._background((window,)))
         crop = torch.from_numpy(np.ascontiguousarray(shown))
         seen = self._model.preprocess(crop.permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         mean, deviation = (np.array(part, np.float32) for part in (PIXEL_MEAN, PIXEL_STD))
@@ -135,8 +135,11 @@ class FrameEncoder:
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
         seen = image if self.frames.is_rgb else image[..., :1]  # grey: equal channels
-        background = self.frames.background if any(w.gain > 1 for w in windows) else 0.0
-        return encode_windows(self._model, seen, windows, background).unstack()
+        return encode_windows(self._model, seen, windows, self._background(windows)).unstack()
+
+    def _background(self, windows: Sequence[Window]) -> float:
+        """Level of the background, which is measured only if a window is brightened."""
+        return self.frames.background if any(window.gain > 1 for window in windows) else 0.0
 
 
 def shown_part(image: Pixels, window: Window, background: float) -> NDArray[Any]:

@@ -75,6 +75,4 @@ def found_again(
     from napari_sam2.finding import automatic  # imports torch, which is loaded by now
 
     before = labels_of(image_state, t - 1)
-    masks = {key: before == key for key in vanished}
-    inside = {key: mask for key, mask in masks.items() if not _is_at_border(mask)}
-    return automatic.found_again(proposals, inside)
+    return automatic.found_again(proposals, {key: before == key for key in vanished})
