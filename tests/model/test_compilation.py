@@ -25,7 +25,7 @@ def test_every_batch_goes_through_what_was_compiled_for_one_image(model: Sam2) -
 
     def compiled(image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         shapes.append(tuple(image.shape))
-        return model.image_encoder(image)
+        return model.encode_maps(image)
 
     images = random_images(3)
     with torch.inference_mode():

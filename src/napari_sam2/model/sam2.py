@@ -35,7 +35,6 @@ from napari_sam2.model.memory_attention import MemoryAttention
 from napari_sam2.model.memory_encoder import MemoryEncoder
 from napari_sam2.model.neck import ImageEncoder
 from napari_sam2.model.position import rotary_table, sine_map, sine_vector
-from napari_sam2.model.products import pointwise
 from napari_sam2.model.prompt_encoder import NOT_A_POINT, PromptEncoder, draw_prompts, fade
 from napari_sam2.model.tensors import Decoded, FrameFeatures, MemoryTokens, PromptTensors
 
@@ -121,11 +120,7 @@ class Sam2(nn.Module):
     def encode_frame(self, image: Tensor) -> FrameFeatures:
         """Features of preprocessed images: (B, 3, S, S) -> maps of strides 16, 8 and 4."""
         stride4, stride8, stride16 = self._encode(image)
-        return FrameFeatures(
-            stride16=stride16,
-            stride8=pointwise(self.sam_mask_decoder.conv_s1, stride8),
-            stride4=pointwise(self.sam_mask_decoder.conv_s0, stride4),
-        )
+        return FrameFeatures(stride16=stride16, stride8=stride8, stride4=stride4)
 
     def compile_encoder(self, backend: str = "inductor") -> None:
         """Have the image encoder compiled at its first use; where that fails it runs as it is.
@@ -133,9 +128,7 @@ class Sam2(nn.Module):
         It is given one image at a time, so it is compiled once, whatever the number of objects,
         windows and memories.
         """
-        self.compiled_encoder = torch.compile(
-            self.image_encoder.forward, dynamic=False, backend=backend
-        )
+        self.compiled_encoder = torch.compile(self.encode_maps, dynamic=False, backend=backend)
 
     def _encode(self, image: Tensor) -> tuple[Tensor, ...]:
         if self.compiled_encoder is not None:
@@ -149,7 +142,12 @@ class Sam2(nn.Module):
                 self.compiled_encoder = None
             else:
                 return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
-        return self.image_encoder(image)  # type: ignore[no-any-return]
+        return self.encode_maps(image)
+
+    def encode_maps(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps of strides 4, 8 and 16 of preprocessed images, never compiled."""
+        decoder = self.sam_mask_decoder
+        return self.image_encoder(image, decoder.conv_s1, decoder.conv_s0)  # type: ignore[no-any-return]
 
     def without_memory(self, features: FrameFeatures) -> Tensor:
         """Embedding for a frame that has no memory to look at: (1 or B, C, H, W)."""
