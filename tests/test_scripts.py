@@ -41,6 +41,7 @@ WITHOUT_WINDOW = {
     "benchmarks/gpu.py": "--quick --json out.json",
     "benchmarks/kill_test.py": "--times 1 --seed 7",
     "benchmarks/long_movie.py": "--frames 4 --size 128 --objects 2 --cache 8",
+    "benchmarks/many_cells.py": "movies/one/raw.tif movies/one/labels.tif --frames 2",
     "benchmarks/memory.py": "--frames 2,3 --size 128 --objects 2 --cache 16 --threads 1",
     "benchmarks/objects.py": "--image-size 64 --objects 1,2 --reference-up-to 1 --threads 1",
     "benchmarks/options.py": "movies/one/raw.tif movies/one/labels.tif --frames 2 --objects 1",

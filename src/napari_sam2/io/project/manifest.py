@@ -37,9 +37,12 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
-    """Base of the models in the manifest: immutable, and unknown fields are errors."""
+    """Base of the models in the manifest: immutable, and unknown fields are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    A model is built at its first use, since the window imports this module at its start.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class StoredFile(Part):
