@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,42 @@ def test_lost_object_is_picked_up_again(any_model: Sam2, world: World) -> None:
     visible = [bool(result.masks.any()) for result in results]
     assert visible == [True, True, True, False, False, True, True, True]
     assert all(result.occlusion_score[0] > 0 for result in results[5:])
+
+
+@pytest.mark.parametrize(
+    ("margin", "score", "stays"), [(1.0, -0.5, True), (1.0, -2.0, False), (0.0, -0.5, False)]
+)
+def test_visible_object_stays_so_while_the_head_is_in_doubt(
+    any_model: Sam2,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    margin: float,
+    score: float,
+    stays: bool,
+) -> None:
+    config = replace(any_model.config, occlusion_margin=margin)
+    monkeypatch.setattr(any_model, "config", config)
+    tracker = clicked(any_model, world, 1, clean=True)
+    results = tracker.propagate()
+    found = [next(results) for _ in range(HIDDEN[0])]
+    with hidden_objects(any_model, score):
+        found += [next(results) for _ in HIDDEN]
+    assert [bool(found[t].masks.any()) for t in HIDDEN] == [stays, stays]
+    assert [bool(found[t].occlusion_score[0] > 0) for t in HIDDEN] == [stays, stays]
+
+
+def test_lost_object_comes_back_only_when_the_head_is_sure(
+    any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(any_model.config, occlusion_margin=1.0)
+    monkeypatch.setattr(any_model, "config", config)
+    results = clicked(any_model, world, 1).propagate()
+    found = [next(results)]
+    for score in (-2.0, -0.5):
+        with hidden_objects(any_model, score):
+            found.append(next(results))
+    found.append(next(results))
+    assert [bool(result.masks.any()) for result in found] == [True, False, False, True]
 
 
 def test_memory_of_a_lost_frame_matters(any_model: Sam2, world: World) -> None:

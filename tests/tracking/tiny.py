@@ -81,9 +81,9 @@ def set_visibility(model: Sam2, logit: float) -> None:
 
 
 @contextmanager
-def hidden_objects(model: Sam2) -> Iterator[None]:
-    """The occlusion head says that nothing is visible."""
-    set_visibility(model, -VISIBLE)
+def hidden_objects(model: Sam2, score: float = -VISIBLE) -> Iterator[None]:
+    """The occlusion head says that nothing is visible, by this score."""
+    set_visibility(model, score)
     try:
         yield
     finally:

@@ -98,6 +98,10 @@ class Sam2Config:
     brighten_dim_cells : bool
         A cell that is dim on a dark background is shown brighter than it is, see
         `tracking/dim_cells.py` (ours only).
+    occlusion_margin : float
+        An object that was visible on the frame before stays visible while its occlusion score, a
+        logit, is above minus this margin (ours only: cells seldom vanish, and an object that is
+        lost once is seldom found again).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).
@@ -145,6 +149,7 @@ class Sam2Config:
     mirror_prompted: bool = False
     whole_cells: bool = False
     brighten_dim_cells: bool = False
+    occlusion_margin: float = 0.0
     spread_prompts: bool = False
     min_guess_points: int = 0
     steady_single_mask: bool = False
@@ -208,6 +213,7 @@ CELLS = Sam2Config(
     mirror_prompted=True,
     whole_cells=True,
     brighten_dim_cells=True,
+    occlusion_margin=1.0,
     spread_prompts=True,
     min_guess_points=1,
     steady_single_mask=True,

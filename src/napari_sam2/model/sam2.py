@@ -41,6 +41,7 @@ from napari_sam2.model.tensors import Decoded, FrameFeatures, MemoryTokens, Prom
 log = logging.getLogger(__name__)
 
 NO_OBJECT_LOGIT = -1024.0
+JUST_VISIBLE = 1e-3  # occlusion score of an object that is taken for visible against the head
 MASK_PROMPT_LOGIT = 10.0
 OUTSIDE_LOGIT = -10.0  # where an object was not looked for
 LOGIT_LIMIT = 32.0  # previous logits are clamped to this before they become a mask prompt
@@ -311,6 +312,7 @@ class Sam2(nn.Module):
         prompts: PromptTensors,
         *,
         surely_visible: bool = False,
+        was_visible: Tensor | None = None,
         blocks: Blocks | None = None,
         cell: Tensor | None = None,
     ) -> Decoded:
@@ -319,6 +321,8 @@ class Sam2(nn.Module):
         At most one click leaves doubt, so three guesses are made and the best is kept; a box or
         more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
         just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
+        Objects that `was_visible`, (B,) bool, marks as visible on the frame before stay so unless
+        the head is sure that they are gone (`occlusion_margin` of the configuration).
         If `cell` is known, (B, 1, S / 4, S / 4) bool, the pixels of the cell under the click, a
         mask that agrees with it is preferred; it has no pixels where no cell is known.
         """
@@ -328,8 +332,12 @@ class Sam2(nn.Module):
         if blocks is not None:
             choice = replace(choice, masks=blocks.paste(choice.masks, OUTSIDE_LOGIT))
         score = found.occlusion_score
-        settled = self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
-        return replace(settled, agreement=agreement)
+        if surely_visible:
+            score = score.clamp(min=JUST_VISIBLE)
+        elif was_visible is not None:
+            is_in_doubt = (score <= 0) & (score > -self.config.occlusion_margin)
+            score = torch.where(was_visible[:, None] & is_in_doubt, JUST_VISIBLE, score)
+        return replace(self.settle(choice, score), agreement=agreement)
 
     def decode_guesses(
         self,
@@ -343,7 +351,7 @@ class Sam2(nn.Module):
         found = self.candidates(image, features, prompts)
         score = found.occlusion_score.expand(NUM_MASKS - 1, -1)
         choice = Choice(found.masks[0, 1:, None], found.predicted_iou[0, 1:], found.tokens[0, 1:])
-        return self.settle(choice, score.clamp(min=1e-3) if surely_visible else score)
+        return self.settle(choice, score.clamp(min=JUST_VISIBLE) if surely_visible else score)
 
     def makes_guesses(self, prompts: PromptTensors) -> bool:
         """Whether the best of three guesses is used: only for few clicks; a box counts as two."""

@@ -231,9 +231,12 @@ class NetworkRunner:
         """The output of the network for a frame without prompts."""
         blocks = self._blocks(t, jobs)
         conditioned = self.condition(t, jobs, blocks)
+        before = [job.previous is not None and job.previous.is_visible for job in jobs]
+        was_visible = torch.tensor(before, device=self.model.device)
+        prompts = self._tracking_prompts(jobs)
         with inference(self.model):
             return self.model.decode(
-                conditioned, features, self._tracking_prompts(jobs), blocks=blocks
+                conditioned, features, prompts, was_visible=was_visible, blocks=blocks
             )
 
     def _fit_outlines(self, t: int, jobs: Sequence[Job]) -> None:
