@@ -10,12 +10,17 @@ stills are taken that training never sees. The table is for docs/how-to/find.md.
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tifffile
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+from real_domains import look_of
 
 from napari_sam2 import load_model
 from napari_sam2.evaluation.detection import DetectionCounter
@@ -30,6 +35,7 @@ from napari_sam2.training.teach import teach
 FRAMES = "hela_n2dl_01:0,u373_01:10,u373_02:10,yeast_short:5,psc_crowded:20"
 STILLS = "dsb2018"
 HELD_OUT = 200  # stills that training never sees
+KIND = ", of them "
 
 
 def frames_of(data: Path, wanted: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -42,12 +48,13 @@ def frames_of(data: Path, wanted: str) -> Iterator[tuple[str, np.ndarray, np.nda
 
 
 def stills_of(folder: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Image and labels of stills that were kept out of training, all under one name."""
+    """Image and labels of stills that were kept out of training, under the name of their kind."""
     stills = find_stills(folder) if count else []
     chosen = set(held_out([still.name for still in stills], HELD_OUT)[:count])
     for still in stills:
         if still.name in chosen:
-            yield folder.name, *still.read()
+            image, labels = still.read()
+            yield f"{folder.name}{KIND}{look_of(image)}", image, labels
 
 
 def taught_models(
@@ -115,10 +122,11 @@ def main() -> None:
         for name, image, truth in source:
             settings = {"method": options.method, "min_score": options.min_score}
             labels, regions, figures = measured(models.get(name, model), image, settings)
-            counters.setdefault(name, (DetectionCounter(), DetectionCounter()))
-            for counter, seen in zip(counters[name], (labels, regions), strict=True):
-                counter.add(truth, seen)
-            details.setdefault(name, []).append(figures)
+            for group in dict.fromkeys((name.partition(KIND)[0], name)):
+                counters.setdefault(group, (DetectionCounter(), DetectionCounter()))
+                for counter, seen in zip(counters[group], (labels, regions), strict=True):
+                    counter.add(truth, seen)
+                details.setdefault(group, []).append(figures)
     rows = [row(name, *counters[name], details[name]) for name in counters]
     print("| images | cells | F1 | AP | baseline F1 | baseline AP | seconds of one core |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
