@@ -57,7 +57,7 @@ WITHOUT_HEAD = (
     "claimed",
     "second_piece",
 )
-THRESHOLD = 0.3
+THRESHOLD = 0.28
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.02  # inverse of the regularisation
 TARGET = Path(error_probability.__file__).with_name("error_model.json")
