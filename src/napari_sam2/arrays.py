@@ -1,9 +1,10 @@
-"""Protocols of stacks of images that are read frame by frame, and of images read part by part."""
+"""Protocols of stacks that are read frame by frame and of images read part by part; masks."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -34,3 +35,9 @@ class Pixels(Protocol):
 
     def __getitem__(self, key: Any, /) -> Any:
         """The part at some rows and columns, a numpy array."""
+
+
+def is_at_border(mask: NDArray[np.bool_]) -> bool:
+    """Whether a (Y, X) mask touches the border of the image."""
+    inner = mask[1:-1, 1:-1]
+    return bool(np.count_nonzero(inner) < np.count_nonzero(mask))

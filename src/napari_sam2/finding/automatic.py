@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam2.arrays import is_at_border
 from napari_sam2.finding.comparison import compare
 from napari_sam2.finding.proposals import Proposal
 from napari_sam2.tracking.results import FrameResult
@@ -199,12 +200,6 @@ def found_again(
         if nearest is not None and distances[nearest] < proposals[nearest].diameter:
             found[nearest] = object_id
     return found
-
-
-def is_at_border(mask: NDArray[np.bool_]) -> bool:
-    """Whether a (Y, X) mask touches the border of the image."""
-    inner = mask[1:-1, 1:-1]
-    return bool(np.count_nonzero(inner) < np.count_nonzero(mask))
 
 
 def is_new(proposal: Proposal, taken: NDArray[np.bool_]) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import is_at_border
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,7 +31,7 @@ def lost_cells(image_state: ImageState) -> dict[int, int]:
     return {
         object_id: t
         for object_id, t in _last_frames(image_state).items()
-        if t + 1 < image_state.frames and not _is_at_border(labels_of(image_state, t) == object_id)
+        if t + 1 < image_state.frames and not is_at_border(labels_of(image_state, t) == object_id)
     }
 
 
@@ -41,11 +43,6 @@ def _last_frames(image_state: ImageState) -> dict[int, int]:
         for object_id, summary in image_state.summaries.items()
         if object_id not in mothers and summary.last is not None
     }
-
-
-def _is_at_border(mask: NDArray[np.bool_]) -> bool:
-    inner = mask[1:-1, 1:-1]
-    return bool(np.count_nonzero(inner) < np.count_nonzero(mask))
 
 
 def found_again(
