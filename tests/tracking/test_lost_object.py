@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.model import Sam2
-from napari_sam2.tracking import FrameResult, Tracker
+from napari_sam2.tracking import FrameResult, Tracker, network_runner
 from tests.worlds import World
 
 from .tiny import clicked, equal, hidden_objects, logits, mask, run
@@ -59,6 +59,18 @@ def test_visible_object_stays_so_while_the_head_is_in_doubt(
         found += [next(results) for _ in HIDDEN]
     assert [bool(found[t].masks.any()) for t in HIDDEN] == [stays, stays]
     assert [bool(found[t].occlusion_score[0] > 0) for t in HIDDEN] == [stays, stays]
+
+
+def test_object_in_doubt_whose_mask_spread_is_lost(
+    any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(any_model.config, occlusion_margin=1.0)
+    monkeypatch.setattr(any_model, "config", config)
+    monkeypatch.setattr(network_runner, "LARGEST_GROWTH", 0.01)  # every mask has spread
+    results = clicked(any_model, world, 1).propagate()
+    next(results)
+    with hidden_objects(any_model, -0.5):
+        assert not next(results).masks.any()
 
 
 def test_lost_object_comes_back_only_when_the_head_is_sure(

@@ -100,8 +100,8 @@ class Sam2Config:
         `tracking/dim_cells.py` (ours only).
     occlusion_margin : float
         An object that was visible on the frame before stays visible while its occlusion score, a
-        logit, is above minus this margin (ours only: cells seldom vanish, and an object that is
-        lost once is seldom found again).
+        logit, is above minus this margin, unless its mask has spread (ours only: cells seldom
+        vanish, and an object that is lost once is seldom found again).
     spread_prompts : bool
         Drawn prompts and previous masks fade outward instead of ending sharply, so that a token
         of 16 pixels knows of an object that begins beside it (ours only).

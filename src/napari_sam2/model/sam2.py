@@ -312,7 +312,7 @@ class Sam2(nn.Module):
         prompts: PromptTensors,
         *,
         surely_visible: bool = False,
-        was_visible: Tensor | None = None,
+        largest: Tensor | None = None,
         blocks: Blocks | None = None,
         cell: Tensor | None = None,
     ) -> Decoded:
@@ -321,8 +321,8 @@ class Sam2(nn.Module):
         At most one click leaves doubt, so three guesses are made and the best is kept; a box or
         more clicks give the single mask (§D.1 "Prompt encoder and mask decoder"). Where a person
         just pointed at the objects they are `surely_visible`, whatever the occlusion head says.
-        Objects that `was_visible`, (B,) bool, marks as visible on the frame before stay so unless
-        the head is sure that they are gone (`occlusion_margin` of the configuration).
+        An object whose mask has at most `largest` pixels, (B,), stays visible unless the head is
+        sure that it is gone (`occlusion_margin` of the configuration); 0 lets the head decide.
         If `cell` is known, (B, 1, S / 4, S / 4) bool, the pixels of the cell under the click, a
         mask that agrees with it is preferred; it has no pixels where no cell is known.
         """
@@ -334,9 +334,10 @@ class Sam2(nn.Module):
         score = found.occlusion_score
         if surely_visible:
             score = score.clamp(min=JUST_VISIBLE)
-        elif was_visible is not None:
+        elif largest is not None:
             is_in_doubt = (score <= 0) & (score > -self.config.occlusion_margin)
-            score = torch.where(was_visible[:, None] & is_in_doubt, JUST_VISIBLE, score)
+            fits = (choice.masks > 0).sum((2, 3)) <= largest[:, None]
+            score = torch.where(is_in_doubt & fits, JUST_VISIBLE, score)
         return replace(self.settle(choice, score), agreement=agreement)
 
     def decode_guesses(

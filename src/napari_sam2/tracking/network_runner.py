@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
+from napari_sam2.tracking.area_guard import LARGEST_GROWTH, area
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.dim_cells import DimCells
@@ -231,13 +232,21 @@ class NetworkRunner:
         """The output of the network for a frame without prompts."""
         blocks = self._blocks(t, jobs)
         conditioned = self.condition(t, jobs, blocks)
-        before = [job.previous is not None and job.previous.is_visible for job in jobs]
-        was_visible = torch.tensor(before, device=self.model.device)
+        largest = torch.tensor([self._largest(t, job) for job in jobs], device=self.model.device)
         prompts = self._tracking_prompts(jobs)
         with inference(self.model):
-            return self.model.decode(
-                conditioned, features, prompts, was_visible=was_visible, blocks=blocks
-            )
+            return self.model.decode(conditioned, features, prompts, largest=largest, blocks=blocks)
+
+    def _largest(self, t: int, job: Job) -> float:
+        """Entries of a mask up to which an object stays visible while the network is in doubt.
+
+        A larger one has spread over something else. 0 if the object was not visible on the frame
+        before.
+        """
+        if job.previous is None or not job.previous.is_visible:
+            return 0.0
+        entry = job.window.height * job.window.width / self.model.config.low_res_size**2
+        return LARGEST_GROWTH * area(job.records[job.recall.nearest_prompted(t)]) / entry
 
     def _fit_outlines(self, t: int, jobs: Sequence[Job]) -> None:
         """Measure the shifts of prompted masks that have none yet.
