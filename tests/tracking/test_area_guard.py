@@ -11,7 +11,7 @@ import pytest
 
 from napari_sam2.model import Sam2
 from napari_sam2.tracking import Tracker
-from napari_sam2.tracking.area_guard import area, spills_over
+from napari_sam2.tracking.area_guard import spills_over
 from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.memory_bank import Recall
 from napari_sam2.tracking.windows import Window
@@ -57,8 +57,8 @@ def spilling(any_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_area_is_that_of_the_image() -> None:
-    assert area(square(3)) == 9 * 16
-    assert area(square(3, window_side=32)) == 9 * 4
+    assert square(3).area == 9 * 16
+    assert square(3, window_side=32).area == 9 * 4
 
 
 @pytest.mark.parametrize(

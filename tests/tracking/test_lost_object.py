@@ -11,16 +11,16 @@ from napari_sam2.model import Sam2
 from napari_sam2.tracking import FrameResult, Tracker, network_runner
 from tests.worlds import World
 
-from .tiny import clicked, equal, hidden_objects, logits, mask, run
+from .tiny import VISIBLE, clicked, equal, hidden_objects, logits, mask, run
 
 HIDDEN = (3, 4)
 
 
-def track_while_hidden(model: Sam2, tracker: Tracker) -> list[FrameResult]:
-    """Propagate while the network says that nothing is visible on some frames."""
+def track_while_hidden(model: Sam2, tracker: Tracker, score: float = -VISIBLE) -> list[FrameResult]:
+    """Propagate while the network says, by this score, that nothing is visible on some frames."""
     results = tracker.propagate()
     found = [next(results) for _ in range(HIDDEN[0])]
-    with hidden_objects(model):
+    with hidden_objects(model, score):
         found += [next(results) for _ in HIDDEN]
     return found + list(results)
 
@@ -52,11 +52,7 @@ def test_visible_object_stays_so_while_the_head_is_in_doubt(
 ) -> None:
     config = replace(any_model.config, occlusion_margin=margin)
     monkeypatch.setattr(any_model, "config", config)
-    tracker = clicked(any_model, world, 1, clean=True)
-    results = tracker.propagate()
-    found = [next(results) for _ in range(HIDDEN[0])]
-    with hidden_objects(any_model, score):
-        found += [next(results) for _ in HIDDEN]
+    found = track_while_hidden(any_model, clicked(any_model, world, 1, clean=True), score)
     assert [bool(found[t].masks.any()) for t in HIDDEN] == [stays, stays]
     assert [bool(found[t].occlusion_score[0] > 0) for t in HIDDEN] == [stays, stays]
 

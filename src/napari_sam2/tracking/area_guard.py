@@ -42,19 +42,13 @@ def spills_over(record: MaskRecord, records: Mapping[int, MaskRecord], recalled:
     bool
         False if no conditioning mask has an area.
     """
-    usual = max((area(records[k]) for k in recalled.frames), default=0.0)
+    usual = max((records[k].area for k in recalled.frames), default=0.0)
     if usual == 0:
         return False
     cell = record.window.height * record.window.width / record.size**2
-    covered, whole = area(record), record.window.height * record.window.width
+    covered, whole = record.area, record.window.height * record.window.width
     fills_window = covered > NEARLY_ALL * whole and covered > LEAST_GROWTH * usual
     return fills_window or covered > LARGEST_GROWTH * usual + SLACK * cell
-
-
-def area(record: MaskRecord) -> float:
-    """Area of a mask in pixels of the image, measured on the low-resolution map."""
-    cell = record.window.height * record.window.width / record.size**2
-    return float(np.count_nonzero(record.crop > 0)) * cell
 
 
 def as_lost(record: MaskRecord, pointer: NDArray[np.float32]) -> MaskRecord:

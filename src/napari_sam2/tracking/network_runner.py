@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from napari_sam2.model import Decoded, FrameFeatures, PromptTensors, Sam2
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT
-from napari_sam2.tracking.area_guard import LARGEST_GROWTH, area
+from napari_sam2.tracking.area_guard import LARGEST_GROWTH
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.dim_cells import DimCells
@@ -232,21 +232,26 @@ class NetworkRunner:
         """The output of the network for a frame without prompts."""
         blocks = self._blocks(t, jobs)
         conditioned = self.condition(t, jobs, blocks)
-        largest = torch.tensor([self._largest(t, job) for job in jobs], device=self.model.device)
-        prompts = self._tracking_prompts(jobs)
+        prompts, largest = self._tracking_prompts(jobs), self._largest(t, jobs)
         with inference(self.model):
             return self.model.decode(conditioned, features, prompts, largest=largest, blocks=blocks)
 
-    def _largest(self, t: int, job: Job) -> float:
-        """Entries of a mask up to which an object stays visible while the network is in doubt.
+    def _largest(self, t: int, jobs: list[Job]) -> Tensor | None:
+        """(B,) entries of masks up to which objects stay visible while the network is in doubt.
 
-        A larger one has spread over something else. 0 if the object was not visible on the frame
-        before.
+        A larger mask has spread over something else. 0 for objects that were not visible on the
+        frame before; None for a network that is never in doubt.
         """
-        if job.previous is None or not job.previous.is_visible:
-            return 0.0
-        entry = job.window.height * job.window.width / self.model.config.low_res_size**2
-        return LARGEST_GROWTH * area(job.records[job.recall.nearest_prompted(t)]) / entry
+        config = self.model.config
+        if not config.occlusion_margin:
+            return None
+        entries = []
+        for job in jobs:
+            was_visible = job.previous is not None and job.previous.is_visible
+            usual = job.records[job.recall.nearest_prompted(t)].area if was_visible else 0.0
+            share = usual / (job.window.height * job.window.width)
+            entries.append(LARGEST_GROWTH * share * config.low_res_size**2)
+        return torch.tensor(entries, device=self.model.device)
 
     def _fit_outlines(self, t: int, jobs: Sequence[Job]) -> None:
         """Measure the shifts of prompted masks that have none yet.
