@@ -1,4 +1,4 @@
-"""Protocols of stacks that are read frame by frame and of images read part by part; masks."""
+"""Protocols of stacks and images that are read in parts, and the border of an image."""
 
 from __future__ import annotations
 

@@ -13,6 +13,10 @@ CHANNELS = (6, 10, 14, 18)
 WIDTH = 16
 
 
+def random_stages(batch: int) -> list[Tensor]:
+    return [torch.randn(batch, c, s, s) for c, s in zip(CHANNELS, (32, 16, 8, 4), strict=True)]
+
+
 def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
@@ -35,8 +39,7 @@ def test_narrow_maps_equal_wide_maps_that_are_narrowed(stride: int) -> None:
     torch.manual_seed(0)
     neck = Neck(CHANNELS, WIDTH, top_down_stride=stride)
     skip8, skip4 = nn.Conv2d(WIDTH, 4, 1), nn.Conv2d(WIDTH, 2, 1)
-    sides = (32, 16, 8, 4)
-    stages = [torch.randn(2, c, side, side) for c, side in zip(CHANNELS, sides, strict=True)]
+    stages = random_stages(2)
     with torch.no_grad():
         found = neck(stages, skip8, skip4)
         wide4, wide8, wide16 = wide_maps(neck, stages)
@@ -48,9 +51,7 @@ def test_narrow_maps_equal_wide_maps_that_are_narrowed(stride: int) -> None:
 def test_all_layers_learn_through_narrow_maps() -> None:
     neck = Neck(CHANNELS, WIDTH, top_down_stride=4)
     skip8, skip4 = nn.Conv2d(WIDTH, 4, 1), nn.Conv2d(WIDTH, 2, 1)
-    sides = (32, 16, 8, 4)
-    stages = [torch.randn(1, c, side, side) for c, side in zip(CHANNELS, sides, strict=True)]
-    stride4, stride8, _ = neck(stages, skip8, skip4)
+    stride4, stride8, _ = neck(random_stages(1), skip8, skip4)
     (stride4.sum() + stride8.sum()).backward()
     for module in (neck, skip8, skip4):
         for name, weight in module.named_parameters():

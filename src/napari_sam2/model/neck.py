@@ -51,10 +51,12 @@ class Neck(nn.Module):
         Returns
         -------
         tuple of Tensor
-            Of strides 4, 8 and 16: (B, C', 4 H, 4 W), (B, C'', 2 H, 2 W) and (B, width, H, W).
+            Of strides 4, 8 and 16: (B, C', H / 4, W / 4), (B, C'', H / 8, W / 8) and
+            (B, width, H / 16, W / 16).
         """
         lateral32, lateral16, lateral8, lateral4 = (lateral.conv for lateral in self._laterals())
-        coarse = F.interpolate(pointwise(lateral32, stages[3]).float(), scale_factor=2.0)
+        wide32 = pointwise(lateral32, stages[3])
+        coarse = F.interpolate(wide32.float(), scale_factor=2.0, mode="nearest")
         stride16 = pointwise(lateral16, stages[2])
         stride16 = stride16 + coarse.to(stride16.dtype)
         stride8 = _composed(skip8, lateral8, stages[1])

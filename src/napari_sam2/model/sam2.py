@@ -146,7 +146,7 @@ class Sam2(nn.Module):
         return self.encode_maps(image)
 
     def encode_maps(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps of strides 4, 8 and 16 of preprocessed images, never compiled."""
+        """Maps of strides 4, 8 and 16 of preprocessed images, without the compiled encoder."""
         decoder = self.sam_mask_decoder
         return self.image_encoder(image, decoder.conv_s1, decoder.conv_s0)  # type: ignore[no-any-return]
 
