@@ -35,26 +35,30 @@ from napari_sam2.training.teach import teach
 FRAMES = "hela_n2dl_01:0,u373_01:10,u373_02:10,yeast_short:5,psc_crowded:20"
 STILLS = "dsb2018"
 HELD_OUT = 200  # stills that training never sees
-KIND = ", of them "
 
 
-def frames_of(data: Path, wanted: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, image and labels of single frames of movies, given as NAME:FRAME."""
+Picture = tuple[tuple[str, ...], np.ndarray, np.ndarray]
+"""The rows of the table that a picture counts for, its image and its labels."""
+
+
+def frames_of(data: Path, wanted: str) -> Iterator[Picture]:
+    """Single frames of movies, given as NAME:FRAME; each movie has a row."""
     for part in filter(None, wanted.split(",")):
         name, _, frame = part.partition(":")
         images = tifffile.imread(data / name / "raw.tif")
         labels = tifffile.imread(data / name / "labels.tif")
-        yield name, images[int(frame or 0)], labels[int(frame or 0)]
+        yield (name,), images[int(frame or 0)], labels[int(frame or 0)]
 
 
-def stills_of(folder: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Image and labels of stills that were kept out of training, under the name of their kind."""
+def stills_of(folder: Path, count: int) -> Iterator[Picture]:
+    """Stills that were kept out of training; all together have a row, and each kind has one."""
     stills = find_stills(folder) if count else []
     chosen = set(held_out([still.name for still in stills], HELD_OUT)[:count])
     for still in stills:
         if still.name in chosen:
             image, labels = still.read()
-            yield f"{folder.name}{KIND}{look_of(image)}", image, labels
+            rows = (folder.name, f"{folder.name}, of them {look_of(image)}")
+            yield rows, image, labels
 
 
 def taught_models(
@@ -119,14 +123,14 @@ def main() -> None:
     details: dict[str, list[dict]] = {}
     pictures = [*frames_of(options.data, options.frames)]
     for source in (pictures, stills_of(options.data / STILLS, options.stills)):
-        for name, image, truth in source:
+        for names, image, truth in source:
             settings = {"method": options.method, "min_score": options.min_score}
-            labels, regions, figures = measured(models.get(name, model), image, settings)
-            for group in dict.fromkeys((name.partition(KIND)[0], name)):
-                counters.setdefault(group, (DetectionCounter(), DetectionCounter()))
-                for counter, seen in zip(counters[group], (labels, regions), strict=True):
+            labels, regions, figures = measured(models.get(names[0], model), image, settings)
+            for name in names:
+                counters.setdefault(name, (DetectionCounter(), DetectionCounter()))
+                for counter, seen in zip(counters[name], (labels, regions), strict=True):
                     counter.add(truth, seen)
-                details.setdefault(group, []).append(figures)
+                details.setdefault(name, []).append(figures)
     rows = [row(name, *counters[name], details[name]) for name in counters]
     print("| images | cells | F1 | AP | baseline F1 | baseline AP | seconds of one core |")
     print("| --- | --- | --- | --- | --- | --- | --- |")

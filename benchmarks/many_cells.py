@@ -18,6 +18,7 @@ import tifffile
 import torch
 
 from napari_sam2 import Tracker, load_model
+from napari_sam2.evaluation.overlap import frame_ious
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,18 +44,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{len(numbers)} objects, {frames} tracked frames, {options.threads} threads")
     print(f"{wall / frames:.3f} s a frame on the clock, {processor / frames:.3f} of the processor")
-    overlaps = [
-        overlap(tracker.labels(t) == number, truth[t] == number)
-        for t in range(1, len(truth))
-        for number in numbers
-        if (truth[t] == number).any()
-    ]
+    overlaps = []
+    for t in range(1, len(truth)):
+        ious = frame_ious(truth[t], tracker.labels(t))
+        overlaps += [ious[number] for number in numbers if (truth[t] == number).any()]
     print(f"mean IoU of {len(overlaps)} masks: {np.mean(overlaps):.3f}")
-
-
-def overlap(found: np.ndarray, truth: np.ndarray) -> float:
-    """IoU of a mask with the true one, which has pixels."""
-    return float((found & truth).sum() / (found | truth).sum())
 
 
 if __name__ == "__main__":
