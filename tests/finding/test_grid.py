@@ -119,7 +119,7 @@ def test_grid_gives_the_masks_of_an_independent_mask_generation(
     model = our_model(MINI, weights, SIDE)
     mean, spread = (torch.tensor(part)[:, None, None] for part in (PIXEL_MEAN, PIXEL_STD))
     image = (normalised * spread + mean)[0].permute(1, 2, 0).numpy().astype(np.float32)
-    ours = find_by_grid(model, image, True, settings, Steps())
+    ours = find_by_grid(model, image, settings, Steps())
     assert len(ours) == len(theirs[0]) >= least
     for proposal, mask, score in zip(ours, theirs[0], theirs[1], strict=True):
         assert np.mean(np.asarray(proposal.mask) != np.asarray(mask)) < 1e-3
@@ -177,7 +177,7 @@ def test_the_search_uses_the_grid_of_what_the_network_sees(monkeypatch: pytest.M
     model.config = replace(model.config, windows="auto")
     used: list[GridSettings] = []
     monkeypatch.setattr(
-        "napari_sam2.finding.find.find_by_grid", lambda *given: used.append(given[3]) or []
+        "napari_sam2.finding.find.find_by_grid", lambda *given: used.append(given[2]) or []
     )
     find_objects(model, np.zeros((256, 256), np.float32) + np.arange(256))
     assert used == [usual_grid(model.config, (256, 256))] != [GridSettings()]

@@ -97,10 +97,15 @@ def test_a_bright_background_is_left_as_it_is(model: Sam2) -> None:
     assert tracker.window_of(0, 1).gain == 1
 
 
-def test_colour_is_left_as_it_is(model: Sam2) -> None:
-    tracker = Tracker(model, (movie()[:1, ..., None] // 256).astype(np.uint8).repeat(3, -1))
+@pytest.mark.parametrize("sees_colour", [True, False])
+def test_colour_is_left_as_it_is_unless_it_is_seen_in_grey(
+    model: Sam2, sees_colour: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "config", replace(model.config, sees_colour=sees_colour))
+    frames = Frames(movie()[:1, ..., None].repeat(3, -1), contrast_limits=(0, GREY))
+    tracker = Tracker(model, frames)
     tracker.add_points(0, 1, [DIM], [1])
-    assert tracker.window_of(0, 1).gain == 1
+    assert (tracker.window_of(0, 1).gain == 1) == sees_colour
 
 
 def test_official_networks_see_everything_as_it_is(model: Sam2) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,44 @@ def test_colours_keep_their_order_and_lose_alpha() -> None:
     data = np.zeros((1, 2, 2, 4), np.uint8)
     data[...] = (0, 51, 255, 7)
     np.testing.assert_allclose(Frames(data).read(0)[0, 0], (0, 0.2, 1), rtol=1e-6)
+
+
+def test_grey_frames_are_the_mean_of_the_colours_with_its_contrast() -> None:
+    rng = np.random.default_rng(4)
+    data = rng.integers(60, 90, (3, 12, 10, 4)).astype(np.uint8)
+    grey = Frames(data).without_colour()
+    plain = Frames(data[..., :3].astype(np.float32).mean(axis=-1))
+    assert grey.is_rgb
+    assert grey.channels == 1
+    assert grey.contrast_limits == pytest.approx(plain.contrast_limits)
+    assert grey.background == pytest.approx(plain.background)
+    np.testing.assert_allclose(grey.read(2), plain.read(2), atol=1e-6)
+    np.testing.assert_allclose(grey.view(2)[3:7, 2:], plain.view(2)[3:7, 2:], atol=1e-6)
+    assert grey.clipped(1) == pytest.approx(plain.clipped(1))
+
+
+def test_given_limits_hold_for_grey_frames() -> None:
+    frames = Frames(np.full((1, 8, 8, 3), (30, 60, 90), np.uint8), contrast_limits=(0, 120))
+    np.testing.assert_allclose(frames.without_colour().read(0), 0.5)
+
+
+def test_grey_frames_have_no_colour_to_lose() -> None:
+    frames = Frames(np.zeros((2, 8, 8), np.uint8))
+    assert frames.without_colour() is frames
+
+
+@pytest.mark.parametrize("sees_colour", [True, False])
+def test_network_sees_colour_if_its_configuration_says_so(
+    tiny_model: Sam2, world: World, sees_colour: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(tiny_model.config, sees_colour=sees_colour)
+    monkeypatch.setattr(tiny_model, "config", config)
+    coloured = np.stack([world.images, world.images // 2, world.images // 5], axis=-1)
+    grey = coloured.astype(np.float32).mean(axis=-1)
+    clicked_masks = [
+        logits(clicked(tiny_model, replace(world, images=images), 1)) for images in (coloured, grey)
+    ]
+    assert equal(*clicked_masks) != sees_colour
 
 
 def test_the_same_on_all_frames() -> None:

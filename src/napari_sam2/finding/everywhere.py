@@ -19,7 +19,6 @@ from napari_sam2.finding.second_source import (
     RegionSource,
     agreeing,
     beside,
-    is_stained,
     pair_sure,
     region_sources,
     size_of,
@@ -43,6 +42,7 @@ def find_by_centres(
     image: Pixels,
     cell_size: float | None,
     seeds: NDArray[np.float64],
+    is_stained: bool,
     steps: Steps,
 ) -> list[Proposal]:
     """Proposals from the centres of cells, the best first.
@@ -63,6 +63,8 @@ def find_by_centres(
         Diameter of a typical cell in pixels; None to choose the scale by what is found.
     seeds : ndarray
         (N, 2) more places (y, x) to click.
+    is_stained : bool
+        Whether the image is of a stained tissue, where dark regions are cells.
     steps : Steps
         One step is a window, or the clicks in a window.
     """
@@ -74,7 +76,7 @@ def find_by_centres(
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
     sources = region_sources(image, sample, cell_size)
     tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
-    if is_stained(sample):
+    if is_stained:
         dark = [source for source in sources if source.sign == -1]
         choices = [_regions(source, tiles) for source in dark]
         return without_duplicates(with_stained(found, choices[0]) if choices else found)

@@ -12,6 +12,8 @@ from napari_sam2.finding.everywhere import find_by_centres
 from napari_sam2.finding.grid import GridSettings, find_by_grid, usual_grid
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
 from napari_sam2.finding.proposals import Proposal
+from napari_sam2.finding.scale import sampled
+from napari_sam2.finding.second_source import is_stained
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.frames import Frames
 
@@ -79,15 +81,18 @@ def find_objects(
     FindingStopped
         If `should_stop` returned true.
     """
-    frames = _frames(image)
+    stack = _frames(image)
+    frames = stack if model.config.sees_colour else stack.without_colour()
     _check(model, frames, method, min_area, max_area, min_score, cell_size)
     steps = Steps(progress, should_stop)
     places = as_seeds(seeds)
     if method == "grid" or model.cell_head is None:
         settings = grid or usual_grid(model.config, frames.shape[1:], cell_size)
-        found = find_by_grid(model, frames.read(t), frames.is_rgb, settings, steps)
+        seen = frames.read(t)[..., : frames.channels]  # those of grey are equal
+        found = find_by_grid(model, seen, settings, steps)
     else:
-        found = find_by_centres(model, frames.view(t), cell_size, places, steps)
+        stained = is_stained(sampled(stack.view(t)))
+        found = find_by_centres(model, frames.view(t), cell_size, places, stained, steps)
     upper = np.inf if max_area is None else max_area
     kept = [p for p in found if min_area <= p.area <= upper and p.score >= min_score]
     return sorted(kept, key=lambda proposal: -proposal.score)

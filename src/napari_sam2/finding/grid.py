@@ -81,7 +81,7 @@ class GridSettings:
 
 
 def find_by_grid(
-    model: Sam2, image: NDArray[np.float32], is_rgb: bool, settings: GridSettings, steps: Steps
+    model: Sam2, image: NDArray[np.float32], settings: GridSettings, steps: Steps
 ) -> list[Proposal]:
     """Proposals from clicks on a grid, the best first.
 
@@ -90,9 +90,7 @@ def find_by_grid(
     model : Sam2
         In evaluation mode.
     image : ndarray
-        (Y, X, 3) float32 in 0..1.
-    is_rgb : bool
-        False if the channels are equal.
+        (Y, X, 1 or 3) float32 in 0..1.
     settings : GridSettings
         Settings of the grid.
     steps : Steps
@@ -108,7 +106,7 @@ def find_by_grid(
     steps.expect(sum(batches))
     found: list[Proposal] = []
     for window, side in crops:
-        features = encode_windows(model, image if is_rgb else image[..., :1], [window])
+        features = encode_windows(model, image, [window])
         places = point_grid(side)
         for start in range(0, len(places), settings.points_per_batch):
             part = places[start : start + settings.points_per_batch]

@@ -95,6 +95,9 @@ class Sam2Config:
     whole_cells : bool
         Holes of masks are filled and islands removed, except those that a person made, see
         `tracking/whole_cells.py` (ours only: a cell is one area without holes).
+    sees_colour : bool
+        Images in colour are seen in colour; otherwise in grey, with the contrast of the grey image,
+        as `cells` is trained.
     brighten_dim_cells : bool
         A cell that is dim on a dark background is shown brighter than it is, see
         `tracking/dim_cells.py` (ours only).
@@ -148,6 +151,7 @@ class Sam2Config:
     fit_outlines: bool = False
     mirror_prompted: bool = False
     whole_cells: bool = False
+    sees_colour: bool = True
     brighten_dim_cells: bool = False
     occlusion_margin: float = 0.0
     spread_prompts: bool = False
@@ -212,6 +216,7 @@ CELLS = Sam2Config(
     fit_outlines=True,
     mirror_prompted=True,
     whole_cells=True,
+    sees_colour=False,
     brighten_dim_cells=True,
     occlusion_margin=1.0,
     spread_prompts=True,

@@ -96,7 +96,7 @@ class DimCells:
 
     def _may_brighten(self) -> bool:
         frames = self._encoder.frames
-        return self._is_used and not frames.is_rgb and frames.background <= DARK
+        return self._is_used and frames.channels == 1 and frames.background <= DARK
 
     def _gain(self, level: float, current: int = 1) -> int:
         """How many times brighter a cell is shown whose level above the background is given."""

@@ -134,7 +134,7 @@ class FrameEncoder:
     def _encode_windows(
         self, image: NDArray[np.float32], windows: Sequence[Window]
     ) -> list[FrameFeatures]:
-        seen = image if self.frames.is_rgb else image[..., :1]  # grey: equal channels
+        seen = image[..., : self.frames.channels]  # those of grey are equal
         return encode_windows(self._model, seen, windows, self._background(windows)).unstack()
 
     def _background(self, windows: Sequence[Window]) -> float:

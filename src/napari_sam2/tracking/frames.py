@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 import zlib
 from functools import singledispatch
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Frames:
     contrast_limits : tuple of float, optional
         Values that are mapped to 0 and 1, the same for all frames. Default: robust percentiles of
         `shown_limits`, or else robust percentiles of some frames of the stack; the full range of
-        the type for RGB.
+        the type for frames in colour.
     rgb : bool, optional
         Whether the last axis is colour. Default: whether there are four axes.
     shown_limits : tuple of float, optional
@@ -81,6 +82,10 @@ class Frames:
         Whether `contrast_limits` were given, instead of measured.
     unreadable : dict of int to str
         Frames that could not be decoded so far, with the reason.
+    is_rgb : bool
+        Whether the pixels are stored in colour.
+    channels : int
+        Channels of a frame as the network sees it: 3 in colour, 1 in grey.
     changed : set of int
         Frames whose pixels were changed after the network had seen them; who tells the user of
         them empties the set.
@@ -106,6 +111,7 @@ class Frames:
         if np.dtype(data.dtype).kind not in "biuf":
             raise TypeError(f"pixels must be integers, floats or bool; got {data.dtype}")
         self.is_rgb = len(data.shape) == 4 if rgb is None else rgb
+        self.channels = 3 if self.is_rgb else 1
         self.shape = _stack_shape(data.shape, self.is_rgb)
         self._is_single = len(data.shape) == (3 if self.is_rgb else 2)
         self._data = data
@@ -131,7 +137,7 @@ class Frames:
     def contrast_limits(self) -> tuple[float, float]:
         """Values that are mapped to 0 and 1; measured at the first use if none were given."""
         if self._limits is None:
-            self._limits = self._full_range() if self.is_rgb else self._grey_limits()
+            self._limits = self._grey_limits() if self.channels == 1 else self._full_range()
         return self._limits
 
     @property
@@ -142,6 +148,19 @@ class Frames:
         """
         low, high = self.contrast_limits
         return float(np.clip((self._measured_median() - low) / (high - low), 0, 1))
+
+    def without_colour(self) -> Self:
+        """The same stack in grey, the mean of red, green and blue, with the contrast of that.
+
+        Limits that were given stay, and unreadable and changed frames are noted for both.
+        """
+        if self.channels == 1:
+            return self
+        grey = copy.copy(self)
+        grey.channels = 1
+        grey._limits = self._limits if self.has_given_limits else None
+        grey._median = None
+        return grey
 
     def grow(self, data: ArrayLike) -> None:
         """Add the new frames of a longer stack, such as a movie that is being acquired.
@@ -169,7 +188,7 @@ class Frames:
         if shape[0] < len(self) or self._is_single:
             raise ValueError(f"a stack of {len(self)} frames cannot become one of {shape[0]}")
         self._limits = self.contrast_limits  # measured before there are other frames
-        if not self.is_rgb:
+        if self.channels == 1:
             self._measured_median()
         self._data, self.shape = data, shape
 
@@ -197,7 +216,7 @@ class Frames:
         """
         self._check_frame(t)
         scaled = self._scaled(self._raw(t))
-        return scaled if self.is_rgb else np.broadcast_to(scaled, (*scaled.shape[:2], 3))
+        return scaled if self.channels == 3 else np.broadcast_to(scaled, (*scaled.shape[:2], 3))
 
     def view(self, t: int) -> PartsOfImage:
         """A normalised frame of which parts are computed when they are indexed.
@@ -221,8 +240,7 @@ class Frames:
             As for `read`.
         """
         self._check_frame(t)
-        channels = 3 if self.is_rgb else 1
-        return PartsOfImage(self._raw(t), self._scaled, (*self.shape[1:], channels))
+        return PartsOfImage(self._raw(t), self._scaled, (*self.shape[1:], self.channels))
 
     def _check_frame(self, t: int) -> None:
         if not 0 <= t < len(self):
@@ -231,6 +249,7 @@ class Frames:
     def _scaled(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise pixels, (..., 3) in colour and (..., 1) in grey."""
         low, high = self.contrast_limits
+        pixels = self._seen(pixels)
         # a small range far from 0 needs more precision than float32
         precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
         share: NDArray[Any] = pixels.astype(precision)
@@ -240,7 +259,17 @@ class Frames:
         if pixels.dtype.kind == "f":
             np.nan_to_num(share, copy=False, nan=0.0)
         scaled = share.astype(np.float32, copy=False)
-        return scaled[..., :3] if self.is_rgb else scaled[..., None]
+        return scaled if self.channels == 3 else scaled[..., None]
+
+    def _seen(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Stored pixels without alpha, and without colour if the network does not see it."""
+        if not self.is_rgb:
+            return pixels
+        if self.channels == 3:
+            return pixels[..., :3]
+        exact = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
+        grey: NDArray[Any] = pixels[..., :3].mean(axis=-1, dtype=exact)
+        return grey
 
     def pixels(self, t: int) -> NDArray[Any]:
         """Read a frame as it is stored, (Y, X) or (Y, X, C); see `read` for the errors."""
@@ -260,7 +289,7 @@ class Frames:
     def clipped(self, t: int) -> tuple[float, float]:
         """Fractions of the finite pixels of a frame below and above the contrast limits."""
         low, high = self.contrast_limits
-        pixels = self._raw(t)
+        pixels = self._seen(self._raw(t))
         pixels = pixels[np.isfinite(pixels)]
         if not pixels.size:
             return 0.0, 0.0
@@ -372,7 +401,7 @@ class Frames:
     def _sample(self, t: int) -> NDArray[np.float64] | None:
         """A sample of the finite pixels of a frame; None if the frame is damaged."""
         try:
-            pixels = self._raw(t).ravel()
+            pixels = self._seen(self._raw(t)).ravel()
         except DamagedFrame:
             return None
         some: NDArray[np.float64] = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(

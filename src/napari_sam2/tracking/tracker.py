@@ -103,7 +103,8 @@ class Tracker:
     ) -> None:
         if max_prompted_frames < 1 or object_batch < 1:
             raise ValueError("max_prompted_frames and object_batch must be at least 1")
-        self._frames = as_frames(frames)
+        stack = as_frames(frames)
+        self._frames = stack if model.config.sees_colour else stack.without_colour()
         self._windows: WindowMode = windows or model.config.windows
         length, *size = self._frames.shape
         image_shape = (size[0], size[1])

@@ -23,6 +23,8 @@ def look(command: ShowInput, tracker: EncodingTracker, source: ImageSource) -> I
     if command.source.contrast_limits != source.contrast_limits:
         limits, rgb = command.source.model_limits, command.source.rgb
         frames = Frames(command.source.data, contrast_limits=limits, rgb=rgb)
+        if tracker.frames.channels == 1:
+            frames = frames.without_colour()
     seen = tracker.input_of(command.t, command.object_id, frames)
     picture = Image.fromarray((seen * 255).round().astype(np.uint8))
     small = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))

@@ -102,7 +102,7 @@ def _bytes_of(document: OpenDocument, t: int) -> NDArray[np.uint8]:
     """A frame in 8 bits with the contrast that the model sees; without colours if it is grey."""
     frames = document.tracker.frames
     frame = frames.read(t)
-    seen = frame if frames.is_rgb else frame[..., 0]
+    seen = frame if frames.channels == 3 else frame[..., 0]
     return np.asarray((255 * seen).round(), np.uint8)
 
 
