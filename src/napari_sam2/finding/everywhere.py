@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part, without_duplicates
+from napari_sam2.finding.dim_cells import in_focus, rest_of
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal
 from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, sampled
@@ -26,7 +26,6 @@ from napari_sam2.finding.second_source import (
     with_stained,
 )
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.image_parts import PartsOfImage
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
@@ -34,7 +33,6 @@ CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cell
 MARGIN = 0.5  # windows that are seen round a tile
 DARK = 0.2  # median of an image of bright objects on a dark background
 RIM = 2  # entries of the maps round a cell, in which it still glows
-LEAST_LEFT = 1000  # pixels of the sample beside all cells, fewer have no levels of their own
 
 
 def find_by_centres(
@@ -128,8 +126,9 @@ def _dim_cells(
 ) -> list[Proposal]:
     """Cells beside those that were found, seen with the contrast of what is left.
 
-    Noise is stretched as well, and the network sees cells in it. A region of a threshold seldom has
-    the same outline there, so that both must agree.
+    Noise and light out of focus are stretched as well, and the network sees cells in them. A region
+    of a threshold seldom has the same outline there, so that both must agree, and the outline must
+    be that of a cell in focus.
     """
     sure = [proposal for proposal in found if proposal.score >= SURE]
     left = rest_of(image, sample, [proposal.mask for proposal in sure], RIM * pixel)
@@ -141,49 +140,9 @@ def _dim_cells(
     sources = region_sources(left, sampled(left), cell_size)
     bright = [source for source in sources if source.sign == 1]
     regions = [region for source in bright for region in _regions(source, tiles)]
-    return agreeing([proposal for proposal in seen if proposal.score >= SURE], regions)
-
-
-def rest_of(
-    image: Pixels, sample: NDArray[np.float32], cells: Sequence[PixelMask], rim: int
-) -> PartsOfImage | None:
-    """An image with the levels of what lies beside all cells stretched; parts are computed.
-
-    Parameters
-    ----------
-    image : Pixels
-        (Y, X, 1 or 3) float32 in 0..1.
-    sample : ndarray
-        Evenly spaced rows and columns of it.
-    cells : sequence of PixelMask
-        Cells whose levels do not count.
-    rim : int
-        Pixels round each cell that do not count either.
-
-    Returns
-    -------
-    PartsOfImage or None
-        None if there is not enough beside the cells.
-    """
-    down, right = (-(-n // m) for n, m in zip(image.shape[:2], sample.shape[:2], strict=True))
-    is_left = np.ones(sample.shape[:2], bool)
-    for cell in cells:
-        rows, columns = cell.window
-        top, side = -(-rows.start // down), -(-columns.start // right)
-        part = cell.crop[top * down - rows.start :: down, side * right - columns.start :: right]
-        is_left[top : top + part.shape[0], side : side + part.shape[1]] &= ~part
-    reach = max(round(rim / max(down, right)), 1)
-    is_left = ndimage.binary_erosion(is_left, iterations=reach, border_value=1)
-    levels = sample[is_left]
-    if np.count_nonzero(is_left) < LEAST_LEFT:
-        return None
-    low, high = np.percentile(levels, (1, 99.9))
-
-    def stretched(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        seen = (part - np.float32(low)) / np.float32(max(high - low, 1e-6))
-        return np.clip(seen, 0, 1, out=seen)
-
-    return PartsOfImage(image, stretched, (image.shape[0], image.shape[1], image.shape[2]))
+    dim = agreeing([proposal for proposal in seen if proposal.score >= SURE], regions)
+    usual = float(np.median([proposal.area for proposal in sure])) if sure else None
+    return [proposal for proposal in dim if in_focus(image, proposal.mask, usual)]
 
 
 def lay_tiles(shape: tuple[int, int], side: int) -> Iterator[tuple[Window, Window]]:
