@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,11 @@ from napari_sam2.finding.everywhere import lay_tiles
 from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.scale import choose_scale, possible_pixels, sample_windows
-from napari_sam2.model import Sam2
+from napari_sam2.model import Sam2, build_model
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.pixels import masks_of
 from tests import worlds
-from tests.tracking.tiny import build_tiny_model
+from tests.tracking.tiny import build_tiny_model, tiny_config
 
 QUICK = GridSettings((3,), pred_iou_thresh=0, stability_score_thresh=0, crops_nms_thresh=1)
 WORLD = worlds.two_discs()
@@ -131,3 +133,20 @@ def test_empty_movie_has_no_masklets(tiny: Sam2) -> None:
 def test_few_windows_of_a_huge_image_are_tried(tiny: Sam2) -> None:
     image = np.broadcast_to(np.float32(0.5), (5000, 5000, 1))
     assert len(sample_windows(tiny, image, 1)) <= 4
+
+
+@pytest.mark.parametrize("is_stained", [True, False])
+def test_a_stain_is_noticed_where_the_network_sees_grey(
+    monkeypatch: pytest.MonkeyPatch, is_stained: bool
+) -> None:
+    model = build_model(replace(tiny_config(), cell_head=True, sees_colour=False))
+    ramp = np.linspace(0, 255, 64, dtype=np.uint8)
+    colours = [ramp, ramp[::-1] if is_stained else ramp, ramp]
+    frames = Frames(np.stack([np.tile(colour, (64, 1)) for colour in colours], -1), rgb=True)
+    told: list[bool] = []
+    monkeypatch.setattr(
+        "napari_sam2.finding.find.find_by_centres", lambda *given: told.append(given[4]) or []
+    )
+    for seen in (frames, Tracker(model, frames).frames):  # as in a script and as in the window
+        find_objects(model, seen)
+    assert told == [is_stained] * 2

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from skimage.util import img_as_float32
 
 from napari_sam2.arrays import ArrayLike as Stack
 from napari_sam2.finding.everywhere import find_by_centres
@@ -91,7 +92,7 @@ def find_objects(
         seen = frames.read(t)[..., : frames.channels]  # those of grey are equal
         found = find_by_grid(model, seen, settings, steps)
     else:
-        stained = is_stained(sampled(stack.view(t)))
+        stained = stack.is_rgb and is_stained(img_as_float32(sampled(stack.pixels(t))[..., :3]))
         found = find_by_centres(model, frames.view(t), cell_size, places, stained, steps)
     upper = np.inf if max_area is None else max_area
     kept = [p for p in found if min_area <= p.area <= upper and p.score >= min_score]
