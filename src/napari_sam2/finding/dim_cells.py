@@ -17,7 +17,7 @@ LEAST_LEFT = 1000  # pixels of the sample beside all cells, fewer have no levels
 LEAST_SOLIDITY = 0.9  # of a cell, as a share of its convex hull
 USUAL_AREAS = (0.15, 1.5)  # limits of its area, in median areas of the cells that were found first
 CLEAR = 0.04  # difference from what lies round it, of 0..1, that blurred light seldom has
-STEEP = 3.5  # brightness lost along a diameter if it fell as at the outline, in such differences
+STEEP = 3.5  # such differences lost along the width of a cell, if it faded as at its outline
 RING = 3  # pixels round a cell in which the background is measured
 
 
@@ -84,15 +84,15 @@ def in_focus(image: Pixels, cell: PixelMask, usual_area: float | None) -> bool:
             return False
     if regionprops(cell.crop.astype(np.uint8))[0].solidity < LEAST_SOLIDITY:
         return False
-    rows, columns = (
-        slice(max(side.start - 2 * RING, 0), side.stop + 2 * RING) for side in cell.window
-    )
+    rows, columns = (slice(max(side.start - RING, 0), side.stop + RING) for side in cell.window)
     light = image[rows, columns].mean(axis=-1)
     inside = np.zeros(light.shape, bool)
     y, x = cell.corner[0] - rows.start, cell.corner[1] - columns.start
     inside[y : y + cell.crop.shape[0], x : x + cell.crop.shape[1]] = cell.crop
-    beside = [ndimage.binary_dilation(inside, iterations=n) for n in (1, 2, RING)]
-    difference = float(light[inside].mean() - light[beside[2] & ~beside[0]].mean())
-    within = light[inside & ~ndimage.binary_erosion(inside)].mean()
-    slope = float(within - light[beside[1] & ~beside[0]].mean()) / 2  # means, since noise is steep
+    touching, next_to_it, around = (
+        ndimage.binary_dilation(inside, iterations=reach) for reach in (1, 2, RING)
+    )
+    difference = float(light[inside].mean() - light[around & ~touching].mean())
+    edge = light[inside & ~ndimage.binary_erosion(inside)].mean()
+    slope = float(edge - light[next_to_it & ~touching].mean()) / 2  # means, since noise is steep
     return difference > CLEAR or slope * float(np.sqrt(area)) > STEEP * difference

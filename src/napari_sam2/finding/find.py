@@ -89,8 +89,7 @@ def find_objects(
     places = as_seeds(seeds)
     if method == "grid" or model.cell_head is None:
         settings = grid or usual_grid(model.config, frames.shape[1:], cell_size)
-        seen = frames.read(t)[..., : frames.channels]  # those of grey are equal
-        found = find_by_grid(model, seen, settings, steps)
+        found = find_by_grid(model, frames.view(t), settings, steps)
     else:
         stained = stack.is_rgb and is_stained(img_as_float32(sampled(stack.pixels(t))[..., :3]))
         found = find_by_centres(model, frames.view(t), cell_size, places, stained, steps)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_sam2.arrays import Pixels
 from napari_sam2.finding.logits import Drawn, draw_logits, tidied
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, centre_of
@@ -81,7 +82,7 @@ class GridSettings:
 
 
 def find_by_grid(
-    model: Sam2, image: NDArray[np.float32], settings: GridSettings, steps: Steps
+    model: Sam2, image: Pixels, settings: GridSettings, steps: Steps
 ) -> list[Proposal]:
     """Proposals from clicks on a grid, the best first.
 
@@ -89,7 +90,7 @@ def find_by_grid(
     ----------
     model : Sam2
         In evaluation mode.
-    image : ndarray
+    image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
     settings : GridSettings
         Settings of the grid.

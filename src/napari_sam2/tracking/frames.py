@@ -250,9 +250,7 @@ class Frames:
         """Normalise pixels, (..., 3) in colour and (..., 1) in grey."""
         low, high = self.contrast_limits
         pixels = self._seen(pixels)
-        # a small range far from 0 needs more precision than float32
-        precision = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
-        share: NDArray[Any] = pixels.astype(precision)
+        share: NDArray[Any] = pixels.astype(_precision(pixels.dtype))
         np.subtract(share, low, out=share)  # in place, since a frame may have gigabytes
         np.divide(share, high - low, out=share)
         np.clip(share, 0, 1, out=share)
@@ -267,8 +265,7 @@ class Frames:
             return pixels
         if self.channels == 3:
             return pixels[..., :3]
-        exact = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
-        grey: NDArray[Any] = pixels[..., :3].mean(axis=-1, dtype=exact)
+        grey: NDArray[Any] = pixels[..., :3].mean(axis=-1, dtype=_precision(pixels.dtype))
         return grey
 
     def pixels(self, t: int) -> NDArray[Any]:
@@ -401,12 +398,11 @@ class Frames:
     def _sample(self, t: int) -> NDArray[np.float64] | None:
         """A sample of the finite pixels of a frame; None if the frame is damaged."""
         try:
-            pixels = self._seen(self._raw(t)).ravel()
+            frame = self._raw(t)
         except DamagedFrame:
             return None
-        some: NDArray[np.float64] = pixels[:: max(1, pixels.size // SAMPLED_PIXELS)].astype(
-            np.float64
-        )
+        pixels = frame.reshape(-1, *frame.shape[2:])  # with its colours, if there are any
+        some = self._seen(pixels[:: max(1, len(pixels) // SAMPLED_PIXELS)]).astype(np.float64)
         return np.asarray(some[np.isfinite(some)])
 
 
@@ -464,6 +460,11 @@ def _stack_shape(shape: tuple[int, ...], is_rgb: bool) -> tuple[int, int, int]:
     if 0 in axes:
         raise ValueError(f"the stack is empty: shape {shape}")
     return axes[0], axes[1], axes[2]
+
+
+def _precision(stored: np.dtype[Any]) -> type[np.floating[Any]]:
+    """The type to compute with: a small range far from 0 needs more precision than float32."""
+    return np.float32 if stored.itemsize <= 2 else np.float64
 
 
 def _check_limits(limits: tuple[float, float]) -> tuple[float, float]:
