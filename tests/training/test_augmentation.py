@@ -127,6 +127,6 @@ def test_batches_hold_frames_without_the_object():
 
 
 def test_chances_are_between_0_and_1():
-    for name in ("taken_out", "drifting", "haze", "own_scores"):
+    for name in ("taken_out", "drifting", "haze", "own_scores", "merged"):
         with pytest.raises(ValueError, match=name):
             replace(STAGE, **{name: 1.5})

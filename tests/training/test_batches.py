@@ -173,3 +173,27 @@ def test_dense_head_learns_nothing_from_unlabelled_frames():
     sparse = head(features, batch.dense, batch.labelled.flatten())
     alone = head(model.encode_frame(batch.images[:, 0]), batch.dense[:1], torch.tensor([True]))
     assert sparse.item() == pytest.approx(alone.item(), rel=1e-5)
+
+
+def test_merged_masks_hold_another_object_that_the_first_correction_excludes():
+    batch, _ = make_batch(Discs(), TrainingConfig(stages=(replace(STAGE, frames=2, haze=0.0),)), 0)
+    player = _Player(Sam2(TINY), batch, LossWeights(), torch.Generator(), merged=1.0)
+    objects = player.soft[:, 1, None] > 0.5
+    exact = torch.where(objects, 10.0, -10.0)
+    masks = player.with_others(1, exact) > 0
+    assert (masks & objects).sum() == objects.sum()  # nothing of the objects is lost
+    merged = (masks & ~objects).flatten(1).any(1)
+    assert merged.any()
+    points, labels = player.click(1, torch.where(masks, 10.0, -10.0))
+    for row in torch.nonzero(merged).flatten().tolist():
+        x, y = (points[row, 0] / 4).int().tolist()
+        assert labels[row, 0] == 0
+        assert masks[row, 0, y, x]
+        assert not objects[row, 0, y, x]
+
+
+def test_masks_are_not_merged_by_default():
+    batch, _ = make_batch(Discs(), TrainingConfig(stages=(replace(STAGE, frames=2),)), 0)
+    player = _Player(Sam2(TINY), batch, LossWeights(), torch.Generator())
+    masks = torch.zeros(len(batch.clip), 1, 64, 64)
+    assert player.with_others(1, masks) is masks

@@ -135,7 +135,7 @@ def draw_script(stage: Stage, labelled: NDArray[np.bool_], rng: np.random.Genera
     corrected = int(known[rng.integers(len(known))]) if is_corrected else None
     clicks = int(rng.integers(0, stage.clip_clicks + 1))
     later = corrected if stage.prompted_frames == 2 else None
-    return Script(first, clicks, later, stage.own_scores)
+    return Script(first, clicks, later, stage.own_scores, stage.merged)
 
 
 def as_input(images: np.ndarray) -> Tensor:

@@ -78,6 +78,9 @@ class Stage:
     own_scores : float
         Share of tracked frames that are remembered as the network saw them, visible or not; on the
         others the truth decides.
+    merged : float
+        Chance of an object on a corrected frame to have another object in its mask, which the first
+        correction excludes, as where tracking joined two cells.
     losses : LossWeights or None
         In place of those of the run.
     """
@@ -102,6 +105,7 @@ class Stage:
     haze: float = 0.0
     redrawn: float = 0.0
     own_scores: float = 0.0
+    merged: float = 0.0
     losses: LossWeights | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +114,8 @@ class Stage:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if min(self.image_clicks, self.clip_clicks) < 0:
             raise ValueError("image_clicks and clip_clicks must not be negative")
-        for name in ("images_share", "taken_out", "drifting", "haze", "redrawn", "own_scores"):
+        shares = ("images_share", "taken_out", "drifting", "haze", "redrawn", "own_scores", "merged")
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in 0..1; got {getattr(self, name)}")
         if self.images_share < 1 and self.frames < 2:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam2.model.mask_decoder import Choice, choose_guess, keep_single
-from napari_sam2.model.sam2 import Sam2
+from napari_sam2.model.sam2 import MASK_PROMPT_LOGIT, Sam2
 from napari_sam2.model.tensors import FrameFeatures, PromptTensors
 from napari_sam2.training.clicks import box_prompt, corrective_click, first_click
 from napari_sam2.training.config import LossWeights
@@ -73,12 +73,15 @@ class Script:
         A later frame that is prompted too, labelled in every clip.
     own_scores : float
         Share of tracked frames that are remembered as the network saw them, visible or not.
+    merged : float
+        Chance of an object on the corrected frame to have another object in its mask.
     """
 
     first: FirstPrompt
     clicks: int
     corrected: int | None = None
     own_scores: float = 0.0
+    merged: float = 0.0
 
 
 @dataclass
@@ -130,7 +133,7 @@ def rollout(
     -------
     Outcome
     """
-    player = _Player(model, batch, weights, generator, script.own_scores)
+    player = _Player(model, batch, weights, generator, script.own_scores, script.merged)
     for t in range(batch.images.shape[1]):
         if t == 0:
             player.prompt(t, script.first, script.clicks)
@@ -150,10 +153,11 @@ class _Player:
         batch: Batch,
         weights: LossWeights,
         generator: torch.Generator,
-        own_scores: float,
+        own_scores: float = 0.0,
+        merged: float = 0.0,
     ) -> None:
         self.model, self.batch, self.weights, self.generator = model, batch, weights, generator
-        self.own_scores = own_scores
+        self.own_scores, self.merged = own_scores, merged
         self.outcome = Outcome()
         self.bank = _Bank()
         self.previous: Tensor | None = None  # mask logits of the frame before
@@ -189,10 +193,21 @@ class _Player:
         features = self.frame(t)
         image = self.attend(t, features)
         found = self.decode(t, image, features, self.tracking_prompt(), "track")
-        previous = found.masks.detach()
+        previous = self.with_others(t, found.masks.detach())
         points, labels = self.click(t, previous)
         prompts = PromptTensors(points, labels, previous)
         self.refine(t, features, image, prompts, clicks - 1, "corrected")
+
+    def with_others(self, t: int, mask_logits: Tensor) -> Tensor:
+        """(B, 1, h, w) masks, some with another object of the batch in them."""
+        if not self.merged:
+            return mask_logits
+        count, device = len(mask_logits), self.generator.device
+        is_merged = torch.rand(count, generator=self.generator, device=device) < self.merged
+        others = torch.randint(count, (count,), generator=self.generator, device=device)
+        objects = self.soft[:, t, None] > 0.5
+        added = objects[others] & ~objects & is_merged[:, None, None, None]
+        return mask_logits.masked_fill(added, MASK_PROMPT_LOGIT)
 
     def track(self, t: int) -> None:
         """Track the objects on a frame without a prompt."""
