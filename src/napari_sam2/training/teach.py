@@ -226,33 +226,48 @@ def judge(model: Sam2, frames: Sequence[JudgedFrame]) -> float:
     return mean_of_defined(values)
 
 
+def lesson_config(preset: str, *, learn_encoder: bool, seed: int) -> TrainingConfig:
+    """How a lesson trains; the number of steps is of the longest one.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the network.
+    learn_encoder : bool
+        Whether the image encoder learns too.
+    seed : int
+        Source of chance.
+    """
+    stage = Stage(
+        steps=MOST_STEPS,
+        images_share=0.4,
+        images=4,
+        objects=5,
+        clips=2,
+        clip_objects=3,
+        frames=5,
+        image_clicks=3,
+        clip_clicks=2,
+        learning_rate=LEARNING_RATE,
+        freeze_encoder=not learn_encoder,
+    )
+    return TrainingConfig(
+        preset=preset,
+        stages=(stage,),
+        losses=LossWeights(dense=0.0),
+        warmup=20,
+        cooldown=0.5,
+        seed=seed,
+    )
+
+
 class _Pupil:
     """A copy of a model while it learns."""
 
     def __init__(self, model: Sam2, lesson: Lesson, *, learn_encoder: bool, seed: int) -> None:
         self._base, self._lesson = model, lesson
         self._device = str(model.device)
-        stage = Stage(
-            steps=MOST_STEPS,
-            images_share=0.4,
-            images=4,
-            objects=5,
-            clips=2,
-            clip_objects=3,
-            frames=5,
-            image_clicks=3,
-            clip_clicks=2,
-            learning_rate=LEARNING_RATE,
-            freeze_encoder=not learn_encoder,
-        )
-        self._config = TrainingConfig(
-            preset=model.config.name,
-            stages=(stage,),
-            losses=LossWeights(dense=0.0),
-            warmup=20,
-            cooldown=0.5,
-            seed=seed,
-        )
+        self._config = lesson_config(model.config.name, learn_encoder=learn_encoder, seed=seed)
         self._run = loop.start(self._config, self._device, model.config, model.state_dict())
 
     def learn(
