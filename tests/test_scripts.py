@@ -49,6 +49,7 @@ WITHOUT_WINDOW = {
     "--threads 1",
     "docs/scripts/backward_check.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 "
     "--objects 1",
+    "docs/scripts/corrections.py": "movies --movies one",
     "docs/scripts/doubts.py": "report tables",
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",
@@ -58,6 +59,8 @@ WITHOUT_WINDOW = {
     "docs/scripts/real_swaps.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 --objects 2",
     "docs/scripts/swap_pointers.py": "movies/one/raw.tif movies/one/labels.tif --objects 2",
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
+    "docs/scripts/teach_ablation.py": "movies --movies one --frames 2 --seconds 1 "
+    "--ways low_rank_adapters with_replay",
     "docs/scripts/teach_rounds.py": "movies/one/raw.tif movies/one/labels.tif --frames 4 "
     "--rounds 3 --clicks 1 --seconds 1 --picture rounds.png",
     "docs/scripts/training_curve.py": "curve.png log.csv",

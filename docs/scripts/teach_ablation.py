@@ -1,10 +1,10 @@
 """Compare ways to teach a model in equal time; docs/lab/teaching.md has the figures.
 
-python docs/scripts/teach_ablation.py DATA [--seconds 60] [--only all_weights] [--movie u373_02]
+python docs/scripts/teach_ablation.py DATA [--seconds 60] [--ways all_weights] [--movies u373_02]
 
-DATA holds a folder for each movie with raw.tif and labels.tif. Each way learns the first five
-frames of a movie for the same processor time, and its weights are measured on the frames that
-follow: mean J&F of tracked cells after one click on each. The base model never saw these movies.
+DATA holds a folder for each movie with raw.tif and labels.tif. Each way learns the first frames of
+a movie for the same processor time, and its weights are measured on the frames that follow: mean
+J&F of tracked cells after one click on each. The base model never saw these movies.
 """
 
 import argparse
@@ -36,27 +36,15 @@ from napari_sam2.training.soup import average_weights
 from napari_sam2.training.synthetic import KINDS, generate_clip
 from napari_sam2.training.teach import lesson_config
 
-TAUGHT_FRAMES, MEASURED_FRAMES, OBJECTS = 5, 15, 8
+MEASURED_FRAMES, OBJECTS = 15, 8
 SHARES = (0.5, 1.0)  # of the taught weights in the mean with the base weights
 TIMED_STEPS = 3
 REPLAYED = 20  # drawn clips, where old kinds of clips are learnt beside the new ones
 RANK, ADAPTER_RATE = 8, 1e-3
 
 
-@dataclass(frozen=True)
-class Movie:
-    """A movie, and how far its objects may lie over the border to be left out."""
-
-    name: str
-    margin: int
-
-
-MOVIES = (
-    Movie("u373_02", 50),
-    Movie("hela_n2dl_01", 25),
-    Movie("psc_crowded", 25),
-    Movie("yeast_short", 0),
-)
+MARGINS = {"u373_02": 50, "hela_n2dl_01": 25, "psc_crowded": 25, "yeast_short": 0}
+"""Movies, and the margin in which their cells are not labelled."""
 
 
 @dataclass(frozen=True)
@@ -206,25 +194,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--seconds", type=float, default=60, help="of the processor, each lesson")
-    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--movie", nargs="+", default=[movie.name for movie in MOVIES])
+    parser.add_argument("--frames", type=int, default=5, help="that are learnt")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--movies", nargs="+", default=list(MARGINS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     base = load_model("cells", "cpu")
     state = {name: value.clone() for name, value in base.state_dict().items()}
     print(f"movie | way | steps | before | {' | '.join(f'share {s}' for s in SHARES)}", flush=True)
-    for movie in (movie for movie in MOVIES if movie.name in options.movie):
-        files = (options.data / movie.name / f"{part}.tif" for part in ("raw", "labels"))
-        frames, labels = (tifffile.imread(f)[: TAUGHT_FRAMES + MEASURED_FRAMES] for f in files)
-        rest = frames[TAUGHT_FRAMES:], labels[TAUGHT_FRAMES:], movie.margin
+    for movie in options.movies:
+        files = (options.data / movie / f"{part}.tif" for part in ("raw", "labels"))
+        frames, labels = (tifffile.imread(f)[: options.frames + MEASURED_FRAMES] for f in files)
+        rest = frames[options.frames :], labels[options.frames :], MARGINS.get(movie, 0)
         before = measure(base, *rest)
-        taught = as_bytes(frames)[:TAUGHT_FRAMES], labels[:TAUGHT_FRAMES]
-        for name in options.only:
+        taught = as_bytes(frames)[: options.frames], labels[: options.frames]
+        for name in options.ways:
             clips = clips_of(*taught, WAYS[name], base.config.image_size)
             weights, steps = learn(base, clips, WAYS[name], options.seconds)
             mixes = [average_weights([weights, state], [share, 1 - share]) for share in SHARES]
             after = [measure(build_model(base.config, mix), *rest) for mix in mixes]
-            row = [movie.name, name, str(steps), *(f"{value:.3f}" for value in (before, *after))]
+            row = [movie, name, str(steps), *(f"{value:.3f}" for value in (before, *after))]
             print(" | ".join(row), flush=True)
 
 

@@ -92,6 +92,10 @@ class Sam2Config:
         The mask of a prompted frame without memories is the mean of those of the image and of its
         mirror image with more contrast, unless the network is sure of it (ours only; an image is
         encoded once more for it).
+    guided_corrections : bool
+        A click on a tracked mask excludes the whole cell under it, the middle of what is left is
+        included, and the mask is the mean of what the network says with its memories and without,
+        see `tracking/guided_corrections.py` (ours only).
     whole_cells : bool
         Holes of masks are filled and islands removed, except those that a person made, see
         `tracking/whole_cells.py` (ours only: a cell is one area without holes).
@@ -150,6 +154,7 @@ class Sam2Config:
     draw_previous: bool = False
     fit_outlines: bool = False
     mirror_prompted: bool = False
+    guided_corrections: bool = False
     whole_cells: bool = False
     sees_colour: bool = True
     brighten_dim_cells: bool = False
@@ -215,6 +220,7 @@ CELLS = Sam2Config(
     draw_previous=True,
     fit_outlines=True,
     mirror_prompted=True,
+    guided_corrections=True,
     whole_cells=True,
     sees_colour=False,
     brighten_dim_cells=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,8 +12,14 @@ from napari_sam2.model import Decoded, PromptTensors, Sam2
 from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.guided_corrections import mean_of_both, with_middle, without_cells
 from napari_sam2.tracking.masks import MaskRecord
-from napari_sam2.tracking.mirrored import SURE_IOU, MirroredWindow, mean_of_looks, mirror_prompts
+from napari_sam2.tracking.mirrored import (
+    SURE_IOU,
+    MirroredWindow,
+    mean_of_looks,
+    mirror_prompts,
+)
 from napari_sam2.tracking.multi_scale_click import Look, overlap_with_cell
 from napari_sam2.tracking.prompt_points import prompt_points
 from napari_sam2.tracking.prompts import Prompt
@@ -63,7 +70,8 @@ class PromptDecoder:
         """Mask of a prompted frame after one round of clicks.
 
         Without memories, it is the mean of the masks of the image and of its mirror image, if the
-        network does that and is not sure of the first of them.
+        network does that and is not sure of the first of them. With memories, it is the mean of
+        that and of what the memories lead to, if the network has `guided_corrections`.
 
         Parameters
         ----------
@@ -85,16 +93,49 @@ class PromptDecoder:
         """
         prompts = self._tensors(prompt, number, previous, window)
         is_shown = prompt.shows_object(number)
-        decoded = self._look(prompt.t, window, prompts, embedding, is_shown)
-        if embedding is None and self._is_unsure(float(decoded.predicted_iou)):
-            mirrored = mirror_prompts(prompts, self._model.config.image_size)
-            mirror = MirroredWindow.of(window)
-            decoded = mean_of_looks(decoded, self._look(prompt.t, mirror, mirrored, None, is_shown))
+        is_guided = embedding is not None and self._model.config.guided_corrections
+        if is_guided:
+            prompts = self._guided(prompt, number, prompts, window)
+        if embedding is None:
+            decoded = self._look_afresh(prompt.t, window, prompts, is_shown)
+        else:
+            decoded = self._look(prompt.t, window, prompts, embedding, is_shown)
+        if is_guided:
+            afresh = self._look_afresh(prompt.t, window, prompts, is_shown)
+            decoded = mean_of_both(decoded, afresh)
         if self._model.config.whole_cells:
             size = self._model.config.low_res_size
             decoded = remove_islands(decoded, [included_cells(prompts, size)], least_share=0.0)
             decoded = fill_holes(decoded, [True], excluded_cells(prompts, size))
         return records_of(decoded, None, [window])[0]
+
+    def _guided(
+        self, prompt: Prompt, number: int, prompts: PromptTensors, window: Window
+    ) -> PromptTensors:
+        """The prompts of a correction, with what they mean for the whole cell."""
+        if prompts.mask_logits is None or prompt.mask is not None:
+            return prompts
+        logits = prompts.mask_logits
+        if not prompt.shows_object(number) and self._model.cell_head is not None:
+            features = self._encoder.load(prompt.t, [window])
+            with inference(self._model):
+                cells = [
+                    self._opinion.cells_at(prompt.t, [window], features, (float(y), float(x)))
+                    for y, x in prompt.points[prompt.rounds == number]
+                ]
+            logits = without_cells(logits, [cell[0] for cell in cells if cell is not None])
+        return with_middle(replace(prompts, mask_logits=logits), self._model.config.image_size)
+
+    def _look_afresh(
+        self, t: int, window: Window, prompts: PromptTensors, is_shown: bool
+    ) -> Decoded:
+        """The mask of one object without memories, by the mirror image too where it is unsure."""
+        decoded = self._look(t, window, prompts, None, is_shown)
+        if not self._is_unsure(float(decoded.predicted_iou)):
+            return decoded
+        mirrored = mirror_prompts(prompts, self._model.config.image_size)
+        mirror = MirroredWindow.of(window)
+        return mean_of_looks(decoded, self._look(t, mirror, mirrored, None, is_shown))
 
     def _look(
         self,

@@ -114,7 +114,15 @@ class Stage:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if min(self.image_clicks, self.clip_clicks) < 0:
             raise ValueError("image_clicks and clip_clicks must not be negative")
-        shares = ("images_share", "taken_out", "drifting", "haze", "redrawn", "own_scores", "merged")
+        shares = (
+            "images_share",
+            "taken_out",
+            "drifting",
+            "haze",
+            "redrawn",
+            "own_scores",
+            "merged",
+        )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in 0..1; got {getattr(self, name)}")
