@@ -67,8 +67,8 @@ def with_middle(prompts: PromptTensors, side: int) -> PromptTensors:
     if not mask.any():
         return prompts
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    place = np.array(np.unravel_index(int(depth.argmax()), depth.shape)[::-1])
-    place = (place + 0.5) * (side / len(mask)) - 0.5  # (x, y), between pixel centres
+    row, column = divmod(int(depth.argmax()), mask.shape[1])
+    place = (np.array([column, row]) + 0.5) * (side / len(mask)) - 0.5  # between pixel centres
     points, labels = prompts.points, prompts.labels
     point = torch.from_numpy(place).to(points)[None, None]
     label = labels.new_full((1, 1), POSITIVE)
