@@ -13,7 +13,12 @@ from napari_sam2 import load_model
 from napari_sam2.model import PRESETS, Decoded, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking import Tracker
-from napari_sam2.tracking.guided_corrections import mean_of_both, with_middle, without_cells
+from napari_sam2.tracking.guided_corrections import (
+    lie_on_mask,
+    mean_of_both,
+    with_middle,
+    without_cells,
+)
 from napari_sam2.training.synthetic import generate_clip
 
 
@@ -75,6 +80,15 @@ def test_a_box_says_itself_where_the_object_is() -> None:
     mask = logits_of(np.ones((16, 16), bool))
     given = PromptTensors(corners, torch.tensor([[BOX_START, BOX_END]]), mask)
     assert with_middle(given, side=64) is given
+
+
+def test_a_click_lies_on_the_mask_or_beside_it() -> None:
+    mask = np.zeros((16, 16), bool)
+    mask[2:9, 5:12] = True
+    points = torch.tensor([[[22.0, 10.0], [60.0, 60.0], [22.0, 40.0], [47.9, 35.9]]])
+    given = PromptTensors(points, torch.zeros(1, 4, dtype=torch.long), logits_of(mask))
+    assert lie_on_mask(given, 3) == [False, False, True]
+    assert lie_on_mask(given, 4)[0]
 
 
 def decoded_of(mask: NDArray[np.bool_], predicted_iou: float) -> Decoded:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from napari_sam2.model import Decoded, PromptTensors
 from napari_sam2.model.prompt_encoder import BOX_START, POSITIVE
+from napari_sam2.tracking.whole_cells import MAP_STRIDE
 
 LEAST_LEFT = 0.3  # share of a mask: a cell that is more of it is likely the object itself
 EXCLUDED_LOGIT = -10.0
@@ -44,6 +45,23 @@ def without_cells(mask_logits: Tensor, cells: Iterable[Tensor]) -> Tensor:
         if left.sum() > LEAST_LEFT * mask.sum():
             mask_logits = mask_logits.masked_fill(cell[None], EXCLUDED_LOGIT)
     return mask_logits
+
+
+def lie_on_mask(prompts: PromptTensors, count: int) -> list[bool]:
+    """Whether each of the last clicks lies on the mask of the prompt.
+
+    Parameters
+    ----------
+    prompts : PromptTensors
+        Of one object, with a mask.
+    count : int
+        Number of clicks.
+    """
+    assert prompts.mask_logits is not None, "without a mask there is nothing to correct"
+    mask = prompts.mask_logits[0, 0] > 0
+    last = prompts.points[0, prompts.points.shape[1] - count :]
+    columns, rows = (last // MAP_STRIDE).long().clamp(0, len(mask) - 1).T
+    return mask[rows, columns].tolist()
 
 
 def with_middle(prompts: PromptTensors, side: int) -> PromptTensors:
