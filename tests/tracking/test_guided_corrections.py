@@ -14,7 +14,7 @@ from napari_sam2.model import PRESETS, Decoded, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking import Tracker
 from napari_sam2.tracking.guided_corrections import (
-    lie_on_mask,
+    entries_of_last,
     mean_of_both,
     with_middle,
     without_cells,
@@ -33,22 +33,40 @@ def two_cells(gap: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return left, right
 
 
+MIDDLE = (8, 20)  # of the right cell
+
+
+def without(mask: NDArray[np.bool_], cell: NDArray[np.bool_], click: tuple[int, int] = MIDDLE):
+    found = without_cells(logits_of(mask), [click], [torch.from_numpy(cell)[None]])
+    return (found[0, 0] > 0).numpy()
+
+
 def test_an_excluded_cell_leaves_the_mask() -> None:
     left, right = two_cells()
-    found = without_cells(logits_of(left | right), [torch.from_numpy(right)[None]])
-    assert torch.equal(found[0, 0] > 0, torch.from_numpy(left))
+    assert (without(left | right, right) == left).all()
 
 
 def test_a_cell_that_is_nearly_the_whole_mask_stays() -> None:
     left, right = two_cells()
-    right[:, :24] = False
-    given = logits_of(left | right)
-    assert torch.equal(without_cells(given, [torch.from_numpy(left)[None]]), given)
+    left[:, :11] = False
+    assert (without(left | right, right) == (left | right)).all()
+
+
+def test_a_click_at_the_rim_of_a_cell_is_about_its_outline() -> None:
+    left, right = two_cells()
+    assert (without(left | right, right, (8, 25)) == (left | right)).all()
+
+
+def test_a_click_beside_the_mask_excludes_no_cell() -> None:
+    left, right = two_cells()
+    mask = left | right
+    mask[6:10, 18:22] = False
+    assert (without(mask, right) == mask).all()
 
 
 def test_an_unknown_cell_changes_nothing() -> None:
-    given = logits_of(two_cells()[0])
-    assert torch.equal(without_cells(given, [torch.zeros(1, 16, 32, dtype=torch.bool)]), given)
+    left, right = two_cells()
+    assert (without(left | right, np.zeros_like(right)) == (left | right)).all()
 
 
 def prompts_of(mask: NDArray[np.bool_] | None, label: int = 0) -> PromptTensors:
@@ -82,13 +100,17 @@ def test_a_box_says_itself_where_the_object_is() -> None:
     assert with_middle(given, side=64) is given
 
 
-def test_a_click_lies_on_the_mask_or_beside_it() -> None:
+def test_a_click_deep_inside_the_mask_says_that_the_object_is_not_there() -> None:
     mask = np.zeros((16, 16), bool)
     mask[2:9, 5:12] = True
-    points = torch.tensor([[[22.0, 10.0], [60.0, 60.0], [22.0, 40.0], [47.9, 35.9]]])
-    given = PromptTensors(points, torch.zeros(1, 4, dtype=torch.long), logits_of(mask))
-    assert lie_on_mask(given, 3) == [False, False, True]
-    assert lie_on_mask(given, 4)[0]
+    assert len(with_middle(prompts_of(mask), 64, [(5, 8)]).labels[0]) == 1
+    assert len(with_middle(prompts_of(mask), 64, [(2, 8)]).labels[0]) == 2
+
+
+def test_the_last_clicks_have_entries_in_the_map() -> None:
+    points = torch.tensor([[[1.0, 2.0], [22.0, 10.0], [70.0, 60.0], [47.9, 35.9]]])
+    given = PromptTensors(points, torch.zeros(1, 4, dtype=torch.long), None)
+    assert entries_of_last(given, 3, 16) == [(2, 5), (15, 15), (8, 11)]
 
 
 def decoded_of(mask: NDArray[np.bool_], predicted_iou: float) -> Decoded:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -21,50 +22,67 @@ from napari_sam2.model.prompt_encoder import BOX_START, POSITIVE
 from napari_sam2.tracking.whole_cells import MAP_STRIDE
 
 LEAST_LEFT = 0.3  # share of a mask: a cell that is more of it is likely the object itself
+LEAST_DEPTH = 0.5  # of the middle of a cell: a click that is less deep in it is about its outline
 EXCLUDED_LOGIT = -10.0
 
 
-def without_cells(mask_logits: Tensor, cells: Iterable[Tensor]) -> Tensor:
+def without_cells(
+    mask_logits: Tensor, clicks: Iterable[tuple[int, int]], cells: Iterable[Tensor]
+) -> Tensor:
     """Remove cells that a person excluded from a mask.
 
     Parameters
     ----------
     mask_logits : Tensor
         (1, 1, h, w).
+    clicks : iterable of (int, int)
+        Row and column of each click that excludes, in the map. Clicks beside the mask mean nothing.
     cells : iterable of Tensor
-        (1, h, w) bool, the cell under each click that excludes; without pixels where none is known.
+        (1, h, w) bool, the cell under each click; without pixels where none is known.
 
     Returns
     -------
     Tensor
-        (1, 1, h, w); a cell that would leave less than `LEAST_LEFT` of the mask stays.
+        (1, 1, h, w). A cell stays that would leave less than `LEAST_LEFT` of the mask, or that was
+        clicked near its rim: such a click is about the outline.
     """
-    for cell in cells:
+    for (row, column), cell in zip(clicks, cells, strict=True):
         mask = mask_logits > 0
         left = mask & ~cell[None]
-        if left.sum() > LEAST_LEFT * mask.sum():
+        depth = depth_in(cell[0])
+        is_meant = depth[row, column] >= LEAST_DEPTH * depth.max()
+        if mask[0, 0, row, column] and is_meant and left.sum() > LEAST_LEFT * mask.sum():
             mask_logits = mask_logits.masked_fill(cell[None], EXCLUDED_LOGIT)
     return mask_logits
 
 
-def lie_on_mask(prompts: PromptTensors, count: int) -> list[bool]:
-    """Whether each of the last clicks lies on the mask of the prompt.
+def depth_in(mask: Tensor) -> NDArray[np.float64]:
+    """(h, w) distance of each entry of a (h, w) mask to what is not mask, or beyond the map."""
+    depth = ndimage.distance_transform_edt(np.pad(mask.cpu().numpy(), 1))
+    inner: NDArray[np.float64] = depth[1:-1, 1:-1]
+    return inner
+
+
+def entries_of_last(prompts: PromptTensors, count: int, size: int) -> list[tuple[int, int]]:
+    """Rows and columns in the map of the last clicks of one object.
 
     Parameters
     ----------
     prompts : PromptTensors
-        Of one object, with a mask.
+        Of one object.
     count : int
         Number of clicks.
+    size : int
+        Side of the map.
     """
-    assert prompts.mask_logits is not None, "without a mask there is nothing to correct"
-    mask = prompts.mask_logits[0, 0] > 0
     last = prompts.points[0, prompts.points.shape[1] - count :]
-    columns, rows = (last // MAP_STRIDE).long().clamp(0, len(mask) - 1).T
-    return mask[rows, columns].tolist()
+    entries = (last // MAP_STRIDE).long().clamp(0, size - 1).tolist()
+    return [(row, column) for column, row in entries]
 
 
-def with_middle(prompts: PromptTensors, side: int) -> PromptTensors:
+def with_middle(
+    prompts: PromptTensors, side: int, excluded: Iterable[tuple[int, int]] = ()
+) -> PromptTensors:
     """Add a click that includes the place deepest inside the mask of a prompt.
 
     Parameters
@@ -73,18 +91,24 @@ def with_middle(prompts: PromptTensors, side: int) -> PromptTensors:
         Of one object.
     side : int
         Side of the network's input in pixels.
+    excluded : iterable of (int, int)
+        Row and column of each new click that excludes, in the map. One that is deep inside the mask
+        says that the object is not there.
 
     Returns
     -------
     PromptTensors
-        The click is the first one. The same prompts if they have no mask, or have a box.
+        The click is the first one. The same prompts if they have no mask, have a box, or say that
+        the object is not there.
     """
     if prompts.mask_logits is None or (prompts.labels == BOX_START).any():
         return prompts
-    mask = (prompts.mask_logits[0, 0] > 0).cpu().numpy()
+    mask = prompts.mask_logits[0, 0] > 0
     if not mask.any():
         return prompts
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    depth = depth_in(mask)
+    if any(depth[place] >= LEAST_DEPTH * depth.max() for place in excluded):
+        return prompts
     row, column = divmod(int(depth.argmax()), mask.shape[1])
     place = (np.array([column, row]) + 0.5) * (side / len(mask)) - 0.5  # between pixel centres
     points, labels = prompts.points, prompts.labels

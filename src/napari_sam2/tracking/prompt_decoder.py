@@ -13,7 +13,7 @@ from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.guided_corrections import (
-    lie_on_mask,
+    entries_of_last,
     mean_of_both,
     with_middle,
     without_cells,
@@ -120,25 +120,23 @@ class PromptDecoder:
         """The prompts of a correction, with what they mean for the whole cell."""
         if prompts.mask_logits is None or prompt.mask is not None:
             return prompts
+        is_new = prompt.rounds == number
+        places = prompt.points[is_new & (prompt.labels == 0)]
+        entries = entries_of_last(prompts, int(is_new.sum()), prompts.mask_logits.shape[-1])
+        entries = [
+            entry for entry, label in zip(entries, prompt.labels[is_new], strict=True) if not label
+        ]
         if not prompt.shows_object(number) and self._model.cell_head is not None:
-            prompts = self._without_excluded_cells(prompt, number, prompts, window)
-        return with_middle(prompts, self._model.config.image_size)
-
-    def _without_excluded_cells(
-        self, prompt: Prompt, number: int, prompts: PromptTensors, window: Window
-    ) -> PromptTensors:
-        """The prompts without the cells on which the clicks of a round lie, if on the mask."""
-        assert prompts.mask_logits is not None, "there is a mask to correct"
-        places = prompt.points[prompt.rounds == number]
-        chosen = places[lie_on_mask(prompts, len(places))]
-        features = self._encoder.load(prompt.t, [window])
-        with inference(self._model):
-            cells = [
-                self._opinion.cells_at(prompt.t, [window], features, (float(y), float(x)))
-                for y, x in chosen
-            ]
-        known = [cell[0] for cell in cells if cell is not None]
-        return replace(prompts, mask_logits=without_cells(prompts.mask_logits, known))
+            features = self._encoder.load(prompt.t, [window])
+            with inference(self._model):
+                found = [
+                    self._opinion.cells_at(prompt.t, [window], features, (float(y), float(x)))
+                    for y, x in places
+                ]
+            cells = [cell[0] for cell in found if cell is not None]
+            logits = without_cells(prompts.mask_logits, entries, cells)
+            prompts = replace(prompts, mask_logits=logits)
+        return with_middle(prompts, self._model.config.image_size, entries)
 
     def _look_afresh(
         self, t: int, window: Window, prompts: PromptTensors, is_shown: bool
