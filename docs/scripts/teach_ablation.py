@@ -31,7 +31,8 @@ from napari_sam2.model.products import Linear
 from napari_sam2.training import loop
 from napari_sam2.training.checkpoints import TrainingRun
 from napari_sam2.training.config import TrainingConfig
-from napari_sam2.training.data import ArrayClip, ClipDataset, stretch_to_bytes
+from napari_sam2.training.data import ArrayClip, ClipDataset
+from napari_sam2.training.examples import images_in_bytes
 from napari_sam2.training.soup import average_weights
 from napari_sam2.training.synthetic import KINDS, generate_clip
 from napari_sam2.training.teach import lesson_config
@@ -41,8 +42,6 @@ SHARES = (0.5, 1.0)  # of the taught weights in the mean with the base weights
 TIMED_STEPS = 3
 REPLAYED = 20  # drawn clips, where old kinds of clips are learnt beside the new ones
 RANK, ADAPTER_RATE = 8, 1e-3
-
-
 MARGINS = {"u373_02": 50, "hela_n2dl_01": 25, "psc_crowded": 25, "yeast_short": 0}
 """Movies, and the margin in which their cells are not labelled."""
 
@@ -157,13 +156,6 @@ def drawn_clip(seed: int) -> ArrayClip:
     return ArrayClip(clip.images, clip.labels)
 
 
-def as_bytes(frames: np.ndarray) -> np.ndarray:
-    """Frames in 8 bits, as a lesson has them."""
-    if frames.dtype == np.uint8:
-        return frames
-    return stretch_to_bytes(frames.astype(np.float32), *np.percentile(frames, (0.1, 99.9)))
-
-
 def learn(base: Sam2, clips: ClipDataset, way: Way, seconds: float) -> tuple[StateDict, int]:
     """Weights after a lesson of so many seconds of processor time, and its steps."""
     config = way.change(lesson_config(base.config.name, learn_encoder=True, seed=0))
@@ -207,7 +199,7 @@ def main() -> None:
         frames, labels = (tifffile.imread(f)[: options.frames + MEASURED_FRAMES] for f in files)
         rest = frames[options.frames :], labels[options.frames :], MARGINS.get(movie, 0)
         before = measure(base, *rest)
-        taught = as_bytes(frames)[: options.frames], labels[: options.frames]
+        taught = images_in_bytes(frames, 3)[: options.frames], labels[: options.frames]
         for name in options.ways:
             clips = clips_of(*taught, WAYS[name], base.config.image_size)
             weights, steps = learn(base, clips, WAYS[name], options.seconds)

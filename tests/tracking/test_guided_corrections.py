@@ -14,7 +14,7 @@ from napari_sam2.model import PRESETS, Decoded, PromptTensors, Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking import Tracker
 from napari_sam2.tracking.guided_corrections import (
-    entries_of_last,
+    excluded_entries,
     mean_of_both,
     with_middle,
     without_cells,
@@ -26,10 +26,10 @@ def logits_of(mask: NDArray[np.bool_]) -> torch.Tensor:
     return torch.where(torch.from_numpy(mask), 6.0, -6.0)[None, None]
 
 
-def two_cells(gap: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def two_cells() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     left, right = np.zeros((2, 16, 32), bool)
     left[4:12, 2:14] = True
-    right[4:12, 14 + gap : 26] = True
+    right[4:12, 14:26] = True
     return left, right
 
 
@@ -69,9 +69,9 @@ def test_an_unknown_cell_changes_nothing() -> None:
     assert (without(left | right, np.zeros_like(right)) == (left | right)).all()
 
 
-def prompts_of(mask: NDArray[np.bool_] | None, label: int = 0) -> PromptTensors:
+def prompts_of(mask: NDArray[np.bool_] | None) -> PromptTensors:
     logits = None if mask is None else logits_of(mask)
-    return PromptTensors(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[label]]), logits)
+    return PromptTensors(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[0]]), logits)
 
 
 def test_the_middle_of_a_mask_is_included_first() -> None:
@@ -107,10 +107,12 @@ def test_a_click_deep_inside_the_mask_says_that_the_object_is_not_there() -> Non
     assert len(with_middle(prompts_of(mask), 64, [(2, 8)]).labels[0]) == 2
 
 
-def test_the_last_clicks_have_entries_in_the_map() -> None:
+def test_the_last_clicks_that_exclude_have_entries_in_the_map() -> None:
     points = torch.tensor([[[1.0, 2.0], [22.0, 10.0], [70.0, 60.0], [47.9, 35.9]]])
     given = PromptTensors(points, torch.zeros(1, 4, dtype=torch.long), None)
-    assert entries_of_last(given, 3, 16) == [(2, 5), (15, 15), (8, 11)]
+    assert excluded_entries(given, 3, 16) == [(2, 5), (15, 15), (8, 11)]
+    given = replace(given, labels=torch.tensor([[0, 0, 1, 0]]))
+    assert excluded_entries(given, 3, 16) == [(2, 5), (8, 11)]
 
 
 def decoded_of(mask: NDArray[np.bool_], predicted_iou: float) -> Decoded:

@@ -18,7 +18,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_sam2.model import Decoded, PromptTensors
-from napari_sam2.model.prompt_encoder import BOX_START, POSITIVE
+from napari_sam2.model.prompt_encoder import BOX_START, NEGATIVE, POSITIVE
+from napari_sam2.tracking.mirrored import mean_of_masks
 from napari_sam2.tracking.whole_cells import MAP_STRIDE
 
 LEAST_LEFT = 0.3  # share of a mask: a cell that is more of it is likely the object itself
@@ -63,20 +64,21 @@ def depth_in(mask: Tensor) -> NDArray[np.float64]:
     return inner
 
 
-def entries_of_last(prompts: PromptTensors, count: int, size: int) -> list[tuple[int, int]]:
-    """Rows and columns in the map of the last clicks of one object.
+def excluded_entries(prompts: PromptTensors, count: int, size: int) -> list[tuple[int, int]]:
+    """Rows and columns in the map of those of the last clicks that exclude.
 
     Parameters
     ----------
     prompts : PromptTensors
         Of one object.
     count : int
-        Number of clicks.
+        Number of clicks, of both kinds.
     size : int
         Side of the map.
     """
-    last = prompts.points[0, prompts.points.shape[1] - count :]
-    entries = (last // MAP_STRIDE).long().clamp(0, size - 1).tolist()
+    new = slice(prompts.points.shape[1] - count, None)
+    excluding = prompts.points[0, new][prompts.labels[0, new] == NEGATIVE]
+    entries = (excluding // MAP_STRIDE).long().clamp(0, size - 1).tolist()
     return [(row, column) for column, row in entries]
 
 
@@ -135,8 +137,4 @@ def mean_of_both(with_memories: Decoded, without: Decoded) -> Decoded:
     """
     if not all((decoded.mask_logits > 0).any() for decoded in (with_memories, without)):
         return with_memories
-    return replace(
-        with_memories,
-        mask_logits=(with_memories.mask_logits + without.mask_logits) / 2,
-        predicted_iou=(with_memories.predicted_iou + without.predicted_iou) / 2,
-    )
+    return mean_of_masks(with_memories, without)

@@ -79,11 +79,17 @@ def mean_of_looks(decoded: Decoded, mirrored: Decoded) -> Decoded:
         That of the image, with mean logits and predicted IoU where both masks are of the same
         object, and unchanged where they are not.
     """
-    logits = mirrored.mask_logits.flip(-1)
+    other = replace(mirrored, mask_logits=mirrored.mask_logits.flip(-1))
+    logits = other.mask_logits
     if not (logits > 0).any() or float(mask_overlap(logits, decoded.mask_logits)) < SAME_OBJECT:
         return decoded
+    return mean_of_masks(decoded, other)
+
+
+def mean_of_masks(decoded: Decoded, other: Decoded) -> Decoded:
+    """The first of two outputs for the same window, with mean logits and predicted IoU."""
     return replace(
         decoded,
-        mask_logits=(decoded.mask_logits + logits) / 2,
-        predicted_iou=(decoded.predicted_iou + mirrored.predicted_iou) / 2,
+        mask_logits=(decoded.mask_logits + other.mask_logits) / 2,
+        predicted_iou=(decoded.predicted_iou + other.predicted_iou) / 2,
     )

@@ -13,7 +13,7 @@ from napari_sam2.tracking.decoded_records import records_of
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.guided_corrections import (
-    entries_of_last,
+    excluded_entries,
     mean_of_both,
     with_middle,
     without_cells,
@@ -98,16 +98,16 @@ class PromptDecoder:
         """
         prompts = self._tensors(prompt, number, previous, window)
         is_shown = prompt.shows_object(number)
-        is_guided = embedding is not None and self._model.config.guided_corrections
-        if is_guided:
-            prompts = self._guided(prompt, number, prompts, window)
         if embedding is None:
             decoded = self._look_afresh(prompt.t, window, prompts, is_shown)
-        else:
+        elif not self._model.config.guided_corrections:
             decoded = self._look(prompt.t, window, prompts, embedding, is_shown)
-        if is_guided:
-            afresh = self._look_afresh(prompt.t, window, prompts, is_shown)
-            decoded = mean_of_both(decoded, afresh)
+        else:
+            prompts = self._guided(prompt, number, prompts, window)
+            decoded = mean_of_both(
+                self._look(prompt.t, window, prompts, embedding, is_shown),
+                self._look_afresh(prompt.t, window, prompts, is_shown),
+            )
         if self._model.config.whole_cells:
             size = self._model.config.low_res_size
             decoded = remove_islands(decoded, [included_cells(prompts, size)], least_share=0.0)
@@ -122,10 +122,8 @@ class PromptDecoder:
             return prompts
         is_new = prompt.rounds == number
         places = prompt.points[is_new & (prompt.labels == 0)]
-        entries = entries_of_last(prompts, int(is_new.sum()), prompts.mask_logits.shape[-1])
-        entries = [
-            entry for entry, label in zip(entries, prompt.labels[is_new], strict=True) if not label
-        ]
+        size = self._model.config.low_res_size
+        entries = excluded_entries(prompts, int(is_new.sum()), size)
         if not prompt.shows_object(number) and self._model.cell_head is not None:
             features = self._encoder.load(prompt.t, [window])
             with inference(self._model):

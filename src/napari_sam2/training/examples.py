@@ -116,7 +116,7 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     ValueError
         If there are fewer than five masks.
     """
-    movies = [(_to_bytes(e.image, e.labels.ndim), _stack(e.labels)) for e in examples]
+    movies = [(images_in_bytes(e.image, e.labels.ndim), _stack(e.labels)) for e in examples]
     count = sum(len(np.unique(frame[frame > 0])) for _, labels in movies for frame in labels)
     if count < FEWEST_MASKS:
         raise ValueError(f"a model is taught from {FEWEST_MASKS} masks or more; there are {count}")
@@ -136,7 +136,7 @@ def _stack(labels: Labels) -> Labels:
     return labels[None] if labels.ndim == 2 else labels
 
 
-def _to_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:
+def images_in_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:
     """(T, Y, X[, 3]) in 8 bits, by percentiles of the whole stack as for a tracker."""
     images = image[None] if label_axes == 2 else image
     if images.dtype == np.uint8:
