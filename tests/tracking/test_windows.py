@@ -103,6 +103,11 @@ def test_crop_goes_on_past_the_border_with_its_last_pixels() -> None:
     np.testing.assert_array_equal(crop[:, 0], [2, 2, 6, 10, 10])
 
 
+def test_part_of_a_window_within_the_image() -> None:
+    assert Window(-8, 4, 20, 20).within((40, 16)) == Window(0, 4, 12, 12)
+    assert Window(3, 4, 5, 6, gain=2).within((40, 40)) == Window(3, 4, 5, 6, gain=2)
+
+
 def test_crop_inside_is_no_copy() -> None:
     image = np.zeros((30, 40))
     assert np.shares_memory(Window(2, 3, 8, 8).crop(image), image)

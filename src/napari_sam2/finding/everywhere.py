@@ -13,7 +13,7 @@ from napari_sam2.finding.centres import find_in_part, without_duplicates
 from napari_sam2.finding.dim_cells import in_focus, rest_of
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal
-from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, sampled
+from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, is_dark, sampled
 from napari_sam2.finding.second_source import (
     SURE,
     RegionSource,
@@ -31,7 +31,6 @@ from napari_sam2.tracking.windows import Window
 
 CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cells`
 MARGIN = 0.5  # windows that are seen round a tile
-DARK = 0.2  # median of an image of bright objects on a dark background
 RIM = 2  # entries of the maps round a cell, in which it still glows
 
 
@@ -69,7 +68,7 @@ def find_by_centres(
     pixel = choose_scale(model, image, cell_size, steps)
     found = without_duplicates(_found_at(model, image, pixel, seeds, steps))
     sample = sampled(image)
-    if float(np.median(sample)) < DARK:
+    if is_dark(image):
         found += _dim_cells(model, image, found, sample, pixel, steps)
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
     sources = region_sources(image, sample, cell_size)

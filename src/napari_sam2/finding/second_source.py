@@ -70,8 +70,9 @@ class RegionSource:
     def regions(self, part: Window) -> list[PixelMask]:
         """Masks of the regions in a part of the image, in the size of the image."""
         height, width = self.image.shape[:2]
-        rows = slice(max(part.y0, 0), min(part.y0 + part.height, height))
-        columns = slice(max(part.x0, 0), min(part.x0 + part.width, width))
+        inside = part.within((height, width))
+        rows = slice(inside.y0, inside.y0 + inside.height)
+        columns = slice(inside.x0, inside.x0 + inside.width)
         grey = self.image[rows, columns].mean(axis=-1)
         down = interpolation(self.background.shape[0], height)[rows]
         right = interpolation(self.background.shape[1], width)[columns]

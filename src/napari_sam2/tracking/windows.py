@@ -9,7 +9,7 @@ masks of that object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -78,6 +78,13 @@ class Window:
             return inside
         repeated: NDArray[Any] = image[rows][:, columns]
         return repeated
+
+    def within(self, shape: Sequence[int]) -> Window:
+        """The part of the window that lies in an image of (Y, X, ...) pixels."""
+        top, left = max(self.y0, 0), max(self.x0, 0)
+        bottom = min(self.y0 + self.height, shape[0])
+        right = min(self.x0 + self.width, shape[1])
+        return replace(self, y0=top, x0=left, height=bottom - top, width=right - left)
 
     def _lies_inside(self, shape: tuple[int, ...]) -> bool:
         return (
