@@ -110,6 +110,11 @@ def test_bright_middles_get_the_outlines_of_their_regions() -> None:
     assert [proposal.area for proposal in found] == [r.crop.sum() for r in discs(PLACES, 8)]
 
 
+def test_parts_of_their_regions_can_keep_their_outlines() -> None:
+    found = proposals(PLACES, 5)
+    assert with_regions(found, discs(PLACES, 8), keep_outlines=True) == found
+
+
 def test_outlines_that_agree_stay_those_of_the_network() -> None:
     found = proposals(PLACES, 7.5)
     assert with_regions(found, discs(PLACES, 8)) == found

@@ -68,7 +68,8 @@ def find_by_centres(
     pixel = choose_scale(model, image, cell_size, steps)
     found = without_duplicates(_found_at(model, image, pixel, seeds, steps))
     sample = sampled(image)
-    if is_dark(image):
+    on_dark = is_dark(image)
+    if on_dark:
         found += _dim_cells(model, image, found, sample, pixel, steps)
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
     sources = region_sources(image, sample, cell_size)
@@ -79,7 +80,7 @@ def find_by_centres(
         return without_duplicates(with_stained(found, choices[0]) if choices else found)
     choices = [_regions(source, tiles) for source in sources]
     best = max(choices, key=lambda regions: pair_sure(found, regions).agreement, default=[])
-    return without_duplicates(with_regions(found, best))
+    return without_duplicates(with_regions(found, best, keep_outlines=on_dark))
 
 
 def _regions(source: RegionSource, tiles: list[tuple[Window, Window]]) -> list[PixelMask]:

@@ -28,7 +28,7 @@ from napari_sam2.tracking.windows import Window
 
 SURE = 0.5  # score from which on a proposal counts as a found cell
 AGREEMENT = 0.7  # share of regions and found cells that correspond; phase contrast has 0.65 at most
-SAME_OUTLINE = 0.72  # median IoU of regions with their cells; below it, the cells are parts only
+SAME_OUTLINE = 0.78  # median IoU of regions with their cells; below it, the cells are parts only
 SAME_CELL = 0.5  # IoU of a region with a dim cell, from here on both show the same cell
 INSIDE = 0.5  # share of a cell in regions, below it the cell is a shadow where cells are parts only
 STAINED = 0.04  # standard deviation of the difference of two channels; a tint gives less
@@ -193,7 +193,9 @@ def pair_sure(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> Pairin
     return pair([proposal.mask for proposal in found if proposal.score >= SURE], regions)
 
 
-def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> list[Proposal]:
+def with_regions(
+    found: Sequence[Proposal], regions: Sequence[PixelMask], *, keep_outlines: bool = False
+) -> list[Proposal]:
     """Proposals together with regions that agree with them.
 
     Parameters
@@ -202,6 +204,9 @@ def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> lis
         Of the network.
     regions : sequence of PixelMask
         Regions of the same image.
+    keep_outlines : bool
+        Whether the network outlines whole cells in any case, as in fluorescence, where a threshold
+        joins nuclei that touch.
 
     Returns
     -------
@@ -217,7 +222,7 @@ def with_regions(found: Sequence[Proposal], regions: Sequence[PixelMask]) -> lis
     region_of = {sure[cell]: regions[region] for cell, region in pairing.region_of.items()}
     overlaps = [_iou(found[index].mask, region) for index, region in region_of.items()]
     kept = list(found)
-    if float(np.median(overlaps)) < SAME_OUTLINE:
+    if not keep_outlines and float(np.median(overlaps)) < SAME_OUTLINE:
         kept = _outlined_anew(found, region_of, regions)
     return kept + _overlooked(regions, pairing, pairing.agreement)
 
