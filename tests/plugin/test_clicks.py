@@ -45,6 +45,53 @@ def test_alt_click_excludes(desk):
     assert desk.prompt(0).labels.tolist() == [1, 0]
 
 
+def two_cells(desk):
+    """Two cells that are far apart, of which the second one is chosen."""
+    desk.click(0, *disc_centre(0, 0))
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, *disc_centre(1, 0))
+    desk.settle()
+
+
+def test_right_click_on_another_cell_corrects_that_cell(desk):
+    two_cells(desk)
+    desk.click(0, 23, 16, by=hands.right_click)
+    desk.settle()
+    assert desk.prompt(0, 1).labels.tolist() == [1, 0]
+    assert desk.prompt(0, 2).labels.tolist() == [1]
+    assert desk.image_state.current_object == 1
+    assert [row.object_id for row in desk.image_state.layers.points._rows] == [1, 1, 2]
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.settle()
+    assert desk.prompt(0, 1).labels.tolist() == [1]
+
+
+def test_right_click_on_another_cell_needs_no_outline_of_the_chosen_one(desk, notifications):
+    two_cells(desk)
+    desk.press(Qt.Key.Key_N)
+    desk.click(0, 23, 16, by=hands.right_click)
+    desk.settle()
+    assert desk.prompt(0, 1).labels.tolist() == [1, 0]
+    assert not notifications.messages
+
+
+@pytest.mark.parametrize(("gap", "found"), [(1, 0), (12, 1)])
+def test_right_click_on_a_cell_that_touches_is_for_the_chosen_one(desk, gap, found):
+    """The chosen cell may have spread to the cell beside it."""
+    two_cells(desk)
+    desk.labels.data[0] = 0
+    desk.labels.data[0, 10:20, 10:20] = 1
+    desk.labels.data[0, 10:20, 20 + gap : 30 + gap] = 2
+    assert desk.image_state.layers.object_apart(0, 14, 14, 2) == found
+
+
+def test_right_click_beside_all_cells_is_for_the_chosen_one(desk):
+    two_cells(desk)
+    desk.click(0, 60, 60, by=hands.right_click)
+    desk.settle()
+    assert desk.prompt(0, 2).labels.tolist() == [1, 0]
+
+
 def test_left_click_after_a_right_click_includes(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.click(0, 25, 16, by=hands.right_click)

@@ -44,6 +44,8 @@ Tool = Literal["click", "select", "draw", "reshape", "paint", "other"]
 POINT_TOOLS: dict[str, Tool] = {"add": "click", "select": "select"}
 RESHAPING_MODES = ("direct", "select", "vertex_insert", "vertex_remove")
 CLICK_RADIUS = 7.0  # in pixels of the screen
+NEARBY = 256  # pixels round a click in which masks are compared
+TOUCHING = 3  # pixels between the box of a mask and another mask, up to which they touch
 
 
 class Listener(Protocol):
@@ -280,13 +282,46 @@ class ImageLayers:
         )
 
     def _pick(self, t: int, y: float, x: float) -> None:
+        if object_id := self._object_at(t, y, x):
+            self._listener.on_pick(self._number, object_id)
+
+    def _object_at(self, t: int, y: float, x: float) -> int:
+        """Object whose mask lies at a place, 0 if there is none or the place is outside."""
         labels = self.labels_data
         if labels is None:
-            return
+            return 0
         place = (t, round(y), round(x))[-labels.ndim :]
         is_inside = all(0 <= i < length for i, length in zip(place, labels.shape, strict=True))
-        if is_inside and (object_id := int(labels[place])):
-            self._listener.on_pick(self._number, object_id)
+        return int(labels[place]) if is_inside else 0
+
+    def object_apart(self, t: int, y: float, x: float, object_id: int) -> int:
+        """Object whose mask lies at a place and does not touch the mask of another object.
+
+        Parameters
+        ----------
+        t : int
+            Frame, or plane in 3D.
+        y, x : float
+            The place in pixels of the image. Only what lies within `NEARBY` pixels is looked at.
+        object_id : int
+            The other object.
+
+        Returns
+        -------
+        int
+            0 if no mask lies there, or that of the object itself, or one that touches it.
+        """
+        labels, found = self.labels_data, self._object_at(t, y, x)
+        if labels is None or found in (0, object_id):
+            return 0
+        frame = labels[t] if labels.ndim == 3 else labels
+        rows, columns = (slice(max(round(at) - NEARBY, 0), round(at) + NEARBY) for at in (y, x))
+        part = np.asarray(frame[rows, columns])
+        box = [
+            slice(max(int(places.min()) - TOUCHING, 0), int(places.max()) + TOUCHING + 1)
+            for places in np.nonzero(part == found)
+        ]
+        return 0 if (part[box[0], box[1]] == object_id).any() else found
 
     def _make_shapes(self) -> ShapePrompts:
         _, height, width = stack_shape(self.image)

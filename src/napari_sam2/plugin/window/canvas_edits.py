@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -82,6 +83,9 @@ class CanvasEdits:
         if self._answers_proposal(edit):
             QTimer.singleShot(0, lambda: image_state.show(None))  # removes the drawn click
             return
+        if (other := self._excluded_from(image_state, edit)) is not None:
+            QTimer.singleShot(0, lambda: self._correct(image_state, other))
+            return
         if (reason := self._reason_against(image_state, edit)) is not None:
             show_warning(reason)
             QTimer.singleShot(0, lambda: image_state.show(None))
@@ -97,6 +101,25 @@ class CanvasEdits:
         self._image_states[command.image].sent(command, *(edit.place for edit in edits))
         self._send(command)
         self._on_change()
+
+    def _excluded_from(self, image_state: ImageState, edit: Edit | PromptEdit) -> AddPoint | None:
+        """The exclusion from another cell, if a click lies on its mask apart from the chosen one.
+
+        What does not belong to the chosen cell cannot be excluded from it: the cell under the click
+        is meant. Where both masks touch, the click is for the chosen cell, which may spread there.
+        """
+        if not isinstance(edit, AddPoint) or edit.sign != EXCLUDE:
+            return None
+        if not self._view.shows_one(image_state) or self._view.outside_of(image_state) is not None:
+            return None
+        other = image_state.layers.object_apart(edit.t, *edit.position, edit.object_id)
+        return replace(edit, object_id=other) if other else None
+
+    def _correct(self, image_state: ImageState, edit: AddPoint) -> None:
+        """Choose the cell of an edit and make it; the click was drawn as that of another cell."""
+        image_state.show(None)
+        self.on_pick(edit.image, edit.object_id)
+        self.on_edit(edit)
 
     def _reason_against(self, image_state: ImageState, edit: Edit | PromptEdit) -> str | None:
         """Reason why an edit cannot be made on the shown frame; None if it can."""
