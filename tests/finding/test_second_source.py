@@ -71,6 +71,7 @@ def test_agreement_with_many_regions_tells_the_scale(
     monkeypatch.setattr(scale, "possible_pixels", lambda *_: [2, 3])
     monkeypatch.setattr(scale, "_tried", lambda model, image, pixel, steps: {window: found[pixel]})
     monkeypatch.setattr(scale, "_merit", lambda *_: 1.0)
+    monkeypatch.setattr(scale, "find_in_part", lambda *_: [])  # nothing more at a finer scale
     assert choose_scale(build_tiny_model(), field(8), None, Steps()) == chosen
 
 

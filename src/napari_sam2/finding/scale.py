@@ -19,6 +19,8 @@ from napari_sam2.tracking.windows import Window
 PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
+DARK_ENTRIES = 10.5  # the same where the image is dark
+LESS_SURE = 0.015  # by which the mean score may be lower at a finer scale
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
 MOST_WINDOWS = 400  # whose contrast is measured
 LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
@@ -45,17 +47,15 @@ def choose_scale(model: Sam2, image: Pixels, cell_size: float | None, steps: Ste
     cell_size : float or None
         Diameter of a typical cell in pixels; None to try all scales on a few windows and keep the
         one whose proposals are the best. Where regions of a threshold agree with them, it counts
-        in favour of the scale, up to twice. In dark images the next finer scale is tried as well.
+        in favour of the scale, up to twice. The next finer scale is kept if it finds more.
     steps : Steps
         Steps of the trials are counted.
     """
     pixels = possible_pixels(image.shape[:2], model.config.low_res_size)
     if cell_size is None:
-        pixel = _best_scale(model, image, pixels, steps)
-    else:
-        wanted = np.log(cell_size / USUAL_ENTRIES)
-        pixel = min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
-    return _finer_if_better(model, image, pixel, steps) if is_dark(image) else pixel
+        return _finer_if_better(model, image, _best_scale(model, image, pixels, steps), steps)
+    wanted = np.log(cell_size / (DARK_ENTRIES if is_dark(image) else USUAL_ENTRIES))
+    return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
 
 
 def is_dark(image: Pixels) -> bool:
@@ -79,23 +79,37 @@ def _best_scale(model: Sam2, image: Pixels, pixels: Sequence[int], steps: Steps)
 def _finer_if_better(model: Sam2, image: Pixels, pixel: int, steps: Steps) -> int:
     """The next finer scale if it finds more in the same few windows, else this one.
 
-    In fluorescence it separates nuclei that touch, and there is no texture inside of cells that it
-    could take for cells.
+    In fluorescence it separates nuclei that touch. In other images it may take the texture inside
+    of cells for cells, so that it must find as much area and be as sure.
     """
     if pixel == PIXELS[0]:
         return pixel
     finer = PIXELS[PIXELS.index(pixel) - 1]
     windows = [window.within(image.shape) for window in sample_windows(model, image, pixel)]
     here, there = (
-        sum(_sum_of_scores(find_in_part(model, image, scale, part, steps)) for part in windows)
+        [p for part in windows for p in find_in_part(model, image, scale, part, steps)]
         for scale in (pixel, finer)
     )
-    return finer if there > here else pixel
+    is_better = _found(there) > _found(here)
+    if not is_dark(image):
+        is_better &= _found_area(there) >= _found_area(here)
+        is_better &= _mean_score(there) >= _mean_score(here) - LESS_SURE
+    return finer if is_better else pixel
 
 
-def _sum_of_scores(found: Sequence[Proposal]) -> float:
+def _found(proposals: Sequence[Proposal]) -> float:
     """Sum of the scores of the sure proposals."""
-    return sum(proposal.score for proposal in found if proposal.score >= SURE)
+    return sum(one.score for one in proposals if one.score >= SURE)
+
+
+def _found_area(proposals: Sequence[Proposal]) -> float:
+    """Sum of the areas of the sure proposals in pixels, each times its score."""
+    return sum(one.score * one.area for one in proposals if one.score >= SURE)
+
+
+def _mean_score(proposals: Sequence[Proposal]) -> float:
+    """Mean score; few proposals say little, so that it is lower for them."""
+    return sum(one.score for one in proposals) / (len(proposals) + 0.5)
 
 
 def possible_pixels(shape: Sequence[int], entries: int) -> list[int]:
@@ -151,9 +165,8 @@ def _merit(found: Sequence[Proposal], pixel: int, shows_all: bool) -> float:
     size = typical_size(found)
     if size is None:
         return 0.0
-    mean = sum(proposal.score for proposal in found) / (len(found) + 0.5)
     octaves = float(np.log2(size / pixel / USUAL_ENTRIES))
     odd = min(octaves, 0.0) if shows_all else octaves
     sure = [proposal for proposal in found if proposal.score >= SURE]
     amount = 1 + sum(proposal.score * float(np.sqrt(proposal.area)) for proposal in sure)
-    return float(mean**2 * amount**FOUND_WEIGHT * np.exp(-ODD_SIZE * odd**2))
+    return float(_mean_score(found) ** 2 * amount**FOUND_WEIGHT * np.exp(-ODD_SIZE * odd**2))
