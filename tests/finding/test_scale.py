@@ -42,15 +42,19 @@ def test_dark_image_is_searched_at_a_finer_scale_that_finds_more(
 @pytest.mark.parametrize(
     ("finer", "chosen"),
     [
-        ([LARGE] * 4, 3),
-        ([SMALL] * 4, 4),  # more cells, but parts of them only
-        ([replace(LARGE, score=0.8)] * 4, 4),  # less sure
+        ([LARGE] * 80, 3),
+        ([SMALL] * 80, 4),  # more cells, but parts of them only
+        ([replace(LARGE, score=0.8)] * 80, 4),  # less sure
     ],
 )
 def test_other_images_need_as_much_area_and_as_sure_cells(
     finer: list[Proposal], chosen: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert chosen_scale(GREY, {4: [LARGE] * 3, 3: finer}, monkeypatch) == chosen
+    assert chosen_scale(GREY, {4: [LARGE] * 60, 3: finer}, monkeypatch) == chosen
+
+
+def test_few_cells_beside_a_bright_ground_keep_their_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen_scale(GREY, {4: [LARGE] * 2, 3: [LARGE] * 3}, monkeypatch) == 4
 
 
 def test_doubtful_cells_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

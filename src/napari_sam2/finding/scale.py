@@ -20,6 +20,7 @@ PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
 DARK_ENTRIES = 10.5  # the same where the image is dark
+MANY = 50  # proposals in the windows of a trial, from which on the next finer scale is tried
 LESS_SURE = 0.015  # by which the mean score may be lower at a finer scale
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
 MOST_WINDOWS = 400  # whose contrast is measured
@@ -80,20 +81,28 @@ def _finer_if_better(model: Sam2, image: Pixels, pixel: int, steps: Steps) -> in
     """The next finer scale if it finds more in the same few windows, else this one.
 
     In fluorescence it separates nuclei that touch. In other images it may take the texture inside
-    of cells for cells, so that it must find as much area and be as sure.
+    of cells for cells, so that it must find as much area and be as sure, and `MANY` things must be
+    seen: on large spread cells, of which the windows show few, it is nearly always worse.
     """
     if pixel == PIXELS[0]:
         return pixel
     finer = PIXELS[PIXELS.index(pixel) - 1]
     windows = [window.within(image.shape) for window in sample_windows(model, image, pixel)]
-    here, there = (
-        [p for part in windows for p in find_in_part(model, image, scale, part, steps)]
-        for scale in (pixel, finer)
+
+    def found_at(scale: int) -> list[Proposal]:
+        return [p for part in windows for p in find_in_part(model, image, scale, part, steps)]
+
+    here = found_at(pixel)
+    if is_dark(image):
+        return finer if _found(found_at(finer)) > _found(here) else pixel
+    if len(here) < MANY:
+        return pixel
+    there = found_at(finer)
+    is_better = (
+        _found(there) > _found(here)
+        and _found_area(there) >= _found_area(here)
+        and _mean_score(there) >= _mean_score(here) - LESS_SURE
     )
-    is_better = _found(there) > _found(here)
-    if not is_dark(image):
-        is_better &= _found_area(there) >= _found_area(here)
-        is_better &= _mean_score(there) >= _mean_score(here) - LESS_SURE
     return finer if is_better else pixel
 
 
