@@ -19,7 +19,7 @@ from napari_sam2.tracking.windows import Window
 PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 7.0  # diameter of a cell in the maps at the best scale, found by trial
-DARK_ENTRIES = 10.5  # the same where the image is dark
+DARK_ENTRIES = 8.5  # the same where the image is dark
 MANY = 50  # proposals in the windows of a trial, from which on the next finer scale is tried
 LESS_SURE = 0.015  # by which the mean score may be lower at a finer scale
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
