@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     "Prompts": (
         ("Click", "includes this area in the cell; the first click makes the cell"),
-        ("Right-click, Alt+click", "excludes this area from the cell"),
+        ("Right-click, Alt+click", "excludes this area from the cell, or from the one below"),
         ("Click on a point of the cell", "removes the point; points of other cells stay"),
         ("Ctrl+click on a mask", "selects its cell"),
         ("T", "switches the left button between include and exclude"),
