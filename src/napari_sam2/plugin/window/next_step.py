@@ -344,7 +344,10 @@ def _step(now: Situation, track: TrackButton) -> str:
     if now.is_tracked and now.unreviewed:
         return "]: go to the most doubtful frame. Click to correct it. C: mark it as reviewed."
     if now.is_tracked:
-        return "Check the frames. Right-click what is too much, or Ctrl+click a mask and add to it."
+        return (
+            "Check the frames. Right-click what is too much, Ctrl+click a mask to add to it. "
+            "Then track again."
+        )
     last = "K: track." if track is TrackButton.TRACK else "Export when done."
     return f"{_guess_tip(now.guess)}Right-click excludes an area. N: next cell. {last}"
 
