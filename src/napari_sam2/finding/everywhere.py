@@ -68,7 +68,7 @@ def find_by_centres(
     pixel = choose_scale(model, image, cell_size, steps)
     found = without_duplicates(_found_at(model, image, pixel, seeds, steps))
     sample = sampled(image)
-    on_dark = is_dark(image)
+    on_dark = is_dark(sample)
     if on_dark:
         found += _dim_cells(model, image, found, sample, pixel, steps)
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
@@ -158,10 +158,9 @@ def lay_tiles(shape: tuple[int, int], side: int) -> Iterator[tuple[Window, Windo
     margin = int(MARGIN * side)
     for y0, y1 in _cuts(shape[0], CORE * side):
         for x0, x1 in _cuts(shape[1], CORE * side):
-            top, left = max(y0 - margin, 0), max(x0 - margin, 0)
-            bottom, right = min(y1 + margin, shape[0]), min(x1 + margin, shape[1])
-            core = Window(y0, x0, y1 - y0, x1 - x0)
-            yield core, Window(top, left, bottom - top, right - left)
+            height, width = y1 - y0, x1 - x0
+            around = Window(y0 - margin, x0 - margin, height + 2 * margin, width + 2 * margin)
+            yield Window(y0, x0, height, width), around.within(shape)
 
 
 def _cuts(length: int, tile: int) -> list[tuple[int, int]]:

@@ -55,13 +55,13 @@ def choose_scale(model: Sam2, image: Pixels, cell_size: float | None, steps: Ste
     pixels = possible_pixels(image.shape[:2], model.config.low_res_size)
     if cell_size is None:
         return _finer_if_better(model, image, _best_scale(model, image, pixels, steps), steps)
-    wanted = np.log(cell_size / (DARK_ENTRIES if is_dark(image) else USUAL_ENTRIES))
+    wanted = np.log(cell_size / (DARK_ENTRIES if is_dark(sampled(image)) else USUAL_ENTRIES))
     return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
 
 
-def is_dark(image: Pixels) -> bool:
-    """Whether most of an image is dark, as in fluorescence."""
-    return float(np.median(sampled(image))) < DARK
+def is_dark(sample: FloatArray) -> bool:
+    """Whether most of an image is dark, as in fluorescence, by evenly spaced rows and columns."""
+    return float(np.median(sample)) < DARK
 
 
 def _best_scale(model: Sam2, image: Pixels, pixels: Sequence[int], steps: Steps) -> int:
@@ -93,7 +93,7 @@ def _finer_if_better(model: Sam2, image: Pixels, pixel: int, steps: Steps) -> in
         return [p for part in windows for p in find_in_part(model, image, scale, part, steps)]
 
     here = found_at(pixel)
-    if is_dark(image):
+    if is_dark(sampled(image)):
         return finer if _found(found_at(finer)) > _found(here) else pixel
     if len(here) < MANY:
         return pixel
