@@ -13,7 +13,7 @@ from napari_sam2.batch.tracking_run import (
     link_found_daughters,
     track_found_objects,
 )
-from napari_sam2.finding import Proposal
+from napari_sam2.finding import CellSize, Proposal
 from napari_sam2.model.cell_head import CellHead
 from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.pixels import PixelMask
@@ -48,10 +48,10 @@ def test_one_frame_is_searched_by_a_network_without_a_head() -> None:
 def test_size_of_the_cells_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world, asked = worlds.two_discs(), []
 
-    def find(*_: object, t: int, cell_size: float | None, **__: object) -> list[Proposal]:
+    def find(*_: object, t: int, cell_size: CellSize | None, **__: object) -> list[Proposal]:
         asked.append(cell_size)
         mask = PixelMask.of(world.labels[t] == 1)
-        return [Proposal(mask, 0.9, 1.0, (0, 0))]
+        return [Proposal(mask, 0.9, 1.0, (0, 0), scale=2)]
 
     monkeypatch.setattr("napari_sam2.batch.tracking_run.find_objects", find)
     model, frames = build_tiny_model(), Frames(world.images)
@@ -59,4 +59,4 @@ def test_size_of_the_cells_is_found_once(monkeypatch: pytest.MonkeyPatch) -> Non
     list(track_found_objects(Annotation(Tracker(model, frames)), model, frames, settings))
     assert asked[0] is None
     assert len(set(asked[1:])) == 1
-    assert asked[1] == pytest.approx(2 * np.sqrt((world.labels[0] == 1).sum() / np.pi))
+    assert asked[1] == CellSize(2 * np.sqrt((world.labels[0] == 1).sum() / np.pi), scale=2)

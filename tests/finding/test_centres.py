@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from napari_sam2.finding import FindingStopped, find_objects, typical_size
+from napari_sam2.finding import CellSize, FindingStopped, find_objects, typical_size
 from napari_sam2.model import Sam2, load_model
 
 
@@ -64,6 +64,18 @@ def test_masks_have_no_specks_and_no_small_holes(cells: Sam2) -> None:
     for proposal in found:
         sizes = np.bincount(label(proposal.mask.crop, connectivity=2).ravel())[1:]
         assert sizes.min() >= 0.1 * sizes.sum()
+
+
+def test_next_frame_is_searched_at_the_scale_that_was_found(cells: Sam2) -> None:
+    image = nuclei(128, PLACES, 9)
+    first = find_objects(cells, image)
+    size = CellSize.of(first)
+    assert size is not None
+    assert size.scale is not None
+    again = find_objects(cells, image, cell_size=size)
+    assert [one.centre for one in again] == [one.centre for one in first]
+    other = find_objects(cells, image, cell_size=CellSize(size.diameter, 2 * size.scale))
+    assert {one.scale for one in other} <= {2 * size.scale, None}
 
 
 def test_colour_is_no_hindrance(cells: Sam2) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.finding import Proposal, draw_labels, typical_size
+from napari_sam2.finding import CellSize, Proposal, draw_labels, typical_size
 from napari_sam2.finding.logits import draw_logits, tidied
 from napari_sam2.finding.proposals import centre_of
 from napari_sam2.finding.suppression import suppress_boxes, suppress_masks
@@ -46,6 +46,14 @@ def test_typical_size_is_the_median_diameter() -> None:
     found = [Proposal(square(0, 0, side), 0.4, 1.0, (1, 1)) for side in (4, 10, 20)]
     assert typical_size(found) == pytest.approx(2 * np.sqrt(100 / np.pi))
     assert typical_size([]) is None
+
+
+def test_size_of_cells_has_the_most_frequent_known_scale() -> None:
+    scales = (None, 3, 3, None, None, 4)
+    found = [Proposal(square(0, 0, 10), 0.4, 1.0, (1, 1), scale) for scale in scales]
+    assert CellSize.of(found) == CellSize(found[0].diameter, 3)
+    assert CellSize.of(found[:1]) == CellSize(found[0].diameter)
+    assert CellSize.of([]) is None
 
 
 def test_centre_lies_in_the_mask_of_a_ring() -> None:

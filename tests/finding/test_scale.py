@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam2.finding import Proposal, scale
+from napari_sam2.finding import CellSize, Proposal, scale
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.scale import choose_scale
 from napari_sam2.tracking.pixels import PixelMask
@@ -68,8 +68,14 @@ def test_finest_scale_has_no_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cells_of_a_known_size_are_shown_larger_where_the_image_is_dark() -> None:
-    dark, grey = (
-        choose_scale(build_tiny_model(), np.full((400, 400, 1), level, np.float32), 36, Steps())
-        for level in (DARK, GREY)
-    )
+    images = [np.full((400, 400, 1), level, np.float32) for level in (DARK, GREY)]
+    dark, grey = (choose_scale(build_tiny_model(), one, CellSize(36), Steps()) for one in images)
     assert (dark, grey) == (4, 6)
+
+
+@pytest.mark.parametrize(("known", "chosen"), [(3, 3), (8, 8), (None, 6), (256, 6)])
+def test_scale_of_another_frame_is_kept_if_the_image_is_large_enough(
+    known: int | None, chosen: int
+) -> None:
+    image = np.full((400, 400, 1), GREY, np.float32)
+    assert choose_scale(build_tiny_model(), image, CellSize(36, known), Steps()) == chosen

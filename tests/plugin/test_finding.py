@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_sam2.finding import FindingStopped, Proposal
+from napari_sam2.finding import CellSize, FindingStopped, Proposal
 from napari_sam2.plugin.layers.proposal_layer import draw_proposals
 from napari_sam2.tracking.pixels import PixelMask
 
@@ -36,7 +37,7 @@ class FindingEngine(world.ThresholdEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.searches: list[tuple[int, float | None]] = []
+        self.searches: list[tuple[int, CellSize | None]] = []
         self.is_empty = False
         self.waits = False  # for the search to be cancelled
 
@@ -52,7 +53,7 @@ class FindingEngine(world.ThresholdEngine):
             return []
         speck = square(SPECK[0] - 2, SPECK[1] - 2, SPECK[0] + 2, SPECK[1] + 2)
         masks = [(disc(0, t), 0.9), (disc(1, t), 0.7), (speck, 0.3)]
-        return [proposal(mask, score) for mask, score in masks]
+        return [replace(proposal(mask, score), scale=3) for mask, score in masks]
 
 
 @pytest.fixture
@@ -222,14 +223,14 @@ def test_the_size_of_cells_that_were_taken_is_given_to_the_next_search(desk):
     find(desk)
     (first, second) = desk.engine.searches
     assert first == (0, None)
-    assert second == (5, pytest.approx(2 * np.sqrt(disc(0, 0).sum() / np.pi)))
+    assert second == (5, CellSize(proposal(disc(0, 0), 0.9).diameter, scale=3))
 
 
 def test_the_size_of_a_clicked_cell_is_given_to_the_search(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     find(desk)
-    assert desk.engine.searches == [(0, pytest.approx(2 * np.sqrt(disc(0, 0).sum() / np.pi)))]
+    assert desk.engine.searches == [(0, CellSize(proposal(disc(0, 0), 0.9).diameter))]
 
 
 def test_no_cells_found_says_what_to_try(desk, notifications):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.annotation import Annotation
 from napari_sam2.annotation.division_proposals import DivisionProposal
-from napari_sam2.finding import Proposal, find_objects, typical_size
+from napari_sam2.finding import CellSize, Proposal, find_objects
 from napari_sam2.finding.automatic import track_found
 from napari_sam2.io.growing import LOOK_EVERY_S, GrowingMovie
 from napari_sam2.model import Sam2
@@ -116,13 +116,13 @@ def track_found_objects(
         Of the stage ``"finding and tracking"``, counted in frames.
     """
     stage, done, total = "finding and tracking", 0, len(frames)
-    size = settings.cell_size
+    size = CellSize(settings.cell_size) if settings.cell_size else None
 
     def find(t: int) -> list[Proposal]:
         nonlocal size
         score = settings.min_score
         found = find_objects(network, frames, t=t, cell_size=size, min_score=score)
-        size = size or typical_size(found)  # cells of a movie keep their size: one trial is enough
+        size = size or CellSize.of(found)  # cells of a movie keep their size: one trial is enough
         return found
 
     def labels_of(t: int) -> NDArray[np.integer]:

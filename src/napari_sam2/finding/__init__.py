@@ -3,9 +3,10 @@
 from napari_sam2.finding.find import Method, find_objects
 from napari_sam2.finding.grid import GridSettings
 from napari_sam2.finding.progress import FindingStopped
-from napari_sam2.finding.proposals import Proposal, draw_labels, typical_size
+from napari_sam2.finding.proposals import CellSize, Proposal, draw_labels, typical_size
 
 __all__ = [
+    "CellSize",
     "FindingStopped",
     "GridSettings",
     "Method",

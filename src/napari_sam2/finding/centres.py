@@ -180,7 +180,7 @@ def _judged(
         if mask.any():
             mask = tidied(mask, SPECK * int(mask.crop.sum()))
             centre = centre_of(mask, click.place)
-        proposals.append(Proposal(mask, float(scores[best]), drawn.stability, centre))
+        proposals.append(Proposal(mask, float(scores[best]), drawn.stability, centre, field.pixel))
     return proposals
 
 

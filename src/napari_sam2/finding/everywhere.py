@@ -12,7 +12,7 @@ from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part, without_duplicates
 from napari_sam2.finding.dim_cells import in_focus, rest_of
 from napari_sam2.finding.progress import Steps
-from napari_sam2.finding.proposals import Proposal
+from napari_sam2.finding.proposals import CellSize, Proposal
 from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, is_dark, sampled
 from napari_sam2.finding.second_source import (
     SURE,
@@ -37,7 +37,7 @@ RIM = 2  # entries of the maps round a cell, in which it still glows
 def find_by_centres(
     model: Sam2,
     image: Pixels,
-    cell_size: float | None,
+    cell_size: CellSize | None,
     seeds: NDArray[np.float64],
     is_stained: bool,
     steps: Steps,
@@ -56,8 +56,8 @@ def find_by_centres(
         With a cell head.
     image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
-    cell_size : float or None
-        Diameter of a typical cell in pixels; None to choose the scale by what is found.
+    cell_size : CellSize or None
+        None to choose the scale by what is found.
     seeds : ndarray
         (N, 2) more places (y, x) to click.
     is_stained : bool
@@ -71,8 +71,8 @@ def find_by_centres(
     on_dark = is_dark(sample)
     if on_dark:
         found += _dim_cells(model, image, found, sample, pixel, steps)
-    cell_size = size_of(found) or pixel * USUAL_ENTRIES
-    sources = region_sources(image, sample, cell_size)
+    diameter = size_of(found) or pixel * USUAL_ENTRIES
+    sources = region_sources(image, sample, diameter)
     tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
     if is_stained:
         dark = [source for source in sources if source.sign == -1]

@@ -12,7 +12,7 @@ from napari_sam2.arrays import ArrayLike as Stack
 from napari_sam2.finding.everywhere import find_by_centres
 from napari_sam2.finding.grid import GridSettings, find_by_grid, usual_grid
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
-from napari_sam2.finding.proposals import Proposal
+from napari_sam2.finding.proposals import CellSize, Proposal
 from napari_sam2.finding.scale import sampled
 from napari_sam2.finding.second_source import is_stained
 from napari_sam2.model import Sam2
@@ -31,7 +31,7 @@ def find_objects(
     min_area: float = 12,
     max_area: float | None = None,
     min_score: float = 0.5,
-    cell_size: float | None = None,
+    cell_size: float | CellSize | None = None,
     seeds: ArrayLike | None = None,
     grid: GridSettings | None = None,
     progress: Progress | None = None,
@@ -55,9 +55,10 @@ def find_objects(
         Limits of the area of an object in pixels. Default: no upper limit.
     min_score : float
         Proposals below this score are left out; 0 keeps all that were judged.
-    cell_size : float, optional
-        Diameter of a typical cell in pixels. Default: chosen by what is found. The grid uses it
-        only to know whether cells are tiny.
+    cell_size : float or CellSize, optional
+        Diameter of a typical cell in pixels, or what was found on another frame of the movie
+        (`CellSize.of`). Default: chosen by what is found. The grid uses it only to know whether
+        cells are tiny.
     seeds : (N, 2) array_like, optional
         More places (y, x) to judge, for example local maxima of the image. The grid ignores them.
     grid : GridSettings, optional
@@ -84,11 +85,14 @@ def find_objects(
     """
     stack = _frames(image)
     frames = stack if model.config.sees_colour else stack.without_colour()
+    if cell_size is not None and not isinstance(cell_size, CellSize):
+        cell_size = CellSize(float(cell_size))
     _check(model, frames, method, min_area, max_area, min_score, cell_size)
     steps = Steps(progress, should_stop)
     places = as_seeds(seeds)
     if method == "grid" or model.cell_head is None:
-        settings = grid or usual_grid(model.config, frames.shape[1:], cell_size)
+        diameter = None if cell_size is None else cell_size.diameter
+        settings = grid or usual_grid(model.config, frames.shape[1:], diameter)
         found = find_by_grid(model, frames.view(t), settings, steps)
     else:
         stained = stack.is_rgb and is_stained(img_as_float32(sampled(stack.pixels(t))[..., :3]))
@@ -121,7 +125,7 @@ def _check(
     min_area: float,
     max_area: float | None,
     min_score: float,
-    cell_size: float | None,
+    cell_size: CellSize | None,
 ) -> None:
     if method not in get_args(Method):
         raise ValueError(f"method must be auto, grid or centres; got {method!r}")
@@ -139,8 +143,9 @@ def _check(
         raise ValueError(f"0 <= min_area <= max_area is needed; got {min_area} and {max_area}")
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score must be from 0 to 1; got {min_score}")
-    if cell_size is not None and not cell_size > 0:
-        raise ValueError(f"cell_size must be a positive diameter in pixels; got {cell_size}")
+    if cell_size is not None and not cell_size.diameter > 0:
+        given = cell_size.diameter
+        raise ValueError(f"cell_size must be a positive diameter in pixels; got {given}")
 
 
 def as_seeds(seeds: ArrayLike | None) -> NDArray[np.float64]:

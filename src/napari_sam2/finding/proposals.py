@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ class Proposal:
     centre : tuple of float
         (y, x) of the click that made the mask, or of the pixel farthest from its border where the
         click lies outside of the mask. A click there gives the object again.
+    scale : int or None
+        Side, in pixels of the image, of an entry of the head's maps that saw the object; None if
+        the head did not find it.
     """
 
     mask: PixelMask
     score: float
     stability: float
     centre: tuple[float, float]
+    scale: int | None = None
 
     @property
     def box(self) -> Extent:
@@ -54,8 +59,35 @@ class Proposal:
         return float(2 * np.sqrt(self.area / np.pi))
 
 
+@dataclass(frozen=True)
+class CellSize:
+    """How large the cells of a movie are, so that a search need not find it out again.
+
+    Attributes
+    ----------
+    diameter : float
+        Of a typical cell, in pixels.
+    scale : int or None
+        The scale at which a search found the cells, as of `Proposal`. Cells of the same diameter
+        are seen best at different scales, so that the diameter alone may give another one. None if
+        it is unknown.
+    """
+
+    diameter: float
+    scale: int | None = None
+
+    @classmethod
+    def of(cls, proposals: Sequence[Proposal]) -> CellSize | None:
+        """Median diameter and most frequent scale of proposals; None if there are none."""
+        diameter = typical_size(proposals)
+        if diameter is None:
+            return None
+        scales = Counter(one.scale for one in proposals if one.scale is not None)
+        return cls(diameter, scales.most_common(1)[0][0] if scales else None)
+
+
 def typical_size(proposals: Sequence[Proposal]) -> float | None:
-    """Median diameter of the proposals in pixels, to be the `cell_size` of the next search.
+    """Median diameter of the proposals in pixels.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from napari_sam2.arrays import Pixels
 from napari_sam2.finding.centres import find_in_part
 from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
-from napari_sam2.finding.proposals import Proposal, typical_size
+from napari_sam2.finding.proposals import CellSize, Proposal, typical_size
 from napari_sam2.finding.second_source import pair_sure, region_sources
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.windows import Window
@@ -36,7 +36,7 @@ LOOKED_AT = 1024  # rows and columns of which levels are measured
 FloatArray = NDArray[np.float32]
 
 
-def choose_scale(model: Sam2, image: Pixels, cell_size: float | None, steps: Steps) -> int:
+def choose_scale(model: Sam2, image: Pixels, cell_size: CellSize | None, steps: Steps) -> int:
     """Side of an entry of the maps in pixels of the image.
 
     Parameters
@@ -45,17 +45,21 @@ def choose_scale(model: Sam2, image: Pixels, cell_size: float | None, steps: Ste
         With a cell head.
     image : Pixels
         (Y, X, 1 or 3) float32 in 0..1.
-    cell_size : float or None
-        Diameter of a typical cell in pixels; None to try all scales on a few windows and keep the
-        one whose proposals are the best. Where regions of a threshold agree with them, it counts
-        in favour of the scale, up to twice. The next finer scale is kept if it finds more.
+    cell_size : CellSize or None
+        Its scale is taken where it is known, else the one that suits the diameter; None to try all
+        scales on a few windows and keep the one whose proposals are the best. Where regions of a
+        threshold agree with them, it counts in favour of the scale, up to twice. The next finer
+        scale is kept if it finds more.
     steps : Steps
         Steps of the trials are counted.
     """
     pixels = possible_pixels(image.shape[:2], model.config.low_res_size)
     if cell_size is None:
         return _finer_if_better(model, image, _best_scale(model, image, pixels, steps), steps)
-    wanted = np.log(cell_size / (DARK_ENTRIES if is_dark(sampled(image)) else USUAL_ENTRIES))
+    if cell_size.scale in pixels:
+        return cell_size.scale
+    entries = DARK_ENTRIES if is_dark(sampled(image)) else USUAL_ENTRIES
+    wanted = np.log(cell_size.diameter / entries)
     return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation import Annotation
     from napari_sam2.batch.process import BatchProcess, BatchRequest
-    from napari_sam2.finding import Proposal
+    from napari_sam2.finding import CellSize, Proposal
     from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.inference.autosave import Autosave
@@ -88,7 +88,7 @@ class EngineFactory(Protocol):
         model: Any,
         frames: Frames,
         t: int,
-        cell_size: float | None,
+        cell_size: CellSize | None,
         progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Sequence[Proposal]:
@@ -172,7 +172,7 @@ class Sam2Engine:
         model: Any,
         frames: Frames,
         t: int,
-        cell_size: float | None,
+        cell_size: CellSize | None,
         progress: Progress,
         should_stop: Callable[[], bool],
     ) -> Sequence[Proposal]:

@@ -34,15 +34,17 @@ def find_cells(
     tuple of Report
         The proposals; empty if the user cancelled the search.
     """
-    from napari_sam2.finding import FindingStopped  # imports torch, which is loaded by now
+    # This imports torch, which is loaded by now.
+    from napari_sam2.finding import CellSize, FindingStopped
 
-    cell_size = command.cell_size or typical_diameter(document.annotation.labels[command.t])
+    diameter = typical_diameter(document.annotation.labels[command.t])
+    known = command.cell_size or (CellSize(diameter) if diameter else None)
     try:
         found = engine.find_cells(
             model,
             document.tracker.frames,  # with the contrast that the model sees
             command.t,
-            cell_size,
+            known,
             lambda done, total: report(FindAdvanced(command.image, done, total)),
             is_cancelled,
         )

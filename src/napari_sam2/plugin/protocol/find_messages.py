@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from napari_sam2.plugin.protocol.messages import ImageCommand, ImageReport
 
 if TYPE_CHECKING:
-    from napari_sam2.finding import Proposal
+    from napari_sam2.finding import CellSize, Proposal
 
 
 @dataclass(frozen=True, eq=False)
 class FindCells(ImageCommand):
-    """Look for all cells of frame `t`; `cell_size` is their diameter in pixels, if it is known."""
+    """Look for all cells of frame `t`, whose size may be known from another frame."""
 
     t: int
-    cell_size: float | None = None
+    cell_size: CellSize | None = None
 
 
 @dataclass(frozen=True, eq=False)

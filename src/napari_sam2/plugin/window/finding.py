@@ -29,7 +29,7 @@ from napari_sam2.plugin.window.lost_cells import found_again
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.finding import Proposal
+    from napari_sam2.finding import CellSize, Proposal
     from napari_sam2.plugin.protocol.messages import Command, Position, PromptEdit
     from napari_sam2.plugin.window.image_state import ImageState
     from napari_sam2.plugin.window.reports import Handlers
@@ -139,7 +139,7 @@ class Finding:
         self._on_change = on_change
         self._search: FindCells | None = None
         self._found: Found | None = None
-        self._cell_sizes: dict[int, float] = {}  # by number of the image
+        self._cell_sizes: dict[int, CellSize] = {}  # by number of the image
         self.progress = (0, 0)
         self.hovered = ""
         self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
@@ -178,8 +178,8 @@ class Finding:
         self._send(self._search)
         self._on_change()
 
-    def cell_size(self, image_state: ImageState) -> float | None:
-        """Diameter in pixels of the cells that were taken before; None if it is unknown."""
+    def cell_size(self, image_state: ImageState) -> CellSize | None:
+        """Size of the cells that were taken before; None if it is unknown."""
         return self._cell_sizes.get(image_state.number)
 
     def leave(self) -> None:
@@ -273,8 +273,10 @@ class Finding:
             tuple(calls),
             f"take {counted(len(masks), 'found cell')}",
         )
-        diameters = [found.proposals[number].diameter for number in masks]
-        self._cell_sizes[image_state.number] = float(np.median(diameters))
+        from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
+
+        if size := CellSize.of([found.proposals[number] for number in masks]):
+            self._cell_sizes[image_state.number] = size
         image_state.sent(edit)
         self._send(edit)
         image_state.choose(first + len(ids), INCLUDE)
