@@ -1,26 +1,31 @@
 """Measure how well doubts find wrong masks, and fit the error probability.
 
 python docs/scripts/doubts.py track DATA TABLES    one click for each cell, one table per movie
-python docs/scripts/doubts.py fit TABLES           writes annotation/error_model.json
+python docs/scripts/doubts.py fit TABLES...        writes annotation/error_model.json
+python docs/scripts/doubts.py left-out TABLES...   compares chains on movies left out of the fit
 python docs/scripts/doubts.py report TABLES        prints the figures of docs/lab/review.md
-python docs/scripts/doubts.py ablate TABLES        prints them without each kind of evidence
+python docs/scripts/doubts.py ablate TABLES...     prints them without each kind of evidence
 python docs/scripts/doubts.py plot TABLES PICTURE  draws how often masks are wrong by their chance
 
 DATA holds folders with raw.tif and labels.tif, or stills as training takes them. Tracking is slow
-and is done once; the others read the tables. `fit` and `ablate` need scikit-learn (extra "train").
+and is done once; the others read the tables. Each folder of tables holds the same movies, tracked
+with other weights; a fit takes the masks of all of them, figures are of the first one. `fit`,
+`left-out` and `ablate` need scikit-learn (extra "train").
 """
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from napari_sam2.annotation import error_probability
+from napari_sam2.annotation.error_chain import ErrorChain
 from napari_sam2.annotation.error_probability import (
     ErrorModel,
     Regression,
@@ -39,27 +44,25 @@ STILLS = {"dsb2018": 10, "usiigaci_stills": 10}  # pseudo-videos, of stills that
 MOST_CELLS = 101
 WITH_HEAD = (
     "cell_overlap",
-    "cell_overlap_near",
     "cell_overlap_all",
     "agreement",
-    "agreement_near",
-    "overlap_near",
+    "overlap",
     "size_change",
     "claimed",
     "second_piece",
 )
 WITHOUT_HEAD = (
     "agreement",
-    "agreement_near",
-    "predicted_iou_near",
-    "overlap_near",
+    "predicted_iou",
+    "overlap",
     "size_change",
     "claimed",
     "second_piece",
 )
-THRESHOLD = 0.28
+THRESHOLD = 0.25
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
-STRENGTH = 0.02  # inverse of the regularisation
+STRENGTH = 0.002  # inverse of the regularisation
+CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.35)
 TARGET = Path(error_probability.__file__).with_name("error_model.json")
 
 
@@ -195,11 +198,20 @@ def read_table(path: Path) -> Masks:
     )
 
 
-def read_tables(folder: Path) -> tuple[dict[str, Masks], dict[str, Masks]]:
-    """Tables for fitting and for checking, by the name of the movie; stills are one movie each."""
-    tables = {path.stem: read_table(path) for path in sorted(folder.glob("*.npz"))}
-    checked = {name: tables.pop(name) for name in CHECKED if name in tables}
-    return tables, checked
+def read_tables(folders: Sequence[Path]) -> tuple[dict[str, list[Masks]], dict[str, Masks]]:
+    """Tables for fitting, of all folders, and for checking, of the first one, by the movie's name.
+
+    Stills are one movie each.
+    """
+    fitted: dict[str, list[Masks]] = {}
+    checked = {}
+    for number, folder in enumerate(folders):
+        for path in sorted(folder.glob("*.npz")):
+            if path.stem not in CHECKED:
+                fitted.setdefault(path.stem, []).append(read_table(path))
+            elif number == 0:
+                checked[path.stem] = read_table(path)
+    return fitted, {name: checked[name] for name in CHECKED if name in checked}
 
 
 # Fitting
@@ -226,11 +238,15 @@ def fit(movies: Sequence[Masks], names: Sequence[str]) -> Regression:
     return Regression(tuple(names), low, high, middle, scale, fitted.coef_[0], intercept)
 
 
-def write_model(movies: dict[str, Masks], target: Path) -> None:
+def write_model(movies: dict[str, list[Masks]], target: Path) -> None:
     """Fit both regressions and write their numbers."""
-    numbers: dict = {"fitted_on": sorted(movies), "threshold": THRESHOLD}
+    numbers: dict = {
+        "fitted_on": sorted(movies),
+        "threshold": THRESHOLD,
+        "chain": asdict(CHAIN),
+    }
     for kind, names in (("with_head", WITH_HEAD), ("without_head", WITHOUT_HEAD)):
-        fitted = fit(list(movies.values()), names)
+        fitted = fit(list(itertools.chain(*movies.values())), names)
         numbers[kind] = {"features": list(names), "intercept": round(fitted.intercept, 5)}
         for part in ("low", "high", "middle", "scale", "weight"):
             numbers[kind][part] = np.round(getattr(fitted, part), 5).tolist()
@@ -304,9 +320,21 @@ def order_of_stops(masks: Masks, probability: np.ndarray, threshold: float) -> l
     return stops + rest
 
 
-def probability_of(masks: Masks, regression: Regression) -> np.ndarray:
-    """(N,) probability of an error."""
-    return regression.probability(regression.contributions(masks.evidence))
+def probability_of(
+    masks: Masks, regression: Regression, chain: ErrorChain | None = CHAIN
+) -> np.ndarray:
+    """(N,) probability of an error, of each mask alone without a chain."""
+    single = regression.logit(regression.contributions(masks.evidence))
+    if chain is None:
+        return expit(single)
+    found = np.empty(len(single))
+    for row in np.unique(masks.place[:, 0]):
+        there = masks.place[:, 0] == row
+        frames = masks.place[there, 1]
+        track = np.full(frames.max() + 1, np.nan)
+        track[frames] = single[there]
+        found[there] = chain.smoothed(track)[frames]
+    return expit(found)
 
 
 def print_movie(name: str, masks: Masks, model: ErrorModel) -> None:
@@ -320,7 +348,7 @@ def print_movie(name: str, masks: Masks, model: ErrorModel) -> None:
     print(f"\n{name}: {len(wrong)} masks, {wrong.mean():.1%} wrong, looks in time order {looks}")
     rows = {"doubts before": (masks.severity, masks.severity > 0, by_severity + in_time)}
     for kind, regression in (("with head", model.with_head), ("without head", model.without_head)):
-        found = probability_of(masks, regression)
+        found = probability_of(masks, regression, model.chain)
         rows[kind] = (
             found,
             found >= model.threshold,
@@ -344,7 +372,10 @@ def draw_reliability(checked: dict[str, Masks], model: ErrorModel, picture: Path
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    found = {name: (probability_of(m, model.with_head), m.is_wrong) for name, m in checked.items()}
+    found = {
+        name: (probability_of(masks, model.with_head, model.chain), masks.is_wrong)
+        for name, masks in checked.items()
+    }
     parts = zip(*found.values(), strict=True)
     all_masks = tuple(np.concatenate(part) for part in parts)
     figure, axes = pyplot.subplots(figsize=(6, 5), layout="constrained")
@@ -367,30 +398,68 @@ def draw_reliability(checked: dict[str, Masks], model: ErrorModel, picture: Path
     figure.savefig(picture, dpi=100)
 
 
-def print_ablation(fitted: dict[str, Masks], checked: dict[str, Masks]) -> None:
+def print_ablation(fitted: dict[str, list[Masks]], checked: dict[str, Masks]) -> None:
     """Area under the ROC curve on the checked movies without each kind of evidence."""
+    movies = list(itertools.chain(*fitted.values()))
     kinds = dict.fromkeys(kind_of(name) for name in WITH_HEAD)
-    for left_out in ("nothing", *kinds):
+    for left_out in ("nothing", *kinds, "the chain"):
         names = [name for name in WITH_HEAD if kind_of(name) != left_out]
-        regression = fit(list(fitted.values()), names)
+        regression = fit(movies, names)
+        chain = None if left_out == "the chain" else CHAIN
         areas = [
-            area_under_curve(probability_of(m, regression), m.is_wrong) for m in checked.values()
+            area_under_curve(probability_of(m, regression, chain), m.is_wrong)
+            for m in checked.values()
         ]
         print(f"without {left_out:13s}", *(f"{area:.3f}" for area in areas))
+
+
+def print_left_out(fitted: dict[str, list[Masks]]) -> None:
+    """Figures of several chains on each movie, with a regression fitted on the others.
+
+    Movies weigh as in `fit`; the log loss is that with the best level for each movie.
+    """
+    from scipy.optimize import minimize_scalar
+
+    def loss(shift: float, found: np.ndarray, is_wrong: np.ndarray) -> float:
+        return float(np.logaddexp(0, np.where(is_wrong, -1, 1) * (found + shift)).mean())
+
+    regressions = {
+        name: fit([m for key, tables in fitted.items() if key != name for m in tables], WITH_HEAD)
+        for name in fitted
+    }
+    for persistence in (0.0, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8):
+        chain = replace(CHAIN, persistence=persistence)
+        rows, weights = [], []
+        for name, regression in regressions.items():
+            masks = fitted[name][0]
+            found = probability_of(masks, regression, chain)
+            arguments = (logit(found), masks.is_wrong)
+            best = minimize_scalar(loss, args=arguments, bounds=(-4, 4), method="bounded")
+            area = area_under_curve(found, masks.is_wrong)
+            if not np.isnan(area):
+                rows.append((best.fun, calibration_error(found, masks.is_wrong), area))
+                weights.append(min(300, len(masks.iou)))
+        figures = np.average(rows, axis=0, weights=weights)
+        line = "log loss {:.3f}, calibration error {:.3f}, area {:.3f}".format(*figures)
+        print(f"persistence {persistence}: {line}")
 
 
 def main() -> None:
     """Perform one of the tasks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["track", "fit", "report", "ablate", "plot"])
+    parser.add_argument("task", choices=["track", "fit", "left-out", "report", "ablate", "plot"])
     parser.add_argument("folders", type=Path, nargs="+")
     options = parser.parse_args()
     if options.task == "track":
         track_all(*options.folders)
         return
-    fitted, checked = read_tables(options.folders[0])
+    folders = options.folders[:1] if options.task == "plot" else options.folders
+    fitted, checked = read_tables(folders)
     if options.task == "fit":
         write_model(fitted, TARGET)
+        return
+    if options.task == "left-out":
+        print_left_out(fitted)
         return
     if options.task == "ablate":
         print("area under the ROC curve:", *checked)
@@ -402,7 +471,10 @@ def main() -> None:
         return
     for name, masks in checked.items():
         print_movie(name, masks, model)
-    everything = [(probability_of(m, model.with_head), m.is_wrong) for m in checked.values()]
+    everything = [
+        (probability_of(masks, model.with_head, model.chain), masks.is_wrong)
+        for masks in checked.values()
+    ]
     probability, is_wrong = (np.concatenate(parts) for parts in zip(*everything, strict=True))
     print(f"\nall checked movies: calibration error {calibration_error(probability, is_wrong):.3f}")
     for said, true, count in reliability(probability, is_wrong):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation.error_probability import (
+    NEIGHBOURS,
     TrackingScores,
     error_model,
     find_error_probability,
@@ -109,11 +110,30 @@ def test_the_cell_head_counts_over_all_frames() -> None:
     assert np.isnan(gather_evidence(steady_trace(), nothing)["cell_overlap_all"]).all()
 
 
-def test_near_evidence_is_the_median_of_the_known_near_frames() -> None:
-    overlap = np.array([0.1, 0.9, 0.8, np.nan, 0.2, 0.4, np.nan, np.nan], np.float32)
-    found = gather_evidence(steady_trace(), replace(sure_scores(), cell_overlap=overlap))
-    expected = [0.8, 0.8, 0.5, 0.6, 0.4, 0.3, 0.3, 0.4]
-    np.testing.assert_allclose(found["cell_overlap_near"], expected, rtol=1e-6)
+def test_a_mask_among_likely_wrong_ones_says_that_they_are_the_reason() -> None:
+    scores = sure_scores()
+    for bad in (3, 5):
+        scores.cell_overlap[bad], scores.agreement[bad] = 0, 0.3
+    chance, reasons = find_error_probability(steady_trace(), scores, NOTHING)
+    assert error_model().threshold <= chance[4] < chance[3]
+    assert reasons[4] == NEIGHBOURS
+    assert not reasons[0]
+
+
+def test_the_head_need_not_be_asked_on_every_frame() -> None:
+    every_other = np.where(np.arange(LENGTH) % 2, np.nan, 0.2).astype(np.float32)
+    known = chance_of(replace(sure_scores(), cell_overlap=every_other))
+    good = chance_of(sure_scores())
+    assert (known > good).all()  # also on the frames between
+
+
+def test_masks_that_a_person_made_say_nothing_about_their_neighbours() -> None:
+    scores = sure_scores()
+    is_fixed = np.arange(LENGTH) == 3
+    before, _ = find_error_probability(steady_trace(), scores, is_fixed)
+    scores.agreement[3] = 0.1  # of the mask that the model had made before
+    after, _ = find_error_probability(steady_trace(), scores, is_fixed)
+    np.testing.assert_array_equal(before, after)
 
 
 def test_a_bad_stretch_is_one_doubt_at_its_start_worth_all_its_errors() -> None:

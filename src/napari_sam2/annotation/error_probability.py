@@ -1,14 +1,15 @@
 """Error probability: the chance that a tracked mask is wrong.
 
-A mask counts as wrong if its IoU with the true mask is below 0.75. The probability is a logistic
-regression on a few kinds of evidence. Its weights were fitted by ``docs/scripts/doubts.py`` on
-tracked movies with true masks, and are stored as plain numbers in ``error_model.json``.
+A mask counts as wrong if its IoU with the true mask is below 0.75. A logistic regression weighs a
+few kinds of evidence of each mask, and a chain over the frames takes into account that errors last
+(`ErrorChain`). The weights were fitted by ``docs/scripts/doubts.py`` on tracked movies with true
+masks, and are stored as plain numbers in ``error_model.json``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,8 +17,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from napari_sam2.annotation.calibration import Calibration
+from napari_sam2.annotation.error_chain import ErrorChain
 from napari_sam2.annotation.measures import Trace
 
 UNCHANGED = Calibration()
@@ -33,8 +36,8 @@ REASONS = {
     "second_piece": "the mask is in two pieces",
     "size_change": "the mask is much larger or smaller than the one that you prompted",
 }
-"""Words for each kind of evidence, without the suffixes ``_near`` and ``_all``."""
-SUFFIXES = ("_near", "_all")
+"""Words for each kind of evidence, without the suffix ``_all``."""
+NEIGHBOURS = "the masks on the frames around it are likely wrong"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,19 +107,15 @@ class Regression:
         shares: FloatArray = np.nan_to_num((clipped - self.middle) / self.scale) * self.weight
         return shares
 
-    def probability(self, contributions: FloatArray) -> FloatArray:
-        """(T,) probability of an error."""
-        return as_probability(self.logit(contributions))
-
     def logit(self, contributions: FloatArray) -> FloatArray:
-        """(T,) logit of this probability."""
+        """(T,) logit of the error probability of each mask alone."""
         found: FloatArray = contributions.sum(axis=1) + self.intercept
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """The regressions of ``error_model.json``.
+    """The numbers of ``error_model.json``.
 
     Attributes
     ----------
@@ -124,11 +123,14 @@ class ErrorModel:
         From this probability on, a mask is doubtful.
     with_head, without_head : Regression
         For networks with and without a cell head.
+    chain : ErrorChain
+        How long errors last.
     """
 
     threshold: float
     with_head: Regression
     without_head: Regression
+    chain: ErrorChain
 
 
 @cache
@@ -140,20 +142,13 @@ def error_model() -> ErrorModel:
         numbers["threshold"],
         Regression.from_numbers(numbers["with_head"]),
         Regression.from_numbers(numbers["without_head"]),
+        ErrorChain(**numbers["chain"]),
     )
 
 
-def as_probability(logit: FloatArray) -> FloatArray:
-    """Probabilities of logits."""
-    found: FloatArray = 1 / (1 + np.exp(-logit))
-    return found
-
-
 def kind_of(evidence: str) -> str:
-    """The kind of an evidence: its name without a suffix."""
-    for suffix in SUFFIXES:
-        evidence = evidence.removesuffix(suffix)
-    return evidence
+    """The kind of an evidence: its name without the suffix ``_all``."""
+    return evidence.removesuffix("_all")
 
 
 def gather_evidence(
@@ -161,8 +156,8 @@ def gather_evidence(
 ) -> dict[str, FloatArray]:
     """Evidence for errors of one object, each (T,) float64, NaN where unknown.
 
-    Errors last: where the outline of an object hardly ever fits, it seldom fits on a frame that
-    looks better. Some evidence is therefore the median over near frames or over all frames.
+    Where the outline of an object hardly ever fits the cell that the cell head sees, it seldom fits
+    on a frame that looks better. This evidence is therefore the median over all frames, too.
 
     Parameters
     ----------
@@ -185,10 +180,8 @@ def gather_evidence(
         "second_piece": trace.second_piece / area,
         "size_change": _size_change(area, is_fixed),
     }
-    near = ("cell_overlap", "agreement", "predicted_iou", "overlap")
-    evidence |= {f"{name}_near": _median_of_near(evidence[name]) for name in near}
     head = evidence["cell_overlap"]  # the head is not asked on every frame
-    evidence["cell_overlap"] = np.where(np.isnan(head), evidence["cell_overlap_near"], head)
+    evidence["cell_overlap"] = np.where(np.isnan(head), _median_of_near(head), head)
     known = head[~np.isnan(head)]
     evidence["cell_overlap_all"] = np.full(len(area), np.median(known) if len(known) else np.nan)
     return evidence
@@ -215,25 +208,7 @@ def error_logit(
     trace, scores, is_fixed
         As for `gather_evidence`.
     """
-    found = np.full(len(trace.area), np.nan)
-    for regression, shares, there in _judged(trace, scores, is_fixed):
-        found[there] = regression.logit(shares)[there]
-    return found
-
-
-def _judged(
-    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_] | None
-) -> Iterator[tuple[Regression, FloatArray, NDArray[np.bool_]]]:
-    """Each regression with its (T, F) contributions, and the (T,) masks that it judges."""
-    is_scored = (trace.area > 0) & ~np.isnan(scores.agreement)
-    if is_scored.any():
-        evidence, model = gather_evidence(trace, scores, is_fixed), error_model()
-        has_opinion = is_scored & ~np.isnan(evidence["cell_overlap"])
-        for regression, there in (
-            (model.with_head, has_opinion),
-            (model.without_head, is_scored & ~has_opinion),
-        ):
-            yield regression, regression.contributions(evidence), there
+    return _judge(trace, scores, is_fixed)[0]
 
 
 def find_error_probability(
@@ -262,16 +237,33 @@ def find_error_probability(
     list of str
         T reasons, each the strongest evidence for an error; empty where there is none.
     """
-    length = len(trace.area)
-    probability, reasons = np.full(length, np.nan, np.float32), [""] * length
-    for regression, shares, there in _judged(trace, scores, is_fixed):
-        logit = calibration.corrected(regression.logit(shares))
-        probability[there] = as_probability(logit)[there]
-        for t in np.flatnonzero(there & (probability >= error_model().threshold)).tolist():
-            name = regression.features[int(shares[t].argmax())]
-            reasons[t] = REASONS[kind_of(name)]
+    logit, reasons = _judge(trace, scores, is_fixed)
+    probability = expit(calibration.corrected(logit)).astype(np.float32)
     probability[(trace.area > 0) & is_fixed] = 0
-    return probability, reasons
+    is_doubted = probability >= error_model().threshold
+    return probability, [reasons[t] if is_doubted[t] else "" for t in range(len(reasons))]
+
+
+def _judge(
+    trace: Trace, scores: TrackingScores, is_fixed: NDArray[np.bool_] | None
+) -> tuple[FloatArray, list[str]]:
+    """(T,) logit of the error probability, and T reasons, the strongest evidence for an error."""
+    length = len(trace.area)
+    is_judged = (trace.area > 0) & ~np.isnan(scores.agreement)
+    if is_fixed is not None:
+        is_judged &= ~is_fixed
+    if not is_judged.any():
+        return np.full(length, np.nan), [""] * length
+    evidence, model = gather_evidence(trace, scores, is_fixed), error_model()
+    has_head = not np.isnan(evidence["cell_overlap_all"]).all()
+    regression = model.with_head if has_head else model.without_head
+    shares = regression.contributions(evidence)
+    single = np.where(is_judged, regression.logit(shares), np.nan)
+    logit = np.where(is_judged, model.chain.smoothed(single), np.nan)
+    words = [REASONS[kind_of(name)] for name in regression.features]
+    strongest = shares.argmax(axis=1).tolist()
+    has_own = shares.max(axis=1) > 0
+    return logit, [words[strongest[t]] if has_own[t] else NEIGHBOURS for t in range(length)]
 
 
 def starts_of_stretches(is_wrong: NDArray[np.bool_]) -> NDArray[np.bool_]:
