@@ -59,6 +59,50 @@ def test_small_object_is_enlarged_but_not_more_than_twice() -> None:
     assert (window.height, window.width) == (32, 32)
 
 
+def fine_grid() -> WindowGrid:
+    """Windows from 16 pixels on, for an input of 64: objects up to 6 pixels are tiny."""
+    return WindowGrid(SHAPE, 64, "auto", lambda: True)
+
+
+def test_tiny_object_is_enlarged_four_times_where_that_is_wanted() -> None:
+    window = fine_grid().choose((300, 400, 305, 404), is_click=True)
+    assert (window.height, window.width) == (16, 16)
+    assert window.contains((300, 400, 305, 404))
+    assert fine_grid().choose((300, 400, 307, 404), is_click=True).width == 32
+    assert grid().choose((300, 400, 305, 404), is_click=True).width == 32
+
+
+@given(extent=extents)
+def test_fine_window_holds_its_object_and_is_kept_for_it(extent: Extent) -> None:
+    windows = fine_grid()
+    window = windows.choose(extent, is_click=True)
+    assert window.contains(extent)
+    assert windows.choose(extent, window, is_click=True).contains(extent)
+
+
+def test_tiny_object_is_tracked_in_a_usual_window() -> None:
+    windows, tiny = fine_grid(), (300.0, 400.0, 304.0, 404.0)
+    near, usual = windows.choose(tiny, is_click=True), windows.choose(tiny)
+    assert (near.width, usual.width) == (16, 32)
+    assert windows.choose(tiny, near) == usual
+    assert windows.choose(tiny, usual, is_click=True) == near
+
+
+def test_first_click_looks_from_nearer_where_objects_may_be_tiny() -> None:
+    click = (300.0, 400.0, 300.0, 400.0)
+    fine, usual = fine_grid().looks(click), grid().looks(click)
+    assert [look.width for look in fine] == [16, *(look.width for look in usual)]
+    assert fine_grid().looks(None) == grid().looks(None)
+
+
+@pytest.mark.parametrize("mode", ["whole", "small"])
+def test_fine_windows_are_for_the_mode_auto(mode: str) -> None:
+    windows = WindowGrid(SHAPE, 64, mode, lambda: True)  # type: ignore[arg-type]
+    assert windows.choose((300, 400, 303, 403), is_click=True).width > 16
+    small = WindowGrid((20, 20), 64, "auto", lambda: True)
+    assert small.choose((4, 4, 7, 7), is_click=True).width == 20
+
+
 def test_large_object_is_seen_in_a_window_of_twice_its_size() -> None:
     window = grid().choose((200, 200, 300, 280))
     assert 160 <= window.height == window.width <= 260

@@ -105,6 +105,9 @@ class Sam2Config:
     brighten_dim_cells : bool
         A cell that is dim on a dark background is shown brighter than it is, see
         `tracking/dim_cells.py` (ours only).
+    enlarge_tiny_cells : bool
+        Cells narrower than 24 pixels are enlarged four times and not twice, in fluorescence and in
+        brightfield with a stain, see `tracking/windows.py` (ours only).
     occlusion_margin : float
         An object that was visible on the frame before stays visible while its occlusion score, a
         logit, is above minus this margin, unless its mask has spread (ours only: cells seldom
@@ -158,6 +161,7 @@ class Sam2Config:
     whole_cells: bool = False
     sees_colour: bool = True
     brighten_dim_cells: bool = False
+    enlarge_tiny_cells: bool = False
     occlusion_margin: float = 0.0
     spread_prompts: bool = False
     min_guess_points: int = 0
@@ -224,6 +228,7 @@ CELLS = Sam2Config(
     whole_cells=True,
     sees_colour=False,
     brighten_dim_cells=True,
+    enlarge_tiny_cells=True,
     occlusion_margin=1.0,
     spread_prompts=True,
     min_guess_points=1,

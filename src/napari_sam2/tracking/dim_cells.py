@@ -20,7 +20,6 @@ from napari_sam2.tracking.masks import MaskRecord
 from napari_sam2.tracking.windows import Extent, Window
 
 WANTED_LEVEL = 0.3  # of a cell above the background, as a share of the contrast limits
-DARK = 0.06  # largest level of a dark background, as a share of the contrast limits
 MOST = 8
 STAY = 1.5  # a gain is kept until it is off by this factor, so that a view does not flicker
 LEAST_LEVEL = WANTED_LEVEL / MOST
@@ -95,8 +94,7 @@ class DimCells:
         self._levels.clear()
 
     def _may_brighten(self) -> bool:
-        frames = self._encoder.frames
-        return self._is_used and frames.channels == 1 and frames.background <= DARK
+        return self._is_used and self._encoder.frames.is_dark
 
     def _gain(self, level: float, current: int = 1) -> int:
         """How many times brighter a cell is shown whose level above the background is given."""

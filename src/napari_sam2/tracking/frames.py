@@ -16,6 +16,7 @@ from napari_sam2.arrays import ArrayLike
 from napari_sam2.tracking.image_parts import PartsOfImage
 from napari_sam2.tracking.volume_planes import planes_of
 
+DARK, BRIGHT = 0.06, 0.6  # limits of a dark and a bright background, shares of the contrast
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS = 65536
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
@@ -148,6 +149,19 @@ class Frames:
         """
         low, high = self.contrast_limits
         return float(np.clip((self._measured_median() - low) / (high - low), 0, 1))
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the background of grey frames is dark, as in fluorescence."""
+        return self.channels == 1 and self.background <= DARK
+
+    @property
+    def has_stain(self) -> bool:
+        """Whether cells are stained: grey frames are dark, or bright as brightfield is.
+
+        In phase contrast and other light without a stain, the background is in between.
+        """
+        return self.channels == 1 and not DARK < self.background < BRIGHT
 
     def without_colour(self) -> Self:
         """The same stack in grey, the mean of red, green and blue, with the contrast of that.

@@ -209,13 +209,14 @@ class Prompter:
         Since the size is unknown at the first click, the network is run on windows of several
         sizes, and `most_convincing` chooses. The best mask is then computed again in a window that
         fits its size, with itself as the previous mask. A network with a cell head gains from that
-        even in the same window.
+        even in the same window, except on tiny objects.
         """
         grid, given = self._runner.grid, prompt.extent(number)
         dim_cells = self._runner.dim_cells
         known = previous.extent if previous is not None else prompt.box
         if known is not None:
-            window = grid.choose(join_extents(known, given), previous.window if previous else None)
+            current = previous.window if previous else None
+            window = grid.choose(join_extents(known, given), current, is_click=before is None)
             if previous is None:
                 window = dim_cells.views_of_place([window], prompt.t, known)[0]
             else:
@@ -231,9 +232,10 @@ class Prompter:
         looks = [*look(grid.finer_looks(given, looks[-1].record.extent)), *looks]
         regions = [self._store.renderer.region(look.record) for look in looks]
         record = most_convincing(looks, regions)
-        window = grid.choose(join_extents(record.extent, given), record.window)
+        window = grid.choose(join_extents(record.extent, given), record.window, is_click=True)
         window = dim_cells.view(window, prompt.t, record)
-        if window == record.window and self._runner.model.cell_head is None:
+        gains = self._runner.model.cell_head is not None and window.width != grid.finest
+        if window == record.window and not gains:
             return record
         return self._decode(prompt, number, record, before, masklet, window)
 
@@ -249,7 +251,8 @@ class Prompter:
         draw, grid = self._store.renderer.region, self._runner.grid
         guesses = self._guesses(prompt, number, before, before, masklet, best.window)
         guess = other_guesses(best, guesses, draw)[prompt.guess - 2]
-        window = grid.choose(join_extents(guess.extent, prompt.extent(number)), guess.window)
+        extent = join_extents(guess.extent, prompt.extent(number))
+        window = grid.choose(extent, guess.window, is_click=before is None)
         window = self._runner.dim_cells.view(window, prompt.t, guess)
         if window == guess.window:
             return guess

@@ -108,7 +108,12 @@ class Tracker:
         self._windows: WindowMode = windows or model.config.windows
         length, *size = self._frames.shape
         image_shape = (size[0], size[1])
-        grid = WindowGrid(image_shape, model.config.image_size, self._windows)
+        grid = WindowGrid(
+            image_shape,
+            model.config.image_size,
+            self._windows,
+            lambda: model.config.enlarge_tiny_cells and self._frames.has_stain,
+        )
         disk = DiskCache(disk_bytes, cache_folder)
         self._runner = NetworkRunner(
             model,

@@ -9,7 +9,7 @@ masks of that object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -25,6 +25,8 @@ Extent = tuple[float, float, float, float]
 
 SIDES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
 """Sides of windows as multiples of the network's input."""
+FINEST = 0.25  # side of the window of a tiny object, as a multiple of the network's input
+TINY = 6 / 64  # such a multiple: smaller objects cover few entries of a mask in other windows
 WANTED = 2.4  # preferred side of a window, in sides of its object
 TIGHT, WIDE = 1.6, 5.0  # limits within which a window is kept, in sides of its object
 BORDER = 1 / 16  # share of the side: nearer objects get another window
@@ -108,6 +110,9 @@ class WindowGrid:
         `whole`: always the whole image, resized to a square. `auto`: windows that fit the size of
         the object, with small objects enlarged up to twice. `small`: such windows for objects that
         are narrower than a token in the whole image, and the whole image for all others.
+    is_fine : callable
+        Whether clicks see tiny objects enlarged four times in the mode `auto`; it is asked when
+        the first window is chosen, since the pixels of the stack may decide it.
 
     Raises
     ------
@@ -115,7 +120,13 @@ class WindowGrid:
         If the mode is unknown.
     """
 
-    def __init__(self, shape: tuple[int, int], size: int, mode: WindowMode) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        size: int,
+        mode: WindowMode,
+        is_fine: Callable[[], bool] = lambda: False,
+    ) -> None:
         if mode not in get_args(WindowMode):
             raise ValueError(f"windows must be auto, small or whole; got {mode!r}")
         self._shape = shape
@@ -125,8 +136,12 @@ class WindowGrid:
         has_windows = mode == "auto" or (self._tiny_only and max(shape) > size)
         sides = (int(size * share) for share in SIDES)
         self._sides = [s for s in sides if has_windows and _is_worth_it(s, shape)]
+        self._finest = int(size * FINEST) if self._sides and mode == "auto" else None
+        self._is_fine = is_fine
 
-    def choose(self, extent: Extent | None, current: Window | None = None) -> Window:
+    def choose(
+        self, extent: Extent | None, current: Window | None = None, *, is_click: bool = False
+    ) -> Window:
         """The window for an object.
 
         Parameters
@@ -135,6 +150,9 @@ class WindowGrid:
             Edges of the object, (y0, x0, y1, x1); None if unknown.
         current : Window, optional
             The previous window of the object, which is kept while it fits.
+        is_click : bool
+            Whether the window is for clicks on a frame without memories: there, tiny objects are
+            seen nearer, if they may be.
 
         Returns
         -------
@@ -147,13 +165,20 @@ class WindowGrid:
         length = max(extent[2] - extent[0], extent[3] - extent[1], 1.0)
         if self._whole_is_enough(length, current):
             return self.whole
-        if current is not None and self._still_fits(current, extent, length):
+        finest = self.finest if is_click and length <= self._size * TINY else None
+        if finest is None and current is not None and self._still_fits(current, extent, length):
             return current
-        for side in self._fitting_sides(length):
+        nearest = [] if finest is None else [finest]
+        for side in (*nearest, *self._fitting_sides(length)):
             window = self._on_grid(side, extent, length)
             if window.contains(extent):
                 return window
         return self.whole
+
+    @property
+    def finest(self) -> int | None:
+        """Side of the window in which clicks see a tiny object; None if there is none."""
+        return self._finest if self._finest is not None and self._is_fine() else None
 
     def looks(self, extent: Extent | None) -> list[Window]:
         """Windows for an object of unknown size, from the smallest to the largest.
@@ -204,7 +229,8 @@ class WindowGrid:
 
     def _smaller_looks(self, extent: Extent | None) -> list[Window]:
         windows: list[Window] = []
-        for side in self._sides:
+        finest = [] if self.finest is None else [self.finest]
+        for side in finest + self._sides:
             if extent is None or (windows and side < STEP_BACK * windows[-1].width):
                 continue
             window = self._on_grid(side, extent, side)
