@@ -21,10 +21,10 @@ from napari_sam2.plugin.widgets.lane_paint import (
     Heading,
     tick_step,
 )
-from napari_sam2.plugin.widgets.lane_words import why
 from napari_sam2.plugin.widgets.lanes_box import HINT, LanesBox
 from napari_sam2.plugin.widgets.lanes_picture import save_picture
 from napari_sam2.plugin.widgets.lanes_view import LaneRange, LanesView
+from napari_sam2.plugin.window.lane_words import why
 from napari_sam2.plugin.window.timelines import MEASURED_STOPS, quality_colour
 
 from .drawn_timelines import timeline

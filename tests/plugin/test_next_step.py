@@ -44,6 +44,10 @@ CLICKED = replace(READY, has_objects=True, has_object=True)
         (replace(CLICKED, is_tracking=True), "Tracking. Esc stops"),
         (replace(CLICKED, is_tracked=True), "Check the frames"),
         (replace(CLICKED, is_tracked=True, unreviewed=3), "]: go to the most doubtful"),
+        (
+            replace(CLICKED, is_tracked=True, unreviewed=3, doubt="Likely wrong."),
+            "Likely wrong. Cl",
+        ),
         (replace(CLICKED, wants_tracking=True), "The taught model is in use"),
         (replace(CLICKED, is_stack=False), "Right-click excludes an area. N: next cell. Export"),
         (Situation(is_importing=True, tool="other"), "Importing labels. Esc cancels"),

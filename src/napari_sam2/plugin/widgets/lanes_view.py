@@ -26,7 +26,7 @@ from napari_sam2.plugin.widgets.lane_paint import (
     paint_ruler,
 )
 from napari_sam2.plugin.widgets.lane_walk import STEPS, walked
-from napari_sam2.plugin.widgets.lane_words import describe
+from napari_sam2.plugin.window.lane_words import describe
 from napari_sam2.plugin.window.timelines import Colouring, run_around
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.io.project.reviewer import reviewer_name, set_reviewer_name
 from napari_sam2.plugin.widgets.effort_dialog import EffortDialog
 from napari_sam2.plugin.widgets.lane_paint import Heading
-from napari_sam2.plugin.widgets.lane_words import why
 from napari_sam2.plugin.widgets.lanes_box import LanesBox
 from napari_sam2.plugin.widgets.lanes_dock import put_below_canvas
 from napari_sam2.plugin.widgets.objects_model import ObjectRow
@@ -22,6 +21,7 @@ from napari_sam2.plugin.widgets.review_box import ReviewBox
 from napari_sam2.plugin.widgets.sample_box import SampleBox
 from napari_sam2.plugin.widgets.swap_box import SwapBox
 from napari_sam2.plugin.widgets.verdict_box import VerdictBox
+from napari_sam2.plugin.window.lane_words import why
 from napari_sam2.plugin.window.timelines import Summary, lineage_order
 from napari_sam2.plugin.window.verification import cells_to_refine
 

@@ -63,6 +63,8 @@ class Situation:
         Whether tracking is under way, or done since the last change.
     unreviewed : int
         Number of doubtful frames that are not reviewed.
+    doubt : str
+        Why the mask of the current object on the shown frame is worth a look; empty if it is not.
     is_tiny : bool
         Whether the current object is narrower than a token of a model that sees whole frames.
     contrast_differs : bool
@@ -112,6 +114,7 @@ class Situation:
     is_tracking: bool = False
     is_tracked: bool = False
     unreviewed: int = 0
+    doubt: str = ""
     is_tiny: bool = False
     contrast_differs: bool = False
     daughters: int | None = None
@@ -341,6 +344,8 @@ def _step(now: Situation, track: TrackButton) -> str:
         return "Click a cell, or press F to find all cells."
     if not now.has_object:
         return f"Click another cell: it becomes cell {now.object_id}."
+    if now.is_tracked and now.doubt:
+        return f"{now.doubt} Click to correct it. C: it is right. ]: the next doubtful frame."
     if now.is_tracked and now.unreviewed:
         return "]: go to the most doubtful frame. Click to correct it. C: mark it as reviewed."
     if now.is_tracked:
