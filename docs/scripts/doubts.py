@@ -59,7 +59,7 @@ WITHOUT_HEAD = (
     "claimed",
     "second_piece",
 )
-THRESHOLD = 0.25
+THRESHOLD = 0.27
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.002  # inverse of the regularisation
 CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.35)
