@@ -232,7 +232,8 @@ class Prompter:
         looks = [*look(grid.finer_looks(given, looks[-1].record.extent)), *looks]
         regions = [self._store.renderer.region(look.record) for look in looks]
         record = most_convincing(looks, regions)
-        window = grid.choose(join_extents(record.extent, given), record.window, is_click=True)
+        extent = join_extents(record.extent, given)
+        window = grid.choose(extent, record.window, is_click=before is None)
         window = dim_cells.view(window, prompt.t, record)
         gains = self._runner.model.cell_head is not None and window.width != grid.finest
         if window == record.window and not gains:
