@@ -37,14 +37,16 @@ def find_cells(
     # This imports torch, which is loaded by now.
     from napari_sam2.finding import CellSize, FindingStopped
 
-    diameter = typical_diameter(document.annotation.labels[command.t])
-    known = command.cell_size or (CellSize(diameter) if diameter else None)
+    cell_size = command.cell_size
+    if cell_size is None:
+        diameter = typical_diameter(document.annotation.labels[command.t])
+        cell_size = None if diameter is None else CellSize(diameter)
     try:
         found = engine.find_cells(
             model,
             document.tracker.frames,  # with the contrast that the model sees
             command.t,
-            known,
+            cell_size,
             lambda done, total: report(FindAdvanced(command.image, done, total)),
             is_cancelled,
         )

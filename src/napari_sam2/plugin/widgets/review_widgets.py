@@ -21,7 +21,6 @@ from napari_sam2.plugin.widgets.review_box import ReviewBox
 from napari_sam2.plugin.widgets.sample_box import SampleBox
 from napari_sam2.plugin.widgets.swap_box import SwapBox
 from napari_sam2.plugin.widgets.verdict_box import VerdictBox
-from napari_sam2.plugin.window.lane_words import why
 from napari_sam2.plugin.window.timelines import Summary, lineage_order
 from napari_sam2.plugin.window.verification import cells_to_refine
 
@@ -251,10 +250,7 @@ class ReviewWidgets(QObject):
         is_movie = image_state.is_movie and not image_state.in_3d  # of images, not of volumes
         self.box.show_progress(*image_state.review_progress)
         t = self.controller.view.frame
-        shown = image_state.timelines.get(image_state.current_object)
-        self.box.show_outlook(
-            image_state.review_outlook, "" if shown is None else why(shown, image_state.time_of(t))
-        )
+        self.box.show_outlook(image_state.review_outlook, image_state.doubt_on(t))
         self.box.show_place(
             can_accept=image_state.can_accept(t),
             is_accepted=image_state.is_accepted(t),

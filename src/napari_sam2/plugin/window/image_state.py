@@ -47,6 +47,7 @@ from napari_sam2.plugin.protocol.saving_messages import (
     UnsavedWorkFound,
 )
 from napari_sam2.plugin.protocol.sources import ImageSource
+from napari_sam2.plugin.window.lane_words import why
 from napari_sam2.plugin.window.memory import forecast_bytes, gigabytes, used_bytes
 from napari_sam2.plugin.window.timelines import Summary, outlook_text, summarise, wrong_share_text
 from napari_sam2.plugin.window.vouched import VouchedMasks
@@ -257,6 +258,11 @@ class ImageState:
         shown = self.prompts.get((t, self.current_object))
         is_click = shown is not None and shown.prompt is not None and shown.prompt.is_single_click
         return shown.prompt.guess if is_click and shown and shown.prompt else None
+
+    def doubt_on(self, t: int) -> str:
+        """Why the current object's mask on a frame is worth a look; empty if it is not."""
+        timeline = self.timelines.get(self.current_object)
+        return "" if timeline is None else why(timeline, self.time_of(t))
 
     def is_tiny(self, t: int, image_size: int) -> bool:
         """Whether the current object is narrower than a token in a model's view of the whole frame.

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.protocol.messages import EXCLUDE
-from napari_sam2.plugin.window.lane_words import why
 from napari_sam2.plugin.window.next_step import Situation
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "is_checking": image_state.is_checking,
         "is_tracked": image_state.is_tracked,
         "unreviewed": doubtful - reviewed,
-        "doubt": _doubt(controller, image_state),
+        "doubt": image_state.doubt_on(controller.view.frame),
         "is_tiny": controller.models.offers_windows
         and controller.models.loaded is not None
         and image_state.is_tiny(controller.view.frame, controller.models.loaded.image_size),
@@ -85,12 +84,6 @@ def _of_image(controller: Controller, image_state: ImageState) -> dict[str, Any]
         "found": None if found is None else len(found.numbers),
         "wants_tracking": image_state.wants_tracking,
     }
-
-
-def _doubt(controller: Controller, image_state: ImageState) -> str:
-    """Why the mask of the current object on the shown frame is worth a look; empty if it is not."""
-    timeline = image_state.timelines.get(image_state.current_object)
-    return "" if timeline is None else why(timeline, image_state.time_of(controller.view.frame))
 
 
 def _when(work: SavedWorkFound | None) -> str | None:
