@@ -19,6 +19,8 @@ OFFSETS = 48  # places tried for a piece of background
 MOST_FOREIGN = 0.03  # share of a patch that may be cell
 HALO = 0.12  # of the diameter: this margin moves with the cell
 HAZE_RADII = (8.0, 60.0)  # pixels
+HAZE_WAY = 10.0  # pixels, standard deviation over a clip
+RINGS = (1.0, 3.0)  # of diffraction in the radius of a blob
 FEATHER = 1.5  # pixels over which a patch passes into the image
 
 
@@ -121,6 +123,8 @@ def drift_away(
 def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images:
     """Blobs out of focus, with the soft texture of cells above or below the focal plane.
 
+    Half of them have rings of diffraction around them, as debris has in phase contrast.
+
     Parameters
     ----------
     images : (T, Y, X) uint8
@@ -148,12 +152,16 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
         grain *= rng.uniform(0, 1) / max(float(grain.std()), 1e-6)
         blob = rng.uniform(-1, 1) + grain
         blob *= rng.uniform(8, 45)
-        way, swell = rng.normal(0, 6, 2), rng.normal(0, 0.2)
+        way, swell = rng.normal(0, HAZE_WAY, 2), rng.normal(0, 0.2)
+        rings = rng.uniform(*RINGS) if rng.random() < 0.5 else 0.0
         for t, time in enumerate(times):
             away = [
                 (g - c - w * time) / r for g, c, w, r in zip(grid, centre, way, radii, strict=True)
             ]
-            envelope = np.exp(-((away[0] ** 2 + away[1] ** 2) ** 1.5))
+            distance = np.hypot(away[0], away[1])
+            envelope = np.exp(-(distance**3))
+            if rings:
+                envelope += np.cos(2 * np.pi * rings * distance) * np.exp(-distance)
             light[t] += blob * envelope * (1 + swell * time)
     return np.clip(light, 0, 255).astype(np.uint8)
 
