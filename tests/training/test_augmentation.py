@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam2.training.augmentation import add_haze, drift_away, take_out
+from napari_sam2.training.augmentation import (
+    add_haze,
+    drift_away,
+    take_out,
+    tile_four_times,
+    turn_and_shear,
+)
 from napari_sam2.training.batches import make_batch, make_harder
 from napari_sam2.training.config import Stage, TrainingConfig
 from tests.training.worlds import Discs
@@ -127,6 +133,55 @@ def test_batches_hold_frames_without_the_object():
 
 
 def test_chances_are_between_0_and_1():
-    for name in ("taken_out", "drifting", "haze", "own_scores", "merged"):
+    for name in ("taken_out", "drifting", "haze", "own_scores", "merged", "mosaic", "affine"):
         with pytest.raises(ValueError, match=name):
             replace(STAGE, **{name: 1.5})
+
+
+def test_every_object_of_a_mosaic_has_three_look_alikes(clip):
+    images, labels = clip
+    tiled, numbered = tile_four_times(images, labels)
+    assert tiled.shape == images.shape
+    assert numbered.dtype == labels.dtype
+    count = len(np.unique(labels[labels > 0]))
+    assert len(np.unique(numbered[numbered > 0])) == 4 * count
+    areas = np.bincount(numbered[0].ravel())[1:].reshape(4, -1)
+    assert (areas == areas[0]).all()
+    middle = labels.shape[1] // 2
+    assert (tiled[:, :middle] == tiled[:, middle:]).all()
+
+
+def test_turned_objects_keep_their_light_and_move_like_their_labels(clip):
+    images, labels = clip
+    for seed in range(5):
+        turned, truth = turn_and_shear(images, labels, np.random.default_rng(seed))
+        assert turned.shape == images.shape
+        assert turned.dtype == images.dtype
+        inside = turned[(truth == 1) & (np.roll(truth, 2, 1) == 1) & (np.roll(truth, -2, 2) == 1)]
+        assert np.median(inside) == pytest.approx(np.median(images[labels == 1]), abs=3)
+        assert not (truth == labels).all()
+
+
+def test_what_a_turn_brings_into_view_has_no_object(clip):
+    images, labels = clip
+    everywhere = np.ones_like(labels)
+    _, truth = turn_and_shear(images, everywhere, np.random.default_rng(1))
+    assert set(np.unique(truth)) <= {0, 1}
+
+
+def test_images_in_colour_are_made_harder_too(clip):
+    images, labels = clip
+    coloured = np.stack([images, images // 2, images // 4], -1)
+    rng = np.random.default_rng
+    for seen in (
+        add_haze(coloured, labels, rng(0)),
+        take_out(coloured, labels, 1, rng(3))[0],
+        drift_away(coloured, labels, 1, rng(0))[0],
+        tile_four_times(coloured, labels)[0],
+        turn_and_shear(coloured, labels, rng(0))[0],
+    ):
+        assert seen.shape == coloured.shape
+    gone, truth = take_out(coloured, labels, 1, rng(3))
+    grey, same = take_out(images, labels, 1, rng(3))
+    assert (truth == same).all()
+    assert (gone[..., 0] == grey).all()

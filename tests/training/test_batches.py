@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.auxiliary_head import AuxiliaryHead
-from napari_sam2.training.batches import draw_script, make_batch
+from napari_sam2.training.batches import batches, draw_script, make_batch
 from napari_sam2.training.clicks import corrective_click
 from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
 from napari_sam2.training.data import LabelledClip, augment
@@ -197,3 +198,84 @@ def test_masks_are_not_merged_by_default():
     player = _Player(Sam2(TINY), batch, LossWeights(), torch.Generator())
     masks = torch.zeros(len(batch.clip), 1, 64, 64)
     assert player.with_others(1, masks) is masks
+
+
+AHEAD = replace(STAGE, frames=4, prompted_ahead=1.0)
+
+
+def test_second_prompt_comes_ahead_or_in_another_way_as_often_as_wanted():
+    assert not any(script.is_ahead or script.second for script in scripts(STAGE, 200))
+    twice = [script for script in scripts(AHEAD, 400) if script.corrected is not None]
+    assert all(script.is_ahead for script in twice)
+    assert {script.second for script in twice} == {"mask", "click", "box"}
+    other = [s for s in scripts(replace(STAGE, other_prompts=0.5)) if s.corrected is not None]
+    assert np.mean([s.second is not None for s in other]) == pytest.approx(0.5, abs=0.05)
+    assert {s.second for s in other} == {None, "mask", "box"}
+
+
+def memories_of(script: Script) -> list[tuple[int, list[int], list[float]]]:
+    """Frame, slots of memories and distances of pointers of each look at memories."""
+    config = TrainingConfig(stages=(replace(STAGE, frames=4, haze=0.0),))
+    batch, _ = make_batch(Discs(), config, 0)
+    model = Sam2(TINY)
+    seen = []
+    gather = model.gather_memory
+
+    def noted(maps, slots, pointers, distances, *more):
+        seen.append((maps.shape[1], slots[0].tolist(), distances[0].tolist()))
+        return gather(maps, slots, pointers, distances, *more)
+
+    model.gather_memory = noted
+    rollout(model, batch, script, LossWeights(), torch.Generator().manual_seed(0))
+    return seen
+
+
+def test_frames_before_a_frame_that_is_prompted_ahead_attend_to_it():
+    seen = memories_of(Script("mask", 0, 2, second="mask", is_ahead=True))
+    assert [slots.count(-1) for _, slots, _ in seen] == [2, 2]  # frames 1 and 3
+    assert seen[0] == (2, [-1, -1], pytest.approx([1 / 3]))  # no pointer from the future
+    assert seen[1][2] == pytest.approx([1.0, 1 / 3, 2 / 3])
+
+
+def test_without_it_the_later_prompt_is_known_afterwards_alone():
+    seen = memories_of(Script("mask", 0, 2))
+    assert [slots.count(-1) for _, slots, _ in seen] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_later_frame_may_get_a_mask_or_a_box(kind):
+    config = TrainingConfig(stages=(replace(STAGE, frames=3, haze=0.0),))
+    batch, _ = make_batch(Discs(), config, 0)
+    outcome = rollout(
+        Sam2(TINY), batch, Script("mask", 2, 1, second=kind), LossWeights(),
+        torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    assert len(outcome.ious["track"]) == 2
+    assert ("corrected box" in outcome.ious) == (kind == "box")
+    assert "corrected" not in outcome.ious
+
+
+def test_object_that_is_absent_gets_its_empty_mask_and_no_box():
+    config = TrainingConfig(stages=(replace(STAGE, frames=3, haze=0.0),))
+    batch, _ = make_batch(Discs(), config, 0)
+    batch.targets[:, 1] = 0
+    script = Script("mask", 0, 1, second="box", is_ahead=True)
+    outcome = rollout(Sam2(TINY), batch, script, LossWeights(), torch.Generator().manual_seed(0))
+    assert "box" not in outcome.ious
+
+
+def test_mosaics_come_as_often_as_the_stage_says():
+    stage = replace(STAGE, frames=2, clip_objects=9, haze=0.0)
+    batch, _ = make_batch(Dots(), TrainingConfig(stages=(replace(stage, mosaic=1.0),)), 0)
+    plain, _ = make_batch(Dots(), TrainingConfig(stages=(stage,)), 0)
+    assert batch.targets[:, 0].sum((1, 2)).max() < plain.targets[:, 0].sum((1, 2)).min() / 2
+
+
+def test_parts_of_a_step_are_different_batches():
+    config = TrainingConfig(stages=(replace(STAGE, frames=2, accumulate=2),))
+    one, two = (make_batch(Dots(), config, 3, part)[0] for part in range(2))
+    assert not torch.equal(one.targets, two.targets)
+    drawn = list(islice(batches(Dots(), config, 3, ahead=1), 3))
+    expected = [(3, 0), (3, 1), (4, 0)]
+    for (batch, _), place in zip(drawn, expected, strict=True):
+        assert torch.equal(batch.targets, make_batch(Dots(), config, *place)[0].targets)

@@ -336,3 +336,42 @@ def test_packs_and_stills_are_labelled_on_every_frame(pack, tmp_path):
     dataset = ClipDataset({pack: 1.0, stills: 1.0}, SMALL)
     rng = np.random.default_rng(0)
     assert all(dataset.draw(rng, 3).labelled.all() for _ in range(6))
+
+
+def test_objects_that_fill_the_view_are_not_sampled():
+    labels = np.ones((1, 64, 64), np.uint16)
+    labels[0, 60:] = 2
+    assert sample_objects(labels, 2, np.random.default_rng(0)) == [2]
+    assert sorted(sample_objects(labels, 2, np.random.default_rng(0), max_share=1.0)) == [1, 2]
+
+
+def test_synthetic_clips_are_drawn_anew_each_time():
+    dataset = ClipDataset({"synthetic:nuclei": 1.0}, SMALL)
+    rng = np.random.default_rng(0)
+    one, two = (dataset.draw(rng, 3) for _ in range(2))
+    assert one.images.shape == (3, *SMALL)
+    assert one.labelled.all()
+    assert not (one.images == two.images).all()
+    again = dataset.draw(np.random.default_rng(0), 3)
+    assert (again.images == one.images).all()
+    assert len(dataset[0][0]) == 8
+    with pytest.raises(ValueError, match="synthetic:fog: expected synthetic: and one of"):
+        ClipDataset({"synthetic:fog": 1.0})
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_colour_is_kept_for_networks_that_see_it(tmp_path, frames):
+    image, labels = disc_still()
+    red = np.stack([image, image // 4, image // 4], -1)
+    movie = np.repeat(red[None], 3, 0), np.repeat(labels[None], 3, 0)
+    folder = write_pairs(tmp_path / "red", {"still.tif": (red, labels), "movie.tif": movie})
+    grey = write_pairs(tmp_path / "grey", {"still.tif": (image, labels)})
+    rng = np.random.default_rng(0)
+    for source, is_red in ((folder, True), (grey, False)):
+        dataset = ClipDataset({source: 1.0}, SMALL, in_colour=True)
+        for _ in range(4):
+            clip = dataset.draw(rng, frames)
+            assert clip.images.shape == (frames, *SMALL, 3)
+            channels = clip.images[clip.labels > 0].astype(float)
+            assert (np.abs(channels[:, 0] - channels[:, 1]).mean() > 20) == is_red
+    assert ClipDataset({folder: 1.0}, SMALL).draw(rng, frames).images.shape == (frames, *SMALL)

@@ -301,3 +301,59 @@ def test_learning_rate_follows_its_schedule(schedule, half):
 def test_stages_follow_each_other():
     config = TrainingConfig(stages=(Stage(10, frames=2), Stage(5, frames=4)))
     assert [config.stage_at(step).frames for step in (0, 9, 10, 99)] == [2, 2, 4, 4]
+
+
+def test_accumulated_step_is_the_step_of_the_mean_gradient():
+    config = replace(CONFIG, stages=(replace(QUICK, accumulate=2),))
+    parts = [loop.make_batch(Discs(), config, 0, part) for part in range(2)]
+    gradients = []
+    for number, part in enumerate(parts):
+        run = begin(config)
+        loss, _ = loop.rollout_losses(run, config, *part, number)
+        loss.backward()
+        gradients.append(run.model.image_encoder.trunk.patch_embed.proj.weight.grad)
+    run = begin(replace(config, clip_norm=1e9))
+    loop.accumulated_step(run, replace(config, clip_norm=1e9), parts)
+    found = run.model.image_encoder.trunk.patch_embed.proj.weight.grad
+    torch.testing.assert_close(found, (gradients[0] + gradients[1]) / 2)
+    assert run.step == 1
+
+
+def test_run_takes_as_many_batches_as_a_step_accumulates(tmp_path):
+    config = replace(CONFIG, stages=(replace(QUICK, steps=2, accumulate=3),))
+    run, drawn = begin(config), []
+
+    def counted():
+        for batch in loop.batches(Discs(), config, ahead=1):
+            drawn.append(batch)
+            yield batch
+
+    loop.train(run, config, counted(), tmp_path, report=lambda line: None)
+    assert run.step == 2
+    assert len(drawn) == 6
+
+
+def test_dropped_paths_change_what_is_learnt_and_leave_no_trace():
+    config = replace(CONFIG, drop_path=0.5)
+    one, same, other = begin(config), begin(config), begin()
+    state = torch.random.get_rng_state()
+    advance(one, 2, config)
+    advance(same, 2, config)
+    advance(other, 2)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(weights(one), weights(same))
+    assert not torch.equal(weights(one), weights(other))
+    assert all(block.drop_path == 0 for block in one.model.image_encoder.trunk.blocks)
+
+
+def test_frozen_encoder_keeps_no_graph():
+    config = replace(CONFIG, stages=(replace(QUICK, freeze_encoder=True),))
+    run = begin(config)
+    before = run.model.image_encoder.trunk.patch_embed.proj.weight.clone()
+    advance(run, 2, config)
+    assert torch.equal(run.model.image_encoder.trunk.patch_embed.proj.weight, before)
+    batch, script = loop.make_batch(Discs(), config, 0)
+    outcome = loop.rollout(
+        run.model, batch, script, config.losses, torch.Generator().manual_seed(0)
+    )
+    assert not outcome.features.stride16.requires_grad

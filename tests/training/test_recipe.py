@@ -3,9 +3,11 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_sam2.training.config import LossWeights, Stage
+from napari_sam2.training.data import ClipDataset, ImagesAndClips
 from napari_sam2.training.recipe import Recipe, check_same_run, read_recipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -99,3 +101,31 @@ def test_run_keeps_its_seed_but_may_get_more_steps(tmp_path):
 def test_recipes_that_we_ship_are_right(path):
     assert read_recipe(path).training.steps > 0
     assert tomllib.loads(path.read_text(encoding="utf-8"))["data"]
+
+
+def test_images_and_clips_may_come_from_different_data(tmp_path):
+    sources = '[image_data]\n"stills" = 2\n"synthetic:dic" = 1\n[data]\n"synthetic:yeast"'
+    recipe = read(tmp_path, text=GOOD.replace('[data]\n"mine"', sources))
+    assert recipe.training.data == ("synthetic:yeast", "/packs/other")
+    assert recipe.training.image_data == (str(tmp_path / "stills"), "synthetic:dic")
+    assert recipe.training.image_data_weights == (2.0, 1.0)
+
+
+def test_single_images_are_drawn_from_the_image_data(tmp_path):
+    text = GOOD.replace('"mine" = 1\n"/packs/other" = 0.5', '"synthetic:yeast" = 1')
+    recipe = read(
+        tmp_path, text=text.replace("[data]", '[image_data]\n"synthetic:dic" = 1\n[data]')
+    )
+    source = recipe.open_data()
+    assert isinstance(source, ImagesAndClips)
+    assert len(source) == 2
+    for frames, part in ((1, source.images), (2, source.clips)):
+        rng = (np.random.default_rng(3) for _ in range(2))
+        assert (source.draw(next(rng), frames).images == part.draw(next(rng), frames).images).all()
+    assert isinstance(read(tmp_path, text=text).open_data(), ClipDataset)
+
+
+def test_official_networks_learn_in_colour(tmp_path):
+    text = 'preset = "sam2.1_tiny"\n[data]\n"synthetic:yeast" = 1\n[[stages]]\nsteps = 1\n'
+    assert read(tmp_path, text=text).open_data().in_colour
+    assert not read(tmp_path, text=text.replace("sam2.1_tiny", "cells")).open_data().in_colour

@@ -103,14 +103,14 @@ def test_other_run_is_not_resumed(run: Any) -> None:
 
 
 def test_interrupt_stops_after_the_step_at_hand(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_step = loop.train_step
+    make_step = loop.accumulated_step
 
     def interrupted(*arguments: Any) -> dict[str, float]:
         os.kill(os.getpid(), signal.SIGINT)
         return make_step(*arguments)
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(loop, "train_step", interrupted)
+    monkeypatch.setattr(loop, "accumulated_step", interrupted)
     code, out, _ = run()
     assert code == 0
     assert "1 of 2 steps" in out

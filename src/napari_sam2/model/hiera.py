@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 import torch
@@ -99,14 +101,22 @@ class HieraBlock(nn.Module):
         self.norm2 = nn.LayerNorm(out_width, eps=1e-6)
         self.mlp = MLP(out_width, 4 * out_width, out_width, activation="gelu")
         self.proj = Linear(width, out_width) if width != out_width else None
+        self.drop_path = 0.0  # chance of an image to skip both branches, see `dropping_paths`
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm1(x)
         shortcut = x if self.proj is None else self.proj(normed)
         if self.pools:
             shortcut = pool(shortcut)
-        x = shortcut + self._attend(normed)
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
+        x = shortcut + self._dropped(self._attend(normed))
+        return x + self._dropped(self.mlp(self.norm2(x)))
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        """A branch of which some images have none, and the others so much more."""
+        if not self.drop_path:
+            return x
+        kept = torch.rand(len(x), 1, 1, 1) >= self.drop_path  # on the CPU: the same on any device
+        return x * (kept.to(x) / (1 - self.drop_path))
 
     def _attend(self, x: Tensor) -> Tensor:
         if self.window == 0:
@@ -197,6 +207,35 @@ class Hiera(nn.Module):
         side = self.pos_embed_window.shape[-1]
         tiled = self.pos_embed_window.tile(1, 1, -(-height // side), -(-width // side))
         return (stretched + tiled[:, :, :height, :width]).permute(0, 2, 3, 1)
+
+
+@contextmanager
+def dropping_paths(trunk: Hiera, rate: float, seed: int) -> Iterator[None]:
+    """Let images skip blocks at random meanwhile (stochastic depth), as the paper trains (§D.2.1).
+
+    Parameters
+    ----------
+    trunk : Hiera
+        The encoder's trunk.
+    rate : float
+        Chance of an image to skip the last block; it rises in a straight line from 0 for the first.
+    seed : int
+        The same seed skips the same blocks; the global generator stays as it is.
+    """
+    if not rate:
+        yield
+        return
+    blocks = [block for block in trunk.blocks if isinstance(block, HieraBlock)]
+    last = max(len(blocks) - 1, 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            for index, block in enumerate(blocks):
+                block.drop_path = rate * index / last
+            yield
+        finally:
+            for block in blocks:
+                block.drop_path = 0.0
 
 
 def _state(weight: Tensor) -> tuple[object, ...]:

@@ -1,16 +1,20 @@
-"""Augmentations: disappearing objects, drift out of the field, out-of-focus haze.
+"""Augmentations: views, look-alikes, disappearing objects, drift out of the field, haze.
 
 Most clips show their objects from the first frame to the last. A tracker that has learnt from such
 clips alone continues on a piece of background or on a neighbour when a cell has left the field. So
 some objects are taken out of a clip, for good or for a while, some clips drift until an object has
-gone over the border, and some hold blobs out of focus, which have no label.
+gone over the border, and some hold blobs out of focus, which have no label. Some are shown four
+times beside themselves, so that every object has look-alikes, or turned and sheared.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
+from skimage.transform import AffineTransform
+
+from .views import resize_images, resize_labels
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint16]
@@ -19,6 +23,8 @@ OFFSETS = 48  # places tried for a piece of background
 MOST_FOREIGN = 0.03  # share of a patch that may be cell
 HALO = 0.12  # of the diameter: this margin moves with the cell
 HAZE_RADII = (8.0, 60.0)  # pixels
+MOST_TURN, MOST_SHEAR = 25.0, 20.0  # degrees
+SCALES = (0.8, 1.25)
 HAZE_WAY = 10.0  # pixels, standard deviation over a clip
 RINGS = (1.0, 3.0)  # of diffraction in the radius of a blob
 FEATHER = 1.5  # pixels over which a patch passes into the image
@@ -33,7 +39,7 @@ def take_out(
 
     Parameters
     ----------
-    images : (T, Y, X) uint8
+    images : (T, Y, X) or (T, Y, X, 3) uint8
     labels : (T, Y, X) uint16
     object_id : int
         The object; it stays on the first frame.
@@ -65,6 +71,7 @@ def take_out(
     weight = np.maximum(gaussian_filter(hole.astype(np.float32), (0, FEATHER, FEATHER)), is_object)
     weight[others] = 0
     patch = np.roll(images[first:last], offset, (1, 2))
+    weight = _over_colours(weight, images)
     mixed = images[first:last] * (1 - weight) + patch * weight
     images[first:last] = mixed.round().astype(np.uint8)
     labels[first:last][is_object] = 0
@@ -81,7 +88,7 @@ def drift_away(
 
     Parameters
     ----------
-    images : (T, Y, X) uint8
+    images : (T, Y, X) or (T, Y, X, 3) uint8
     labels : (T, Y, X) uint16
     object_id : int
         Visible on the first frame.
@@ -127,7 +134,7 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
 
     Parameters
     ----------
-    images : (T, Y, X) uint8
+    images : (T, Y, X) or (T, Y, X, 3) uint8
     labels : (T, Y, X) uint16
         Half of the blobs lie beside a labelled object.
     rng : numpy.random.Generator
@@ -136,9 +143,9 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
     Returns
     -------
     ndarray
-        (T, Y, X) uint8, a new array.
+        Of the same shape, a new array.
     """
-    length, *shape = images.shape
+    length, *shape = labels.shape
     grid = np.indices(shape, dtype=np.float32)
     times = np.linspace(-0.5, 0.5, length)
     light = images.astype(np.float32)
@@ -162,8 +169,74 @@ def add_haze(images: Images, labels: Labels, rng: np.random.Generator) -> Images
             envelope = np.exp(-(distance**3))
             if rings:
                 envelope += np.cos(2 * np.pi * rings * distance) * np.exp(-distance)
-            light[t] += blob * envelope * (1 + swell * time)
+            light[t] += _over_colours(blob * envelope * (1 + swell * time), images)
     return np.clip(light, 0, 255).astype(np.uint8)
+
+
+def _over_colours(weights: NDArray, images: Images) -> NDArray:
+    """Numbers of pixels, for the three colours of images that have them."""
+    return weights[..., None] if images.ndim == 4 else weights
+
+
+def tile_four_times(images: Images, labels: Labels) -> tuple[Images, Labels]:
+    """A clip four times beside itself, at half of its size (§D.2.2).
+
+    Every object has three look-alikes with numbers of their own, so that a network learns to tell
+    an object from others that look the same.
+
+    Parameters
+    ----------
+    images : (T, Y, X) or (T, Y, X, 3) uint8
+        Both sides even.
+    labels : (T, Y, X) uint16
+
+    Returns
+    -------
+    images, labels : ndarray
+        Of the same shapes.
+    """
+    half = (labels.shape[1] // 2, labels.shape[2] // 2)
+    small, known = resize_images(images, half), resize_labels(labels, half)
+    step = int(known.max(initial=0))
+    copies = [np.where(known > 0, known + n * step, 0).astype(labels.dtype) for n in range(4)]
+    tiled = np.tile(small, (1, 2, 2) + (1,) * (images.ndim - 3))
+    upper, lower = np.concatenate(copies[:2], 2), np.concatenate(copies[2:], 2)
+    return tiled, np.concatenate([upper, lower], 1)
+
+
+def turn_and_shear(
+    images: Images, labels: Labels, rng: np.random.Generator
+) -> tuple[Images, Labels]:
+    """A clip turned, sheared and scaled about its middle, all frames alike (§D.2.2).
+
+    Parameters
+    ----------
+    images : (T, Y, X) or (T, Y, X, 3) uint8
+        What comes into view has the median of the clip, as beyond the border of a real image.
+    labels : (T, Y, X) uint16
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    images, labels : ndarray
+        Of the same shapes.
+    """
+    turn, lean = np.radians(rng.uniform(-1, 1, 2) * (MOST_TURN, MOST_SHEAR))
+    scale = float(np.exp(rng.uniform(*np.log(SCALES))))
+    way = AffineTransform(rotation=turn, shear=lean, scale=scale)
+    middle = (np.array(labels.shape[1:]) - 1) / 2
+    to_source = np.linalg.inv(way.params[:2, :2])
+    start = middle - to_source @ middle
+
+    def seen(frame: NDArray, order: int, beyond: float) -> NDArray:
+        return affine_transform(frame, to_source, start, order=order, cval=beyond)
+
+    beyond = float(np.median(images[:, ::4, ::4]))
+    colours = np.moveaxis(images, -1, 1) if images.ndim == 4 else images[:, None]
+    turned = np.stack([[seen(part, 1, beyond) for part in frame] for frame in colours])
+    truth = np.stack([seen(frame, 0, 0) for frame in labels])
+    return (np.moveaxis(turned, 1, -1) if images.ndim == 4 else turned[:, 0]), truth
 
 
 def _find_background(

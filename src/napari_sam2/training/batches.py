@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,13 @@ from torch import Tensor
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.training.appearance import draw_appearance
-from napari_sam2.training.augmentation import add_haze, drift_away, take_out
+from napari_sam2.training.augmentation import (
+    add_haze,
+    drift_away,
+    take_out,
+    tile_four_times,
+    turn_and_shear,
+)
 from napari_sam2.training.auxiliary_head import auxiliary_target
 from napari_sam2.training.config import Stage, TrainingConfig
 from napari_sam2.training.data import LabelledClip, sample_objects
@@ -36,27 +43,36 @@ class ClipSource(Protocol):
 def batches(
     source: ClipSource, config: TrainingConfig, first: int = 0, ahead: int = 6
 ) -> Generator[tuple[Batch, Script], None, None]:
-    """Endless batches from a step on, prepared ahead in a separate thread."""
-    steps = itertools.count(first)
+    """Endless batches from a step on, prepared ahead in a separate thread.
+
+    A stage with `accumulate` takes as many batches for each step.
+    """
+    parts = (
+        (step, part)
+        for step in itertools.count(first)
+        for part in range(config.stage_at(step).accumulate)
+    )
     with ThreadPoolExecutor(1) as pool:
-        queue = deque(pool.submit(make_batch, source, config, next(steps)) for _ in range(ahead))
+        queue = deque(pool.submit(make_batch, source, config, *next(parts)) for _ in range(ahead))
         try:
             while True:
                 yield queue.popleft().result()
-                queue.append(pool.submit(make_batch, source, config, next(steps)))
+                queue.append(pool.submit(make_batch, source, config, *next(parts)))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[Batch, Script]:
-    """The batch of a step; a pure function of the seed and the step.
+def make_batch(
+    source: ClipSource, config: TrainingConfig, step: int, part: int = 0
+) -> tuple[Batch, Script]:
+    """One batch of a step; a pure function of the seed, the step and the part.
 
     Raises
     ------
     ValueError
         If the source gives clip after clip without an object to prompt.
     """
-    rng = np.random.default_rng([config.seed, step])
+    rng = np.random.default_rng([config.seed, step, part] if part else [config.seed, step])
     stage = config.stage_at(step)
     is_image = rng.random() < stage.images_share
     count = stage.images if is_image else stage.clips
@@ -70,6 +86,7 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
     empty = 0
     while len(images) < count:
         pictures, labels, known = source.draw(rng, frames)
+        pictures, labels = see_otherwise(pictures, labels, stage, rng)
         chosen = sample_objects(labels, objects, rng)
         if not chosen:
             empty += 1
@@ -92,6 +109,17 @@ def make_batch(source: ClipSource, config: TrainingConfig, step: int) -> tuple[B
     return batch, draw_script(stage, np.stack(labelled), rng)
 
 
+def see_otherwise(
+    images: np.ndarray, labels: np.ndarray, stage: Stage, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A clip turned and sheared, or four times beside itself, as the stage says."""
+    if stage.affine and rng.random() < stage.affine:
+        images, labels = turn_and_shear(images, labels, rng)
+    if stage.mosaic and rng.random() < stage.mosaic:
+        images, labels = tile_four_times(images, labels)
+    return images, labels
+
+
 def make_harder(
     images: np.ndarray,
     labels: np.ndarray,
@@ -99,9 +127,13 @@ def make_harder(
     stage: Stage,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clip (T, Y, X) redrawn, with haze, or that chosen objects leave, as the stage says."""
+    """A clip redrawn, with haze, or that chosen objects leave, as the stage says.
+
+    Images are (T, Y, X), or (T, Y, X, 3) in colour.
+    """
     if stage.redrawn and rng.random() < stage.redrawn:
-        images = draw_appearance(labels, rng)
+        redrawn = draw_appearance(labels, rng)
+        images = redrawn if images.ndim == 3 else np.stack([redrawn] * 3, -1)
     if rng.random() < stage.haze:
         images = add_haze(images, labels, rng)
     if len(images) > 1 and rng.random() < stage.drifting:
@@ -135,12 +167,19 @@ def draw_script(stage: Stage, labelled: NDArray[np.bool_], rng: np.random.Genera
     corrected = int(known[rng.integers(len(known))]) if is_corrected else None
     clicks = int(rng.integers(0, stage.clip_clicks + 1))
     later = corrected if stage.prompted_frames == 2 else None
-    return Script(first, clicks, later, stage.own_scores, stage.merged)
+    script = Script(first, clicks, later, stage.own_scores, stage.merged)
+    if later is not None and stage.prompted_ahead and rng.random() < stage.prompted_ahead:
+        second = rng.choice(FIRST_PROMPTS, p=[0.5, 0.25, 0.25])
+        return replace(script, second=second, is_ahead=True)
+    if later is not None and stage.other_prompts and rng.random() < stage.other_prompts:
+        return replace(script, second=rng.choice(("mask", "box")))
+    return script
 
 
 def as_input(images: np.ndarray) -> Tensor:
-    """(V, T, Y, X) uint8 -> (V, T, 3, Y, X) float32 as the encoder wants it."""
-    grey = torch.from_numpy(images).float()[:, :, None] / 255
+    """(V, T, Y, X) or (V, T, Y, X, 3) uint8 -> (V, T, 3, Y, X) float32 as the encoder wants it."""
+    light = torch.from_numpy(images).float() / 255
+    light = light[:, :, None] if images.ndim == 4 else light.permute(0, 1, 4, 2, 3)
     mean = torch.tensor(PIXEL_MEAN)[:, None, None]
     std = torch.tensor(PIXEL_STD)[:, None, None]
-    return (grey - mean) / std
+    return (light - mean) / std

@@ -61,6 +61,11 @@ class Stage:
         Peak of the stage.
     prompted_frames : int
         Most frames of a clip with a prompt, 1 or 2, the first one included (paper: 2).
+    prompted_ahead : float
+        Chance of the second prompted frame to be prompted before the clip is tracked, so that the
+        frames before it attend to a memory from their future.
+    other_prompts : float
+        Chance of the second prompted frame to get a box or the mask in place of corrective clicks.
     freeze_encoder : bool
         The image encoder does not learn, as where the paper tunes on 16 frames.
     cell_head : bool
@@ -81,6 +86,14 @@ class Stage:
     merged : float
         Chance of an object on a corrected frame to have another object in its mask, which the first
         correction excludes, as where tracking joined two cells.
+    mosaic : float
+        Chance of a clip or an image to be shown four times, at half of its size, so that each
+        object has three look-alikes, see `augmentation` (§D.2.2: 0.1).
+    affine : float
+        Chance of a clip or an image to be turned, sheared and scaled, see `augmentation`.
+    accumulate : int
+        Batches whose gradients one optimizer step takes the mean of, for more clips in a step than
+        memory holds at once.
     losses : LossWeights or None
         In place of those of the run.
     """
@@ -98,6 +111,8 @@ class Stage:
     clip_clicks: int = 1
     learning_rate: float = 4e-4
     prompted_frames: int = 2
+    prompted_ahead: float = 0.0
+    other_prompts: float = 0.0
     freeze_encoder: bool = False
     cell_head: bool = False
     taken_out: float = 0.0
@@ -106,10 +121,14 @@ class Stage:
     redrawn: float = 0.0
     own_scores: float = 0.0
     merged: float = 0.0
+    mosaic: float = 0.0
+    affine: float = 0.0
+    accumulate: int = 1
     losses: LossWeights | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "images", "objects", "clips", "clip_objects", "frames"):
+        counts = ("steps", "images", "objects", "clips", "clip_objects", "frames", "accumulate")
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if min(self.image_clicks, self.clip_clicks) < 0:
@@ -122,6 +141,10 @@ class Stage:
             "redrawn",
             "own_scores",
             "merged",
+            "mosaic",
+            "affine",
+            "prompted_ahead",
+            "other_prompts",
         )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
@@ -146,6 +169,8 @@ class TrainingConfig:
         Folders that clips come from, each as likely as its weight.
     data_weights : tuple of float
         One for each folder.
+    image_data, image_data_weights : tuple
+        The same for single images; if there are none, they come from `data` too.
     stages : tuple of Stage
         In order.
     losses : LossWeights
@@ -170,6 +195,9 @@ class TrainingConfig:
         (§D.2.1).
     precision : str
         `bfloat16` products, `float32`, or `auto`: bfloat16 on CUDA.
+    drop_path : float
+        Chance of an image to skip the last block of the encoder while this learns; earlier blocks
+        are skipped less often, in a straight line down to 0 for the first one (§D.2.1).
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -177,6 +205,8 @@ class TrainingConfig:
     preset: str = "cells"
     data: tuple[str, ...] = ()
     data_weights: tuple[float, ...] = ()
+    image_data: tuple[str, ...] = ()
+    image_data_weights: tuple[float, ...] = ()
     stages: tuple[Stage, ...] = ()
     losses: LossWeights = field(default_factory=LossWeights)
     weight_decay: float = 0.05
@@ -189,11 +219,14 @@ class TrainingConfig:
     encoder_rate: float = 1.0
     schedule: Schedule = "flat"
     precision: Precision = "auto"
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("layer_decay", "encoder_rate"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in 0..1 and not 0; got {getattr(self, name)}")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path must be at least 0 and below 1; got {self.drop_path}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be at least 0 and less than 1; got {self.average}")
         if self.seed < 0 or self.warmup < 0 or self.cooldown < 0:

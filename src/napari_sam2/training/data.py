@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from .pseudo_video import Still, find_stills, held_out, warp_clip
 from .shards import Shard, read_shards, write_synthetic_shards
+from .synthetic import KINDS, generate_clip
 from .views import choose_view, resize_images, resize_labels
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint16]
 
+DRAWN = "synthetic:"  # a kind of synthetic clip follows
 STEPS, STEP_CHANCES = (1, 2, 3), (0.6, 0.28, 0.12)  # frames from one to the next of a clip
 
 
@@ -62,10 +64,14 @@ class ClipDataset:
         Weight of each folder in `draw` and `sampler`: how often its clips come, whatever their
         number. A folder is a shard folder (see `shards`), or holds ``images/*.tif`` and
         ``labels/*.tif`` of the same names, each a still (Y, X) or a movie (T, Y, X), in colour or
-        not, or ``raw.tif`` and ``labels.tif``, which are stacks of unrelated stills.
+        not, or ``raw.tif`` and ``labels.tif``, which are stacks of unrelated stills. ``synthetic:``
+        and a kind of `training.synthetic` stand for clips that are drawn anew each time.
     shape : (int, int)
         Size (Y, X) of the clips that `draw` returns. Of a clip of another size a part is taken
         and resized, so that a random object is 12 to 120 pixels across.
+    in_colour : bool
+        Whether `draw` returns clips in colour, for a network that sees colour; grey clips then have
+        three equal channels.
 
     Raises
     ------
@@ -75,14 +81,20 @@ class ClipDataset:
         If a folder has no clips.
     """
 
+    in_colour = False
+
     def __init__(
-        self, folders: Mapping[str | Path, float], shape: tuple[int, int] = (256, 256)
+        self,
+        folders: Mapping[str | Path, float],
+        shape: tuple[int, int] = (256, 256),
+        *,
+        in_colour: bool = False,
     ) -> None:
         weights = np.array(list(folders.values()), float)
         if not len(weights) or weights.min() <= 0:
             raise ValueError(f"every folder needs a positive weight; got {dict(folders)}")
-        self._fill([(weight, _open_folder(Path(folder))) for folder, weight in folders.items()])
-        self.shape = shape
+        self._fill([(weight, _open_source(folder)) for folder, weight in folders.items()])
+        self.shape, self.in_colour = shape, in_colour
 
     @classmethod
     def from_arrays(
@@ -147,26 +159,30 @@ class ClipDataset:
         Returns
         -------
         LabelledClip
-            Colour becomes grey. The first frame is a labelled one, if the movie has any.
+            In grey unless `in_colour`. The first frame is a labelled one, if the movie has any.
         """
         if frames < 1:
             raise ValueError(f"frames must be at least 1; got {frames}")
-        index = self._choose(rng)
-        stored, truth = self._items[index].open()
+        item = self._items[self._choose(rng)]
+        if isinstance(item, DrawnClips):
+            item = item.draw(rng, self.shape, frames)
+        stored, truth = item.open()
         if len(stored) == 1 and truth.any():
-            images, labels = self[index]
-            clip = warp_clip(images[0], labels[0], frames, self.shape, rng)
+            image, still = item.to_bytes(stored)[0], truth[0].astype(np.uint16)
+            clip = warp_clip(image, still, frames, self.shape, rng, in_colour=self.in_colour)
             return augment(LabelledClip(clip.images, clip.labels, np.ones(frames, bool)), rng)
-        labelled = self._items[index].labelled_frames()
+        labelled = item.labelled_frames()
         times = _choose_times(labelled, frames, rng)
         view = (slice(None), slice(None))
         if stored.shape[1:3] != self.shape:
             view = choose_view(np.asarray(truth[times[0]]), self.shape, rng)
-        images = self._items[index].to_bytes(stored[times][:, *view])
+        images = item.to_bytes(stored[times][:, *view])
         labels = truth[times][:, *view].astype(np.uint16)
-        if images.ndim == 4:
+        if images.ndim == 4 and not self.in_colour:
             images = _mix_colours(images, rng)
-        if images.shape[1:] != self.shape:
+        elif images.ndim == 3 and self.in_colour:
+            images = np.stack([images] * 3, axis=-1)
+        if labels.shape[1:] != self.shape:
             images, labels = resize_images(images, self.shape), resize_labels(labels, self.shape)
         return augment(LabelledClip(images, labels, labelled[times]), rng)
 
@@ -175,8 +191,33 @@ class ClipDataset:
         return group[int(rng.integers(len(group)))]
 
 
+@dataclass(frozen=True)
+class ImagesAndClips:
+    """Single images from one data set and clips from another one.
+
+    Attributes
+    ----------
+    images, clips : ClipDataset
+        Where they come from.
+    """
+
+    images: ClipDataset
+    clips: ClipDataset
+
+    def __len__(self) -> int:
+        return len(self.images) + len(self.clips)
+
+    def draw(self, rng: np.random.Generator, frames: int) -> LabelledClip:
+        """A random clip of so many frames, an image if that is one; see `ClipDataset.draw`."""
+        return (self.images if frames == 1 else self.clips).draw(rng, frames)
+
+
 def sample_objects(
-    labels: NDArray[np.integer], count: int, rng: np.random.Generator, min_area: int = 24
+    labels: NDArray[np.integer],
+    count: int,
+    rng: np.random.Generator,
+    min_area: int = 24,
+    max_share: float = 0.9,
 ) -> list[int]:
     """Random objects that are visible on the first frame.
 
@@ -190,6 +231,8 @@ def sample_objects(
         Source of chance.
     min_area : int
         Least area on the first frame, in pixels.
+    max_share : float
+        Largest area on the first frame, as a share of the frame (§D.2.1: 0.9).
 
     Returns
     -------
@@ -197,7 +240,7 @@ def sample_objects(
         Different ids; fewer than `count` if there are not as many.
     """
     ids, areas = np.unique(labels[0], return_counts=True)
-    fit = ids[(areas >= min_area) & (ids > 0)]
+    fit = ids[(areas >= min_area) & (areas <= max_share * labels[0].size) & (ids > 0)]
     return [int(i) for i in rng.permutation(fit)[:count]]
 
 
@@ -276,6 +319,36 @@ class ArrayClip:
 
 
 @dataclass(frozen=True)
+class DrawnClips:
+    """Synthetic clips that are drawn when they are needed, so that none comes twice.
+
+    Attributes
+    ----------
+    kind : str
+        One of the kinds of `training.synthetic`.
+    """
+
+    kind: str
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int], frames: int) -> ArrayClip:
+        """A new clip; the same state of the generator draws the same one."""
+        clip = generate_clip(self.kind, shape, frames, int(rng.integers(2**31)))
+        return ArrayClip(clip.images, clip.labels)
+
+    def open(self) -> tuple[NDArray, NDArray]:
+        """An example, which is always the same."""
+        return self.draw(np.random.default_rng(0), (256, 256), 8).open()
+
+    def to_bytes(self, images: NDArray) -> Images:
+        """The images themselves, which are in 8 bits already."""
+        return np.asarray(images)
+
+    def labelled_frames(self) -> NDArray[np.bool_]:
+        """(T,) all frames of the example."""
+        return np.ones(8, bool)
+
+
+@dataclass(frozen=True)
 class _PackedClip:
     shard: Shard
     number: int
@@ -329,6 +402,20 @@ def _limits(still: Still) -> tuple[float, float]:
         image = image[:: max(len(image) // 8, 1)]
     low, high = np.percentile(image.astype(np.float32), (0.1, 99.9))
     return float(low), float(high)
+
+
+def is_drawn(source: str | Path) -> bool:
+    """Whether a source of clips is a kind of synthetic clip, "synthetic:nuclei", and no folder."""
+    return str(source).startswith(DRAWN)
+
+
+def _open_source(source: str | Path) -> Sequence[_Item]:
+    if not is_drawn(source):
+        return _open_folder(Path(source))
+    kind = str(source).removeprefix(DRAWN)
+    if kind not in KINDS:
+        raise ValueError(f"{source}: expected {DRAWN} and one of {', '.join(KINDS)}")
+    return [DrawnClips(kind)]
 
 
 def _open_folder(folder: Path) -> list[_Item]:
@@ -389,7 +476,7 @@ def _change_light(images: Images, rng: np.random.Generator) -> Images:
     light = tones.astype(np.float32)[images]
     if rng.uniform() < 0.15:
         sigma = rng.uniform(0.3, 1.2)
-        light = gaussian_filter(light, (0, sigma, sigma))
+        light = gaussian_filter(light, (0, sigma, sigma, 0)[: light.ndim])
     if rng.uniform() < 0.25:
         light += rng.uniform(1, 12) * rng.standard_normal(light.shape, dtype=np.float32)
     return np.clip(light, 0, 255).astype(np.uint8)

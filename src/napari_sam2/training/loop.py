@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_sam2.model.hiera import dropping_paths
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.batches import ClipSource, batches, make_batch
 from napari_sam2.training.cell_head import cell_head_losses
@@ -33,6 +35,7 @@ __all__ = [
     "ClipSource",
     "NotFiniteError",
     "TrainingRun",
+    "accumulated_step",
     "averaged",
     "batches",
     "epoch",
@@ -77,31 +80,59 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
         If a loss term or the gradient is not finite; weights, their average and the step stay as
         they were.
     """
-    if config.stage_at(run.step).cell_head:
-        return cell_head_step(run, config, batch)
-    device = batch.images.device
-    generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + run.step)
-    is_frozen = config.stage_at(run.step).freeze_encoder
-    run.model.image_encoder.requires_grad_(not is_frozen)
+    return accumulated_step(run, config, [(batch, script)])
+
+
+def accumulated_step(
+    run: TrainingRun, config: TrainingConfig, parts: Sequence[tuple[Batch, Script]]
+) -> Figures:
+    """One optimizer step by the mean gradient of some batches; otherwise like `train_step`."""
+    stage = config.stage_at(run.step)
+    if not stage.cell_head:
+        run.model.image_encoder.requires_grad_(not stage.freeze_encoder)
     set_learning_rate(run.optimizer, config.learning_rate(run.step))
-    weights = config.losses_at(run.step)
-    with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
+    run.optimizer.zero_grad(set_to_none=True)
+    losses_of = cell_head_losses_of if stage.cell_head else rollout_losses
+    found: dict[str, list[float]] = defaultdict(list)
+    for part, (batch, script) in enumerate(parts):
+        loss, figures = losses_of(run, config, batch, script, part)
+        _check_losses(figures, run.step)
+        (loss / len(parts)).backward()
+        for name, value in figures.items():
+            found[name].append(value)
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    return {**means, "norm": _learn(run, config)}
+
+
+def rollout_losses(
+    run: TrainingRun, config: TrainingConfig, batch: Batch, script: Script, part: int = 0
+) -> tuple[Tensor, Figures]:
+    """The loss of an interaction on a batch, and its figures."""
+    device = batch.images.device
+    seed = (config.seed * 1_000_003 + run.step) + part * 1_000_000_007
+    generator = torch.Generator(device=device).manual_seed(seed)
+    weights, stage = config.losses_at(run.step), config.stage_at(run.step)
+    rate = 0.0 if stage.freeze_encoder else config.drop_path
+    with (
+        torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)),
+        dropping_paths(run.model.image_encoder.trunk, rate, seed),
+    ):
         outcome = rollout(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
-        if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
+        if weights.dense and not stage.freeze_encoder and batch.dense is not None:
+            assert outcome.features is not None, "`rollout` gives the features of its frames"
             dense = run.auxiliary_head(outcome.features, batch.dense, batch.labelled.flatten())
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
     loss = masks + weights.dense * dense
-    figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
-    _check_losses(figures, run.step)
-    return {**figures, "norm": _learn(run, config, loss)}
+    return loss, {"loss": float(loss.detach()), **_figures(outcome, dense)}
 
 
-def cell_head_step(run: TrainingRun, config: TrainingConfig, batch: Batch) -> Figures:
-    """One optimizer step of the cell head alone; arguments and errors as for `train_step`."""
+def cell_head_losses_of(
+    run: TrainingRun, config: TrainingConfig, batch: Batch, script: Script, part: int = 0
+) -> tuple[Tensor, Figures]:
+    """The loss of the cell head alone, which is not prompted, and its figures."""
     assert run.model.cell_head is not None, "`start` gives the network a head for such a stage"
     assert batch.dense is not None, "`make_batch` draws what the head shall see"
-    set_learning_rate(run.optimizer, config.learning_rate(run.step))
     labelled = batch.labelled.flatten()
     images = batch.images.flatten(0, 1)[labelled]
     device = images.device
@@ -116,14 +147,11 @@ def cell_head_step(run: TrainingRun, config: TrainingConfig, batch: Batch) -> Fi
         "loss_marks": float(marks.detach()),
         "loss_offsets": float(offsets.detach()),
     }
-    _check_losses(figures, run.step)
-    return {**figures, "norm": _learn(run, config, loss)}
+    return loss, figures
 
 
-def _learn(run: TrainingRun, config: TrainingConfig, loss: Tensor) -> float:
-    """Change the weights by the gradient of a loss; returns the norm of the gradient."""
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+def _learn(run: TrainingRun, config: TrainingConfig) -> float:
+    """Change the weights by their gradients; returns the norm of these."""
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     if not torch.isfinite(norm):
         raise NotFiniteError(
@@ -201,8 +229,9 @@ def epoch(
     while run.step < until:
         if should_stop():
             return False
-        batch, script = next(batches)
-        after_step(train_step(run, config, batch.to(run.model.device), script))
+        found = islice(batches, config.stage_at(run.step).accumulate)
+        parts = [(batch.to(run.model.device), script) for batch, script in found]
+        after_step(accumulated_step(run, config, parts))
     return True
 
 

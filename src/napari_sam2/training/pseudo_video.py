@@ -149,6 +149,8 @@ def warp_clip(
     frames: int,
     shape: tuple[int, int],
     rng: np.random.Generator,
+    *,
+    in_colour: bool = False,
 ) -> Clip:
     """A pseudo-video of one still.
 
@@ -158,7 +160,7 @@ def warp_clip(
     Parameters
     ----------
     image : (Y, X) or (Y, X, 3) integers
-        Any range; colour becomes grey in a random mixture.
+        Any range; colour becomes grey in a random mixture, unless the clip is in colour.
     labels : (Y, X) integers
         0 for background.
     frames : int
@@ -167,6 +169,8 @@ def warp_clip(
         Size (Y, X) of the crop in pixels.
     rng : numpy.random.Generator
         Source of chance.
+    in_colour : bool
+        Whether the frames of the clip are (Y, X, 3); grey stills get three equal channels.
 
     Returns
     -------
@@ -182,18 +186,25 @@ def warp_clip(
         raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
     if not labels.any():
         raise ValueError("nothing is labelled: a movie needs at least one object")
-    grey = _to_grey(image, rng)
+    planes = _to_light(image, rng, in_colour=in_colour)
     centre, scale = _draw_view(labels, shape, rng)
     places = _view_places(centre, scale, labels.shape, shape, frames, rng)
-    source = gaussian_filter(grey, 0.4 / scale) if scale < 1 else grey
+    if scale < 1:
+        planes = gaussian_filter(planes, (0, 0.4 / scale, 0.4 / scale))
     still_labels = _sample_labels(labels, places[0])
     moved = [
         _move_cells(place, still_labels, scale, walk)
         for place, walk in zip(places, _walk_cells(still_labels, frames, rng), strict=True)
     ]
-    light = np.stack([map_coordinates(source, place, order=1, mode="nearest") for place in moved])
+    light = np.stack([[_sample_light(plane, place) for plane in planes] for place in moved])
     ids = np.stack([_sample_labels(labels, place) for place in moved])
-    return Clip(_relight(light, rng), _renumber(ids), {})
+    images = _relight(light, rng)
+    images = np.moveaxis(images, 1, -1) if in_colour else images[:, 0]
+    return Clip(np.ascontiguousarray(images), _renumber(ids), {})
+
+
+def _sample_light(plane: FloatArray, place: FloatArray) -> FloatArray:
+    return np.asarray(map_coordinates(plane, place, order=1, mode="nearest"))
 
 
 def _digest(name: str) -> str:
@@ -218,12 +229,17 @@ def _still_clips(
         yield still.name, warp_clip(image, labels, frames, shape, rng)
 
 
-def _to_grey(image: NDArray[np.integer], rng: np.random.Generator) -> FloatArray:
-    grey = image.astype(np.float32)
-    if grey.ndim == 3:
-        grey = grey @ rng.dirichlet((1.0, 1.0, 1.0)).astype(np.float32)
-    low, high = np.percentile(grey[::2, ::2], (0.1, 99.9))
-    return np.clip((grey - low) / max(high - low, 1e-3), -0.2, 1.5).astype(np.float32)
+def _to_light(
+    image: NDArray[np.integer], rng: np.random.Generator, *, in_colour: bool
+) -> FloatArray:
+    """(1 or 3, Y, X) from about 0 to 1."""
+    light = image.astype(np.float32)
+    if light.ndim == 3 and not in_colour:
+        light = light @ rng.dirichlet((1.0, 1.0, 1.0)).astype(np.float32)
+    low, high = np.percentile(light[::2, ::2], (0.1, 99.9))
+    light = np.clip((light - low) / max(high - low, 1e-3), -0.2, 1.5).astype(np.float32)
+    planes = np.moveaxis(light, -1, 0) if light.ndim == 3 else light[None]
+    return np.repeat(planes, 3, axis=0) if in_colour and len(planes) == 1 else planes
 
 
 def _draw_view(
@@ -356,13 +372,13 @@ def _sample_labels(labels: NDArray[np.integer], places: FloatArray) -> NDArray[n
 
 
 def _relight(light: FloatArray, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Gamma, contrast, inversion, flicker, blur and noise; then 8 bits."""
+    """(T, C, Y, X) with another gamma, contrast and sign, flicker, blur and noise, in 8 bits."""
     light = np.clip(light, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
     if rng.uniform() < 0.1:
         light = 1 - light
     if rng.uniform() < 0.3:
-        light = gaussian_filter(light, (0, *([rng.uniform(0.3, 1.2)] * 2)))
-    flicker = 1 + rng.uniform(0, 0.04) * rng.standard_normal((len(light), 1, 1))
+        light = gaussian_filter(light, (0, 0, *([rng.uniform(0.3, 1.2)] * 2)))
+    flicker = 1 + rng.uniform(0, 0.04) * rng.standard_normal((len(light), 1, 1, 1))
     light = light * flicker.astype(np.float32)
     noise = rng.choice((0.0, 0.01, 0.04)) * rng.uniform()
     light += np.float32(noise) * rng.standard_normal(light.shape, dtype=np.float32)

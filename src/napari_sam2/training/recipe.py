@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.config import PRESETS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.config import LossWeights, TrainingConfig
-from napari_sam2.training.data import ClipDataset
+from napari_sam2.training.data import ClipDataset, ImagesAndClips, is_drawn
 from napari_sam2.training.validation import ValidationPlan
 
 FIXED = ("preset", "seed", "layer_decay", "encoder_rate")
@@ -42,19 +43,25 @@ class Recipe:
     init: str | None = None
     validation: ValidationPlan = field(default_factory=ValidationPlan)
 
-    def open_data(self) -> ClipDataset:
-        """Clips to train on, as large as the network's input.
+    def open_data(self) -> ClipDataset | ImagesAndClips:
+        """Clips to train on, as large as the network's input, in colour if the network sees it.
 
         Raises
         ------
         FileNotFoundError
             If a folder has no clips.
         """
-        training, side = self.training, PRESETS[self.training.preset].image_size
-        weights: dict[str | Path, float] = dict(
-            zip(training.data, training.data_weights, strict=True)
-        )
-        return ClipDataset(weights, shape=(side, side))
+        training = self.training
+        clips = self._open(training.data, training.data_weights)
+        if not training.image_data:
+            return clips
+        return ImagesAndClips(self._open(training.image_data, training.image_data_weights), clips)
+
+    def _open(self, folders: Sequence[str], weights: Sequence[float]) -> ClipDataset:
+        preset = PRESETS[self.training.preset]
+        shape = (preset.image_size, preset.image_size)
+        chosen: dict[str | Path, float] = dict(zip(folders, weights, strict=True))
+        return ClipDataset(chosen, shape, in_colour=preset.sees_colour)
 
     def open_init(self) -> Sam2 | None:
         """The network to start from; None for random weights.
@@ -83,8 +90,10 @@ def read_recipe(path: Path) -> Recipe:
     Parameters
     ----------
     path : Path
-        Keys as in `TrainingConfig`, with ``[data]`` (folder = weight), ``[[stages]]``, ``[losses]``
-        or ``losses = "paper"``, ``init``, and ``[validation]``.
+        Keys as in `TrainingConfig`, with ``[data]`` (folder = weight; ``"synthetic:nuclei"`` for
+        clips of this kind that are drawn anew each time), ``[image_data]`` (the same for single
+        images; ``[data]`` without it), ``[[stages]]``, ``[losses]`` or ``losses = "paper"``,
+        ``init``, and ``[validation]``.
 
     Returns
     -------
@@ -124,7 +133,10 @@ def check_same_run(begun: Recipe, now: Recipe) -> None:
 
 
 def _recipe(table: dict[str, Any], home: Path) -> Recipe:
-    data = _checked(TypeAdapter(dict[str, float]), table.pop("data", {}), "data")
+    sources = {
+        name: _checked(TypeAdapter(dict[str, float]), table.pop(name, {}), name)
+        for name in ("data", "image_data")
+    }
     validation = table.pop("validation", {})
     init = _checked(_TEXT, table.pop("init", None), "init")
     for part in [table, *_stages(table)]:
@@ -132,11 +144,14 @@ def _recipe(table: dict[str, Any], home: Path) -> Recipe:
             part["losses"] = _losses(part["losses"])
     if not table.get("stages"):
         raise ValueError("stages: at least one [[stages]] with its steps is needed")
-    if not data:
+    if not sources["data"]:
         raise ValueError("data: at least one folder = weight is needed")
-    if "data_weights" in table:
-        raise ValueError("data_weights: weights stand in [data], as folder = weight")
-    folders = {"data": [str(home / f) for f in data], "data_weights": list(data.values())}
+    folders: dict[str, list[Any]] = {}
+    for name, weights in sources.items():
+        if f"{name}_weights" in table:
+            raise ValueError(f"{name}_weights: weights stand in [{name}], as folder = weight")
+        folders[name] = [f if is_drawn(f) else str(home / f) for f in weights]
+        folders[f"{name}_weights"] = list(weights.values())
     training = _checked(TypeAdapter(TrainingConfig), {**table, **folders}, "")
     if training.preset not in PRESETS:
         raise ValueError(f"preset: expected one of {', '.join(PRESETS)}; got {training.preset!r}")

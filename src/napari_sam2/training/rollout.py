@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam2.model.mask_decoder import Choice, choose_guess, keep_single
@@ -75,6 +75,12 @@ class Script:
         Share of tracked frames that are remembered as the network saw them, visible or not.
     merged : float
         Chance of an object on the corrected frame to have another object in its mask.
+    second : str or None
+        Kind of the prompt on the later frame; None for clicks that correct the tracked mask. It is
+        the mask wherever an object is not visible on that frame.
+    is_ahead : bool
+        The later frame is prompted right after the first one, as by a person who clicks on two
+        frames before tracking; the frames before it then attend to its memory too.
     """
 
     first: FirstPrompt
@@ -82,6 +88,8 @@ class Script:
     corrected: int | None = None
     own_scores: float = 0.0
     merged: float = 0.0
+    second: FirstPrompt | None = None
+    is_ahead: bool = False
 
 
 @dataclass
@@ -134,14 +142,20 @@ def rollout(
     Outcome
     """
     player = _Player(model, batch, weights, generator, script.own_scores, script.merged)
-    for t in range(batch.images.shape[1]):
-        if t == 0:
-            player.prompt(t, script.first, script.clicks)
-        elif t == script.corrected:
-            player.correct(t, max(script.clicks, 1))
-        else:
+    player.prompt(0, script.first, script.clicks)
+    if script.is_ahead and script.corrected is not None and script.second is not None:
+        player.prompt(script.corrected, player.possible(script.corrected, script.second), 0)
+    for t in range(1, batch.images.shape[1]):
+        if t != script.corrected:
             player.track(t)
+        elif not script.is_ahead:
+            player.correct(t, max(script.clicks, 1), script.second)
     return player.outcome
+
+
+def _learns(module: nn.Module) -> bool:
+    """Whether any weight of a module gets a gradient."""
+    return any(weight.requires_grad for weight in module.parameters())
 
 
 class _Player:
@@ -160,10 +174,11 @@ class _Player:
         self.own_scores, self.merged = own_scores, merged
         self.outcome = Outcome()
         self.bank = _Bank()
-        self.previous: Tensor | None = None  # mask logits of the frame before
+        self.masks: dict[int, Tensor] = {}  # mask logits by frame
         self.seen = torch.ones(len(batch.clip), 1, dtype=torch.bool, device=batch.clip.device)
         self.length = batch.images.shape[1]
-        self.features = model.encode_frame(batch.images.flatten(0, 1))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and _learns(model.image_encoder)):
+            self.features = model.encode_frame(batch.images.flatten(0, 1))
         self.outcome.features = self.features
         self.soft = F.avg_pool2d(batch.targets, 4)  # (B, T, S/4, S/4)
 
@@ -173,30 +188,45 @@ class _Player:
         f = self.features
         return FrameFeatures(f.stride16[rows], f.stride8[rows], f.stride4[rows])
 
-    def prompt(self, t: int, first: FirstPrompt, clicks: int) -> None:
-        """Prompt the objects on their first frame."""
+    def prompt(self, t: int, kind: FirstPrompt, clicks: int) -> None:
+        """Prompt the objects on a frame that nothing was tracked to."""
         features, target = self.frame(t), self.batch.targets[:, t]
-        if first == "mask":
-            decoded = self.model.import_mask(features, target[:, None])
-            masks, visible = decoded.mask_logits, self.visible(t)
-            self.remember(t, features, masks, decoded.pointer, visible, prompted=True)
+        if kind == "mask":
+            self.show_mask(t, features)
             return
-        if first == "click":
+        if kind == "click":
             points, labels = first_click(self.soft[:, t], self.generator)
         else:
             points, labels = box_prompt(target, self.generator)
         image = self.model.without_memory(features)
-        self.refine(t, features, image, PromptTensors(points, labels), clicks, first)
+        self.refine(t, features, image, PromptTensors(points, labels), clicks, kind)
 
-    def correct(self, t: int, clicks: int) -> None:
-        """A later frame: the tracked mask, then clicks into its errors."""
+    def show_mask(self, t: int, features: FrameFeatures) -> None:
+        """Prompt the objects on a frame with their true masks."""
+        decoded = self.model.import_mask(features, self.batch.targets[:, t, None])
+        masks, visible = decoded.mask_logits, self.visible(t)
+        self.remember(t, features, masks, decoded.pointer, visible, prompted=True)
+
+    def possible(self, t: int, kind: FirstPrompt) -> FirstPrompt:
+        """The kind of prompt; a mask where an object is absent, which a click cannot say."""
+        return kind if bool(self.visible(t).all()) else "mask"
+
+    def correct(self, t: int, clicks: int, kind: FirstPrompt | None = None) -> None:
+        """A later frame: the tracked mask, then clicks into its errors, or a prompt of a kind."""
         features = self.frame(t)
         image = self.attend(t, features)
-        found = self.decode(t, image, features, self.tracking_prompt(), "track")
-        previous = self.with_others(t, found.masks.detach())
-        points, labels = self.click(t, previous)
-        prompts = PromptTensors(points, labels, previous)
-        self.refine(t, features, image, prompts, clicks - 1, "corrected")
+        found = self.decode(t, image, features, self.tracking_prompt(t), "track")
+        if kind is None:
+            previous = self.with_others(t, found.masks.detach())
+            points, labels = self.click(t, previous)
+            prompts = PromptTensors(points, labels, previous)
+            self.refine(t, features, image, prompts, clicks - 1, "corrected")
+        elif self.possible(t, kind) == "mask":
+            self.show_mask(t, features)
+        else:
+            points, labels = box_prompt(self.batch.targets[:, t], self.generator)
+            prompts = PromptTensors(points, labels)
+            self.refine(t, features, image, prompts, clicks - 1, "corrected box")
 
     def with_others(self, t: int, mask_logits: Tensor) -> Tensor:
         """(B, 1, h, w) masks, some with another object of the batch in them."""
@@ -213,7 +243,7 @@ class _Player:
         """Track the objects on a frame without a prompt."""
         features = self.frame(t)
         image = self.attend(t, features)
-        choice = self.decode(t, image, features, self.tracking_prompt(), "track")
+        choice = self.decode(t, image, features, self.tracking_prompt(t), "track")
         visible = self.believed(t)
         pointer = self.pointer(choice, visible)
         self.remember(t, features, choice.masks, pointer, visible, prompted=False)
@@ -272,7 +302,7 @@ class _Player:
         """A corrective click against the current mask."""
         return corrective_click(self.soft[:, t], mask_logits[:, 0], self.generator)
 
-    def tracking_prompt(self) -> PromptTensors:
+    def tracking_prompt(self, t: int) -> PromptTensors:
         """No prompt; mostly the mask of the frame before, where the network takes it."""
         targets = self.batch.targets
         prompts = PromptTensors.none(targets.shape[0], targets.device)
@@ -280,19 +310,18 @@ class _Player:
         is_hidden = torch.rand((), generator=self.generator, device=device) < HIDE_PREVIOUS
         if is_hidden or not self.model.config.draw_previous:
             return prompts
-        has_mask = None if self.previous is None else (self.previous > 0).flatten(1).any(1)
-        return PromptTensors(prompts.points, prompts.labels, self.shaken(), has_mask)
+        previous = self.masks[t - 1]
+        has_mask = (previous > 0).flatten(1).any(1)
+        return PromptTensors(prompts.points, prompts.labels, self.shaken(previous), has_mask)
 
-    def shaken(self) -> Tensor | None:
-        """The mask of the frame before, some of them moved a little.
+    def shaken(self, previous: Tensor) -> Tensor:
+        """The masks of the frame before, some of them moved a little.
 
         A mask that is always nearly right teaches the network to copy it; a moved one has to be put
         back by the image.
         """
-        if self.previous is None:
-            return None
         rows = []
-        for logits in self.previous:
+        for logits in previous:
             generator, device = self.generator, self.generator.device
             reach = SHAKE if torch.rand((), generator=generator, device=device) < 0.6 else 0
             step = torch.randint(-reach, reach + 1, (2,), generator=generator, device=device)
@@ -336,13 +365,17 @@ class _Player:
         score = torch.where(visible, 10.0, -10.0)
         binarise = torch.zeros_like(visible[:, 0])
         logits = torch.where(visible[..., None, None], mask_logits, -10.0)
-        self.previous = logits.detach()
+        self.masks[t] = logits.detach()
         memory = self.model.memorize(features, logits, score, binarise)
         kind = self.bank.prompted if prompted else self.bank.recent
         kind[t] = (memory, pointer)
 
     def attend(self, t: int, features: FrameFeatures) -> Tensor:
-        """Condition the features of a frame on the memories of earlier frames."""
+        """Condition the features of a frame on the memories of earlier frames.
+
+        The memory of a later frame that was prompted ahead counts too, without its object pointer,
+        as while tracking.
+        """
         config = self.model.config
         near = [k for k in sorted(self.bank.recent) if t - k < config.num_memories]
         maps = [self.bank.prompted[k][0] for k in self.bank.prompted]
@@ -350,7 +383,7 @@ class _Player:
         slots = [-1] * len(self.bank.prompted) + [t - k - 1 for k in near]
         span = config.max_object_pointers - 1
         pointing = {**self.bank.prompted, **self.bank.recent}
-        frames = [k for k in pointing if t - k <= span or k in self.bank.prompted]
+        frames = [k for k in pointing if 0 < t - k <= span or (k < t and k in self.bank.prompted)]
         pointers = torch.stack([pointing[k][1] for k in frames], dim=1)
         batch, device = pointers.shape[0], pointers.device
         tokens = self.model.gather_memory(

@@ -43,10 +43,12 @@ def choose_view(
 
 
 def resize_images(images: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """(T, Y, X) at another size, without aliasing."""
-    light = torch.from_numpy(np.ascontiguousarray(images)).float()[:, None]
+    """(T, Y, X) or (T, Y, X, 3) at another size, without aliasing."""
+    light = torch.from_numpy(np.ascontiguousarray(images)).float()
+    light = light[:, None] if images.ndim == 3 else light.permute(0, 3, 1, 2)
     resized = F.interpolate(light, shape, mode="bilinear", align_corners=False, antialias=True)
-    return np.asarray(resized[:, 0].round().clamp(0, 255).to(torch.uint8).numpy())
+    pixels = resized.round().clamp(0, 255).to(torch.uint8)
+    return np.asarray((pixels[:, 0] if images.ndim == 3 else pixels.permute(0, 2, 3, 1)).numpy())
 
 
 def resize_labels(labels: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.uint16]:
