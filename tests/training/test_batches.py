@@ -279,3 +279,14 @@ def test_parts_of_a_step_are_different_batches():
     expected = [(3, 0), (3, 1), (4, 0)]
     for (batch, _), place in zip(drawn, expected, strict=True):
         assert torch.equal(batch.targets, make_batch(Dots(), config, *place)[0].targets)
+
+
+def test_processes_prepare_the_same_batches():
+    config = TrainingConfig(stages=(replace(STAGE, frames=2),), workers=2)
+    prepared = batches(Dots(), config, 5)
+    for step, (batch, script) in zip(range(5, 9), prepared, strict=False):
+        expected, same = make_batch(Dots(), config, step)
+        assert torch.equal(batch.images, expected.images)
+        assert torch.equal(batch.targets, expected.targets)
+        assert script == same
+    prepared.close()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from napari_sam2.training.appearance import draw_appearance
@@ -43,15 +44,21 @@ class ClipSource(Protocol):
 def batches(
     source: ClipSource, config: TrainingConfig, first: int = 0, ahead: int = 6
 ) -> Generator[tuple[Batch, Script], None, None]:
-    """Endless batches from a step on, prepared ahead in a separate thread.
+    """Endless batches from a step on, prepared ahead in a separate thread or in processes.
 
-    A stage with `accumulate` takes as many batches for each step.
+    A stage with `accumulate` takes as many batches for each step. The batches are the same whatever
+    prepares them.
     """
     parts = (
         (step, part)
         for step in itertools.count(first)
         for part in range(config.stage_at(step).accumulate)
     )
+    if config.workers:
+        prepared = _Prepared(source, config)
+        yield from DataLoader(
+            prepared, batch_size=None, sampler=parts, num_workers=config.workers, prefetch_factor=2
+        )
     with ThreadPoolExecutor(1) as pool:
         queue = deque(pool.submit(make_batch, source, config, *next(parts)) for _ in range(ahead))
         try:
@@ -60,6 +67,16 @@ def batches(
                 queue.append(pool.submit(make_batch, source, config, *next(parts)))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Prepared(Dataset[tuple[Batch, Script]]):
+    """Batches by step and part, for worker processes."""
+
+    def __init__(self, source: ClipSource, config: TrainingConfig) -> None:
+        self._source, self._config = source, config
+
+    def __getitem__(self, place: tuple[int, int]) -> tuple[Batch, Script]:
+        return make_batch(self._source, self._config, *place)
 
 
 def make_batch(

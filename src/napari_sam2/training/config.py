@@ -198,6 +198,8 @@ class TrainingConfig:
     drop_path : float
         Chance of an image to skip the last block of the encoder while this learns; earlier blocks
         are skipped less often, in a straight line down to 0 for the first one (§D.2.1).
+    workers : int
+        Processes that prepare clips; 0 for a thread, which is enough beside one processor core.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -220,6 +222,7 @@ class TrainingConfig:
     schedule: Schedule = "flat"
     precision: Precision = "auto"
     drop_path: float = 0.0
+    workers: int = 0
 
     def __post_init__(self) -> None:
         for name in ("layer_decay", "encoder_rate"):
@@ -229,8 +232,8 @@ class TrainingConfig:
             raise ValueError(f"drop_path must be at least 0 and below 1; got {self.drop_path}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be at least 0 and less than 1; got {self.average}")
-        if self.seed < 0 or self.warmup < 0 or self.cooldown < 0:
-            raise ValueError("seed, warmup and cooldown must not be negative")
+        if min(self.seed, self.warmup, self.cooldown, self.workers) < 0:
+            raise ValueError("seed, warmup, cooldown and workers must not be negative")
 
     @property
     def steps(self) -> int:
