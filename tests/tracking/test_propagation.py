@@ -42,6 +42,18 @@ def test_backward_goes_from_the_last_prompt_through_the_others(
     assert run(tracker, direction="backward") == [5, 4, 3, 2, 1, 0]
 
 
+def test_frame_beside_a_later_prompt_is_shown_the_mask_of_the_frame_before_it(
+    any_model: Sam2, world: World
+) -> None:
+    tracker = clicked(any_model, world, 1, t=1)
+    tracker.add_points(4, 1, [world.centre(4, 1)], [1])
+    run(tracker, 1, 3, "forward")
+    records = tracker._store.masklets[1].records
+    assert tracker._runner.job(3, records, "forward").previous is records[2]
+    assert tracker._runner.job(2, records, "backward").previous is None  # 3 is not tracked
+    assert tracker._runner.job(3, records, "backward").previous is records[4]
+
+
 def test_both_ways_is_the_default(tiny_model: Sam2, world: World) -> None:
     tracker = clicked(tiny_model, world, 1, t=3)
     assert tracker.total_steps() == len(world.images)

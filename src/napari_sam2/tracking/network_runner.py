@@ -169,7 +169,8 @@ class NetworkRunner:
         window = self.grid.choose(beside.extent, beside.window)
         window = self.dim_cells.view(window, nearest, beside)
         before = t - 1 if direction == "forward" else t + 1
-        return Job(records, chosen, window, beside if nearest == before else None)
+        previous = records[before] if before in chosen.frames else None
+        return Job(records, chosen, window, previous)
 
     def leap(self, source: int, record: MaskRecord) -> Job:
         """The job to segment an object on the next frame, given its mask on frame `source` only."""
