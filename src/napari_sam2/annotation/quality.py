@@ -104,6 +104,8 @@ class Timeline:
         is none.
     largest_plane : (T,) integers, optional
         In 3D, the plane on which the object is largest; 0 where there is no mask.
+    centre : (T, 2) float32, optional
+        y and x of the centre of each mask, in pixels; 0 where there is no mask.
     """
 
     has_mask: NDArray[np.bool_]
@@ -119,6 +121,7 @@ class Timeline:
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     predicted_iou: NDArray[np.float32] | None = None
     largest_plane: NDArray[np.intp] | None = None
+    centre: NDArray[np.float32] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -151,6 +154,7 @@ class Timeline:
             },
             None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
             None if self.largest_plane is None else np.pad(self.largest_plane, (0, more)),
+            None if self.centre is None else np.pad(self.centre, ((0, more), (0, 0))),
         )
 
     @property

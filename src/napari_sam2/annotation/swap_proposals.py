@@ -161,8 +161,9 @@ class SwapProposals:
     def _frame_of(self, contact: Contact) -> int:
         """The frame on which an exchange needs the shortest steps."""
         self._state.stale |= self._state.measures.update(self._state.labels)
-        lines = [self._state.measures.trace(key) for key in (contact.one, contact.other)]
-        one, other = (np.stack([line.y, line.x], axis=1) for line in lines)
+        one, other = (
+            self._state.measures.trace(key).centre for key in (contact.one, contact.other)
+        )
         frames = range(contact.first, contact.last + 2)
         steps = [
             float(np.linalg.norm(one[t] - other[t - 1]) + np.linalg.norm(other[t] - one[t - 1]))

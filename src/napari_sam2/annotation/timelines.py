@@ -265,6 +265,7 @@ def make_timeline(
         tuple(reasons),
         backward,
         measurements_of(trace),
+        centre=trace.centre,
     )
 
 
