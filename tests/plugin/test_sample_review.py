@@ -43,6 +43,9 @@ def test_two_keys_judge_every_mask_and_the_share_is_told(tracked):
         "1 of 7 masks were wrong. Share of wrong masks left: 12 % (95 %: 2 to 45 %)."
     )
     tracked.qtbot.waitUntil(lambda: reviewed(tracked) == masks - 1)
+    last = tracked.controller.view.frame
+    tracked.qtbot.waitUntil(lambda: tracked.image_state.timelines[1].doubts[last] > 0)
+    assert tracked.image_state.doubt_on(last).startswith("You marked this outline as wrong")
     assert box(tracked).right.isHidden()
 
 

@@ -253,6 +253,8 @@ class Annotation:
     accept = _delegate(Review, Review.accept)
     unaccept = _delegate(Review, Review.unaccept)
     reviewed_frames = _delegate(Review, Review.reviewed_frames)
+    mark_wrong = _delegate(Review, Review.mark_wrong)
+    wrong_frames = _delegate(Review, Review.wrong_frames)
     judge = _delegate(Review, Review.judge)
     is_satisfactory = _delegate(Review, Review.is_satisfactory)
     clear_masks = _delegate(Review, Review.clear_masks)

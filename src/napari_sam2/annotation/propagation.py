@@ -229,7 +229,7 @@ class Propagator:
         states = {key: self._state.object_state(key, (result.t,)) for key in result.object_ids}
         self._document.journal.tell(Advanced(result.t, states))
         self._document.events.frame_changed.emit(result.t)
-        for withdrawal in outdated:
-            self._document.events.review_changed.emit(withdrawal.object_id)
+        for object_id in sorted({withdrawal.object_id for withdrawal in outdated}):
+            self._document.events.review_changed.emit(object_id)
         if is_first:
             self._document.events.history_changed.emit()

@@ -34,6 +34,7 @@ STEPS = 3.0  # times the usual step
 LOWEST_OVERLAP = 0.4
 FRAMES_BEFORE = 5  # whose median area is the usual one
 LOWEST_BACKWARD_IOU = 0.7  # with the mask of a backward check; see docs/lab/review.md
+MARKED_REASON = "you marked the outline as wrong"
 BACKWARD_REASON = "tracking back from the end gives another outline"
 WEIGHT_GONE = 0.5
 WEIGHT_UNUSUAL = 0.5  # a mask that is unusual, but likely right
@@ -53,6 +54,7 @@ class Doubt(IntFlag):
     TWO_PIECES = 128
     LIKELY_WRONG = 256
     BACKWARD_DIFFERS = 512
+    MARKED_WRONG = 1024
 
 
 UNUSUAL = (
@@ -91,7 +93,8 @@ class Timeline:
         Flags of `Doubt`.
     error_probability : (T,) float32
         Chance that the IoU with the true mask is below 0.75; 0 where a person prompted or locked
-        the mask, NaN where there is no mask or tracking left no scores.
+        the mask, 1 where a person marked it as wrong, NaN where there is no mask or tracking left
+        no scores.
     reasons : tuple of str
         Why a mask is likely wrong or differs from the one of a backward check, in words; empty for
         all other masks.
@@ -191,6 +194,7 @@ def find_doubts(
     is_lost: NDArray[np.bool_],
     error_probability: NDArray[np.float32] | None = None,
     backward_iou: NDArray[np.float32] | None = None,
+    is_marked_wrong: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
     """Doubts about the masks of one object.
 
@@ -209,11 +213,14 @@ def find_doubts(
         scores of the model.
     backward_iou : (T,) float32, optional
         IoU with the masks of a backward check, NaN where unknown.
+    is_marked_wrong : (T,) bool, optional
+        Where a person marked the mask as wrong.
 
     Returns
     -------
     (T,) uint16
-        Flags of `Doubt`; LIKELY_WRONG and BACKWARD_DIFFERS on the first frame of each stretch only.
+        Flags of `Doubt`; LIKELY_WRONG, BACKWARD_DIFFERS and MARKED_WRONG on the first frame of each
+        stretch only.
     """
     doubts = np.zeros(len(trace.area), np.uint16)
     visible = np.flatnonzero(trace.area)
@@ -226,6 +233,8 @@ def find_doubts(
     if backward_iou is not None:
         differs = backward_iou < LOWEST_BACKWARD_IOU
         doubts[starts_of_stretches(differs)] |= np.uint16(Doubt.BACKWARD_DIFFERS)
+    if is_marked_wrong is not None:
+        doubts[starts_of_stretches(is_marked_wrong)] |= np.uint16(Doubt.MARKED_WRONG)
     judged = (trace.area > 0) & ~is_fixed & np.isnan(error_probability)
     if judged.any():
         lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))

@@ -20,6 +20,7 @@ from napari_sam2.annotation.measures import Trace
 from napari_sam2.annotation.quality import (
     BACKWARD_REASON,
     LOWEST_BACKWARD_IOU,
+    MARKED_REASON,
     Timeline,
     find_doubts,
     grade,
@@ -198,22 +199,23 @@ class Timelines:
 def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
     """What a person found about tracked masks of an object, as the state of the document tells.
 
-    A reviewed mask was right. A mask that was prompted after it was tracked was wrong if the
-    prompt changed it much.
+    A reviewed mask was right, and one that was marked as wrong was wrong. A mask that was prompted
+    after it was tracked was wrong if the prompt changed it much.
     """
     logits: list[float] = []
     is_wrong: list[bool] = []
-    reviewed = sorted(state.reviewed.get(object_id, ()))
-    found = state.object_state(object_id) if reviewed else None
+    marked = state.marked_wrong.get(object_id, frozenset())
+    judged = sorted(marked | state.reviewed.get(object_id, frozenset()))
+    found = state.object_state(object_id) if judged else None
     if found is not None:
         length = len(state.labels)
         scored = tracking_scores(state.tracker, object_id, found.records, length)
         fixed = found.prompted.keys() | state.locked_frames(object_id)
         is_fixed = np.isin(np.arange(length), sorted(fixed))
         logit = error_logit(state.measures.trace(object_id), scored, is_fixed)
-        kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
+        kept = [t for t in judged if t not in fixed and not np.isnan(logit[t])]
         logits += logit[kept].tolist()
-        is_wrong += [False] * len(kept)
+        is_wrong += [t in marked for t in kept]
     is_tracked = object_id in state.tracker.object_ids
     for correction in state.tracker.corrections(object_id) if is_tracked else ():
         known = _logit_of_signs(correction.signs)
@@ -245,12 +247,16 @@ def make_timeline(
     frames = np.flatnonzero(states.has_record).tolist()
     scored = tracking_scores(state.tracker, object_id, frames, length)
     chance, reasons = find_error_probability(trace, scored, is_fixed, calibration)
+    is_marked = states.is_marked_wrong & has_mask
+    chance[is_marked] = 1
+    for t in np.flatnonzero(is_marked).tolist():
+        reasons[t] = MARKED_REASON
     backward = checked_backward(state.tracker, object_id, frames, length)
     backward[~has_mask | is_fixed] = np.nan
     for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
         reasons[t] = reasons[t] or BACKWARD_REASON
     doubts = find_doubts(
-        trace, predicted_iou, states.occlusion_score, is_fixed, is_lost, chance, backward
+        trace, predicted_iou, states.occlusion_score, is_fixed, is_lost, chance, backward, is_marked
     )
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(

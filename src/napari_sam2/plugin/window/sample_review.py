@@ -34,7 +34,7 @@ class SampleReview:
     show_cell : callable
         Shows a frame, chooses an object and moves the view to it.
     review : ReviewActions
-        Marks right masks as reviewed.
+        Marks right masks as reviewed, and others as wrong.
     send : callable
         Takes commands to the inference thread.
     on_change : callable
@@ -98,14 +98,14 @@ class SampleReview:
     def judge(self, is_right: bool) -> None:
         """Take the verdict on the mask that is shown, and show the next one.
 
-        A right mask is marked as reviewed.
+        A right mask is marked as reviewed, a wrong one as wrong.
         """
         if not self.is_on or self._sample is None:
             return
         t, object_id = self._sample.places[len(self._verdicts)]
         self._verdicts.append(not is_right)
-        if is_right:
-            self._review.accept(object_id, range(t, t + 1))
+        mark = self._review.accept if is_right else self._review.mark_wrong
+        mark(object_id, range(t, t + 1))
         self._show_next()
 
     def _begin(self, report: SampleDrawn) -> None:
