@@ -170,6 +170,17 @@ def test_a_mask_that_is_marked_as_wrong_is_likely_wrong_and_the_next_to_look_at(
     assert not tracked.timeline(1).doubts[3] & Doubt.MARKED_WRONG
 
 
+def test_the_review_goes_on_within_a_stretch_whose_first_mask_was_right(
+    tracked: Annotation,
+) -> None:
+    tracked.mark_wrong(1, range(1, 5))
+    tracked.mark_wrong(2, [3])
+    assert tracked.next_doubtful() == (1, 1)
+    tracked.accept(1, [1])
+    assert tracked.next_doubtful((1, 1)) == (2, 1)
+    assert tracked.next_doubtful((2, 1)) == (3, 2)
+
+
 def test_an_accepted_mask_is_not_wrong(tracked: Annotation) -> None:
     tracked.mark_wrong(1, [2, 3])
     tracked.accept(1, [3])

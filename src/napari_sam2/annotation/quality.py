@@ -37,7 +37,7 @@ LOWEST_BACKWARD_IOU = 0.7  # with the mask of a backward check; see docs/lab/rev
 MARKED_REASON = "you marked the outline as wrong"
 BACKWARD_REASON = "tracking back from the end gives another outline"
 WEIGHT_GONE = 0.5
-WEIGHT_UNUSUAL = 0.5  # a mask that is unusual, but likely right
+WEIGHT_DIFFERS = 0.5  # a mask that differs from a backward check, but is likely right
 LEAST_PIECE = 0.2  # of the area, in the second largest piece: the mask may cover two daughters
 
 
@@ -166,6 +166,11 @@ class Timeline:
         return np.asarray(self.error_probability >= error_model().threshold)
 
     @property
+    def is_stop(self) -> NDArray[np.bool_]:
+        """(T,) whether a stretch of likely wrong masks that are not reviewed begins."""
+        return starts_of_stretches(self.is_likely_wrong & ~self.is_reviewed)
+
+    @property
     def is_unusual(self) -> NDArray[np.bool_]:
         """(T,) whether something changes that also a jump or a division of the cell changes."""
         return np.asarray((self.doubts & UNUSUAL) > 0)
@@ -175,15 +180,20 @@ class Timeline:
         """(T,) float32 how much a look at each frame is worth, 0 where there is no doubt.
 
         At the start of a stretch of likely wrong masks, it is the expected number of wrong masks
-        in the stretch, since a correction there mends the others.
+        in the stretch, since a correction there mends the others. Masks that are unusual, but
+        likely right, stay below the threshold of the likely wrong ones. A reviewed mask is not
+        worth a look.
         """
+        threshold = error_model().threshold
         gone = (self.doubts & Doubt.IS_GONE) > 0
         severity = np.where(gone, WEIGHT_GONE, 1 - np.nan_to_num(self.quality, nan=1.0))
-        is_unlikely = self.error_probability < error_model().threshold
-        severity = np.where(is_unlikely, WEIGHT_UNUSUAL * severity, severity)
-        gain = sum_of_stretches(self.error_probability, self.is_likely_wrong)
+        differs = (self.doubts & Doubt.BACKWARD_DIFFERS) > 0
+        weight = np.where(differs, WEIGHT_DIFFERS, threshold)
+        severity = np.where(self.error_probability < threshold, weight * severity, severity)
+        gain = sum_of_stretches(self.error_probability, self.is_likely_wrong & ~self.is_reviewed)
         severity = np.where(gain > 0, gain, severity)
-        return np.where(self.doubts > 0, np.maximum(severity, 1e-3), 0).astype(np.float32)
+        is_open = (self.doubts > 0) & ~self.is_reviewed
+        return np.where(is_open, np.maximum(severity, 1e-3), 0).astype(np.float32)
 
 
 def find_doubts(
@@ -195,6 +205,7 @@ def find_doubts(
     error_probability: NDArray[np.float32] | None = None,
     backward_iou: NDArray[np.float32] | None = None,
     is_marked_wrong: NDArray[np.bool_] | None = None,
+    is_reviewed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
     """Doubts about the masks of one object.
 
@@ -215,12 +226,14 @@ def find_doubts(
         IoU with the masks of a backward check, NaN where unknown.
     is_marked_wrong : (T,) bool, optional
         Where a person marked the mask as wrong.
+    is_reviewed : (T,) bool, optional
+        Where a person found the mask right.
 
     Returns
     -------
     (T,) uint16
-        Flags of `Doubt`; LIKELY_WRONG, BACKWARD_DIFFERS and MARKED_WRONG on the first frame of each
-        stretch only.
+        Flags of `Doubt`. Of LIKELY_WRONG, BACKWARD_DIFFERS and MARKED_WRONG, the first frame of
+        each stretch of masks that are not reviewed has the flag, and each reviewed mask.
     """
     doubts = np.zeros(len(trace.area), np.uint16)
     visible = np.flatnonzero(trace.area)
@@ -228,13 +241,16 @@ def find_doubts(
         return doubts
     if error_probability is None:
         error_probability = np.full(len(doubts), np.nan, np.float32)
-    is_wrong = error_probability >= error_model().threshold
-    doubts[starts_of_stretches(is_wrong)] |= np.uint16(Doubt.LIKELY_WRONG)
+    if is_reviewed is None:
+        is_reviewed = np.zeros(len(doubts), bool)
+    lasting = {Doubt.LIKELY_WRONG: error_probability >= error_model().threshold}
     if backward_iou is not None:
-        differs = backward_iou < LOWEST_BACKWARD_IOU
-        doubts[starts_of_stretches(differs)] |= np.uint16(Doubt.BACKWARD_DIFFERS)
+        lasting[Doubt.BACKWARD_DIFFERS] = backward_iou < LOWEST_BACKWARD_IOU
     if is_marked_wrong is not None:
-        doubts[starts_of_stretches(is_marked_wrong)] |= np.uint16(Doubt.MARKED_WRONG)
+        lasting[Doubt.MARKED_WRONG] = is_marked_wrong
+    for doubt, is_there in lasting.items():
+        is_flagged = starts_of_stretches(is_there & ~is_reviewed) | (is_there & is_reviewed)
+        doubts[is_flagged] |= np.uint16(doubt)
     judged = (trace.area > 0) & ~is_fixed & np.isnan(error_probability)
     if judged.any():
         lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))

@@ -138,7 +138,9 @@ class Timelines:
             severity = timeline.severity
             if after is not None and object_id == after[1]:
                 time = after[0] // self._state.planes
-                here = (-float(severity[time]), time, object_id)
+                unseen = timeline.is_reviewed & (np.arange(len(severity)) != time)
+                as_before = replace(timeline, is_reviewed=unseen).severity
+                here = (-float(as_before[time]), time, object_id)
             if known.is_rejected:
                 continue
             for t in np.flatnonzero((severity > 0) & ~timeline.is_reviewed).tolist():
@@ -256,7 +258,15 @@ def make_timeline(
     for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
         reasons[t] = reasons[t] or BACKWARD_REASON
     doubts = find_doubts(
-        trace, predicted_iou, states.occlusion_score, is_fixed, is_lost, chance, backward, is_marked
+        trace,
+        predicted_iou,
+        states.occlusion_score,
+        is_fixed,
+        is_lost,
+        chance,
+        backward,
+        is_marked,
+        states.is_reviewed,
     )
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(
