@@ -72,6 +72,22 @@ def chances(annotation: Annotation, object_id: int) -> np.ndarray:
     return annotation.timeline(object_id).error_probability
 
 
+def test_the_score_of_a_mask_has_the_chance_of_an_error(annotation: Annotation) -> None:
+    score = annotation.score(3, 2)
+    assert score is not None
+    assert score.error_probability == pytest.approx(float(chances(annotation, 2)[3]))
+    prompted = annotation.score(0, 2)
+    assert prompted is not None
+    assert prompted.error_probability == 0
+
+
+def test_the_chance_of_an_error_is_known_while_tracking(annotation: Annotation) -> None:
+    for result in annotation.propagate():
+        score = annotation.score(result.t, 1)
+        assert score is not None
+        assert score.error_probability is not None
+
+
 def test_reviewed_masks_lower_the_chances_of_all_objects_and_undo_restores_them(
     annotation: Annotation,
 ) -> None:

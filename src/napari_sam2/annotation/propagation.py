@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.journal_entries import Advanced, Began, Request
-from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.open_propagation import OpenPropagation
 from napari_sam2.tracking.propagation import Propagation
 
@@ -160,13 +159,6 @@ class Propagator:
                 only_changed=True,
             )
         )
-
-    def score(self, t: int, object_id: int) -> Score | None:
-        """Scores that the model gave its mask of an object on frame `t`; None without a mask."""
-        result = self._state.result(t, object_id)
-        if result is None:
-            return None
-        return Score(float(result.predicted_iou[0]), float(result.occlusion_score[0]))
 
     # A running propagation
 

@@ -13,10 +13,12 @@ from napari_sam2.annotation.error_probability import (
     TrackingScores,
     error_logit,
     find_error_probability,
+    known_value,
 )
 from napari_sam2.annotation.frame_states import FrameStates
 from napari_sam2.annotation.measured import measurements_of
 from napari_sam2.annotation.measures import Trace
+from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.quality import (
     BACKWARD_REASON,
     LOWEST_BACKWARD_IOU,
@@ -89,6 +91,30 @@ class Timelines:
                 found = make_timeline(state, object_id, self._calibration)
             self._timelines[object_id] = found
         return found
+
+    def score(self, t: int, object_id: int) -> Score | None:
+        """Scores of the mask of an object on a frame.
+
+        Parameters
+        ----------
+        t : int
+            The frame.
+        object_id : int
+            The object.
+
+        Returns
+        -------
+        Score or None
+            What the model says of its mask, and the chance of an error; None where the model made
+            no mask.
+        """
+        result = self._state.result(t, object_id)
+        if result is None:
+            return None
+        chance = self.timeline(object_id).error_probability[t // self._state.planes]
+        return Score(
+            float(result.predicted_iou[0]), float(result.occlusion_score[0]), known_value(chance)
+        )
 
     def _calibrate(self) -> None:
         """Fit the calibration again; if it changes, all timelines do."""
