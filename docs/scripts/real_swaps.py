@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 
 from napari_sam2 import Annotation, Tracker, load_model
+from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.swap_proposals import Contact, contacts_of
 from napari_sam2.evaluation.overlap import overlap
 
@@ -73,7 +74,11 @@ def main() -> None:
     options = parser.parse_args()
     raw, labels = (tifffile.imread(p)[: options.frames] for p in (options.images, options.labels))
     annotation = track(raw, labels, options.objects)
-    contacts = contacts_of(annotation.labels)
+    measures = Measures(len(raw))
+    measures.mark(range(len(raw)))
+    measures.update(annotation.labels)
+    traces = {object_id: measures.trace(object_id) for object_id in annotation.objects}
+    contacts = contacts_of(annotation.labels, traces)
     offered = {(one.object_id, one.other): one.t for one in annotation.propose_swaps()}
     cells, counts = followed(annotation, labels), Counter()
     for contact in contacts:

@@ -32,5 +32,6 @@ def seen(annotation: Annotation) -> dict[str, Any]:
         "prompts": sorted(map(repr, map(describe_prompt, annotation.prompts()))),
         "locked": {key: annotation.locked_frames(key) for key in ids},
         "reviewed": {key: annotation.reviewed_frames(key) for key in ids},
+        "wrong": {key: annotation.wrong_frames(key) for key in ids},
         "scores": {(t, key): annotation.score(t, key) for t in frames for key in ids},
     }

@@ -72,6 +72,22 @@ def chances(annotation: Annotation, object_id: int) -> np.ndarray:
     return annotation.timeline(object_id).error_probability
 
 
+def test_the_score_of_a_mask_has_the_chance_of_an_error(annotation: Annotation) -> None:
+    score = annotation.score(3, 2)
+    assert score is not None
+    assert score.error_probability == pytest.approx(float(chances(annotation, 2)[3]))
+    prompted = annotation.score(0, 2)
+    assert prompted is not None
+    assert prompted.error_probability == 0
+
+
+def test_the_chance_of_an_error_is_known_while_tracking(annotation: Annotation) -> None:
+    for result in annotation.propagate():
+        score = annotation.score(result.t, 1)
+        assert score is not None
+        assert score.error_probability is not None
+
+
 def test_reviewed_masks_lower_the_chances_of_all_objects_and_undo_restores_them(
     annotation: Annotation,
 ) -> None:
@@ -111,6 +127,32 @@ def test_reviewed_masks_count_but_not_prompted_ones(annotation: Annotation) -> N
     masks = int(annotation.timeline(1).has_mask[1:].sum())
     assert masks > 3
     assert found_about(annotation, 1).is_wrong.tolist() == [False] * masks
+
+
+def test_right_and_wrong_masks_of_a_sample_leave_a_level_that_fits_where_it_was(
+    annotation: Annotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logit = np.full(8, np.log(0.4 / 0.6))
+    monkeypatch.setattr("napari_sam2.annotation.timelines.error_logit", lambda *_: logit)
+
+    def level() -> float:
+        found = [found_about(annotation, object_id) for object_id in (1, 2)]
+        return after(fit_calibration(found), 0.4)
+
+    for object_id in (1, 2):
+        annotation.accept(object_id, [1, 2, 3, 4])
+    assert level() < 0.3
+    for object_id in (1, 2):
+        annotation.mark_wrong(object_id, [5, 6, 7])
+    assert level() == pytest.approx(0.4, abs=0.03)
+
+
+def test_undo_takes_back_what_a_mark_of_a_wrong_mask_told(annotation: Annotation) -> None:
+    before = chances(annotation, 2)
+    annotation.mark_wrong(1, range(1, 8))
+    assert (chances(annotation, 2)[1:] > before[1:]).all()
+    annotation.undo()
+    np.testing.assert_array_equal(chances(annotation, 2), before)
 
 
 def test_a_verdict_says_nothing_about_masks_without_scores(annotation: Annotation) -> None:

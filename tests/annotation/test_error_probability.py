@@ -143,18 +143,47 @@ def test_a_bad_stretch_is_one_doubt_at_its_start_worth_all_its_errors() -> None:
     assert np.flatnonzero(doubts & Doubt.LIKELY_WRONG).tolist() == [1, 4]
 
 
-def test_an_unusual_mask_that_is_likely_right_comes_after_all_likely_wrong_ones() -> None:
-    doubts = np.zeros(LENGTH, np.uint16)
-    doubts[2], doubts[5] = Doubt.JUMP_PLACE, Doubt.LIKELY_WRONG
-    chance = numbers(0.1)
-    chance[5] = 0.55
-    timeline = Timeline(
-        *[~NOTHING, NOTHING, NOTHING, NOTHING, NOTHING],
-        numbers(0.1),
+def timeline_of(chance: np.ndarray, doubts: np.ndarray, is_reviewed: np.ndarray) -> Timeline:
+    return Timeline(
+        *[~NOTHING, NOTHING, NOTHING, is_reviewed, NOTHING],
+        1 - chance,
         doubts,
         chance,
         ("",) * LENGTH,
         numbers(np.nan),
     )
+
+
+def test_an_unusual_mask_that_is_likely_right_comes_after_all_likely_wrong_ones() -> None:
+    doubts, chance = np.zeros(LENGTH, np.uint16), numbers(0.1)
+    doubts[2], doubts[5] = Doubt.JUMP_PLACE, Doubt.LIKELY_WRONG
+    chance[5] = error_model().threshold
+    timeline = timeline_of(chance, doubts, NOTHING)
+    timeline = replace(timeline, quality=numbers(0.01))  # unusual in every way
     assert timeline.is_unusual.tolist() == [t == 2 for t in range(LENGTH)]
     assert 0 < timeline.severity[2] < timeline.severity[5]
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "stops", "gains"),
+    [
+        ([], [2], [3.6]),
+        ([2], [3], [2.7]),
+        ([3], [2, 4], [0.9, 1.8]),
+        ([2, 3, 4, 5], [], []),
+    ],
+)
+def test_the_rest_of_a_stretch_stays_a_stop_after_a_part_of_it_was_reviewed(
+    reviewed: list[int], stops: list[int], gains: list[float]
+) -> None:
+    chance, is_reviewed = numbers(0), np.isin(np.arange(LENGTH), reviewed)
+    chance[2:6] = 0.9
+    doubts = find_doubts(
+        steady_trace(), numbers(0.9), numbers(5), NOTHING, NOTHING, chance, None, None, is_reviewed
+    )
+    timeline = timeline_of(chance, doubts, is_reviewed)
+    is_doubtful = doubts & Doubt.LIKELY_WRONG > 0
+    assert np.flatnonzero(is_doubtful & ~is_reviewed).tolist() == stops
+    assert np.flatnonzero(timeline.is_stop).tolist() == stops
+    assert np.flatnonzero(timeline.severity).tolist() == stops
+    np.testing.assert_allclose(timeline.severity[stops], gains)

@@ -48,6 +48,7 @@ CHANGE_NOTHING = {
     "steps",
     "undo_text",
     "work",
+    "wrong_frames",
 }
 # as masks, by the frames that come, and as folded groups
 TOLD_OTHERWISE = {"fold", "grouped", "propagate"}

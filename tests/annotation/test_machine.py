@@ -27,7 +27,7 @@ from .stand_in import SHAPE, StandInTracker, disc_centres
 frames = st.integers(0, SHAPE[0] - 1)
 ids = st.integers(1, 4)
 points = st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(0, SHAPE[2] - 1))
-reviews = st.sampled_from(["lock", "unlock", "accept", "unaccept", "clear_masks"])
+reviews = st.sampled_from(["lock", "unlock", "accept", "unaccept", "mark_wrong", "clear_masks"])
 operations = st.sampled_from(
     [
         "split_object",

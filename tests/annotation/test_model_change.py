@@ -47,6 +47,7 @@ def annotation(models, world) -> Annotation:
     annotation.divide_object(1, 7)
     annotation.lock(2, [2, 3])
     annotation.accept(1, [1, 4])
+    annotation.mark_wrong(1, [5])
     return annotation
 
 
@@ -63,6 +64,7 @@ def test_what_a_person_said_of_objects_is_kept(annotation, successor) -> None:
     for object_id in (1, 2):
         assert successor.locked_frames(object_id) == annotation.locked_frames(object_id)
     assert successor.reviewed_frames(1) == {1, 4}
+    assert successor.wrong_frames(1) == {5}
     places = [[(p.t, p.object_id) for p in each.prompts()] for each in (annotation, successor)]
     assert places[0] == places[1]
 

@@ -95,11 +95,13 @@ def test_properties_make_the_objects_again(annotation, tracker) -> None:
     click(annotation, tracker, 1)
     annotation.rename_object(1, "mother")
     annotation.accept(1, [0])
+    annotation.mark_wrong(1, [2])
     annotation.remove_object(annotation.add_object())
     other = Annotation(StandInTracker())
     Recovery(other).put(properties(annotation), largest_id(annotation))
     assert other.objects == annotation.objects
     assert other.reviewed_frames(1) == {0}
+    assert other.wrong_frames(1) == {2}
     assert other.new_object_id() == 3
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.annotation import Annotation, Status
+from napari_sam2.annotation import Annotation, Doubt, Status
 from napari_sam2.annotation.objects import Verdict
+from napari_sam2.annotation.quality import MARKED_REASON
 from napari_sam2.annotation.vouched import vouched_labels
 
 from .helpers import click, mask, seen
@@ -152,6 +153,71 @@ def test_changed_mask_is_no_longer_accepted(tracked: Annotation) -> None:
     assert tracked.reviewed_frames(1) == {1}
 
 
+def test_a_mask_that_is_marked_as_wrong_is_likely_wrong_and_the_next_to_look_at(
+    tracked: Annotation,
+) -> None:
+    tracked.accept(1, [2, 3])
+    tracked.mark_wrong(1, [3])
+    assert tracked.wrong_frames(1) == {3}
+    assert tracked.reviewed_frames(1) == {2}
+    timeline = tracked.timeline(1)
+    assert timeline.doubts[3] & Doubt.MARKED_WRONG
+    assert (timeline.error_probability[3], timeline.reasons[3]) == (1, MARKED_REASON)
+    assert tracked.next_doubtful() == (3, 1)
+    tracked.undo()
+    assert tracked.wrong_frames(1) == frozenset()
+    assert tracked.reviewed_frames(1) == {2, 3}
+    assert not tracked.timeline(1).doubts[3] & Doubt.MARKED_WRONG
+
+
+def test_the_review_goes_on_within_a_stretch_whose_first_mask_was_right(
+    tracked: Annotation,
+) -> None:
+    tracked.mark_wrong(1, range(1, 5))
+    tracked.mark_wrong(2, [3])
+    assert tracked.next_doubtful() == (1, 1)
+    tracked.accept(1, [1])
+    assert tracked.next_doubtful((1, 1)) == (2, 1)
+    assert tracked.next_doubtful((2, 1)) == (3, 2)
+
+
+def test_an_accepted_mask_is_not_wrong(tracked: Annotation) -> None:
+    tracked.mark_wrong(1, [2, 3])
+    tracked.accept(1, [3])
+    assert tracked.wrong_frames(1) == {2}
+    tracked.judge(1, Status.REVIEWED, "Ada", 0.0)
+    assert tracked.wrong_frames(1) == frozenset()
+
+
+def test_a_changed_mask_is_no_longer_marked_as_wrong(tracked: Annotation) -> None:
+    tracked.mark_wrong(1, [1, 2])
+    tracked.add_mask(2, 1, np.ones(tracked.shape[1:], bool))
+    assert tracked.wrong_frames(1) == {1}
+    tracked.undo()
+    assert tracked.wrong_frames(1) == {1, 2}
+
+
+def test_propagation_withdraws_marks_of_wrong_masks_that_it_changes(
+    tracked: Annotation, tracker: StandInTracker
+) -> None:
+    tracked.mark_wrong(1, range(5))
+    before = seen(tracked)
+    shift_truth(tracker)
+    list(tracked.propagate())
+    assert tracked.wrong_frames(1) == {0}
+    tracked.undo()
+    assert seen(tracked) == before
+
+
+def test_an_object_takes_its_marks_of_wrong_masks_along(tracked: Annotation) -> None:
+    tracked.mark_wrong(1, [2])
+    before = seen(tracked)
+    tracked.remove_object(1)
+    assert not tracked._document.state.marked_wrong
+    tracked.undo()
+    assert seen(tracked) == before
+
+
 def test_mask_that_another_object_cuts_is_no_longer_accepted(tracked: Annotation) -> None:
     tracked.accept(1, [2])
     tracked.add_mask(2, 2, np.ones(tracked.shape[1:], bool))
@@ -187,7 +253,9 @@ def test_cleared_frames_have_neither_mask_nor_prompt(tracked: Annotation) -> Non
     assert tracked.prompt(0, 1) is None
 
 
-@pytest.mark.parametrize("method", ["lock", "unlock", "accept", "unaccept", "clear_masks"])
+@pytest.mark.parametrize(
+    "method", ["lock", "unlock", "accept", "unaccept", "mark_wrong", "clear_masks"]
+)
 def test_bad_frames_and_objects_are_refused(tracked: Annotation, method: str) -> None:
     before = seen(tracked)
     call = getattr(tracked, method)

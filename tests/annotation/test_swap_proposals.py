@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.swap_proposals import Contact, contacts_of, touching_pairs
+from napari_sam2.annotation.measures import Trace
+from napari_sam2.annotation.swap_proposals import (
+    Contact,
+    contacts_of,
+    exchanging_pairs,
+    touching_pairs,
+)
 
 from .helpers import click
 from .stand_in import StandInTracker
@@ -42,6 +50,41 @@ def test_a_contact_ends_when_the_objects_are_apart_for_two_frames() -> None:
     assert found == [Contact(1, 2, 1, 3), Contact(1, 2, 6, 6)]
 
 
+def traces_of(*ways: list[tuple[float, float]]) -> dict[int, Trace]:
+    """Traces of objects 1, 2, ... with these centres."""
+    found = {}
+    for number, way in enumerate(ways, 1):
+        y, x = np.array(way, np.float32).T
+        found[number] = replace(Trace.empty(len(way)), area=np.ones_like(y), y=y, x=x)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_exchanged"),
+    [
+        ([(0, 0), (0, 9)], [(0, 10), (0, 1)], True),  # each where the other one was
+        ([(0, 0), (8, 8)], [(0, 8), (8, 0)], True),  # their ways cross
+        ([(0, 0), (0, 1)], [(0, 10), (0, 11)], False),  # side by side
+        ([(0, 0), (0, 10)], [(0, 10), (0, 20)], False),  # one follows the other
+        ([(0, 0), (8, 8)], [(0, 20), (8, 12)], False),  # they come near
+        ([(0, 0), (0, 0)], [(0, 10), (0, 10)], False),
+    ],
+)
+def test_objects_that_exchange_their_places_meet(
+    one: list, other: list, is_exchanged: bool
+) -> None:
+    expected = [(1, (1, 2))] if is_exchanged else []
+    assert list(exchanging_pairs(traces_of(one, other))) == expected
+    contacts = contacts_of([frame("1000002")] * 2, traces_of(one, other))
+    assert contacts == ([Contact(1, 2, 1, 1)] if is_exchanged else [])
+
+
+def test_an_object_without_a_mask_exchanges_no_place() -> None:
+    traces = traces_of([(0, 0), (0, 9)], [(0, 10), (0, 1)])
+    traces[2].area[0] = 0
+    assert list(exchanging_pairs(traces)) == []
+
+
 @pytest.fixture
 def tracker() -> StandInTracker:
     """Two discs that touch on frames 3 to 5."""
@@ -71,6 +114,16 @@ def test_objects_that_look_exchanged_are_offered(tracker: StandInTracker) -> Non
     assert (found.object_id, found.other) == (1, 2)
     assert 3 <= found.t <= 6
     assert found.score > 0
+
+
+def test_objects_that_exchange_their_places_without_touching_are_offered(
+    tracker: StandInTracker,
+) -> None:
+    tracker.centres[:, :, 1] = np.where(np.arange(LENGTH)[:, None] < 4, (13, 27), (27, 13))
+    annotation = annotated(tracker, is_exchanged=True)
+    assert not contacts_of(annotation.labels)
+    (found,) = annotation.propose_swaps()
+    assert (found.t, found.object_id, found.other) == (4, 1, 2)
 
 
 def test_a_swap_is_not_offered_again_and_can_be_undone(tracker: StandInTracker) -> None:

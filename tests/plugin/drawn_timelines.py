@@ -25,6 +25,7 @@ def timeline(drawing: str, measured=None):
         error_probability=np.full(len(frames), np.nan, np.float32),
         reasons=("",) * len(frames),
         is_likely_wrong=np.zeros(len(frames), bool),
+        is_stop=np.zeros(len(frames), bool),
         is_unusual=np.zeros(len(frames), bool),
         measurements=dict(measured or {}),
     )

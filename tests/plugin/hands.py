@@ -42,6 +42,16 @@ def place_on_canvas(viewer, layer, coordinates) -> QPoint | np.ndarray:
     )
 
 
+def centre_of_view(viewer) -> tuple[float, float]:
+    """The place of the world in the middle of a 2D view."""
+    return getattr(viewer, "scene", viewer).camera.center[-2:]
+
+
+def zoom_in(image) -> None:
+    """Tell an image layer that one pixel of it is in view, as a canvas that draws does."""
+    image.corner_pixels = np.zeros((2, image.ndim), int)
+
+
 def click(viewer, layer, coordinates, button=LEFT, modifier=PLAIN) -> None:
     """Click on a place given in data coordinates of a layer."""
     at = place_on_canvas(viewer, layer, coordinates)

@@ -154,6 +154,44 @@ def test_next_doubtful_goes_to_the_planted_error(open_desk, notifications, key):
     assert box.progress.format() == f"{done} of {doubtful} doubtful frames reviewed"
 
 
+def camera_of(desk):
+    return getattr(desk.viewer, "scene", desk.viewer).camera
+
+
+def draw(desk) -> None:
+    """Let the canvas draw, which tells the layers how much of them is in view."""
+    desk.viewer.screenshot(canvas_only=True, flash=False)
+
+
+@pytest.mark.real_window
+def test_next_doubtful_moves_the_zoomed_view_to_the_cell_and_keeps_the_zoom(open_desk):
+    images = movie(frames=8)
+    images[4] = np.where(disc(0, 4) | disc(0, 5) | disc(0, 6) | disc(0, 7), 4000, 300)
+    desk = open_desk(images, scale=(1, 0.5, 0.5))
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.track()
+    wait(desk, lambda: desk.image_state.review_progress[1] > 0)
+    camera = camera_of(desk)
+    camera.zoom, camera.center = 60.0, (0.0, 30.0, 30.0)
+    draw(desk)
+    desk.press(Qt.Key.Key_BracketRight)
+    wait(desk, lambda: desk.controller.view.frame == 4)
+    y, x = desk.image_state.timelines[1].centre[4].tolist()
+    assert camera.center[-2:] == pytest.approx((y / 2, x / 2))
+    assert y == pytest.approx(disc_centre(0, 4)[0])
+    assert camera.zoom == 60.0
+
+
+@pytest.mark.real_window
+def test_a_view_of_the_whole_image_stays_where_it_is(tracked):
+    tracked.viewer.reset_view()
+    draw(tracked)
+    before = camera_of(tracked).center
+    tracked.controller.show_cell(6, 2)
+    assert (tracked.controller.view.frame, camera_of(tracked).center) == (6, before)
+
+
 @pytest.mark.real_window
 def test_closing_the_lanes_keeps_them_for_the_next_time_and_the_panel_takes_them_along(tracked):
     box = tracked.panel.review.box

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from .hands import centre_of_view, zoom_in
 from .world import FRAMES, disc_centre
 
 
@@ -42,15 +43,20 @@ def test_two_keys_judge_every_mask_and_the_share_is_told(tracked):
         "1 of 7 masks were wrong. Share of wrong masks left: 12 % (95 %: 2 to 45 %)."
     )
     tracked.qtbot.waitUntil(lambda: reviewed(tracked) == masks - 1)
+    last = tracked.controller.view.frame
+    tracked.qtbot.waitUntil(lambda: tracked.image_state.timelines[1].doubts[last] > 0)
+    assert tracked.image_state.doubt_on(last).startswith("You marked this outline as wrong")
     assert box(tracked).right.isHidden()
 
 
 def test_the_view_goes_to_each_mask(tracked):
+    zoom_in(tracked.image_state.image)
     begin(tracked)
     sample = tracked.controller.sample
     for t, object_id in sample._sample.places[:3]:
         assert tracked.controller.view.frame == t
         assert tracked.image_state.current_object == object_id
+        assert centre_of_view(tracked.viewer) == pytest.approx(disc_centre(0, t), abs=0.1)
         sample.judge(True)
 
 

@@ -6,6 +6,7 @@ import pytest
 from napari_sam2.annotation.swap_proposals import SwapProposal
 from napari_sam2.plugin.protocol.review_messages import SwapsFound
 
+from .hands import centre_of_view, zoom_in
 from .world import disc, disc_centre
 
 
@@ -34,8 +35,10 @@ def offer(desk, *proposals: SwapProposal) -> None:
 
 
 def test_a_swap_is_offered_where_it_happened_and_can_be_undone(tracked):
+    zoom_in(tracked.image_state.image)
     offer(tracked, SwapProposal(4, 1, 2, 0.5))
     assert tracked.controller.view.frame == 4
+    assert centre_of_view(tracked.viewer) == pytest.approx(disc_centre(0, 4), abs=0.1)
     assert (
         box(tracked).text.text() == "Cells 1 and 2 may have swapped on frame 4. Swap from here on?"
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.annotation import AnnotatedObject, Status
+from napari_sam2.annotation.error_probability import starts_of_stretches
 from napari_sam2.plugin.window.image_state import ImageState
 from napari_sam2.plugin.window.timelines import (
     BAR,
@@ -94,9 +95,9 @@ def test_progress_of_the_review_leaves_out_rejected_objects():
 def with_chances(drawing: str, chances: list[float]) -> SimpleNamespace:
     """A timeline whose masks have known chances of an error."""
     drawn, chance = timeline(drawing), np.array(chances, np.float32)
-    return SimpleNamespace(
-        **vars(drawn) | {"error_probability": chance, "is_likely_wrong": chance >= 0.5}
-    )
+    is_open = (chance >= 0.5) & ~drawn.is_reviewed
+    known = {"error_probability": chance, "is_likely_wrong": chance >= 0.5}
+    return SimpleNamespace(**vars(drawn) | known | {"is_stop": starts_of_stretches(is_open)})
 
 
 def test_lanes_are_coloured_by_the_chance_of_an_error_where_it_is_known():
@@ -117,3 +118,14 @@ def test_the_outlook_tells_how_many_errors_the_doubtful_frames_hold():
     summary = summarise(with_chances("?===v", [0.8, 0.7, 0.1, 0.4, 0.9]))
     assert outlook_text([summary]) == "1 of 5 frames worth a look: about 75 % of the errors"
     assert outlook_text([summarise(timeline("?=="))]) == ""
+
+
+def test_the_outlook_counts_other_doubts_apart():
+    unusual = summarise(with_chances("?==?", [0.8, 0.7, 0.1, 0.4]))
+    assert outlook_text([unusual]) == (
+        "1 of 4 frames worth a look: about 75 % of the errors; 1 more is doubtful for other reasons"
+    )
+    likely_right = summarise(with_chances("=?=?", [0.1, 0.1, 0.1, 0.1]))
+    assert outlook_text([likely_right]) == (
+        "No mask is likely wrong; 2 are doubtful for other reasons"
+    )

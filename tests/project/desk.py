@@ -51,6 +51,7 @@ def seen(annotation: Annotation) -> dict[str, Any]:
         "scores": {(t, key): annotation.score(t, key) for t in frames for key in ids},
         "locked": {key: annotation.locked_frames(key) for key in ids},
         "reviewed": {key: annotation.reviewed_frames(key) for key in ids},
+        "wrong": {key: annotation.wrong_frames(key) for key in ids},
         "masks": masks(annotation),
     }
 

@@ -56,10 +56,12 @@ def test_locks_names_and_reviews_come_back(saved, annotation, reopened) -> None:
     annotation.rename_object(1, "Mütterchen 母")
     annotation.lock(1, [1, 2])
     annotation.accept(2, [0, 3])
+    annotation.mark_wrong(2, [4])
     saved.save()
     saved.close()
     other = reopened().annotation
     assert same_seen(other, annotation)
+    assert other.wrong_frames(2) == {4}
     for each in (annotation, other):
         each.unlock(1)
     assert same_seen(other, annotation)

@@ -105,12 +105,14 @@ NOT_YET_SAVED = {  # tags that no released version has written
     "decline_division",
     "judge",
     "link_daughters",
+    "mark_wrong",
     "move_division",
     "next_guess",
     "note_backward_check",
     "remove_box",
     "withdraw_division",
     "SetBackwardIou",
+    "SetMarkedWrong",
     "Verdict",
 }
 

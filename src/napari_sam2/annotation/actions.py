@@ -34,6 +34,9 @@ class Target(Protocol):
     def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
         """Replace the reviewed frames of an object."""
 
+    def set_marked_wrong(self, object_id: int, frames: frozenset[int]) -> None:
+        """Replace the frames on which a person marked the mask of an object as wrong."""
+
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the masks of an object."""
 
@@ -51,7 +54,7 @@ class Touched:
     objects : bool
         Whether the properties of any object differ.
     review : frozenset of int
-        Objects whose locked or reviewed frames differ.
+        Objects whose frames that are locked, reviewed or marked as wrong differ.
     masks : frozenset of int
         Objects whose masks may differ on the frames.
     """
@@ -299,6 +302,45 @@ class SetReviewed:
             "action": "review",
             "object": self.object_id,
             "accepted": sorted(self.after - self.before),
+            "withdrawn": sorted(self.before - self.after),
+        }
+
+
+@dataclass(frozen=True)
+class SetMarkedWrong:
+    """Other masks of an object are marked as wrong: by a person, or because the masks changed.
+
+    Attributes
+    ----------
+    object_id : int
+        The object.
+    before, after : frozenset of int
+        Frames on which its mask is marked as wrong.
+    """
+
+    object_id: int
+    before: frozenset[int]
+    after: frozenset[int]
+
+    @property
+    def touched(self) -> Touched:
+        """The review of the object."""
+        return Touched(review=frozenset({self.object_id}))
+
+    def apply(self, target: Target) -> None:
+        """Set `after`."""
+        target.set_marked_wrong(self.object_id, self.after)
+
+    def inverse(self) -> SetMarkedWrong:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> dict[str, Any]:
+        """Object, and the frames that were marked as wrong or lost the mark."""
+        return {
+            "action": "mark wrong",
+            "object": self.object_id,
+            "marked": sorted(self.after - self.before),
             "withdrawn": sorted(self.before - self.after),
         }
 

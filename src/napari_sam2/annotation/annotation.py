@@ -243,7 +243,6 @@ class Annotation:
     propagate = _delegate(Propagator, Propagator.propagate)
     total_steps = _delegate(Propagator, Propagator.total_steps)
     objects_to_track = _delegate(Propagator, Propagator.objects_to_track)
-    score = _delegate(Propagator, Propagator.score)
 
     # Review
 
@@ -253,10 +252,13 @@ class Annotation:
     accept = _delegate(Review, Review.accept)
     unaccept = _delegate(Review, Review.unaccept)
     reviewed_frames = _delegate(Review, Review.reviewed_frames)
+    mark_wrong = _delegate(Review, Review.mark_wrong)
+    wrong_frames = _delegate(Review, Review.wrong_frames)
     judge = _delegate(Review, Review.judge)
     is_satisfactory = _delegate(Review, Review.is_satisfactory)
     clear_masks = _delegate(Review, Review.clear_masks)
     timeline = _delegate(Timelines, Timelines.timeline)
+    score = _delegate(Timelines, Timelines.score)
     next_doubtful = _delegate(Timelines, Timelines.next_doubtful)
     wrong_share = _delegate(Timelines, Timelines.wrong_share)
     draw_sample = _delegate(Timelines, Timelines.draw_sample)

@@ -266,6 +266,11 @@ def _judge(
     return logit, [words[strongest[t]] if has_own[t] else NEIGHBOURS for t in range(length)]
 
 
+def known_value(probability: float) -> float | None:
+    """A probability as a table shows it: None where it is unknown."""
+    return None if np.isnan(probability) else float(probability)
+
+
 def starts_of_stretches(is_wrong: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(T,) whether a frame is the first one of a stretch of wrong frames."""
     before = np.concatenate([[False], is_wrong[:-1]])[: len(is_wrong)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2.annotation.annotation import Annotation
@@ -18,8 +17,3 @@ def error_probabilities(annotation: Annotation) -> dict[int, NDArray[np.float32]
         object_id: annotation.timeline(object_id).error_probability
         for object_id in annotation.objects
     }
-
-
-def known_value(probability: float) -> float | None:
-    """A probability as a table shows it: None where it is unknown."""
-    return None if np.isnan(probability) else float(probability)

@@ -19,8 +19,9 @@ class FrameStates:
 
     Attributes
     ----------
-    is_prompted, is_locked, is_reviewed, has_record : (T,) bool
-        Whether the frame has a prompt, a lock, a review, or a mask that may be empty.
+    is_prompted, is_locked, is_reviewed, is_marked_wrong, has_record : (T,) bool
+        Whether the frame has a prompt, a lock, a review, a mask that a person marked as wrong, or a
+        mask that may be empty.
     predicted_iou, occlusion_score : (T,) float32
         Scores of the network; NaN where there is no mask.
     """
@@ -28,6 +29,7 @@ class FrameStates:
     is_prompted: NDArray[np.bool_]
     is_locked: NDArray[np.bool_]
     is_reviewed: NDArray[np.bool_]
+    is_marked_wrong: NDArray[np.bool_]
     has_record: NDArray[np.bool_]
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
@@ -36,7 +38,9 @@ class FrameStates:
     def of(cls, state: DocumentState, object_id: int) -> FrameStates:
         """What a document knows of an object."""
         length = len(state.labels)
-        is_prompted, is_locked, is_reviewed, has_record = np.zeros((4, length), bool)
+        is_prompted, is_locked, is_reviewed, is_marked_wrong, has_record = np.zeros(
+            (5, length), bool
+        )
         predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
         found = state.object_state(object_id)
         if found is not None:
@@ -48,4 +52,13 @@ class FrameStates:
                 has_record[t] = True
                 predicted_iou[t], occlusion_score[t] = scores
         is_reviewed[list(state.reviewed.get(object_id, ()))] = True
-        return cls(is_prompted, is_locked, is_reviewed, has_record, predicted_iou, occlusion_score)
+        is_marked_wrong[list(state.marked_wrong.get(object_id, ()))] = True
+        return cls(
+            is_prompted,
+            is_locked,
+            is_reviewed,
+            is_marked_wrong,
+            has_record,
+            predicted_iou,
+            occlusion_score,
+        )

@@ -44,6 +44,11 @@ class Trace:
     shared_2: NDArray[np.float32]
     second_piece: NDArray[np.float32]
 
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """(T, 2) float32 y and x of the centre of the mask."""
+        return np.stack([self.y, self.x], axis=1)
+
     @classmethod
     def empty(cls, length: int) -> Trace:
         """An object without pixels."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.annotation.actions import Group, SetMasklet, SetObject, SetReviewed, Touched
+from napari_sam2.annotation.actions import (
+    Action,
+    Group,
+    SetMarkedWrong,
+    SetMasklet,
+    SetObject,
+    SetReviewed,
+    Touched,
+)
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.journal_entries import ModelChanged
 from napari_sam2.annotation.objects import AnnotatedObject
@@ -36,6 +44,8 @@ class Work:
         Name of the model that made the masks; empty if it is not to be recorded.
     step : str
         Text of the undo step that the change of the model is; empty if it is none.
+    marked_wrong : mapping of int to frozenset of int
+        Frames on which a person marked the mask as wrong, by object id.
     """
 
     objects: tuple[AnnotatedObject, ...]
@@ -44,6 +54,7 @@ class Work:
     largest_id: int
     made_by: str = ""
     step: str = ""
+    marked_wrong: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
 
 class ModelChange:
@@ -73,7 +84,13 @@ class ModelChange:
                 seen = {t: state.labels[t] == object_id for t in covered}
                 states[object_id] = states[object_id].seen_as(seen)
         objects = tuple(known for _, known in sorted(state.objects.items()))
-        return Work(objects, states, dict(state.reviewed), state.largest_id)
+        return Work(
+            objects,
+            states,
+            dict(state.reviewed),
+            state.largest_id,
+            marked_wrong=dict(state.marked_wrong),
+        )
 
     @journaled
     def carry_over(self, work: Work) -> None:
@@ -116,10 +133,12 @@ class ModelChange:
             SetReviewed(object_id, frozenset(), frozenset(filter(self._is_whole(object_id), there)))
             for object_id, there in work.reviewed.items()
         ]
-        for change in accepted:
+        wrong = [SetMarkedWrong(k, frozenset(), there) for k, there in work.marked_wrong.items()]
+        verdicts: tuple[Action, ...] = (*accepted, *wrong)
+        for change in verdicts:
             change.apply(state)
         state.stale.update(state.objects)
-        group = Group("take over", (*masklets, *properties, *accepted))
+        group = Group("take over", (*masklets, *properties, *verdicts))
         self._document.journal.tell(ModelChanged(group, state.largest_id))
         if is_replaced:
             self._document.events.labels_replaced.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, SupportsIndex
 
-from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
+from napari_sam2.annotation.actions import Action, Group, SetObject
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.lineage import without_parent
 from napari_sam2.annotation.objects import AnnotatedObject, Status, checked_object_id
@@ -85,8 +85,7 @@ class ObjectList:
         actions += [SetObject(k, self._state.known(k), after) for k, after in relatives.items()]
         if object_id in self._state.tracker.object_ids:
             actions.append(self._state.removal(object_id))
-        if reviewed := self._state.reviewed.get(object_id):
-            actions.append(SetReviewed(object_id, reviewed, frozenset()))
+        actions += self._state.without_verdicts(object_id)
         self._document.perform(Group(f"remove cell {object_id}", tuple(actions)))
 
     @journaled

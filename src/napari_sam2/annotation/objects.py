@@ -87,10 +87,21 @@ class Score:
         Expected overlap of the mask with the truth, 0..1.
     occlusion_score : float
         Logit that the object is visible; below 0 the mask is empty.
+    error_probability : float or None
+        Chance that the IoU of the mask with the truth is below 0.75, 0..1; 0 where a person
+        prompted or locked the mask, 1 where a person marked it as wrong, None where it is unknown:
+        without a mask, without a tracked mask, and in 3D.
+
+    Notes
+    -----
+    A `FrameResult` has no error probability: errors last, so that the masks on later frames count,
+    and these are not tracked yet when the result is made. As tracking goes on, the probability of
+    the same mask changes.
     """
 
     predicted_iou: float
     occlusion_score: float
+    error_probability: float | None = None
 
 
 def checked_integer(value: SupportsIndex, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from napari_sam2.annotation.actions import Propagate, SetMasklet, SetReviewed
+from napari_sam2.annotation.actions import Propagate, SetMarkedWrong, SetMasklet, SetReviewed
 from napari_sam2.annotation.undo_texts import counted
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class OpenPropagation:
         self._frames: list[int] = []
         self._frames_of: dict[int, set[int]] = {}
         self._reviewed = dict(document_state.reviewed)
+        self._marked_wrong = dict(document_state.marked_wrong)
 
     @property
     def is_empty(self) -> bool:
@@ -72,13 +73,20 @@ class OpenPropagation:
             for object_id, frames in self._frames_of.items()
         )
 
-    def _withdrawals(self) -> tuple[SetReviewed, ...]:
-        """Changes of reviewed frames whose masks were replaced."""
-        now = self._state.reviewed
-        return tuple(
-            SetReviewed(object_id, before, now.get(object_id, frozenset()))
-            for object_id, before in self._reviewed.items()
-            if before != now.get(object_id)
+    def _withdrawals(self) -> tuple[SetReviewed | SetMarkedWrong, ...]:
+        """Verdicts on masks that were replaced."""
+        reviewed, wrong = self._state.reviewed, self._state.marked_wrong
+        return (
+            *(
+                SetReviewed(object_id, before, reviewed.get(object_id, frozenset()))
+                for object_id, before in self._reviewed.items()
+                if before != reviewed.get(object_id)
+            ),
+            *(
+                SetMarkedWrong(object_id, before, wrong.get(object_id, frozenset()))
+                for object_id, before in self._marked_wrong.items()
+                if before != wrong.get(object_id)
+            ),
         )
 
     def _states(self, object_ids: Iterable[int]) -> dict[int, ObjectState | None]:

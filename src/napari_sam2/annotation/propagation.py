@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from napari_sam2.annotation.journal_entries import Advanced, Began, Request
-from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.open_propagation import OpenPropagation
 from napari_sam2.tracking.propagation import Propagation
 
@@ -161,13 +160,6 @@ class Propagator:
             )
         )
 
-    def score(self, t: int, object_id: int) -> Score | None:
-        """Scores that the model gave its mask of an object on frame `t`; None without a mask."""
-        result = self._state.result(t, object_id)
-        if result is None:
-            return None
-        return Score(float(result.predicted_iou[0]), float(result.occlusion_score[0]))
-
     # A running propagation
 
     def _with_masklet(self, object_ids: Iterable[int] | None) -> tuple[int, ...] | None:
@@ -229,7 +221,7 @@ class Propagator:
         states = {key: self._state.object_state(key, (result.t,)) for key in result.object_ids}
         self._document.journal.tell(Advanced(result.t, states))
         self._document.events.frame_changed.emit(result.t)
-        for withdrawal in outdated:
-            self._document.events.review_changed.emit(withdrawal.object_id)
+        for object_id in sorted({withdrawal.object_id for withdrawal in outdated}):
+            self._document.events.review_changed.emit(object_id)
         if is_first:
             self._document.events.history_changed.emit()

@@ -34,9 +34,10 @@ STEPS = 3.0  # times the usual step
 LOWEST_OVERLAP = 0.4
 FRAMES_BEFORE = 5  # whose median area is the usual one
 LOWEST_BACKWARD_IOU = 0.7  # with the mask of a backward check; see docs/lab/review.md
+MARKED_REASON = "you marked the outline as wrong"
 BACKWARD_REASON = "tracking back from the end gives another outline"
 WEIGHT_GONE = 0.5
-WEIGHT_UNUSUAL = 0.5  # a mask that is unusual, but likely right
+WEIGHT_DIFFERS = 0.5  # a mask that differs from a backward check, but is likely right
 LEAST_PIECE = 0.2  # of the area, in the second largest piece: the mask may cover two daughters
 
 
@@ -53,6 +54,7 @@ class Doubt(IntFlag):
     TWO_PIECES = 128
     LIKELY_WRONG = 256
     BACKWARD_DIFFERS = 512
+    MARKED_WRONG = 1024
 
 
 UNUSUAL = (
@@ -91,7 +93,8 @@ class Timeline:
         Flags of `Doubt`.
     error_probability : (T,) float32
         Chance that the IoU with the true mask is below 0.75; 0 where a person prompted or locked
-        the mask, NaN where there is no mask or tracking left no scores.
+        the mask, 1 where a person marked it as wrong, NaN where there is no mask or tracking left
+        no scores.
     reasons : tuple of str
         Why a mask is likely wrong or differs from the one of a backward check, in words; empty for
         all other masks.
@@ -104,6 +107,8 @@ class Timeline:
         is none.
     largest_plane : (T,) integers, optional
         In 3D, the plane on which the object is largest; 0 where there is no mask.
+    centre : (T, 2) float32, optional
+        y and x of the centre of each mask, in pixels; 0 where there is no mask.
     """
 
     has_mask: NDArray[np.bool_]
@@ -119,6 +124,7 @@ class Timeline:
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     predicted_iou: NDArray[np.float32] | None = None
     largest_plane: NDArray[np.intp] | None = None
+    centre: NDArray[np.float32] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -151,12 +157,18 @@ class Timeline:
             },
             None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
             None if self.largest_plane is None else np.pad(self.largest_plane, (0, more)),
+            None if self.centre is None else np.pad(self.centre, ((0, more), (0, 0))),
         )
 
     @property
     def is_likely_wrong(self) -> NDArray[np.bool_]:
         """(T,) whether the chance of an error reaches the threshold."""
         return np.asarray(self.error_probability >= error_model().threshold)
+
+    @property
+    def is_stop(self) -> NDArray[np.bool_]:
+        """(T,) whether a stretch of likely wrong masks that are not reviewed begins."""
+        return starts_of_stretches(self.is_likely_wrong & ~self.is_reviewed)
 
     @property
     def is_unusual(self) -> NDArray[np.bool_]:
@@ -168,15 +180,20 @@ class Timeline:
         """(T,) float32 how much a look at each frame is worth, 0 where there is no doubt.
 
         At the start of a stretch of likely wrong masks, it is the expected number of wrong masks
-        in the stretch, since a correction there mends the others.
+        in the stretch, since a correction there mends the others. Masks that are unusual, but
+        likely right, stay below the threshold of the likely wrong ones. A reviewed mask is not
+        worth a look.
         """
+        threshold = error_model().threshold
         gone = (self.doubts & Doubt.IS_GONE) > 0
         severity = np.where(gone, WEIGHT_GONE, 1 - np.nan_to_num(self.quality, nan=1.0))
-        is_unlikely = self.error_probability < error_model().threshold
-        severity = np.where(is_unlikely, WEIGHT_UNUSUAL * severity, severity)
-        gain = sum_of_stretches(self.error_probability, self.is_likely_wrong)
+        differs = (self.doubts & Doubt.BACKWARD_DIFFERS) > 0
+        weight = np.where(differs, WEIGHT_DIFFERS, threshold)
+        severity = np.where(self.error_probability < threshold, weight * severity, severity)
+        gain = sum_of_stretches(self.error_probability, self.is_likely_wrong & ~self.is_reviewed)
         severity = np.where(gain > 0, gain, severity)
-        return np.where(self.doubts > 0, np.maximum(severity, 1e-3), 0).astype(np.float32)
+        is_open = (self.doubts > 0) & ~self.is_reviewed
+        return np.where(is_open, np.maximum(severity, 1e-3), 0).astype(np.float32)
 
 
 def find_doubts(
@@ -187,6 +204,8 @@ def find_doubts(
     is_lost: NDArray[np.bool_],
     error_probability: NDArray[np.float32] | None = None,
     backward_iou: NDArray[np.float32] | None = None,
+    is_marked_wrong: NDArray[np.bool_] | None = None,
+    is_reviewed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
     """Doubts about the masks of one object.
 
@@ -205,11 +224,16 @@ def find_doubts(
         scores of the model.
     backward_iou : (T,) float32, optional
         IoU with the masks of a backward check, NaN where unknown.
+    is_marked_wrong : (T,) bool, optional
+        Where a person marked the mask as wrong.
+    is_reviewed : (T,) bool, optional
+        Where a person found the mask right.
 
     Returns
     -------
     (T,) uint16
-        Flags of `Doubt`; LIKELY_WRONG and BACKWARD_DIFFERS on the first frame of each stretch only.
+        Flags of `Doubt`. Of LIKELY_WRONG, BACKWARD_DIFFERS and MARKED_WRONG, the first frame of
+        each stretch of masks that are not reviewed has the flag, and each reviewed mask.
     """
     doubts = np.zeros(len(trace.area), np.uint16)
     visible = np.flatnonzero(trace.area)
@@ -217,11 +241,16 @@ def find_doubts(
         return doubts
     if error_probability is None:
         error_probability = np.full(len(doubts), np.nan, np.float32)
-    is_wrong = error_probability >= error_model().threshold
-    doubts[starts_of_stretches(is_wrong)] |= np.uint16(Doubt.LIKELY_WRONG)
+    if is_reviewed is None:
+        is_reviewed = np.zeros(len(doubts), bool)
+    lasting = {Doubt.LIKELY_WRONG: error_probability >= error_model().threshold}
     if backward_iou is not None:
-        differs = backward_iou < LOWEST_BACKWARD_IOU
-        doubts[starts_of_stretches(differs)] |= np.uint16(Doubt.BACKWARD_DIFFERS)
+        lasting[Doubt.BACKWARD_DIFFERS] = backward_iou < LOWEST_BACKWARD_IOU
+    if is_marked_wrong is not None:
+        lasting[Doubt.MARKED_WRONG] = is_marked_wrong
+    for doubt, is_there in lasting.items():
+        is_flagged = starts_of_stretches(is_there & ~is_reviewed) | (is_there & is_reviewed)
+        doubts[is_flagged] |= np.uint16(doubt)
     judged = (trace.area > 0) & ~is_fixed & np.isnan(error_probability)
     if judged.any():
         lowest_iou = max(LOWEST_IOU, IOU_SHARE * float(np.nanmedian(predicted_iou[judged])))

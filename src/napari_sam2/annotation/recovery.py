@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, cast
 
-from napari_sam2.annotation.actions import Action, Group, SetObject, SetReviewed
+from napari_sam2.annotation.actions import (
+    Action,
+    Group,
+    SetMarkedWrong,
+    SetObject,
+    SetReviewed,
+)
 from napari_sam2.annotation.journal_entries import (
     Advanced,
     Began,
@@ -29,12 +35,14 @@ if TYPE_CHECKING:
 
 
 def properties(annotation: Annotation) -> Iterator[Action]:
-    """Actions that set names, lineage and reviewed frames, which are not in the tracker."""
+    """Actions that set names, lineage and verdicts on masks, which are not in the tracker."""
     state = annotation._document.state
     for object_id, known in sorted(state.objects.items()):
         yield SetObject(object_id, None, known)
     for object_id, frames in sorted(state.reviewed.items()):
         yield SetReviewed(object_id, frozenset(), frames)
+    for object_id, frames in sorted(state.marked_wrong.items()):
+        yield SetMarkedWrong(object_id, frozenset(), frames)
 
 
 def largest_id(annotation: Annotation) -> int:
@@ -104,8 +112,9 @@ class Recovery:
         for object_id, masklet in work.states.items():
             state.restore(object_id, masklet)
         accepted = (SetReviewed(k, frozenset(), frames) for k, frames in work.reviewed.items())
+        wrong = (SetMarkedWrong(k, frozenset(), there) for k, there in work.marked_wrong.items())
         known = (SetObject(known.object_id, None, known) for known in work.objects)
-        self.put((*known, *accepted), work.largest_id)
+        self.put((*known, *accepted, *wrong), work.largest_id)
         state.compose(range(len(state.labels)))
 
     @singledispatchmethod

@@ -11,6 +11,7 @@ from napari_sam2.annotation.actions import (
     Group,
     Operation,
     SetLocks,
+    SetMarkedWrong,
     SetMasklet,
     SetObject,
     SetReviewed,
@@ -118,7 +119,7 @@ class Review:
     def accept(self, object_id: int, frames: Iterable[SupportsIndex]) -> None:
         """Mark an object as reviewed on some frames: a person has seen that its mask is right.
 
-        A mask that changes later is no longer reviewed.
+        A mask that changes later is no longer reviewed. A reviewed mask is not marked as wrong.
 
         Parameters
         ----------
@@ -132,31 +133,69 @@ class Review:
         ValueError
             If there is no such object or frame.
         """
-        before = self.reviewed_frames(object_id)
-        self._set_reviewed(
-            "reviewed", object_id, before, before | self._state.checked_frames(frames)
-        )
+        before, wrong = self.reviewed_frames(object_id), self.wrong_frames(object_id)
+        chosen = self._state.checked_frames(frames)
+        self._set_verdicts("reviewed", object_id, before | chosen, wrong - chosen)
 
     @journaled
     def unaccept(self, object_id: int, frames: Iterable[SupportsIndex]) -> None:
         """Mark an object as not reviewed on some frames; the arguments are those of `accept`."""
-        before = self.reviewed_frames(object_id)
-        self._set_reviewed(
-            "not reviewed", object_id, before, before - self._state.checked_frames(frames)
-        )
+        before, wrong = self.reviewed_frames(object_id), self.wrong_frames(object_id)
+        chosen = self._state.checked_frames(frames)
+        self._set_verdicts("not reviewed", object_id, before - chosen, wrong)
+
+    @journaled
+    def mark_wrong(self, object_id: int, frames: Iterable[SupportsIndex]) -> None:
+        """Mark masks of an object as wrong: a person has seen it and has not corrected them yet.
+
+        Such a mask is doubtful, and the chances of an error of the whole movie take it into
+        account. The mark is gone when the mask changes or is accepted.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        frames : iterable of int
+            The frames.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object or frame, or if the frames are planes of volumes.
+        """
+        self._state.check_movie("mark for wrong masks")
+        before, wrong = self.reviewed_frames(object_id), self.wrong_frames(object_id)
+        chosen = self._state.checked_frames(frames)
+        self._set_verdicts("wrong", object_id, before - chosen, wrong | chosen)
+
+    def wrong_frames(self, object_id: int) -> frozenset[int]:
+        """Frames on which a person marked the mask of an object as wrong."""
+        self._state.known(object_id)
+        return self._state.marked_wrong.get(object_id, frozenset())
 
     def reviewed_frames(self, object_id: int) -> frozenset[int]:
         """Frames on which an object is reviewed."""
         self._state.known(object_id)
         return self._state.reviewed.get(object_id, frozenset())
 
-    def _set_reviewed(
-        self, mark: str, object_id: int, before: frozenset[int], after: frozenset[int]
+    def _set_verdicts(
+        self, mark: str, object_id: int, reviewed: frozenset[int], wrong: frozenset[int]
     ) -> None:
-        if before != after:
-            change = SetReviewed(object_id, before, after)
-            text = f"mark {frames_text(before ^ after)} of cell {object_id} as {mark}"
-            self._document.perform(Group(text, (change,)))
+        actions = self._verdict_changes(object_id, reviewed, wrong)
+        if actions:
+            frames = frozenset().union(*(change.before ^ change.after for change in actions))
+            text = f"mark {frames_text(frames)} of cell {object_id} as {mark}"
+            self._document.perform(Group(text, tuple(actions)))
+
+    def _verdict_changes(
+        self, object_id: int, reviewed: frozenset[int], wrong: frozenset[int]
+    ) -> list[SetReviewed | SetMarkedWrong]:
+        """Actions that set the frames that are reviewed and those that are marked as wrong."""
+        changes = (
+            SetReviewed(object_id, self.reviewed_frames(object_id), reviewed),
+            SetMarkedWrong(object_id, self.wrong_frames(object_id), wrong),
+        )
+        return [change for change in changes if change.before != change.after]
 
     # Verdicts on whole objects
 
@@ -164,9 +203,9 @@ class Review:
     def judge(self, object_id: int, status: Status, by: str, at: float) -> None:
         """Give an object its status after looking through all its frames.
 
-        The status "reviewed" marks every frame as reviewed; where a mask changes later, the
-        frame is no longer reviewed, and `is_satisfactory` is False until the object is judged
-        again. Another status after "reviewed" takes the marks of all frames back.
+        The status "reviewed" marks every frame as reviewed and none as wrong; where a mask changes
+        later, the frame is no longer reviewed, and `is_satisfactory` is False until the object is
+        judged again. Another status after "reviewed" takes the marks of all frames back.
 
         Parameters
         ----------
@@ -188,14 +227,12 @@ class Review:
         object_id = before.object_id
         after = replace(before, status=status, verdict=Verdict(str(by), float(at)))
         actions: list[Action] = [SetObject(object_id, before, after)]
-        marked = self.reviewed_frames(object_id)
-        frames = marked
+        frames, wrong = self.reviewed_frames(object_id), self.wrong_frames(object_id)
         if status is Status.REVIEWED:
-            frames = frozenset(range(self._state.shape[0]))
+            frames, wrong = frozenset(range(self._state.shape[0])), frozenset()
         elif before.status is Status.REVIEWED:
             frames = frozenset()
-        if frames != marked:
-            actions.append(SetReviewed(object_id, marked, frames))
+        actions += self._verdict_changes(object_id, frames, wrong)
         self._document.perform(Group(f"mark cell {object_id} as {status}", tuple(actions)))
 
     def is_satisfactory(self, object_id: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from napari_sam2.annotation.actions import SetMasklet, SetReviewed
+from napari_sam2.annotation.actions import SetMarkedWrong, SetMasklet, SetReviewed
 from napari_sam2.annotation.label_marks import LabelMarks
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
@@ -45,6 +45,8 @@ class DocumentState:
         Largest object id that there ever was.
     reviewed : dict of int to frozenset of int
         Reviewed frames (those that a person has accepted), by object id.
+    marked_wrong : dict of int to frozenset of int
+        Frames on which a person marked the mask as wrong, by object id.
     measures : Measures
         Areas, places and overlaps of the objects in the labels.
     stale : set of int
@@ -61,6 +63,7 @@ class DocumentState:
         self._labels: LabelArray = new_labels(tracker.shape, np.uint16)
         self.labels = self.labels_for(self.largest_id)
         self.reviewed: dict[int, frozenset[int]] = {}
+        self.marked_wrong: dict[int, frozenset[int]] = {}
         self.measures = Measures(len(self.labels), self.planes)
         self.stale: set[int] = set()
         if self.objects:
@@ -133,6 +136,14 @@ class DocumentState:
             self.reviewed[object_id] = frames
         else:
             self.reviewed.pop(object_id, None)
+
+    def set_marked_wrong(self, object_id: int, frames: frozenset[int]) -> None:
+        """Replace the frames on which a person marked the mask of an object as wrong."""
+        self.stale.add(object_id)
+        if frames:
+            self.marked_wrong[object_id] = frames
+        else:
+            self.marked_wrong.pop(object_id, None)
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the masks of an object."""
@@ -230,7 +241,7 @@ class DocumentState:
         Returns
         -------
         frozenset of (int, int)
-            ``(t, object_id)`` of reviewed masks that have changed.
+            ``(t, object_id)`` of masks that have changed and were reviewed or marked as wrong.
         """
         outdated: set[tuple[int, int]] = set()
         for t in frames:
@@ -239,10 +250,15 @@ class DocumentState:
             before = self.labels[t][part]
             changed = composed != before
             if changed.any():
-                accepted = [key for key, frames in self.reviewed.items() if t in frames]
-                if accepted:
+                judged = [
+                    key
+                    for marks in (self.reviewed, self.marked_wrong)
+                    for key, frames in marks.items()
+                    if t in frames
+                ]
+                if judged:
                     ids = np.unique([before[changed], composed[changed]])
-                    outdated.update((t, key) for key in accepted if key in ids)
+                    outdated.update((t, key) for key in judged if key in ids)
                 rows, columns = np.nonzero(changed)
                 corner = part[0].start or 0, part[1].start or 0
                 self.labels[t, rows + corner[0], columns + corner[1]] = composed[changed]
@@ -272,13 +288,30 @@ class DocumentState:
             return self.tracker.relabel(t, self.labels[t], object_ids)
         return WHOLE, self.tracker.labels(t)
 
-    def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[SetReviewed, ...]:
-        """Actions that make the masks at ``(t, object_id)`` unreviewed."""
+    def withdrawals(
+        self, outdated: Iterable[tuple[int, int]]
+    ) -> tuple[SetReviewed | SetMarkedWrong, ...]:
+        """Actions that take the verdicts on the masks at ``(t, object_id)`` back."""
         frames_of: dict[int, set[int]] = {}
         for t, object_id in outdated:
             frames_of.setdefault(object_id, set()).add(t)
         return tuple(
-            SetReviewed(object_id, before, before - frames)
+            action
             for object_id, frames in sorted(frames_of.items())
-            for before in [self.reviewed[object_id]]
+            for action in self.without_verdicts(object_id, frozenset(frames))
         )
+
+    def without_verdicts(
+        self, object_id: int, frames: frozenset[int] | None = None
+    ) -> list[SetReviewed | SetMarkedWrong]:
+        """Actions that take the verdicts on all or some masks of an object back."""
+        actions: list[SetReviewed | SetMarkedWrong] = []
+        reviewed = self.reviewed.get(object_id, frozenset())
+        wrong = self.marked_wrong.get(object_id, frozenset())
+        if reviewed if frames is None else reviewed & frames:
+            left = frozenset[int]() if frames is None else reviewed - frames
+            actions.append(SetReviewed(object_id, reviewed, left))
+        if wrong if frames is None else wrong & frames:
+            left = frozenset[int]() if frames is None else wrong - frames
+            actions.append(SetMarkedWrong(object_id, wrong, left))
+        return actions

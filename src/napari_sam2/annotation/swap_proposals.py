@@ -1,4 +1,7 @@
-"""Possible swaps: objects that touched and parted again, and may have exchanged their identity.
+"""Possible swaps: objects that met, and may have exchanged their identity.
+
+Objects meet where they touch, and where they exchange their places from one frame to the next, as
+objects do that are exchanged without touching.
 
 The object pointers of the network tell how an object looks. If each of two objects looks after
 their contact more like the other one did before it, they may have been exchanged.
@@ -7,12 +10,14 @@ their contact more like the other one did before it, they may have been exchange
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_sam2.annotation.measures import Trace
 
 if TYPE_CHECKING:
     from napari_sam2.annotation.document import Document
@@ -45,7 +50,7 @@ class SwapProposal:
 
 @dataclass(frozen=True)
 class Contact:
-    """Two objects that touch from frame `first` to frame `last`, and not beside it."""
+    """Two objects that touch, or exchange places, from frame `first` to frame `last`."""
 
     one: int
     other: int
@@ -75,14 +80,88 @@ def touching_pairs(labels: NDArray[np.integer]) -> set[tuple[int, int]]:
     return found
 
 
-def contacts_of(frames: Iterable[NDArray[np.integer]]) -> list[Contact]:
-    """All contacts of a movie, by their first frame."""
-    seen: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+def exchanging_pairs(traces: Mapping[int, Trace]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Frames and pairs of objects that seem to exchange their places on the way to the frame.
+
+    The steps of the two cross, or each is nearer to the last place of the other one than to its
+    own.
+
+    Parameters
+    ----------
+    traces : mapping of int to Trace
+        By object.
+
+    Yields
+    ------
+    (t, (object_id, other))
+        Lower id first; in the order of the frames.
+    """
+    ids = np.array(sorted(traces))
+    if len(ids) < 2:
+        return
+    is_there = np.stack([traces[key].area > 0 for key in ids.tolist()])  # (N, T)
+    centre = np.stack([traces[key].centre for key in ids.tolist()])  # (N, T, 2)
+    for t in range(1, is_there.shape[1]):
+        there = np.flatnonzero(is_there[:, t] & is_there[:, t - 1])
+        for one, other in _exchanged(centre[there, t - 1], centre[there, t]).tolist():
+            yield t, (int(ids[there[one]]), int(ids[there[other]]))
+
+
+def _exchanged(before: NDArray[np.floating], now: NDArray[np.floating]) -> NDArray[np.intp]:
+    """(P, 2) pairs of indices of N places, (N, 2) before and now, that seem to be exchanged."""
+    from scipy.spatial import cKDTree  # slow to import, and seldom needed
+
+    steps = np.linalg.norm(now - before, axis=1)
+    if len(steps) < 2 or not steps.any():
+        return np.zeros((0, 2), np.intp)
+    pairs = cKDTree(before).query_pairs(2 * steps.max(), output_type="ndarray")
+    one, other = np.sort(pairs, axis=1).T
+    to_other = np.linalg.norm(now[one] - before[other], axis=1)
+    to_one = np.linalg.norm(now[other] - before[one], axis=1)
+    is_nearer = (to_other < steps[one]) & (to_one < steps[other])
+    crosses = _separates(before[one], now[one], before[other], now[other])
+    crosses &= _separates(before[other], now[other], before[one], now[one])
+    is_exchanged = is_nearer | crosses
+    return np.stack([one[is_exchanged], other[is_exchanged]], axis=1)
+
+
+def _separates(
+    start: NDArray[np.floating],
+    end: NDArray[np.floating],
+    one: NDArray[np.floating],
+    other: NDArray[np.floating],
+) -> NDArray[np.bool_]:
+    """(P,) whether the line through `start` and `end` passes between two places, all (P, 2)."""
+
+    def side(place: NDArray[np.floating]) -> NDArray[np.floating]:
+        along, across = (end - start).T, (place - start).T
+        return np.asarray(along[0] * across[1] - along[1] * across[0])
+
+    return np.asarray(side(one) * side(other) < 0)
+
+
+def contacts_of(
+    frames: Iterable[NDArray[np.integer]], traces: Mapping[int, Trace] | None = None
+) -> list[Contact]:
+    """All contacts of a movie, by their first frame.
+
+    Parameters
+    ----------
+    frames : iterable of (Y, X) integers
+        Labels.
+    traces : mapping of int to Trace, optional
+        Traces of the objects, so that exchanges of places without touching are contacts, too.
+    """
+    seen: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     for t, frame in enumerate(frames):
         for pair in touching_pairs(np.asarray(frame)):
-            seen[pair].append(t)
+            seen[pair].add(t)
+    for t, pair in exchanging_pairs(traces or {}):
+        seen[pair].add(t)
     found = [
-        Contact(*pair, first, last) for pair, there in seen.items() for first, last in _runs(there)
+        Contact(*pair, first, last)
+        for pair, there in seen.items()
+        for first, last in _runs(sorted(there))
     ]
     return sorted(found, key=lambda one: (one.first, one.one, one.other))
 
@@ -111,13 +190,15 @@ class SwapProposals:
         self._state = document.state
 
     def propose_swaps(self) -> tuple[SwapProposal, ...]:
-        """Objects that touched and parted, and then look like each other before, surest first.
+        """Objects that met and parted, and then look like each other before, surest first.
 
         A pair is left out if a person prompted, locked or reviewed one of the two on the frames
         after the contact.
         """
         self._state.check_movie("search for swaps")
-        found = filter(None, map(self._proposal, contacts_of(self._state.labels)))
+        self._state.stale |= self._state.measures.update(self._state.labels)
+        traces = {key: self._state.measures.trace(key) for key in self._state.objects}
+        found = filter(None, map(self._proposal, contacts_of(self._state.labels, traces)))
         return tuple(sorted(found, key=lambda one: (-one.score, one.t)))
 
     def _proposal(self, contact: Contact) -> SwapProposal | None:
@@ -160,9 +241,9 @@ class SwapProposals:
 
     def _frame_of(self, contact: Contact) -> int:
         """The frame on which an exchange needs the shortest steps."""
-        self._state.stale |= self._state.measures.update(self._state.labels)
-        lines = [self._state.measures.trace(key) for key in (contact.one, contact.other)]
-        one, other = (np.stack([line.y, line.x], axis=1) for line in lines)
+        one, other = (
+            self._state.measures.trace(key).centre for key in (contact.one, contact.other)
+        )
         frames = range(contact.first, contact.last + 2)
         steps = [
             float(np.linalg.norm(one[t] - other[t - 1]) + np.linalg.norm(other[t] - one[t - 1]))

@@ -13,13 +13,16 @@ from napari_sam2.annotation.error_probability import (
     TrackingScores,
     error_logit,
     find_error_probability,
+    known_value,
 )
 from napari_sam2.annotation.frame_states import FrameStates
 from napari_sam2.annotation.measured import measurements_of
 from napari_sam2.annotation.measures import Trace
+from napari_sam2.annotation.objects import Score
 from napari_sam2.annotation.quality import (
     BACKWARD_REASON,
     LOWEST_BACKWARD_IOU,
+    MARKED_REASON,
     Timeline,
     find_doubts,
     grade,
@@ -89,6 +92,30 @@ class Timelines:
             self._timelines[object_id] = found
         return found
 
+    def score(self, t: int, object_id: int) -> Score | None:
+        """Scores of the mask of an object on a frame.
+
+        Parameters
+        ----------
+        t : int
+            The frame.
+        object_id : int
+            The object.
+
+        Returns
+        -------
+        Score or None
+            What the model says of its mask, and the chance of an error; None where the model made
+            no mask.
+        """
+        result = self._state.result(t, object_id)
+        if result is None:
+            return None
+        chance = self.timeline(object_id).error_probability[t // self._state.planes]
+        return Score(
+            float(result.predicted_iou[0]), float(result.occlusion_score[0]), known_value(chance)
+        )
+
     def _calibrate(self) -> None:
         """Fit the calibration again; if it changes, all timelines do."""
         state = self._state
@@ -137,7 +164,9 @@ class Timelines:
             severity = timeline.severity
             if after is not None and object_id == after[1]:
                 time = after[0] // self._state.planes
-                here = (-float(severity[time]), time, object_id)
+                unseen = timeline.is_reviewed & (np.arange(len(severity)) != time)
+                as_before = replace(timeline, is_reviewed=unseen).severity
+                here = (-float(as_before[time]), time, object_id)
             if known.is_rejected:
                 continue
             for t in np.flatnonzero((severity > 0) & ~timeline.is_reviewed).tolist():
@@ -198,22 +227,23 @@ class Timelines:
 def verdicts_of(state: DocumentState, object_id: int) -> Verdicts:
     """What a person found about tracked masks of an object, as the state of the document tells.
 
-    A reviewed mask was right. A mask that was prompted after it was tracked was wrong if the
-    prompt changed it much.
+    A reviewed mask was right, and one that was marked as wrong was wrong. A mask that was prompted
+    after it was tracked was wrong if the prompt changed it much.
     """
     logits: list[float] = []
     is_wrong: list[bool] = []
-    reviewed = sorted(state.reviewed.get(object_id, ()))
-    found = state.object_state(object_id) if reviewed else None
+    marked = state.marked_wrong.get(object_id, frozenset())
+    judged = sorted(marked | state.reviewed.get(object_id, frozenset()))
+    found = state.object_state(object_id) if judged else None
     if found is not None:
         length = len(state.labels)
         scored = tracking_scores(state.tracker, object_id, found.records, length)
         fixed = found.prompted.keys() | state.locked_frames(object_id)
         is_fixed = np.isin(np.arange(length), sorted(fixed))
         logit = error_logit(state.measures.trace(object_id), scored, is_fixed)
-        kept = [t for t in reviewed if t not in fixed and not np.isnan(logit[t])]
+        kept = [t for t in judged if t not in fixed and not np.isnan(logit[t])]
         logits += logit[kept].tolist()
-        is_wrong += [False] * len(kept)
+        is_wrong += [t in marked for t in kept]
     is_tracked = object_id in state.tracker.object_ids
     for correction in state.tracker.corrections(object_id) if is_tracked else ():
         known = _logit_of_signs(correction.signs)
@@ -245,12 +275,24 @@ def make_timeline(
     frames = np.flatnonzero(states.has_record).tolist()
     scored = tracking_scores(state.tracker, object_id, frames, length)
     chance, reasons = find_error_probability(trace, scored, is_fixed, calibration)
+    is_marked = states.is_marked_wrong & has_mask
+    chance[is_marked] = 1
+    for t in np.flatnonzero(is_marked).tolist():
+        reasons[t] = MARKED_REASON
     backward = checked_backward(state.tracker, object_id, frames, length)
     backward[~has_mask | is_fixed] = np.nan
     for t in np.flatnonzero(backward < LOWEST_BACKWARD_IOU).tolist():
         reasons[t] = reasons[t] or BACKWARD_REASON
     doubts = find_doubts(
-        trace, predicted_iou, states.occlusion_score, is_fixed, is_lost, chance, backward
+        trace,
+        predicted_iou,
+        states.occlusion_score,
+        is_fixed,
+        is_lost,
+        chance,
+        backward,
+        is_marked,
+        states.is_reviewed,
     )
     quality = grade(trace, predicted_iou, is_fixed, doubts, chance)
     return Timeline(
@@ -265,6 +307,7 @@ def make_timeline(
         tuple(reasons),
         backward,
         measurements_of(trace),
+        centre=trace.centre,
     )
 
 

@@ -14,7 +14,6 @@ from napari_sam2.annotation.actions import (
     Operation,
     SetMasklet,
     SetObject,
-    SetReviewed,
 )
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import AnnotatedObject
@@ -332,11 +331,11 @@ class TrackEdits:
             for key, after in objects.items()
             if known.get(key) != after
         ]
-        reviewed = self._state.reviewed
         withdrawals = [
-            SetReviewed(key, reviewed[key], frozenset())
+            action
             for key, after in objects.items()
-            if after is None and key in reviewed
+            if after is None
+            for action in self._state.without_verdicts(key)
         ]
         actions: tuple[Action, ...] = (*withdrawals, *properties, *masklets)
         self._document.perform(Operation(text, actions, data), max(objects, default=0))

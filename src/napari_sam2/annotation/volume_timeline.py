@@ -57,6 +57,7 @@ def make_volume_timeline(state: DocumentState, object_id: int) -> Timeline:
         measurements_of(volumes),
         iou,
         trace.area.reshape(shape).argmax(1),
+        volumes.centre,
     )
 
 

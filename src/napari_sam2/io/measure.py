@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
-from napari_sam2.annotation.error_table import known_value
+from napari_sam2.annotation.error_probability import known_value
 from napari_sam2.io.life_cycles import LifeCycle, life_cycles
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tables import write_table

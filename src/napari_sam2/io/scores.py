@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.annotation.error_table import known_value
+from napari_sam2.annotation.error_probability import known_value
 from napari_sam2.io.tables import ScoreRow
 
 if TYPE_CHECKING:

@@ -332,6 +332,7 @@ _COUNTS: Final[Mapping[str, Count]] = {
             "accept",
             "judge",
             "lock",
+            "mark_wrong",
             "remove_object",
             "rename_object",
             "set_parent",

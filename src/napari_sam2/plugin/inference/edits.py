@@ -21,6 +21,7 @@ DURING_TRACKING: Final = frozenset(
         "clear_prompts",
         "judge",
         "lock",
+        "mark_wrong",
         "next_guess",
         "remove_box",
         "rename_object",

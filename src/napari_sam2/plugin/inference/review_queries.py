@@ -40,7 +40,9 @@ def answer(command: ImageCommand, annotation: Annotation) -> ImageReport:
 
 def _doubtful(command: FindDoubtful, annotation: Annotation) -> ImageReport:
     found = annotation.next_doubtful(command.after, command.is_backward)
-    return NothingDoubtful(command.image) if found is None else PlaceFound(command.image, *found)
+    if found is None:
+        return NothingDoubtful(command.image)
+    return PlaceFound(command.image, *found, is_far=True)
 
 
 def _count(command: CountSample, annotation: Annotation) -> ImageReport:

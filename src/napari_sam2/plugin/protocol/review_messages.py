@@ -116,10 +116,14 @@ class TimelineChanged(ImageReport):
 
 @dataclass(frozen=True, eq=False)
 class PlaceFound(ImageReport):
-    """A frame and an object that the window should display."""
+    """A frame and an object that the window should display.
+
+    If `is_far`, the object may be outside of the view, which moves there.
+    """
 
     t: int
     object_id: int
+    is_far: bool = False
 
 
 @dataclass(frozen=True, eq=False)

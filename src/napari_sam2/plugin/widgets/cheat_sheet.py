@@ -64,7 +64,7 @@ SHEET: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Judge a sample": (
         ("G", "good: the outline is right and is marked as reviewed"),
-        ("W", "wrong: the outline is counted as wrong"),
+        ("W", "wrong: the outline is marked as wrong"),
     ),
     "Always": (
         ("Ctrl+Z", "undoes the last change, on any layer"),

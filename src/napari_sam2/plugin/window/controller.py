@@ -125,7 +125,7 @@ class Controller(QObject):
             self.activate_clicks,
             self._thread.send,
             self.changed.emit,
-            self.go_to,
+            self.show_cell,
             self.view.takes_clicks,
         )
         self.tracks = TracksLayers(self.view, lambda: self.image_state, self._thread.send, self)
@@ -163,14 +163,14 @@ class Controller(QObject):
         )
         self.sample = SampleReview(
             lambda: self.image_state,
-            self.go_to,
+            self.show_cell,
             self.review,
             self._thread.send,
             self.changed.emit,
         )
         self.swaps = Swaps(
             lambda: self.image_state,
-            self.go_to,
+            self.show_cell,
             self.review,
             self._thread.send,
             self.changed.emit,
@@ -510,6 +510,14 @@ class Controller(QObject):
             self.choose_object(object_id)
         self.view.go_to(image_state, t)
 
+    def show_cell(self, t: int, object_id: int) -> None:
+        """Show a frame, choose an object, and move the view to the object."""
+        self.go_to(t, object_id)
+        image_state = self.image_state
+        place = None if image_state is None else image_state.centre_of(object_id, t)
+        if image_state is not None and place is not None:
+            self.view.centre(image_state, t, *place)
+
     def go_to_time(self, time: int, object_id: int = 0) -> None:
         """Show a time point, in 3D on the largest plane of an object there; see `go_to`."""
         image_state = self.image_state
@@ -672,7 +680,8 @@ class Controller(QObject):
 
     def _take_place(self, report: PlaceFound) -> None:
         if self.image_state is not None and report.image == self.image_state.number:
-            self.go_to(report.t, report.object_id)
+            show = self.show_cell if report.is_far else self.go_to
+            show(report.t, report.object_id)
 
 
 def _is_change(answer: Answered) -> bool:

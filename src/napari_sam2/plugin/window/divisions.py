@@ -88,8 +88,8 @@ class Divisions:
         Takes commands to the inference thread.
     on_change : callable
         Called when the widgets must be rendered again.
-    go_to : callable
-        Shows a frame and chooses an object.
+    show_cell : callable
+        Shows a frame, chooses an object and moves the view to it.
     takes_clicks : callable
         Returns whether a click on the canvas is a prompt on the shown frame of an image.
 
@@ -106,11 +106,11 @@ class Divisions:
         activate_clicks: Callable[[], None],
         send: Callable[[Command], None],
         on_change: Callable[[], None],
-        go_to: Callable[[int, int], None],
+        show_cell: Callable[[int, int], None],
         takes_clicks: Callable[[ImageState], bool],
     ) -> None:
         self._takes_clicks = takes_clicks
-        self._go_to = go_to
+        self._show_cell = show_cell
         self.proposals: list[DivisionProposal] | None = None
         self._proposals_of: ImageState | None = None
         self._acting_place = acting_place
@@ -198,7 +198,7 @@ class Divisions:
             return
         step = -1 if is_backward else 1
         number = 0 if here is None else (found.index(here) + step) % len(found)
-        self._go_to(found[number].t, found[number].mother)
+        self._show_cell(found[number].t, found[number].mother)
 
     def decline(self) -> None:
         """Say that the possible division is none, and go to the next one."""
@@ -209,7 +209,7 @@ class Divisions:
             self._edit(image_state, "decline_division", mother=one.mother, t=one.t)
             if self.proposals:
                 following = self.proposals[after % len(self.proposals)]
-                self._go_to(following.t, following.mother)
+                self._show_cell(following.t, following.mother)
             self._on_change()
 
     def _take_up(self, one: DivisionProposal, image_state: ImageState) -> None:

@@ -376,6 +376,16 @@ class ImageState:
             return t
         return self.frame_at(min(masks, key=lambda time: abs(time - here)), t, object_id)
 
+    def centre_of(self, object_id: int, t: int) -> tuple[float, float] | None:
+        """Centre (y, x) of an object on the frame with a mask that is nearest; None if unknown."""
+        timeline = self.timelines.get(object_id)
+        if timeline is None or timeline.centre is None or not timeline.has_mask.any():
+            return None
+        masks = np.flatnonzero(timeline.has_mask)
+        nearest = masks[np.abs(masks - self.time_of(t)).argmin()]
+        y, x = timeline.centre[nearest].tolist()
+        return y, x
+
     @property
     def review_progress(self) -> tuple[int, int]:
         """Numbers of reviewed and of all doubtful frames, without those of rejected objects."""

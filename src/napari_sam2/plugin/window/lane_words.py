@@ -33,6 +33,10 @@ def why(timeline: Timeline, t: int) -> str:
     """Why an object is worth a look on a frame; empty if it is not."""
     if timeline.is_reviewed[t]:
         return ""
+    from napari_sam2.annotation.quality import MARKED_REASON
+
+    if timeline.reasons[t] == MARKED_REASON:
+        return "You marked this outline as wrong: correct it, or press C if it is right."
     if timeline.is_likely_wrong[t]:
         chance = f"{timeline.error_probability[t]:.0%}".replace("%", " %")
         return f"Likely wrong ({chance}): {timeline.reasons[t]}."

@@ -136,6 +136,10 @@ class ReviewActions:
         """Mark an object as reviewed on some frames, or remove the mark."""
         self.edit("accept" if is_accepted else "unaccept", object_id=object_id, frames=frames)
 
+    def mark_wrong(self, object_id: int, frames: range) -> None:
+        """Mark masks of an object as wrong on some frames."""
+        self.edit("mark_wrong", object_id=object_id, frames=frames)
+
     def lock(self, object_id: int, frames: range, is_locked: bool) -> None:
         """Lock or unlock an object on some frames."""
         self.edit("lock" if is_locked else "unlock", object_id=object_id, frames=frames)

@@ -31,10 +31,10 @@ class SampleReview:
     ----------
     chosen : callable
         Gives the state of the chosen image; None if none is chosen.
-    go_to : callable
-        Shows a frame and chooses an object.
+    show_cell : callable
+        Shows a frame, chooses an object and moves the view to it.
     review : ReviewActions
-        Marks right masks as reviewed.
+        Marks right masks as reviewed, and others as wrong.
     send : callable
         Takes commands to the inference thread.
     on_change : callable
@@ -49,13 +49,13 @@ class SampleReview:
     def __init__(
         self,
         chosen: Callable[[], ImageState | None],
-        go_to: Callable[[int, int], None],
+        show_cell: Callable[[int, int], None],
         review: ReviewActions,
         send: Callable[[Command], None],
         on_change: Callable[[], None],
     ) -> None:
         self._chosen = chosen
-        self._go_to = go_to
+        self._show_cell = show_cell
         self._review = review
         self._send = send
         self._on_change = on_change
@@ -98,14 +98,14 @@ class SampleReview:
     def judge(self, is_right: bool) -> None:
         """Take the verdict on the mask that is shown, and show the next one.
 
-        A right mask is marked as reviewed.
+        A right mask is marked as reviewed, a wrong one as wrong.
         """
         if not self.is_on or self._sample is None:
             return
         t, object_id = self._sample.places[len(self._verdicts)]
         self._verdicts.append(not is_right)
-        if is_right:
-            self._review.accept(object_id, range(t, t + 1))
+        mark = self._review.accept if is_right else self._review.mark_wrong
+        mark(object_id, range(t, t + 1))
         self._show_next()
 
     def _begin(self, report: SampleDrawn) -> None:
@@ -124,7 +124,7 @@ class SampleReview:
         if len(self._verdicts) == len(self._sample.places):
             self.stop()
             return
-        self._go_to(*self._sample.places[len(self._verdicts)])
+        self._show_cell(*self._sample.places[len(self._verdicts)])
         self._on_change()
 
     def _take_share(self, report: SampleCounted) -> None:

@@ -26,8 +26,8 @@ class Swaps:
     ----------
     chosen : callable
         Gives the state of the chosen image; None if none is chosen.
-    go_to : callable
-        Shows a frame and chooses an object.
+    show_cell : callable
+        Shows a frame, chooses an object and moves the view to it.
     review : ReviewActions
         Exchanges cells.
     send : callable
@@ -39,13 +39,13 @@ class Swaps:
     def __init__(
         self,
         chosen: Callable[[], ImageState | None],
-        go_to: Callable[[int, int], None],
+        show_cell: Callable[[int, int], None],
         review: ReviewActions,
         send: Callable[[Command], None],
         on_change: Callable[[], None],
     ) -> None:
         self._chosen = chosen
-        self._go_to = go_to
+        self._show_cell = show_cell
         self._review = review
         self._send = send
         self._on_change = on_change
@@ -102,5 +102,5 @@ class Swaps:
 
     def _show(self) -> None:
         if (one := self.current) is not None:
-            self._go_to(one.t, one.object_id)
+            self._show_cell(one.t, one.object_id)
         self._on_change()

@@ -74,11 +74,13 @@ class Summary:
         Frames with a doubt, reviewed or not.
     reviewed : int
         Doubtful frames that are reviewed.
+    stops : int
+        Frames on which a stretch of likely wrong masks that are not reviewed begins.
     masks : int
         Frames with a mask whose chance of an error is known.
     errors, found_errors : float
         Expected number of wrong masks that are not reviewed, and of those among them to which the
-        doubtful frames lead.
+        stops lead.
     spread : float
         Standard deviation of this number, if the masks of the object are wrong together.
     length : int
@@ -90,6 +92,7 @@ class Summary:
     prompts: int = 0
     doubtful: int = 0
     reviewed: int = 0
+    stops: int = 0
     masks: int = 0
     errors: float = 0.0
     found_errors: float = 0.0
@@ -109,6 +112,7 @@ def summarise(timeline: Timeline) -> Summary:
         prompts=int(np.count_nonzero(timeline.is_prompted)),
         doubtful=int(np.count_nonzero(is_doubtful)),
         reviewed=int(np.count_nonzero(is_doubtful & timeline.is_reviewed)),
+        stops=int(np.count_nonzero(timeline.is_stop)),
         masks=int(np.count_nonzero(~np.isnan(timeline.error_probability))),
         errors=float(chance.sum()),
         found_errors=float(chance[timeline.is_likely_wrong].sum()),
@@ -119,18 +123,23 @@ def summarise(timeline: Timeline) -> Summary:
 def outlook_text(summaries: Iterable[Summary]) -> str:
     """How much a look at the doubtful frames is worth; empty where chances are unknown.
 
-    For example "12 of 340 frames worth a look: about 95 % of the errors".
+    For example "12 of 340 frames worth a look: about 95 % of the errors". Frames that are doubtful
+    for other reasons, such as a jump, are counted apart.
     """
     counted = list(summaries)
-    left = sum(one.doubtful - one.reviewed for one in counted)
-    masks = sum(one.masks for one in counted)
+    stops, masks = sum(one.stops for one in counted), sum(one.masks for one in counted)
+    others = sum(one.doubtful - one.reviewed for one in counted) - stops
     errors = sum(one.errors for one in counted)
-    if not left or not errors:
+    if not masks or not (stops or others):
         return ""
-    share = sum(one.found_errors for one in counted) / errors
-    return f"{left} of {masks} frames worth a look: about {share:.0%} of the errors".replace(
-        "%", " %"
-    )
+    text = "No mask is likely wrong"
+    if stops:
+        share = sum(one.found_errors for one in counted) / errors
+        text = f"{stops} of {masks} frames worth a look: about {share:.0%} of the errors"
+    if others:
+        number = f"{others} more" if stops else str(others)
+        text += f"; {number} {'is' if others == 1 else 'are'} doubtful for other reasons"
+    return text.replace("%", " %")
 
 
 def wrong_share_text(summaries: Iterable[Summary]) -> str:

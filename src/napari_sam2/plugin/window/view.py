@@ -135,6 +135,26 @@ class View:
             sliders = [self._viewer.dims.ndim - image.ndim + axis for axis in axes.kept[:-2]]
             self._viewer.dims.set_point(sliders, [places[axis] for axis in axes.kept[:-2]])
 
+    def centre(self, image_state: ImageState, t: int, y: float, x: float) -> None:
+        """Move a 2D view so that a place of a frame is in the middle; the zoom stays.
+
+        A view that shows the whole image stays as it is.
+        """
+        image, axes, dims = image_state.image, image_state.layers.axes, self._viewer.dims
+        if not self.shows_one(image_state) or self._is_whole(image_state):
+            return
+        place = image.data_to_world(axes.coordinates(t, y, x))
+        first = dims.ndim - image.ndim
+        middle = (float(place[axis - first]) for axis in dims.displayed)
+        self._camera.center = (*self._camera.center[:-2], *middle)
+
+    def _is_whole(self, image_state: ImageState) -> bool:
+        """Whether the canvas, as last drawn, showed all rows and columns of an image."""
+        plane = list(image_state.layers.axes.plane)
+        lengths = [image_state.layers.axes.lengths[axis] for axis in plane]
+        low, high = image_state.image.corner_pixels[:, plane]
+        return bool((low <= 0).all() and (high >= np.array(lengths) - 1).all())
+
     def shown_frame(self, image_state: ImageState) -> int | None:
         """The frame of an image that is on the screen; None if more than one is shown."""
         is_one = self.shows_one(image_state)
