@@ -64,6 +64,23 @@ def test_the_taught_model_reaches_what_is_said_of_it(model: Sam2, example: Examp
     assert taught.share in module.SHARES
 
 
+def test_the_best_mix_on_the_way_outlives_worse_ones(
+    model: Sam2, example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[dict[str, torch.Tensor]] = []
+
+    def falling(network: Sam2, frames: object) -> float:
+        judged.append(weights_of(network))
+        return 0.5 if len(judged) == 1 else 1 - 0.1 * len(judged)  # the base model comes first
+
+    monkeypatch.setattr(module, "judge", falling)
+    taught = teach(model, [example], budget_s=1)
+    first = judged[1]
+    assert taught.after == pytest.approx(0.8) == max(value for _, value in taught.curve)
+    assert all(torch.equal(value, first[k]) for k, value in taught.model.state_dict().items())
+    assert len(taught.curve) > 2  # there was a worse one on the way, too
+
+
 @pytest.mark.parametrize(("after", "is_better"), [(0.49, False), (0.502, False), (0.51, True)])
 def test_only_a_clear_gain_is_better(model: Sam2, after: float, is_better: bool) -> None:
     assert Taught(model, 0.5, after, 0.5, (), 8, 2, 1.0).is_better == is_better

@@ -63,7 +63,8 @@ class Taught:
     Attributes
     ----------
     model : Sam2
-        The best mean of base and taught weights; see `is_better` before you use it.
+        The best mean of base and taught weights of all that were judged, those of the curve among
+        them; see `is_better` before you use it.
     before, after : float
         Mean IoU of the masks that were kept aside, with the base model and with that mean.
     share : float
@@ -104,7 +105,8 @@ def teach(
     """Tune a model to some masks, and mix it with what it was.
 
     The model itself is left as it is. Some masks are kept aside; the share of the tuned weights in
-    the mean with the old ones is the one that does best on them.
+    the mean with the old ones is the one that does best on them. Where a mean that was judged on
+    the way did better than those of the last step, it is the result.
 
     Parameters
     ----------
@@ -196,14 +198,13 @@ def teach_lesson(
     pupil = _Pupil(model, lesson, learn_encoder=learn_encoder, seed=seed)
     left_s = budget_s - judging_s * (1 + JUDGEMENTS + len(SHARES))
     curve = pupil.learn(begin, left_s, budget_s, before, on_progress, should_stop)
-    mixes = {share: pupil.mixed_with(base, share) for share in SHARES}
-    found = {share: judge(pupil.network(mixes[share]), lesson.judged) for share in SHARES}
-    best = max(found, key=lambda share: (found[share], -share))
+    mixes = [pupil.judged_mix(base, share) for share in SHARES]
+    best = max([*mixes, *pupil.best_mix], key=lambda mix: mix.iou)  # the first one of equal ones
     return Taught(
-        pupil.network(mixes[best]),
+        best.model,
         before,
-        found[best],
-        best,
+        best.iou,
+        best.share,
         curve,
         lesson.learnt_masks,
         lesson.judged_masks,
@@ -261,14 +262,30 @@ def lesson_config(preset: str, *, learn_encoder: bool, seed: int) -> TrainingCon
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Mix:
+    """A mean of taught and base weights, and its mean IoU on the kept-aside masks."""
+
+    model: Sam2
+    share: float
+    iou: float
+
+
 class _Pupil:
-    """A copy of a model while it learns."""
+    """A copy of a model while it learns.
+
+    Attributes
+    ----------
+    best_mix : list of _Mix
+        The best mix of the curve, on which no later one has improved; empty before the first one.
+    """
 
     def __init__(self, model: Sam2, lesson: Lesson, *, learn_encoder: bool, seed: int) -> None:
         self._base, self._lesson = model, lesson
         self._device = str(model.device)
         self._config = lesson_config(model.config.name, learn_encoder=learn_encoder, seed=seed)
         self._run = loop.start(self._config, self._device, model.config, model.state_dict())
+        self.best_mix: list[_Mix] = []
 
     def learn(
         self,
@@ -292,8 +309,9 @@ class _Pupil:
                     steps = int(np.clip(left_s / each_s, FEWEST_STEPS, MOST_STEPS))
                     self._plan(steps)
                 if steps and self._run.step % max(steps // (JUDGEMENTS + 1), 1) == 0:
-                    mixed = self.network(self.mixed_with(base, CURVE_SHARE))
-                    curve.append((self._run.step, judge(mixed, self._lesson.judged)))
+                    mix = self.judged_mix(base, CURVE_SHARE)
+                    curve.append((self._run.step, mix.iou))
+                    self.best_mix = [max([*self.best_mix, mix], key=lambda one: one.iou)]
                 if on_progress is not None:
                     seconds = time.monotonic() - begin
                     on_progress(
@@ -305,13 +323,11 @@ class _Pupil:
         stage = replace(self._config.stages[0], steps=steps)
         self._config = replace(self._config, stages=(stage,), warmup=min(20, steps // 3))
 
-    def mixed_with(self, base: StateDict, share: float) -> StateDict:
-        """The mean of the averaged weights and those of the base model."""
-        return average_weights([self._run.average, base], [share, 1 - share])
-
-    def network(self, weights: StateDict) -> Sam2:
-        """A network ready for inference."""
-        return build_model(self._base.config, weights).to(self._base.device)
+    def judged_mix(self, base: StateDict, share: float) -> _Mix:
+        """The mean of the averaged weights and those of the base model, and how good it is."""
+        weights = average_weights([self._run.average, base], [share, 1 - share])
+        model = build_model(self._base.config, weights).to(self._base.device)
+        return _Mix(model, share, judge(model, self._lesson.judged))
 
 
 def write_model(taught: Taught, path: Path, base: str) -> None:
