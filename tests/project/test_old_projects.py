@@ -105,6 +105,7 @@ NOT_YET_SAVED = {  # tags that no released version has written
     "decline_division",
     "judge",
     "link_daughters",
+    "mark_unseen",
     "move_division",
     "next_guess",
     "note_backward_check",

@@ -21,6 +21,8 @@ class FrameStates:
     ----------
     is_prompted, is_locked, is_reviewed, has_record : (T,) bool
         Whether the frame has a prompt, a lock, a review, or a mask that may be empty.
+    is_unseen : (T,) bool
+        Whether the frame has a prompt whose mask nobody has looked at.
     predicted_iou, occlusion_score : (T,) float32
         Scores of the network; NaN where there is no mask.
     """
@@ -29,6 +31,7 @@ class FrameStates:
     is_locked: NDArray[np.bool_]
     is_reviewed: NDArray[np.bool_]
     has_record: NDArray[np.bool_]
+    is_unseen: NDArray[np.bool_]
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
 
@@ -36,11 +39,12 @@ class FrameStates:
     def of(cls, state: DocumentState, object_id: int) -> FrameStates:
         """What a document knows of an object."""
         length = len(state.labels)
-        is_prompted, is_locked, is_reviewed, has_record = np.zeros((4, length), bool)
+        is_prompted, is_locked, is_reviewed, has_record, is_unseen = np.zeros((5, length), bool)
         predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
         found = state.object_state(object_id)
         if found is not None:
             is_prompted[list(found.prompted)] = True
+            is_unseen[[t for t, entry in found.prompted.items() if entry.is_unseen]] = True
             is_locked[list(state.locked_frames(object_id))] = True
             for t in found.records:
                 scores = state.tracker.scores(t, object_id)
@@ -48,4 +52,12 @@ class FrameStates:
                 has_record[t] = True
                 predicted_iou[t], occlusion_score[t] = scores
         is_reviewed[list(state.reviewed.get(object_id, ()))] = True
-        return cls(is_prompted, is_locked, is_reviewed, has_record, predicted_iou, occlusion_score)
+        return cls(
+            is_prompted,
+            is_locked,
+            is_reviewed,
+            has_record,
+            is_unseen,
+            predicted_iou,
+            occlusion_score,
+        )

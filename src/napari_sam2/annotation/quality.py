@@ -104,6 +104,9 @@ class Timeline:
         is none.
     largest_plane : (T,) integers, optional
         In 3D, the plane on which the object is largest; 0 where there is no mask.
+    is_unseen : (T,) bool, optional
+        Whether the mask comes from a prompt, but nobody has looked at it, as after an automatic
+        search or a batch; None if there is no such mask.
     """
 
     has_mask: NDArray[np.bool_]
@@ -119,6 +122,7 @@ class Timeline:
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     predicted_iou: NDArray[np.float32] | None = None
     largest_plane: NDArray[np.intp] | None = None
+    is_unseen: NDArray[np.bool_] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -151,6 +155,7 @@ class Timeline:
             },
             None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
             None if self.largest_plane is None else np.pad(self.largest_plane, (0, more)),
+            None if self.is_unseen is None else padded(self.is_unseen),
         )
 
     @property

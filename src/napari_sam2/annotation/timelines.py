@@ -265,6 +265,7 @@ def make_timeline(
         tuple(reasons),
         backward,
         measurements_of(trace),
+        is_unseen=states.is_unseen if states.is_unseen.any() else None,
     )
 
 
