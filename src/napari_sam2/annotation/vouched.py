@@ -33,7 +33,7 @@ def vouched_labels(annotation: Annotation) -> dict[int, NDArray[np.integer]]:
     Parameters
     ----------
     annotation : Annotation
-        The document.
+        The document, of images: in volumes, timelines count time points.
 
     Returns
     -------

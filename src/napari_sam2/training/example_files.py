@@ -151,8 +151,13 @@ def example_of_annotation(
     Raises
     ------
     ValueError
-        If there is no mask to learn from.
+        If there is no mask to learn from, or the document holds volumes.
     """
+    if annotation.planes > 1:
+        raise ValueError(
+            f"{name} is in 3D, but models are taught with images: track a plane or a projection "
+            "and teach with that project"
+        )
     vouched = vouched_labels(annotation)
     wanted = spread([t for t in vouched if chosen is None or t in chosen])
     if not wanted:
