@@ -83,6 +83,20 @@ def test_empty_labels_are_refused() -> None:
         make_lesson([example(np.zeros((2, 16, 16), np.uint8))], side=64)
 
 
+def test_masks_that_are_not_whole_are_neither_learnt_nor_judged() -> None:
+    labels = grid(10, frames=2)
+    parts = Example(example(labels).image, labels, complete=frozenset(range(1, 8)))
+    for seed in range(5):
+        lesson = make_lesson([parts], side=64, seed=seed)
+        assert kept_ids(lesson) | learnt_ids(lesson) == set(range(1, 8))
+
+
+def test_masks_that_are_not_whole_do_not_count() -> None:
+    parts = Example(np.zeros((40, 168)), grid(10)[0], complete=frozenset({1, 2, 3, 4}))
+    with pytest.raises(ValueError, match="there are 4"):
+        make_lesson([parts], side=64)
+
+
 def test_image_and_labels_of_other_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="differ"):
         Example(np.zeros((3, 20, 20)), np.zeros((3, 20, 21), np.uint8))

@@ -34,6 +34,9 @@ class Example:
         counts as not labelled.
     name : str
         How messages call it.
+    complete : frozenset of int, optional
+        Ids of the cells whose masks are whole; None if all are. Other masks are neither learnt nor
+        judged: what is missing of them would count as background.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class Example:
     image: NDArray
     labels: Labels
     name: str = "the example"
+    complete: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if self.image.shape[: self.labels.ndim] != self.labels.shape or self.labels.ndim > 3:
@@ -51,6 +55,13 @@ class Example:
                 f"image {self.image.shape} and labels {self.labels.shape} of {self.name} differ: "
                 "expected (Y, X) or (T, Y, X) of the same size, and colours last"
             )
+
+    def whole_labels(self) -> Labels:
+        """(T, Y, X) labels of the cells whose masks are whole, 0 elsewhere."""
+        labels = self.labels[None] if self.labels.ndim == 2 else self.labels
+        if self.complete is None:
+            return labels
+        return np.where(np.isin(labels, list(self.complete)), labels, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +127,7 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     ValueError
         If there are fewer than five masks.
     """
-    movies = [(images_in_bytes(e.image, e.labels.ndim), _stack(e.labels)) for e in examples]
+    movies = [(images_in_bytes(e.image, e.labels.ndim), e.whole_labels()) for e in examples]
     count = sum(len(np.unique(frame[frame > 0])) for _, labels in movies for frame in labels)
     if count < FEWEST_MASKS:
         raise ValueError(f"a model is taught from {FEWEST_MASKS} masks or more; there are {count}")
@@ -130,10 +141,6 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     learnt = sum(_count(learnt) for _, learnt, _ in parts)
     kept_count = sum(len(frame.truth.ids_by_frame[0]) for frame in judged)
     return Lesson(ClipDataset.from_arrays(groups, (side, side)), tuple(judged), learnt, kept_count)
-
-
-def _stack(labels: Labels) -> Labels:
-    return labels[None] if labels.ndim == 2 else labels
 
 
 def images_in_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:
