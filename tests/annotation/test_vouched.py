@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.annotation.vouched import vouched_labels
+from napari_sam2.annotation.vouched import count_overlapping, vouched_labels
 from napari_sam2.io.project.saving import Annotation
 from napari_sam2.tracking import Tracker
 from tests.tracking.tiny import build_tiny_model
@@ -46,6 +46,14 @@ def test_masks_that_nobody_looked_at_are_not_learnt(annotation: Annotation) -> N
 def test_imported_masks_may_stay_vouched_for(annotation: Annotation) -> None:
     annotation.mark_unseen(painted=False)
     assert learnt(annotation) == {2}
+
+
+def test_frames_with_masks_that_overlap_are_counted(annotation: Annotation, world: World) -> None:
+    annotation.add_mask(2, 1, world.mask(2, 1))
+    annotation.add_mask(2, 2, world.mask(2, 2))
+    assert count_overlapping(annotation, {2: vouched_labels(annotation)[2]}) == 0
+    annotation.add_mask(2, 2, world.mask(2, 1) | world.mask(2, 2))
+    assert count_overlapping(annotation, {2: vouched_labels(annotation)[2]}) == 1
 
 
 LOOKS: dict[str, Callable[[Annotation, World], object]] = {

@@ -63,6 +63,12 @@ def test_a_gain_is_written_with_its_figures(
         assert file.metadata()["base"] == "cells"
 
 
+def test_notes_of_the_lesson_are_errors_of_the_shell(run: Any) -> None:
+    _, out, err = run("--frames", "0")
+    assert "tested on 1 mask only, so the figure is rough" in err
+    assert "rough" not in out
+
+
 def test_no_gain_writes_nothing_and_exits_with_3(
     run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from napari_sam2.annotation.objects import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_sam2.annotation.annotation import Annotation
@@ -72,6 +74,25 @@ def _put_back(labels: NDArray[np.integer], object_id: int, seen: PixelMask) -> N
     labels[labels == object_id] = 0
     part = labels[seen.window]
     part[seen.crop & (part == 0)] = object_id
+
+
+def count_overlapping(annotation: Annotation, labels: Mapping[int, NDArray[np.integer]]) -> int:
+    """Number of frames on which masks of vouched objects overlap.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        The document.
+    labels : mapping of int to ndarray
+        Frames from `vouched_labels`.
+    """
+    state, count = annotation._document.state, 0
+    for t, frame in labels.items():
+        ids = np.unique(frame[frame > 0]).tolist()
+        found = (state.result(t, object_id) for object_id in ids)
+        masks = [result.masks[0] for result in found if result is not None]
+        count += len(masks) > 1 and bool((np.sum(masks, axis=0, dtype=np.uint16) > 1).any())
+    return count
 
 
 def is_vouched(known: AnnotatedObject, timeline: Timeline) -> NDArray[np.bool_]:

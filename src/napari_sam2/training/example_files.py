@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.vouched import vouched_labels
+from napari_sam2.annotation.vouched import count_overlapping, vouched_labels
 from napari_sam2.evaluation.ground_truth import open_labels
 from napari_sam2.io.movies import Movie, open_movie
 from napari_sam2.io.project import PROJECT_SUFFIX
@@ -165,7 +165,9 @@ def example_of_annotation(
             f"{name} holds no mask to learn from: click, paint, lock or review some cells"
         )
     stack = np.stack([np.asarray(data[t]) for t in wanted])
-    return Example(stack, np.stack([vouched[t] for t in wanted]), name)
+    labels = {t: vouched[t] for t in wanted}
+    overlapping = count_overlapping(annotation, labels)
+    return Example(stack, np.stack([*labels.values()]), name, overlapping=overlapping)
 
 
 def spread(frames: Sequence[int]) -> Sequence[int]:

@@ -65,6 +65,7 @@ def run(folder: Path, stop: threading.Event) -> LessonEnded:
         taught.seconds,
         tuple((cell.ious[0], cell.ious[1]) for cell in pictures),
         aside,
+        taught.notes,
     )
 
 

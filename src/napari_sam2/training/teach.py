@@ -75,6 +75,8 @@ class Taught:
         Masks that were learnt from, and masks that were kept aside.
     seconds : float
         What it took.
+    notes : tuple of str
+        Sentences about the lesson that a person should read beside the figures.
     """
 
     model: Sam2
@@ -85,6 +87,7 @@ class Taught:
     learnt_masks: int
     judged_masks: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def is_better(self) -> bool:
@@ -209,6 +212,7 @@ def teach_lesson(
         lesson.learnt_masks,
         lesson.judged_masks,
         time.monotonic() - begin,
+        lesson.notes,
     )
 
 
