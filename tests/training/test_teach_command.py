@@ -32,8 +32,7 @@ def movie(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Teach a tiny network, in three steps."""
-    monkeypatch.setattr(lessons, "FEWEST_STEPS", 3)
+    """Teach a tiny network."""
     monkeypatch.setattr("napari_sam2.cli.teach.load", lambda *_: build_model(TINY))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.evaluation import protocols
 from napari_sam2.evaluation.vos import mean_of_defined
 from napari_sam2.model.checkpoint import StateDict, build_model
@@ -29,8 +30,9 @@ CURVE_SHARE = 0.5
 
 JUDGED_BY = ("1-click", "3-click", "box")
 LEAST_GAIN = 0.005  # in mean IoU; less is no gain
-FEWEST_STEPS, MOST_STEPS = 10, 300
-TIMED_STEPS = 3  # after which the steps of the whole lesson are known
+MOST_STEPS = 300
+FEW_STEPS = 10  # a lesson with fewer steps says that it was short
+TIMED_STEPS = 3  # after which the steps of the whole lesson are known, or earlier if they are slow
 LEARNING_RATE = 1e-4
 JUDGEMENTS = 3  # while teaching, for the curve
 
@@ -120,7 +122,7 @@ def teach(
         Images with masks. Only what a person vouches for should be among them.
     budget_s : float
         Time for everything, in seconds; the number of steps follows from the speed of the first
-        ones.
+        ones. At least one is made.
     on_progress : callable, optional
         Is called after each step.
     learn_encoder : bool, optional
@@ -212,8 +214,14 @@ def teach_lesson(
         lesson.learnt_masks,
         lesson.judged_masks,
         time.monotonic() - begin,
-        lesson.notes,
+        (*lesson.notes, *_note_on_steps(pupil.planned_steps)),
     )
+
+
+def _note_on_steps(planned: int) -> tuple[str, ...]:
+    if not 0 < planned < FEW_STEPS:
+        return ()
+    return (f"The time was enough for {counted(planned, 'step')} only: give the lesson more time.",)
 
 
 def _check_budget(budget_s: float) -> None:
@@ -282,6 +290,8 @@ class _Pupil:
     ----------
     best_mix : list of _Mix
         The best mix of the curve, on which no later one has improved; empty before the first one.
+    planned_steps : int
+        Steps of the whole lesson; 0 before they are known.
     """
 
     def __init__(self, model: Sam2, lesson: Lesson, *, learn_encoder: bool, seed: int) -> None:
@@ -290,6 +300,7 @@ class _Pupil:
         self._config = lesson_config(model.config.name, learn_encoder=learn_encoder, seed=seed)
         self._run = loop.start(self._config, self._device, model.config, model.state_dict())
         self.best_mix: list[_Mix] = []
+        self.planned_steps = 0
 
     def learn(
         self,
@@ -308,9 +319,11 @@ class _Pupil:
             while self._run.step < (steps or TIMED_STEPS) and not should_stop():
                 batch, script = next(batches)
                 loop.train_step(self._run, self._config, batch.to(self._run.model.device), script)
-                if self._run.step == TIMED_STEPS:
-                    each_s = (time.monotonic() - started) / TIMED_STEPS
-                    steps = int(np.clip(left_s / each_s, FEWEST_STEPS, MOST_STEPS))
+                each_s = (time.monotonic() - started) / self._run.step
+                if not steps and (
+                    self._run.step == TIMED_STEPS or (self._run.step + 1) * each_s > left_s
+                ):
+                    steps = int(np.clip(left_s / each_s, self._run.step, MOST_STEPS))
                     self._plan(steps)
                 if steps and self._run.step % max(steps // (JUDGEMENTS + 1), 1) == 0:
                     mix = self.judged_mix(base, CURVE_SHARE)
@@ -324,6 +337,7 @@ class _Pupil:
         return tuple(curve)
 
     def _plan(self, steps: int) -> None:
+        self.planned_steps = steps
         stage = replace(self._config.stages[0], steps=steps)
         self._config = replace(self._config, stages=(stage,), warmup=min(20, steps // 3))
 
