@@ -227,6 +227,26 @@ def test_failure_is_one_line_and_code_1(run: Any, movie: Path, content: str, mes
     assert not Path("labels.tif").exists()
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough free memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough free memory"),
+        (OSError(28, "No space left on device"), "The disk is full"),
+    ],
+)
+def test_a_shortage_is_told_in_words(
+    run: Any, movie: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("napari_sam2.annotation.Annotation.propagate", refuse)
+    result = run(*TRACK)
+    assert (result.code, result.out) == (1, "")
+    assert words in result.err
+
+
 def test_debug_shows_where_an_error_came_from(run: Any, movie: Path) -> None:
     Path("prompts.json").write_text("{")
     assert "Traceback" not in run(*TRACK).err

@@ -1,6 +1,20 @@
-"""Errors about objects."""
+"""Errors about objects, and shortages of memory and disk in words."""
 
 from __future__ import annotations
+
+from errno import ENOMEM, ENOSPC
+
+NO_MEMORY = "There is not enough free memory. Close other programs, and try again."
+NO_DISK = "The disk is full. Make some room, and try again."
+_ALLOCATOR_WORDS = ("out of memory", "can't allocate memory")  # of PyTorch, on a GPU and a CPU
+
+
+def shortage_of(error: BaseException) -> str | None:
+    """What ran out where an error is about memory or the disk, in words; None for other errors."""
+    text, number = str(error).lower(), getattr(error, "errno", None)
+    if isinstance(error, MemoryError) or any(word in text for word in _ALLOCATOR_WORDS):
+        return NO_MEMORY
+    return {ENOMEM: NO_MEMORY, ENOSPC: NO_DISK}.get(number) if number else None
 
 
 class ObjectError(ValueError):

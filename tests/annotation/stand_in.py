@@ -17,7 +17,7 @@ from napari_sam2.tracking import FrameResult, Prompt
 from napari_sam2.tracking.masklet import Masklet
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.plan import Step, Sweep, plan_steps
-from napari_sam2.tracking.results import Correction, Signs
+from napari_sam2.tracking.results import Correction, PromptedFrame, Signs
 
 SHAPE = (5, 24, 32)
 RADIUS = 5.0
@@ -85,8 +85,12 @@ class State:
         return state
 
     @property
-    def prompted(self) -> dict[int, Prompt]:
-        return {t: cell.prompt for t, cell in self.records.items() if cell.prompt is not None}
+    def prompted(self) -> dict[int, PromptedFrame]:
+        return {
+            t: PromptedFrame(cell.prompt, None)
+            for t, cell in self.records.items()
+            if cell.prompt is not None
+        }
 
 
 def disc_centres(shape: tuple[int, int, int] = SHAPE, count: int = 4, seed: int = 0) -> np.ndarray:
@@ -158,9 +162,9 @@ class StandInTracker:
 
     def carry_over(self, object_id: int, state: State, kept: Collection[int] = ()) -> None:
         self.restore(object_id, state)
-        for t, prompt in state.prompted.items():
-            if t not in state.locked and t not in kept and prompt.round_numbers():
-                self.set_prompt(prompt)
+        for t, entry in state.prompted.items():
+            if t not in state.locked and t not in kept and entry.prompt.round_numbers():
+                self.set_prompt(entry.prompt)
 
     def set_prompt(self, prompt: Prompt) -> FrameResult:
         self._check_frame(prompt.t)

@@ -14,6 +14,7 @@ from pyarrow.parquet import read_table
 
 from napari_sam2.annotation.quality import LOWEST_BACKWARD_IOU
 from napari_sam2.annotation.recovery import tracker_of
+from napari_sam2.annotation.vouched import vouched_labels
 from napari_sam2.batch import BatchReport, movie_task, read_plan, run_batch
 from napari_sam2.batch.movie_task import MovieTask, track_movie, weights_digest
 from napari_sam2.batch.movies import movies_of
@@ -154,6 +155,9 @@ def test_found_objects_are_those_of_the_command_track(
     ours, _ = read_labels(wells / "out/a" / LABELS)
     np.testing.assert_array_equal(ours, read_labels(wells / "by_hand.tif")[0])
     assert (wells / "out/a/labels.ctc/res_track.txt").is_file()
+    with Annotation.load(wells / "out/a/a.sam2", build_tiny_model()) as annotation:
+        assert annotation.prompts()
+        assert vouched_labels(annotation) == {}  # nobody has looked at them
 
 
 def test_movie_without_cells_is_done(wells: Path, monkeypatch: pytest.MonkeyPatch) -> None:

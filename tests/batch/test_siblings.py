@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_sam2.annotation import AnnotatedObject, Status
 from napari_sam2.annotation.model_change import Work
+from napari_sam2.annotation.vouched import vouched_labels
 from napari_sam2.batch import Plan, preview_batch, read_plan, run_batch
 from napari_sam2.batch.outputs import LABELS
 from napari_sam2.batch.siblings import for_sibling
@@ -54,6 +55,18 @@ def project(made: Path, tmp_path: Path) -> Path:
 def plan(project: Path, tmp_path: Path) -> Plan:
     """The project is repeated on well b."""
     return Plan(movies=("wells/b.tif",), prompts=str(project), output=Path("out"), home=tmp_path)
+
+
+def test_masks_of_repeated_prompts_are_not_learnt_before_somebody_looked(
+    plan: Plan, tmp_path: Path
+) -> None:
+    assert run_batch(plan).is_complete
+    with Annotation.load(tmp_path / "out/b/b.sam2", build_tiny_model()) as annotation:
+        assert annotation.prompts()
+        assert vouched_labels(annotation) == {}
+        first = annotation.prompts()[0]
+        annotation.accept(first.object_id, [first.t])
+        assert list(vouched_labels(annotation)) == [first.t]
 
 
 def labels_of(plan: Plan, name: str) -> NDArray[np.integer]:

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from napari_sam2.io import atomic
 from napari_sam2.io.exports import write_export
 from napari_sam2.io.formats import FORMATS
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.tracked import TrackedLabels
+from napari_sam2.training.checkpoints import write_weights
 from tests.families import family, image
 
 SIDE = 80
@@ -58,6 +60,15 @@ def test_a_full_disk_leaves_the_old_result(tmp_path: Path, name: str) -> None:
     before = contents(tmp_path)
     with full_disk(), pytest.raises(OSError):
         write_export(path, noisy())
+    assert contents(tmp_path) == before
+
+
+def test_a_full_disk_leaves_the_old_model(tmp_path: Path) -> None:
+    write_weights({"w": torch.ones(4)}, tmp_path / "mine.safetensors", {"preset": "cells"})
+    before = contents(tmp_path)
+    with full_disk(), pytest.raises(OSError) as told:
+        write_weights({"w": torch.ones(9999)}, tmp_path / "mine.safetensors", {"preset": "cells"})
+    assert told.value.errno == errno.EFBIG
     assert contents(tmp_path) == before
 
 

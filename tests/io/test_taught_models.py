@@ -1,7 +1,9 @@
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from napari_sam2.io import taught_models
@@ -33,6 +35,21 @@ def test_a_kept_model_is_listed_with_its_figures(checkpoint: Path) -> None:
     assert (found.name, found.movies, found.base) == ("Fibroblasts", ("a.tif", "b.sam2"), "cells")
     assert (found.before, found.after) == (0.61, 0.82)
     assert found.date.startswith("2")
+
+
+def test_what_the_disk_refuses_is_an_error_of_the_system(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        )
+
+    monkeypatch.setattr(taught_models, "save_file", full)
+    with pytest.raises(OSError, match="No space left on device") as told:
+        keep_model(checkpoint, "Fibroblasts", [])
+    assert told.value.errno == errno.ENOSPC
+    assert taught_models.taught_models() == ()
 
 
 def test_a_kept_model_has_the_same_weights(checkpoint: Path) -> None:

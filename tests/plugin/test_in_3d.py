@@ -220,6 +220,7 @@ def test_what_there_is_not_in_3d_is_off(desk, notifications):
     desk.panel.key_actions()["D"]()
     assert notifications.only().startswith("Divisions are not marked in 3D yet")
     assert desk.image_state.vouched.masks == 0
+    assert "off in 3D" in desk.controller.teaching.obstacle
     assert "in 3D by the shell" in desk.controller.many_movies.obstacle
 
 

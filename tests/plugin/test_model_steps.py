@@ -142,7 +142,7 @@ def test_a_model_that_cannot_be_loaded_changes_nothing(
 
     monkeypatch.setattr(ThresholdEngine, "load_model", fail)
     answer = use(talk, checkpoint)
-    assert "No space left" in answer.error
+    assert "The disk is full" in answer.error
     assert taught_models() == ()
     assert talk.ask(edit(1, "undo")).error is None
 

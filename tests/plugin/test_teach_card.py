@@ -34,6 +34,11 @@ def test_masks_that_overlapped_are_told() -> None:
     assert "On 2 frames, masks of two cells overlap" in verdict(replace(BETTER, overlapping=2))
 
 
+def test_notes_of_the_lesson_are_told() -> None:
+    noted = replace(BETTER, result=replace(RESULT, notes=("It was tested on 1 mask only.",)))
+    assert verdict(noted).endswith("\nIt was tested on 1 mask only.")
+
+
 def test_cells_that_were_learnt_are_marked(qtbot: Any) -> None:
     texts = [label.text() for label in shown(qtbot, BETTER).findChildren(QLabel)]
     assert (texts.count("Kept aside"), texts.count("Learnt")) == (1, 1)

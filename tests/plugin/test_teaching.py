@@ -86,6 +86,26 @@ def test_the_line_says_from_what_it_learns(vouched: Any) -> None:
     assert box(vouched).button.isEnabled()
 
 
+def test_the_box_is_shown_without_more_once_there_is_enough_to_learn(desk: Any) -> None:
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: not desk.panel.is_behind, timeout=20000)
+    assert not box(desk).isVisible()
+    for t in range(1, 5):
+        desk.click(t, *disc_centre(0, t))
+    desk.settle()
+    desk.qtbot.waitUntil(box(desk).isVisible, timeout=20000)
+
+
+def test_shift_t_says_why_no_lesson_can_start(desk: Any, notifications: Any) -> None:
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    desk.qtbot.waitUntil(lambda: desk.image_state.vouched.masks == 1, timeout=20000)
+    desk.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    assert "5 or more masks" in notifications.only()
+    assert not desk.engine.lessons
+
+
 def test_only_vouched_masks_are_learnt(vouched: Any) -> None:
     lesson = begin(vouched)
     (example,) = lesson.folder.glob(EXAMPLES)

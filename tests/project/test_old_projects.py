@@ -106,6 +106,7 @@ NOT_YET_SAVED = {  # tags that no released version has written
     "judge",
     "link_daughters",
     "mark_wrong",
+    "mark_unseen",
     "move_division",
     "next_guess",
     "note_backward_check",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_sam2.training.examples import Example, make_lesson
+from napari_sam2.training.examples import Example, make_lesson, notes_on
 
 
 def grid(cells: int, frames: int = 1) -> np.ndarray:
@@ -81,6 +81,65 @@ def test_too_few_masks_are_refused() -> None:
 def test_empty_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="there are 0"):
         make_lesson([example(np.zeros((2, 16, 16), np.uint8))], side=64)
+
+
+def test_masks_that_are_not_whole_are_neither_learnt_nor_judged() -> None:
+    labels = grid(10, frames=2)
+    parts = Example(example(labels).image, labels, complete=frozenset(range(1, 8)))
+    for seed in range(5):
+        lesson = make_lesson([parts], side=64, seed=seed)
+        assert kept_ids(lesson) | learnt_ids(lesson) == set(range(1, 8))
+
+
+def test_masks_that_are_not_whole_do_not_count() -> None:
+    parts = Example(np.zeros((40, 168)), grid(10)[0], complete=frozenset({1, 2, 3, 4}))
+    with pytest.raises(ValueError, match="there are 4"):
+        make_lesson([parts], side=64)
+
+
+def moved(labels: np.ndarray) -> np.ndarray:
+    return np.roll(labels, 2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("other", "differing"),
+    [
+        (grid(5, 3), 0),
+        (grid(5, 3) * 7, 0),  # the same masks with other ids
+        (np.where(grid(5, 3) > 2, 0, grid(5, 3)), 0),  # some of the masks
+        (moved(grid(5, 3)), 3),
+        (np.concatenate([grid(5, 2), moved(grid(5, 1))]), 1),
+        ((grid(5, 3) > 0).astype(np.uint16), 3),  # all cells in one mask
+    ],
+)
+def test_examples_that_label_the_same_frame_differently_are_named(
+    other: np.ndarray, differing: int
+) -> None:
+    images = np.arange(3 * 40 * 88, dtype=np.uint16).reshape(3, 40, 88)
+    notes = notes_on([Example(images, grid(5, 3), "a.sam2"), Example(images, other, "b.sam2")])
+    assert len(notes) == (differing > 0)
+    for note in notes:
+        assert note.startswith("a.sam2 and b.sam2 label ")
+        assert f" {differing} frame" in note
+
+
+def test_other_images_with_the_same_labels_are_no_contradiction() -> None:
+    images = np.zeros((3, 40, 88), np.uint8)
+    assert not notes_on([Example(images, grid(5, 3)), Example(images + 1, moved(grid(5, 3)))])
+
+
+def test_overlaps_are_told_with_the_name_of_their_example() -> None:
+    labels = grid(5)
+    one = Example(example(labels).image, labels, "a.sam2", overlapping=1)
+    assert "On 1 frame of a.sam2, masks of two cells overlap" in make_lesson([one], 64).notes[0]
+
+
+@pytest.mark.parametrize(("cells", "frames", "is_rough"), [(5, 1, True), (20, 1, False)])
+def test_a_figure_from_few_masks_is_said_to_be_rough(
+    cells: int, frames: int, is_rough: bool
+) -> None:
+    notes = make_lesson([example(grid(cells, frames))], side=64).notes
+    assert notes == (("It was tested on 1 mask only, so the figure is rough.",) if is_rough else ())
 
 
 def test_image_and_labels_of_other_sizes_are_refused() -> None:

@@ -51,7 +51,7 @@ def change_plan(folder: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [ADVANCED, LessonEnded(0.5, 0.6, True, 8, 2, 60.0, ((0.4, 0.7),), 1)]
+    "message", [ADVANCED, LessonEnded(0.5, 0.6, True, 8, 2, 60.0, ((0.4, 0.7),), 1, ("Rough.",))]
 )
 def test_a_message_survives_the_pipe(message: LessonAdvanced | LessonEnded) -> None:
     assert LINES.from_line(LINES.to_line(message)) == message

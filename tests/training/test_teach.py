@@ -10,7 +10,7 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training import teach as module
 from napari_sam2.training.examples import Example
 from napari_sam2.training.teach import Taught, TeachingProgress, judge, teach, write_model
-from tests.training.worlds import TINY
+from tests.training.worlds import OFFICIAL, TINY
 
 
 @pytest.fixture
@@ -31,11 +31,6 @@ def example() -> Example:
         centre = 40 + 80 * (k // 3), 40 + 80 * (k % 3)
         labels[(y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 20**2] = k + 1
     return Example(0.5 * (labels > 0) + 0.1 * rng.standard_normal(labels.shape), labels)
-
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FEWEST_STEPS", 4)
 
 
 def weights_of(network: Sam2) -> dict[str, torch.Tensor]:
@@ -64,6 +59,24 @@ def test_the_taught_model_reaches_what_is_said_of_it(model: Sam2, example: Examp
     assert taught.share in module.SHARES
 
 
+def test_the_best_mix_on_the_way_outlives_worse_ones(
+    model: Sam2, example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[dict[str, torch.Tensor]] = []
+
+    def falling(network: Sam2, frames: object) -> float:
+        judged.append(weights_of(network))
+        return 0.5 if len(judged) == 1 else 1 - 0.1 * len(judged)  # the base model comes first
+
+    monkeypatch.setattr(module, "judge", falling)
+    monkeypatch.setattr(module, "MOST_STEPS", 4)
+    taught = teach(model, [example], budget_s=600)
+    first = judged[1]
+    assert taught.after == pytest.approx(0.8) == max(value for _, value in taught.curve)
+    assert all(torch.equal(value, first[k]) for k, value in taught.model.state_dict().items())
+    assert len(taught.curve) > 2  # there was a worse one on the way, too
+
+
 @pytest.mark.parametrize(("after", "is_better"), [(0.49, False), (0.502, False), (0.51, True)])
 def test_only_a_clear_gain_is_better(model: Sam2, after: float, is_better: bool) -> None:
     assert Taught(model, 0.5, after, 0.5, (), 8, 2, 1.0).is_better == is_better
@@ -90,6 +103,36 @@ def test_a_stopped_lesson_ends_before_the_next_step(model: Sam2, example: Exampl
     told: list[TeachingProgress] = []
     teach(model, [example], 600, told.append, should_stop=lambda: len(told) == 2)
     assert len(told) == 2
+
+
+def test_a_lesson_keeps_to_a_budget_of_a_single_step_and_says_so(
+    model: Sam2, example: Example
+) -> None:
+    told: list[TeachingProgress] = []
+    taught = teach(model, [example], 0.001, told.append)
+    assert [(progress.step, progress.steps) for progress in told] == [(1, 1)]
+    assert "enough for 1 step only" in taught.notes[-1]
+
+
+def test_an_official_network_learns_without_its_encoder(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_STEPS", 12)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        official = build_model(OFFICIAL)
+    taught = teach(official, [example], budget_s=600)
+    assert not taught.notes[1:]  # but for the few masks
+    before, after = official.state_dict(), taught.model.state_dict()
+    changed = {name for name in before if not torch.allclose(before[name], after[name], atol=1e-7)}
+    assert not any(name.startswith("image_encoder.") for name in changed)
+    for part in (
+        "memory_attention.",
+        "memory_encoder.",
+        "sam_mask_decoder.",
+        "sam_prompt_encoder.",
+    ):
+        assert any(name.startswith(part) for name in changed), part
 
 
 def test_encoder_can_be_left_alone(model: Sam2, example: Example) -> None:

@@ -32,8 +32,7 @@ def movie(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Teach a tiny network, in three steps."""
-    monkeypatch.setattr(lessons, "FEWEST_STEPS", 3)
+    """Teach a tiny network."""
     monkeypatch.setattr("napari_sam2.cli.teach.load", lambda *_: build_model(TINY))
 
 
@@ -61,6 +60,12 @@ def test_a_gain_is_written_with_its_figures(
     assert "masks that were kept aside" in out
     with safe_open(movie.with_name("mine.safetensors"), "pt") as file:
         assert file.metadata()["base"] == "cells"
+
+
+def test_notes_of_the_lesson_are_errors_of_the_shell(run: Any) -> None:
+    _, out, err = run("--frames", "0")
+    assert "tested on 1 mask only, so the figure is rough" in err
+    assert "rough" not in out
 
 
 def test_no_gain_writes_nothing_and_exits_with_3(

@@ -1,5 +1,7 @@
 """Tiny networks and clips for the tests of training."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_sam2.model import EncoderConfig, Sam2Config
@@ -21,6 +23,16 @@ TINY = Sam2Config(
     draw_prompts=True,
     draw_previous=True,
 )
+
+OFFICIAL = replace(
+    TINY,
+    name="official-test",
+    occlusion_embedding=True,
+    pointer_positions=True,
+    draw_prompts=False,
+    draw_previous=False,
+)
+"""The official networks in small: prompts are tokens, and memories alone tell where a cell was."""
 
 
 class Discs:

@@ -235,6 +235,8 @@ class Annotation:
     next_guess = _delegate(Prompting, Prompting.next_guess)
     remove_point = _delegate(Prompting, Prompting.remove_point)
     clear_prompts = _delegate(Prompting, Prompting.clear_prompts)
+    mark_unseen = _delegate(Prompting, Prompting.mark_unseen)
+    seen_masks = _delegate(Prompting, Prompting.seen_masks)
     repair_labels = _delegate(Prompting, Prompting.repair_labels)
     foreign_pixels = _delegate(Prompting, Prompting.foreign_pixels)
 

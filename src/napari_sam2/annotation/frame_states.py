@@ -22,6 +22,8 @@ class FrameStates:
     is_prompted, is_locked, is_reviewed, is_marked_wrong, has_record : (T,) bool
         Whether the frame has a prompt, a lock, a review, a mask that a person marked as wrong, or a
         mask that may be empty.
+    is_unseen : (T,) bool
+        Whether the frame has a prompt whose mask nobody has looked at.
     predicted_iou, occlusion_score : (T,) float32
         Scores of the network; NaN where there is no mask.
     """
@@ -31,6 +33,7 @@ class FrameStates:
     is_reviewed: NDArray[np.bool_]
     is_marked_wrong: NDArray[np.bool_]
     has_record: NDArray[np.bool_]
+    is_unseen: NDArray[np.bool_]
     predicted_iou: NDArray[np.float32]
     occlusion_score: NDArray[np.float32]
 
@@ -38,13 +41,14 @@ class FrameStates:
     def of(cls, state: DocumentState, object_id: int) -> FrameStates:
         """What a document knows of an object."""
         length = len(state.labels)
-        is_prompted, is_locked, is_reviewed, is_marked_wrong, has_record = np.zeros(
-            (5, length), bool
+        is_prompted, is_locked, is_reviewed, is_marked_wrong, has_record, is_unseen = np.zeros(
+            (6, length), bool
         )
         predicted_iou, occlusion_score = np.full((2, length), np.nan, np.float32)
         found = state.object_state(object_id)
         if found is not None:
             is_prompted[list(found.prompted)] = True
+            is_unseen[[t for t, entry in found.prompted.items() if entry.is_unseen]] = True
             is_locked[list(state.locked_frames(object_id))] = True
             for t in found.records:
                 scores = state.tracker.scores(t, object_id)
@@ -59,6 +63,7 @@ class FrameStates:
             is_reviewed,
             is_marked_wrong,
             has_record,
+            is_unseen,
             predicted_iou,
             occlusion_score,
         )

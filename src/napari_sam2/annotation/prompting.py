@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from napari_sam2.annotation.actions import Action, Group, SetObject, SetPrompt
+from napari_sam2.annotation.actions import Action, Group, SetMasklet, SetObject, SetPrompt
 from napari_sam2.annotation.journal import journaled
 from napari_sam2.annotation.objects import (
     AnnotatedObject,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.annotation.document import Document
     from napari_sam2.tracking import FrameResult, Prompt
+    from napari_sam2.tracking.pixels import PixelMask
 
 Result = TypeVar("Result")
 
@@ -165,6 +166,43 @@ class Prompting:
         return self._change_prompt(
             "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
         )
+
+    @journaled
+    def mark_unseen(self, *, painted: bool = True) -> None:
+        """Note that nobody has looked at the masks of the prompts, as after work of a program.
+
+        Such a mask is not vouched for; see `napari_sam2.annotation.vouched`. A new click, box or
+        painted mask takes the note away; a locked or reviewed mask is vouched for all the same.
+
+        Parameters
+        ----------
+        painted : bool
+            Whether nobody has looked at masks that were painted or imported, either.
+        """
+        state, actions = self._state, []
+        for object_id in state.tracker.object_ids:
+            before = state.object_state(object_id)
+            if before is not None and before.prompted:
+                after = before.unseen(state.shape[1:], painted=painted)
+                prompted = frozenset(before.prompted)
+                actions.append(SetMasklet(object_id, before, after, frozenset(), prompted))
+        if actions:
+            self._document.perform(Group("mark masks as not looked at", tuple(actions)))
+
+    def seen_masks(self, object_id: int) -> dict[int, PixelMask]:
+        """Masks that a person saw at prompts whose masks were computed again since then, by frame.
+
+        An empty mask says that nobody has looked at any mask of the prompt.
+
+        Raises
+        ------
+        ValueError
+            If there is no such object.
+        """
+        self._state.known(object_id)
+        state = self._state.object_state(object_id)
+        prompted = {} if state is None else state.prompted
+        return {t: one.seen for t, one in sorted(prompted.items()) if one.seen is not None}
 
     def repair_labels(self, frames: Iterable[int]) -> None:
         """Restore the labels of some frames from the masks, after other code wrote into `labels`.

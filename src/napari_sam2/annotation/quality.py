@@ -109,6 +109,9 @@ class Timeline:
         In 3D, the plane on which the object is largest; 0 where there is no mask.
     centre : (T, 2) float32, optional
         y and x of the centre of each mask, in pixels; 0 where there is no mask.
+    is_unseen : (T,) bool, optional
+        Whether the mask comes from a prompt, but nobody has looked at it, as after an automatic
+        search or a batch; None if there is no such mask.
     """
 
     has_mask: NDArray[np.bool_]
@@ -125,6 +128,7 @@ class Timeline:
     predicted_iou: NDArray[np.float32] | None = None
     largest_plane: NDArray[np.intp] | None = None
     centre: NDArray[np.float32] | None = None
+    is_unseen: NDArray[np.bool_] | None = None
 
     def longer(self, length: int) -> Timeline:
         """The same timeline of a movie that has got more frames, of which nothing is known yet.
@@ -158,6 +162,7 @@ class Timeline:
             None if self.predicted_iou is None else np.concatenate([self.predicted_iou, unknown]),
             None if self.largest_plane is None else np.pad(self.largest_plane, (0, more)),
             None if self.centre is None else np.pad(self.centre, ((0, more), (0, 0))),
+            None if self.is_unseen is None else padded(self.is_unseen),
         )
 
     @property

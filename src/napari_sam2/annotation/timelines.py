@@ -308,6 +308,7 @@ def make_timeline(
         backward,
         measurements_of(trace),
         centre=trace.centre,
+        is_unseen=states.is_unseen if states.is_unseen.any() else None,
     )
 
 

@@ -73,6 +73,7 @@ def write_results(
         If an export format cannot hold the result.
     """
     write_exports(folder, plan, movie, annotation)
+    annotation.mark_unseen(painted=not plan.has_own_prompts)
     project = folder / f"{entry.name}{PROJECT_SUFFIX}"
     tracker = tracker_of(annotation)
     # an image of a plate has a number for a name

@@ -206,6 +206,11 @@ class Plan(BaseModel):
             return None
         return (self.home / self.prompts.replace(NAME, name)).absolute()
 
+    @property
+    def has_own_prompts(self) -> bool:
+        """Whether each movie has prompts of its own, rather than those of another movie or none."""
+        return NAME in self.prompts
+
 
 def _is_project(prompts: str) -> bool:
     return Path(prompts).suffix == PROJECT_SUFFIX

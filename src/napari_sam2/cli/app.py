@@ -30,6 +30,7 @@ from napari_sam2.cli.teach import teach
 from napari_sam2.cli.track import track
 from napari_sam2.cli.train import train
 from napari_sam2.cli.window import open_window
+from napari_sam2.errors import shortage_of
 from napari_sam2.version import __version__
 
 _INTERRUPTED = 130  # exit code of the parser after Ctrl+C
@@ -101,7 +102,7 @@ def _run(arguments: list[str], debug: bool) -> int:
             return _complain(str(error.format_message()), int(error.exit_code))
         if debug:
             traceback.print_exc()
-        return _complain(str(error) or type(error).__name__, 1)
+        return _complain(shortage_of(error) or str(error) or type(error).__name__, 1)
     if code == _INTERRUPTED:
         return _complain("stopped; incomplete files were not written", 1)
     return code if isinstance(code, int) else 0

@@ -101,6 +101,8 @@ def teach(
             )
         except ValueError as error:
             raise UsageError(str(error)) from error
+    for note in taught.notes:
+        typer.echo(note, err=True)
     typer.echo(_verdict(taught))
     if taught.is_better or keep_anyway:
         lessons.write_model(taught, output, base=model)

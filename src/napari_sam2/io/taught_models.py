@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.data_folder import data_folder
+from napari_sam2.io.safetensors_errors import raising_os_errors
 
 logger = logging.getLogger(__name__)
 
@@ -183,5 +184,5 @@ def _write(source: Path, target: Path, changes: dict[str, str]) -> None:
     with safe_open(source, "numpy") as file:
         about = {**(file.metadata() or {}), **changes}
     weights = load_file(source)
-    with atomic_path(target) as temporary:
+    with atomic_path(target) as temporary, raising_os_errors():
         save_file(weights, temporary, metadata=about)

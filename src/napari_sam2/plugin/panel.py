@@ -143,7 +143,7 @@ class SamPanel(QWidget):
             Part(self.track, begins_group=True),
             Part(self.acquisition, self._offers_following),
             Part(self.new_cells.box, self._offers_new_cells, True),
-            Part(self.teach.box, lambda more: more or controller.teaching.is_on, True),
+            Part(self.teach.box, lambda more: more or self.teach.is_shown, True),
             Part(self.review.box, lambda more: more or controller.divisions.proposals is not None),
             Part(self.review.swaps, lambda more: more or controller.swaps.current is not None),
             Part(self.review.verdicts, lambda more: more or controller.verification.is_on),

@@ -34,8 +34,10 @@ class Translator:
 
     def masklet(
         self, state: ObjectState, kept: Collection[int]
-    ) -> tuple[Masklet, tuple[Prompt, ...]]:
+    ) -> tuple[Masklet, tuple[tuple[Prompt, PixelMask | None], ...]]:
         """The state for this tracker, and the prompts whose masks must be computed again.
+
+        With each of these prompts comes what a person saw there; see `PromptedFrame.seen`.
 
         Parameters
         ----------
@@ -45,7 +47,7 @@ class Translator:
             Frames whose masks keep every pixel, like locked and painted masks.
         """
         exact = {*kept, *state.locked}
-        again = {t: e.prompt for t, e in state.prompted.items() if t not in exact and _asks(e)}
+        again = {t: e for t, e in state.prompted.items() if t not in exact and _asks(e)}
         masklet = Masklet()
         for t, record in state.records.items():
             before = state.prompted[t].before if t in again else record
@@ -56,12 +58,21 @@ class Translator:
                 masklet.prompted[t] = self._prompted(entry)
         for t, unlocked in state.locked.items():
             masklet.locked[t] = None if unlocked is None else self._record(unlocked)
-        return masklet, tuple(again[t] for t in sorted(again))
+        return masklet, tuple(
+            (entry.prompt, self._seen(entry, state.records.get(t)))
+            for t, entry in sorted(again.items())
+        )
+
+    def _seen(self, entry: PromptedFrame, record: MaskRecord | None) -> PixelMask | None:
+        """Pixels of the mask that a person saw at a prompt."""
+        if entry.seen is not None or record is None:
+            return entry.seen
+        return record.painted or self._drawn_by_other(record)
 
     def _prompted(self, entry: PromptedFrame) -> PromptedFrame:
         before = None if entry.before is None else self._record(entry.before)
         rounds = tuple((number, self._record(record)) for number, record in entry.rounds)
-        return PromptedFrame(entry.prompt, before, rounds)
+        return PromptedFrame(entry.prompt, before, rounds, entry.seen)
 
     def _record(self, record: MaskRecord, *, is_exact: bool = False) -> MaskRecord:
         """The converted record; equal results are shared for the same record."""

@@ -114,8 +114,9 @@ class Prompter:
         masklet, prompts = translator.masklet(state, kept)
         self._store.masklets[object_id] = masklet
         try:
-            for prompt in prompts:
+            for prompt, seen in prompts:
                 self._add(prompt)
+                masklet.prompted[prompt.t] = replace(masklet.prompted[prompt.t], seen=seen)
         except BaseException:
             self._store.remove(object_id)
             raise

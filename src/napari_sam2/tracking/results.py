@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.tracking.masks import MaskRecord, join_records, paint_record
-from napari_sam2.tracking.pixels import CroppedMask
+from napari_sam2.tracking.pixels import CroppedMask, PixelMask
 from napari_sam2.tracking.prompts import Prompt
 
 
@@ -128,11 +128,21 @@ class PromptedFrame:
         The mask on the frame before it had a prompt.
     rounds : tuple of (int, MaskRecord)
         The mask after each round.
+    seen : PixelMask or None
+        The pixels that a person saw here, where the program has computed the mask again since
+        then; empty if nobody has looked at any mask of this prompt. None where the person who gave
+        the prompt saw the mask.
     """
 
     prompt: Prompt
     before: MaskRecord | None
     rounds: tuple[tuple[int, MaskRecord], ...] = ()
+    seen: PixelMask | None = None
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nobody has looked at any mask of this prompt."""
+        return self.seen is not None and not self.seen.any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +221,23 @@ class ObjectState:
             for record in [self.records[t]]
         }
         return replace(self, records={**self.records, **painted})
+
+    def unseen(self, shape: tuple[int, int], *, painted: bool) -> ObjectState:
+        """The state with prompts whose masks nobody has looked at.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (Y, X) of the frames.
+        painted : bool
+            Whether nobody has looked at masks that were painted or imported, either.
+        """
+        nothing = PixelMask.of(np.zeros(shape, bool))
+        prompted = {
+            t: replace(entry, seen=nothing) if painted or entry.prompt.round_numbers() else entry
+            for t, entry in self.prompted.items()
+        }
+        return replace(self, prompted=prompted)
 
     def made_by(self, model: str) -> ObjectState:
         """The state whose masks name the model that made them.

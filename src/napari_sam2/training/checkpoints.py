@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from napari_sam2.io.atomic import atomic_path
+from napari_sam2.io.safetensors_errors import raising_os_errors
 from napari_sam2.model.cell_head import PREFIX
 from napari_sam2.model.checkpoint import StateDict, build_model, with_head_of
 from napari_sam2.model.config import PRESETS, Sam2Config
@@ -144,9 +145,14 @@ def write_weights(weights: Mapping[str, Tensor], path: Path, notes: Mapping[str,
         A ``.safetensors`` file; an old one is replaced.
     notes : mapping of str to str
         The file's metadata; `preset` names the network.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an old one stays.
     """
     half = {key: value.half().contiguous().cpu() for key, value in weights.items()}
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, raising_os_errors():
         save_file(half, temporary, dict(notes))
 
 

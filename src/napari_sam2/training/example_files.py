@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.annotation import Annotation
-from napari_sam2.annotation.vouched import vouched_labels
+from napari_sam2.annotation.vouched import count_overlapping, vouched_labels
 from napari_sam2.evaluation.ground_truth import open_labels
 from napari_sam2.io.movies import Movie, open_movie
 from napari_sam2.io.project import PROJECT_SUFFIX
@@ -151,8 +151,13 @@ def example_of_annotation(
     Raises
     ------
     ValueError
-        If there is no mask to learn from.
+        If there is no mask to learn from, or the document holds volumes.
     """
+    if annotation.planes > 1:
+        raise ValueError(
+            f"{name} is in 3D, but models are taught with images: track a plane or a projection "
+            "and teach with that project"
+        )
     vouched = vouched_labels(annotation)
     wanted = spread([t for t in vouched if chosen is None or t in chosen])
     if not wanted:
@@ -160,7 +165,9 @@ def example_of_annotation(
             f"{name} holds no mask to learn from: click, paint, lock or review some cells"
         )
     stack = np.stack([np.asarray(data[t]) for t in wanted])
-    return Example(stack, np.stack([vouched[t] for t in wanted]), name)
+    labels = {t: vouched[t] for t in wanted}
+    overlapping = count_overlapping(annotation, labels)
+    return Example(stack, np.stack([*labels.values()]), name, overlapping=overlapping)
 
 
 def spread(frames: Sequence[int]) -> Sequence[int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.annotation.vouched import FEWEST_MASKS
 from napari_sam2.evaluation.ground_truth import LabelledMovie, label_movie
 from napari_sam2.training.data import ArrayClip, ClipDataset, stretch_to_bytes
@@ -16,6 +19,7 @@ KEPT_ASIDE = 0.2  # share of cells that a model is judged on
 EVERY = 5  # one of so many labelled frames is kept aside
 MOST_JUDGED = 16  # masks that a model is judged on
 FEWEST_JUDGED = 2  # with fewer, frames are not kept aside beside the cells
+FEW_JUDGED = 4  # with fewer masks to judge by, the person is told so
 STILL_SHARE = 0.5  # of draws are single frames, moved as pseudo-videos; the others are real frames
 
 Labels = NDArray[np.integer]
@@ -34,6 +38,11 @@ class Example:
         counts as not labelled.
     name : str
         How messages call it.
+    complete : frozenset of int, optional
+        Ids of the cells whose masks are whole; None if all are. Other masks are neither learnt nor
+        judged: what is missing of them would count as background.
+    overlapping : int
+        Frames on which masks of two cells overlapped before each pixel got the label of one.
 
     Raises
     ------
@@ -44,6 +53,8 @@ class Example:
     image: NDArray
     labels: Labels
     name: str = "the example"
+    complete: frozenset[int] | None = None
+    overlapping: int = 0
 
     def __post_init__(self) -> None:
         if self.image.shape[: self.labels.ndim] != self.labels.shape or self.labels.ndim > 3:
@@ -51,6 +62,13 @@ class Example:
                 f"image {self.image.shape} and labels {self.labels.shape} of {self.name} differ: "
                 "expected (Y, X) or (T, Y, X) of the same size, and colours last"
             )
+
+    def whole_labels(self) -> Labels:
+        """(T, Y, X) labels of the cells whose masks are whole, 0 elsewhere."""
+        labels = self.labels[None] if self.labels.ndim == 2 else self.labels
+        if self.complete is None:
+            return labels
+        return np.where(np.isin(labels, list(self.complete)), labels, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +99,15 @@ class Lesson:
         Masks that were kept aside, by frame.
     learnt_masks, judged_masks : int
         How many masks there are of both kinds.
+    notes : tuple of str
+        Sentences about the examples that a person should read beside the figures.
     """
 
     clips: ClipDataset
     judged: tuple[JudgedFrame, ...]
     learnt_masks: int
     judged_masks: int
+    notes: tuple[str, ...] = ()
 
 
 def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson:
@@ -116,7 +137,7 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     ValueError
         If there are fewer than five masks.
     """
-    movies = [(images_in_bytes(e.image, e.labels.ndim), _stack(e.labels)) for e in examples]
+    movies = [(images_in_bytes(e.image, e.labels.ndim), e.whole_labels()) for e in examples]
     count = sum(len(np.unique(frame[frame > 0])) for _, labels in movies for frame in labels)
     if count < FEWEST_MASKS:
         raise ValueError(f"a model is taught from {FEWEST_MASKS} masks or more; there are {count}")
@@ -129,11 +150,64 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     judged = _thinned([frame for images, _, kept in parts for frame in _judged(images, kept)])
     learnt = sum(_count(learnt) for _, learnt, _ in parts)
     kept_count = sum(len(frame.truth.ids_by_frame[0]) for frame in judged)
-    return Lesson(ClipDataset.from_arrays(groups, (side, side)), tuple(judged), learnt, kept_count)
+    notes = (*notes_on(examples), *_note_on_judging(kept_count))
+    clips = ClipDataset.from_arrays(groups, (side, side))
+    return Lesson(clips, tuple(judged), learnt, kept_count, notes)
 
 
-def _stack(labels: Labels) -> Labels:
-    return labels[None] if labels.ndim == 2 else labels
+def notes_on(examples: Sequence[Example]) -> tuple[str, ...]:
+    """Sentences about masks of examples that contradict each other.
+
+    Masks of two cells may overlap; and two examples may label the same frame, pixel for pixel, with
+    masks that overlap and differ. Masks of other cells on the same frame are no contradiction.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        What a lesson learns.
+    """
+    notes = [
+        f"On {counted(one.overlapping, 'frame')} of {one.name}, masks of two cells overlap. "
+        "Each pixel was learnt as part of the cell that the labels show there."
+        for one in examples
+        if one.overlapping
+    ]
+    known: dict[bytes, list[tuple[int, Labels]]] = {}
+    differing: Counter[tuple[int, int]] = Counter()
+    for number, example in enumerate(examples):
+        images = example.image[None] if example.labels.ndim == 2 else example.image
+        for image, labels in zip(images, example.whole_labels(), strict=True):
+            same = known.setdefault(_digest(image), [])
+            for earlier, other in same:
+                differing[earlier, number] += _differ(other, labels)
+            same.append((number, labels))
+    for (one, other), frames in differing.items():
+        if frames:
+            notes.append(
+                f"{examples[one].name} and {examples[other].name} label "
+                f"{counted(frames, 'frame')} of the same images differently. Both were learnt."
+            )
+    return tuple(notes)
+
+
+def _digest(image: NDArray) -> bytes:
+    about = repr((image.shape, image.dtype.str)).encode()
+    return blake2b(about + np.ascontiguousarray(image).tobytes(), digest_size=16).digest()
+
+
+def _differ(one: Labels, other: Labels) -> bool:
+    """Whether two labellings of a frame hold masks that share pixels and are not the same."""
+    for key in np.unique(one[(one > 0) & (other > 0)]):
+        there = np.unique(other[one == key])
+        if len(there) > 1 or (one == key).sum() != (other == there[0]).sum():
+            return True
+    return False
+
+
+def _note_on_judging(masks: int) -> tuple[str, ...]:
+    if masks >= FEW_JUDGED:
+        return ()
+    return (f"It was tested on {counted(masks, 'mask')} only, so the figure is rough.",)
 
 
 def images_in_bytes(image: NDArray, label_axes: int) -> NDArray[np.uint8]:

@@ -6,12 +6,12 @@ import os
 import sys
 import threading
 import traceback
-from errno import ENOSPC
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from napari_sam2.errors import shortage_of
 from napari_sam2.evaluation.ground_truth import label_movie
 from napari_sam2.io.worker_process import STOP
 from napari_sam2.model.checkpoint import load_model
@@ -65,6 +65,7 @@ def run(folder: Path, stop: threading.Event) -> LessonEnded:
         taught.seconds,
         tuple((cell.ious[0], cell.ious[1]) for cell in pictures),
         aside,
+        taught.notes,
     )
 
 
@@ -95,13 +96,9 @@ def _say(line: str) -> None:
 
 def explain(error: Exception) -> str:
     """Why a lesson failed, as a sentence for the user."""
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or any(
-        word in text.lower() for word in ("out of memory", "can't allocate memory")
-    ):
-        return "There is not enough free memory. Close other programs, and try again."
-    if isinstance(error, OSError) and error.errno == ENOSPC:
-        return "The disk is full. Make some room, and try again."
+    text, shortage = " ".join(str(error).split()), shortage_of(error)
+    if shortage is not None:
+        return shortage
     if isinstance(error, ValueError | OSError) and text:
         return f"{text[0].upper()}{text[1:]}."
     return f"{type(error).__name__}: {text}"

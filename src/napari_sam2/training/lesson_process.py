@@ -94,6 +94,8 @@ class LessonEnded:
         IoU before and after of each cell that has pictures.
     cells_aside : int
         How many of these cells, the first ones, were kept aside; the others were learnt.
+    notes : tuple of str
+        Sentences about the lesson that a person should read beside the figures.
     """
 
     before: float
@@ -104,6 +106,7 @@ class LessonEnded:
     seconds: float
     cells: tuple[tuple[float, float], ...]
     cells_aside: int
+    notes: tuple[str, ...] = ()
 
 
 Message = LessonAdvanced | LessonEnded

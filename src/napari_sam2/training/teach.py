@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.evaluation import protocols
 from napari_sam2.evaluation.vos import mean_of_defined
 from napari_sam2.model.checkpoint import StateDict, build_model
@@ -29,8 +30,9 @@ CURVE_SHARE = 0.5
 
 JUDGED_BY = ("1-click", "3-click", "box")
 LEAST_GAIN = 0.005  # in mean IoU; less is no gain
-FEWEST_STEPS, MOST_STEPS = 10, 300
-TIMED_STEPS = 3  # after which the steps of the whole lesson are known
+MOST_STEPS = 300
+FEW_STEPS = 10  # a lesson with fewer steps says that it was short
+TIMED_STEPS = 3  # after which the steps of the whole lesson are known, or earlier if they are slow
 LEARNING_RATE = 1e-4
 JUDGEMENTS = 3  # while teaching, for the curve
 
@@ -63,7 +65,8 @@ class Taught:
     Attributes
     ----------
     model : Sam2
-        The best mean of base and taught weights; see `is_better` before you use it.
+        The best mean of base and taught weights of all that were judged, those of the curve among
+        them; see `is_better` before you use it.
     before, after : float
         Mean IoU of the masks that were kept aside, with the base model and with that mean.
     share : float
@@ -74,6 +77,8 @@ class Taught:
         Masks that were learnt from, and masks that were kept aside.
     seconds : float
         What it took.
+    notes : tuple of str
+        Sentences about the lesson that a person should read beside the figures.
     """
 
     model: Sam2
@@ -84,6 +89,7 @@ class Taught:
     learnt_masks: int
     judged_masks: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def is_better(self) -> bool:
@@ -104,7 +110,8 @@ def teach(
     """Tune a model to some masks, and mix it with what it was.
 
     The model itself is left as it is. Some masks are kept aside; the share of the tuned weights in
-    the mean with the old ones is the one that does best on them.
+    the mean with the old ones is the one that does best on them. Where a mean that was judged on
+    the way did better than those of the last step, it is the result.
 
     Parameters
     ----------
@@ -115,7 +122,7 @@ def teach(
         Images with masks. Only what a person vouches for should be among them.
     budget_s : float
         Time for everything, in seconds; the number of steps follows from the speed of the first
-        ones.
+        ones. At least one is made.
     on_progress : callable, optional
         Is called after each step.
     learn_encoder : bool, optional
@@ -196,19 +203,25 @@ def teach_lesson(
     pupil = _Pupil(model, lesson, learn_encoder=learn_encoder, seed=seed)
     left_s = budget_s - judging_s * (1 + JUDGEMENTS + len(SHARES))
     curve = pupil.learn(begin, left_s, budget_s, before, on_progress, should_stop)
-    mixes = {share: pupil.mixed_with(base, share) for share in SHARES}
-    found = {share: judge(pupil.network(mixes[share]), lesson.judged) for share in SHARES}
-    best = max(found, key=lambda share: (found[share], -share))
+    mixes = [pupil.judged_mix(base, share) for share in SHARES]
+    best = max([*mixes, *pupil.best_mix], key=lambda mix: mix.iou)  # the first one of equal ones
     return Taught(
-        pupil.network(mixes[best]),
+        best.model,
         before,
-        found[best],
-        best,
+        best.iou,
+        best.share,
         curve,
         lesson.learnt_masks,
         lesson.judged_masks,
         time.monotonic() - begin,
+        (*lesson.notes, *_note_on_steps(pupil.planned_steps)),
     )
+
+
+def _note_on_steps(planned: int) -> tuple[str, ...]:
+    if not 0 < planned < FEW_STEPS:
+        return ()
+    return (f"The time was enough for {counted(planned, 'step')} only: give the lesson more time.",)
 
 
 def _check_budget(budget_s: float) -> None:
@@ -261,14 +274,33 @@ def lesson_config(preset: str, *, learn_encoder: bool, seed: int) -> TrainingCon
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Mix:
+    """A mean of taught and base weights, and its mean IoU on the kept-aside masks."""
+
+    model: Sam2
+    share: float
+    iou: float
+
+
 class _Pupil:
-    """A copy of a model while it learns."""
+    """A copy of a model while it learns.
+
+    Attributes
+    ----------
+    best_mix : list of _Mix
+        The best mix of the curve, on which no later one has improved; empty before the first one.
+    planned_steps : int
+        Steps of the whole lesson; 0 before they are known.
+    """
 
     def __init__(self, model: Sam2, lesson: Lesson, *, learn_encoder: bool, seed: int) -> None:
         self._base, self._lesson = model, lesson
         self._device = str(model.device)
         self._config = lesson_config(model.config.name, learn_encoder=learn_encoder, seed=seed)
         self._run = loop.start(self._config, self._device, model.config, model.state_dict())
+        self.best_mix: list[_Mix] = []
+        self.planned_steps = 0
 
     def learn(
         self,
@@ -287,13 +319,16 @@ class _Pupil:
             while self._run.step < (steps or TIMED_STEPS) and not should_stop():
                 batch, script = next(batches)
                 loop.train_step(self._run, self._config, batch.to(self._run.model.device), script)
-                if self._run.step == TIMED_STEPS:
-                    each_s = (time.monotonic() - started) / TIMED_STEPS
-                    steps = int(np.clip(left_s / each_s, FEWEST_STEPS, MOST_STEPS))
+                each_s = (time.monotonic() - started) / self._run.step
+                if not steps and (
+                    self._run.step == TIMED_STEPS or (self._run.step + 1) * each_s > left_s
+                ):
+                    steps = int(np.clip(left_s / each_s, self._run.step, MOST_STEPS))
                     self._plan(steps)
                 if steps and self._run.step % max(steps // (JUDGEMENTS + 1), 1) == 0:
-                    mixed = self.network(self.mixed_with(base, CURVE_SHARE))
-                    curve.append((self._run.step, judge(mixed, self._lesson.judged)))
+                    mix = self.judged_mix(base, CURVE_SHARE)
+                    curve.append((self._run.step, mix.iou))
+                    self.best_mix = [max([*self.best_mix, mix], key=lambda one: one.iou)]
                 if on_progress is not None:
                     seconds = time.monotonic() - begin
                     on_progress(
@@ -302,16 +337,15 @@ class _Pupil:
         return tuple(curve)
 
     def _plan(self, steps: int) -> None:
+        self.planned_steps = steps
         stage = replace(self._config.stages[0], steps=steps)
         self._config = replace(self._config, stages=(stage,), warmup=min(20, steps // 3))
 
-    def mixed_with(self, base: StateDict, share: float) -> StateDict:
-        """The mean of the averaged weights and those of the base model."""
-        return average_weights([self._run.average, base], [share, 1 - share])
-
-    def network(self, weights: StateDict) -> Sam2:
-        """A network ready for inference."""
-        return build_model(self._base.config, weights).to(self._base.device)
+    def judged_mix(self, base: StateDict, share: float) -> _Mix:
+        """The mean of the averaged weights and those of the base model, and how good it is."""
+        weights = average_weights([self._run.average, base], [share, 1 - share])
+        model = build_model(self._base.config, weights).to(self._base.device)
+        return _Mix(model, share, judge(model, self._lesson.judged))
 
 
 def write_model(taught: Taught, path: Path, base: str) -> None:

@@ -181,6 +181,7 @@ CALLS: Final = (
     Call("withdraw_division", Divisions.withdraw_division),
     Call("note_backward_check", BackwardCheck.note_backward_check),
     Call("next_guess", Prompting.next_guess),
+    Call("mark_unseen", Prompting.mark_unseen),
 )
 
 # deeds of the history that are no calls

@@ -21,8 +21,6 @@ from napari_sam2.plugin.protocol.teaching_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from napari_sam2.plugin.inference.open_document import OpenDocument
@@ -84,7 +82,7 @@ def _example(
     document: OpenDocument,
 ) -> tuple[tuple[NDArray[np.uint8], NDArray[np.integer]] | None, int]:
     """Vouched frames as the model sees them with their labels; number of frames with overlaps."""
-    from napari_sam2.annotation.vouched import vouched_labels
+    from napari_sam2.annotation.vouched import count_overlapping, vouched_labels
     from napari_sam2.training.example_files import spread
 
     if document.annotation.planes > 1:
@@ -94,8 +92,8 @@ def _example(
     if not frames:
         return None, 0
     images = np.stack([_bytes_of(document, t) for t in frames])
-    overlapping = sum(_overlap(document, t, np.unique(vouched[t])[1:]) for t in frames)
-    return (images, np.stack([vouched[t] for t in frames])), overlapping
+    labels = {t: vouched[t] for t in frames}
+    return (images, np.stack([*labels.values()])), count_overlapping(document.annotation, labels)
 
 
 def _bytes_of(document: OpenDocument, t: int) -> NDArray[np.uint8]:
@@ -104,13 +102,6 @@ def _bytes_of(document: OpenDocument, t: int) -> NDArray[np.uint8]:
     frame = frames.read(t)
     seen = frame if frames.channels == 3 else frame[..., 0]
     return np.asarray((255 * seen).round(), np.uint8)
-
-
-def _overlap(document: OpenDocument, t: int, object_ids: Iterable[int]) -> bool:
-    """Whether masks of the objects overlap on a frame."""
-    found = (document.tracker.result(t, int(object_id)) for object_id in object_ids)
-    masks = [result.masks[0] for result in found if result is not None]
-    return len(masks) > 1 and bool((np.sum(masks, axis=0, dtype=np.uint16) > 1).any())
 
 
 def manage(command: ManageTaught, used: str | None) -> TaughtListed:

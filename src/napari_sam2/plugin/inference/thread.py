@@ -8,7 +8,7 @@ import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.errors import ObjectError
+from napari_sam2.errors import ObjectError, shortage_of
 from napari_sam2.plugin.inference.finding import find_cells
 from napari_sam2.plugin.inference.lessons import (
     ManageTaught,
@@ -379,6 +379,9 @@ def _explain(error: Exception) -> str:
         return "out of memory: choose a smaller model or the CPU, or close other programs" + (
             f" ({text})" if text else ""
         )
+    shortage = shortage_of(error)
+    if shortage is not None:
+        return shortage
     if isinstance(error, ValueError | TypeError | OSError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

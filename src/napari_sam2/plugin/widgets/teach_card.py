@@ -83,7 +83,7 @@ def verdict(outcome: Outcome) -> str:
             f"On {counted(outcome.overlapping, 'frame')}, masks of two cells overlap. "
             "Each pixel was learnt as part of the cell that the labels show there."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *result.notes])
 
 
 def _pictures(outcome: Outcome) -> QGridLayout:

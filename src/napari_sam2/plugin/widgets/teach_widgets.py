@@ -47,6 +47,13 @@ class TeachWidgets(QObject):
         is_enough = image_state is not None and image_state.vouched.most_on_a_frame >= FEWEST_MASKS
         return is_enough and not teaching.has_taught
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether a lesson runs, or there are enough masks for one."""
+        image_state = self._controller.image_state
+        is_enough = image_state is not None and image_state.vouched.masks >= FEWEST_MASKS
+        return self._controller.teaching.is_on or is_enough
+
     def start_or_stop(self) -> None:
         """Start a lesson, or stop the one that runs."""
         teaching = self._controller.teaching

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 CPU_BUDGET_S, GPU_BUDGET_S = 180, 60
 PREFIX = "napari-sam2-lesson-"
+NO_IMAGE = "Open an image and outline some cells first."
 WHAT_COUNTS = "clicked, painted, imported, locked or reviewed"
 
 
@@ -163,7 +164,9 @@ class Teaching:
         """Why no lesson can be started; None if it can."""
         image_state = self._current()
         if image_state is None or not image_state.is_open:
-            return "Open an image and outline some cells first."
+            return NO_IMAGE
+        if image_state.in_3d:
+            return "Models are taught with images: teaching is off in 3D."
         masks = image_state.vouched.masks
         if masks < FEWEST_MASKS and not self.sources:
             return (
@@ -193,9 +196,12 @@ class Teaching:
     # Actions
 
     def start(self) -> None:
-        """Start a lesson on the chosen image."""
+        """Start a lesson on the chosen image, or say why none can be started."""
         image_state = self._current()
-        if image_state is None or self.is_on or self.obstacle is not None:
+        if self.is_on:
+            return
+        if image_state is None or self.obstacle is not None:
+            show_info(self.obstacle or NO_IMAGE)
             return
         self._drop()
         try:
