@@ -129,6 +129,8 @@ class Finding:
         Score and size of the proposal under the mouse; empty if there is none.
     on_decided : callable
         Called with the image, the frame and each proposal that was taken or dropped.
+    on_all_taken : callable
+        Called with the proposals of a frame, once all that were shown are taken.
     """
 
     def __init__(
@@ -143,6 +145,7 @@ class Finding:
         self.progress = (0, 0)
         self.hovered = ""
         self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
+        self.on_all_taken: Callable[[Found], None] = lambda _: None
         self.handlers: Handlers = {
             FindAdvanced: self._advance,
             FindCells: self._take_answer,
@@ -225,6 +228,7 @@ class Finding:
             ):  # a new cell beside one that has become smaller may be its daughter
                 self._send(FindDivisions(found.image_state.number, found.t))
             self._forget()
+            self.on_all_taken(found)
             self._on_change()
 
     def answers(self, edit: Edit | PromptEdit) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.finding import Proposal
     from napari_sam2.plugin.window.image_state import ImageState
+    from napari_sam2.tracking.pixels import PixelMask
 
 
 def labels_of(image_state: ImageState, t: int) -> NDArray[np.integer[Any]]:
@@ -43,6 +44,37 @@ def _last_frames(image_state: ImageState) -> dict[int, int]:
         for object_id, summary in image_state.summaries.items()
         if object_id not in mothers and summary.last is not None
     }
+
+
+def not_tracked(image_state: ImageState) -> dict[int, list[Proposal]]:
+    """Cells that are not tracked from their last prompt on, as proposals, by that frame."""
+    from napari_sam2.finding import Proposal  # imports torch, which is loaded by now
+    from napari_sam2.tracking.pixels import masks_of
+
+    waiting: dict[int, list[int]] = {}
+    for object_id, t in _last_frames(image_state).items():
+        if (t, object_id) in image_state.prompts and not _is_tracked(image_state, t, object_id):
+            waiting.setdefault(t, []).append(object_id)
+    found = {}
+    for t, object_ids in waiting.items():
+        masks = masks_of(labels_of(image_state, t))
+        found[t] = [
+            Proposal(masks[key], 1.0, 1.0, _middle(masks[key]))
+            for key in object_ids
+            if key in masks
+        ]
+    return found
+
+
+def _is_tracked(image_state: ImageState, t: int, object_id: int) -> bool:
+    """Whether an object was tracked on from its last frame, and is lost there."""
+    timeline = image_state.timelines[object_id]
+    return t + 1 >= image_state.frames or bool(timeline.is_lost[t + 1])
+
+
+def _middle(mask: PixelMask) -> tuple[float, float]:
+    y, x = np.argwhere(mask.crop).mean(axis=0) + mask.corner
+    return float(y), float(x)
 
 
 def found_again(
