@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
+from napari_sam2.plugin.protocol.find_messages import (
+    CellsFound,
+    CellSizeKept,
+    FindAdvanced,
+    FindCells,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +58,16 @@ def find_cells(
     except FindingStopped:
         return ()
     return (CellsFound(command.image, command.t, tuple(found)),)
+
+
+def cell_size_of(document: OpenDocument) -> tuple[Report, ...]:
+    """Report of the size of the cells that the project of a document knows, if it does."""
+    kept = None if document.autosave is None else document.autosave.cell_size
+    if kept is None:
+        return ()
+    from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
+
+    return (CellSizeKept(document.image, CellSize(kept.diameter, kept.scale)),)
 
 
 def typical_diameter(labels: NDArray[np.integer[Any]]) -> float | None:

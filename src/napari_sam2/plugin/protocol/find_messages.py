@@ -20,6 +20,20 @@ class FindCells(ImageCommand):
 
 
 @dataclass(frozen=True, eq=False)
+class KeepCellSize(ImageCommand):
+    """Keep the size of the cells in the project, for the next search; None: it is unknown."""
+
+    cell_size: CellSize | None
+
+
+@dataclass(frozen=True, eq=False)
+class CellSizeKept(ImageReport):
+    """The size of the cells that the opened project knows."""
+
+    cell_size: CellSize
+
+
+@dataclass(frozen=True, eq=False)
 class FindAdvanced(ImageReport):
     """A search progressed: `done` of `total` steps; the total grows during the search."""
 

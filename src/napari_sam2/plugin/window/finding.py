@@ -11,7 +11,13 @@ import numpy as np
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.layers.proposal_layer import ProposalLayer, draw_proposals
-from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
+from napari_sam2.plugin.protocol.find_messages import (
+    CellsFound,
+    CellSizeKept,
+    FindAdvanced,
+    FindCells,
+    KeepCellSize,
+)
 from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
     AddPoint,
@@ -147,6 +153,7 @@ class Finding:
         self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
         self.on_all_taken: Callable[[Found], None] = lambda _: None
         self.handlers: Handlers = {
+            CellSizeKept: self._take_kept_size,
             FindAdvanced: self._advance,
             FindCells: self._take_answer,
             FrameChanged: self._redraw,
@@ -184,6 +191,17 @@ class Finding:
     def cell_size(self, image_state: ImageState) -> CellSize | None:
         """Size of the cells that were taken before; None if it is unknown."""
         return self._cell_sizes.get(image_state.number)
+
+    def _remember(self, image: int, size: CellSize | None) -> None:
+        """Use a size for the next search, and keep it in the project; None forgets it."""
+        if size is None:
+            self._cell_sizes.pop(image, None)
+        else:
+            self._cell_sizes[image] = size
+        self._send(KeepCellSize(image, size))
+
+    def _take_kept_size(self, report: CellSizeKept) -> None:
+        self._cell_sizes[report.image] = report.cell_size
 
     def leave(self) -> None:
         """Cancel the search, or remove the proposals."""
@@ -277,12 +295,12 @@ class Finding:
             tuple(calls),
             f"take {counted(len(masks), 'found cell')}",
         )
+        image_state.sent(edit)
+        self._send(edit)  # the first change makes the project that keeps the size
         from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
 
         if size := CellSize.of([found.proposals[number] for number in masks]):
-            self._cell_sizes[image_state.number] = size
-        image_state.sent(edit)
-        self._send(edit)
+            self._remember(image_state.number, size)
         image_state.choose(first + len(ids), INCLUDE)
 
     def hover(self, viewer: Any, event: Any) -> None:
@@ -317,7 +335,7 @@ class Finding:
         if report.proposals:
             self.show(image_state, report.t, report.proposals)
             return
-        self._cell_sizes.pop(report.image, None)  # it may have been the wrong size
+        self._remember(report.image, None)  # it may have been the wrong size
         show_info(NOTHING_FOUND)
 
     def show(self, image_state: ImageState, t: int, proposals: Sequence[Proposal]) -> None:
