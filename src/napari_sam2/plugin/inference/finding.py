@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.protocol.messages import Report
 
 
+SAME_OCTAVES = 0.5  # the step from one scale of a search to the next
+
+
 def find_cells(
     engine: EngineFactory,
     model: Any,
@@ -32,7 +35,9 @@ def find_cells(
 ) -> tuple[Report, ...]:
     """Search the frame of a command and report the progress.
 
-    The search may use the size of the cells that the frame has already.
+    The search uses the size that the command knows, unless the cells of the frame, which the user
+    has clicked or taken, are of another one. Without both, it uses the cells of the nearest frame
+    that has some.
 
     Returns
     -------
@@ -42,10 +47,15 @@ def find_cells(
     # This imports torch, which is loaded by now.
     from napari_sam2.finding import CellSize, FindingStopped
 
-    cell_size = command.cell_size
+    cell_size, labels = command.cell_size, document.annotation.labels
+    diameter = typical_diameter(labels[command.t])
     if cell_size is None:
-        diameter = typical_diameter(document.annotation.labels[command.t])
-        cell_size = None if diameter is None else CellSize(diameter)
+        prompted = sorted({one.t for one in document.annotation.prompts()})
+        near = sorted(prompted, key=lambda t: abs(t - command.t))
+        others = (typical_diameter(labels[t]) for t in near)
+        diameter = diameter or next((one for one in others if one is not None), None)
+    if diameter is not None and (cell_size is None or _differ(diameter, cell_size.diameter)):
+        cell_size = CellSize(diameter)
     try:
         found = engine.find_cells(
             model,
@@ -68,6 +78,11 @@ def cell_size_of(document: OpenDocument) -> tuple[Report, ...]:
     from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
 
     return (CellSizeKept(document.image, CellSize(kept.diameter, kept.scale)),)
+
+
+def _differ(diameter: float, other: float) -> bool:
+    """Whether cells of two diameters are seen best at different scales."""
+    return abs(np.log2(diameter / other)) > SAME_OCTAVES
 
 
 def typical_diameter(labels: NDArray[np.integer[Any]]) -> float | None:

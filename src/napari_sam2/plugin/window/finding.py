@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from napari_sam2.plugin.protocol.messages import (
     Cancel,
     Edit,
     FrameChanged,
+    HistoryChanged,
     LabelsReady,
     TrackStarted,
 )
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.view import View
 
 DEFAULT_SCORE = 0.5
+TAKE = "take"  # begins the undo text of found cells that were taken
 NOTHING_FOUND = (
     "No cells found on this frame. Click one cell and press F again, so that the size of the cells "
     "is known, or try another frame or another contrast."
@@ -148,12 +151,14 @@ class Finding:
         self._search: FindCells | None = None
         self._found: Found | None = None
         self._cell_sizes: dict[int, CellSize] = {}  # by number of the image
+        self._earlier: dict[int, list[CellSize | None]] = {}  # before each take, by image
         self.progress = (0, 0)
         self.hovered = ""
         self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
         self.on_all_taken: Callable[[Found], None] = lambda _: None
         self.handlers: Handlers = {
             CellSizeKept: self._take_kept_size,
+            Edit: self._take_undo,
             FindAdvanced: self._advance,
             FindCells: self._take_answer,
             FrameChanged: self._redraw,
@@ -199,6 +204,18 @@ class Finding:
         else:
             self._cell_sizes[image] = size
         self._send(KeepCellSize(image, size))
+
+    def _take_undo(self, answer: Answered) -> None:
+        """Go back to the size before the cells that an undo has taken back; it may be wrong."""
+        assert isinstance(answer.command, Edit)
+        if answer.error is not None or answer.command.calls[0].name != "undo":
+            return
+        image = answer.command.image
+        for report in answer.changes:
+            undone = report.redo_text if isinstance(report, HistoryChanged) else None
+            if undone is not None and re.fullmatch(rf"{TAKE} \d+ found cells?", undone):
+                earlier = self._earlier.get(image)
+                self._remember(image, earlier.pop() if earlier else None)
 
     def _take_kept_size(self, report: CellSizeKept) -> None:
         self._cell_sizes[report.image] = report.cell_size
@@ -293,13 +310,15 @@ class Finding:
         edit = Edit(
             image_state.number,
             tuple(calls),
-            f"take {counted(len(masks), 'found cell')}",
+            f"{TAKE} {counted(len(masks), 'found cell')}",
         )
         image_state.sent(edit)
         self._send(edit)  # the first change makes the project that keeps the size
         from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
 
         if size := CellSize.of([found.proposals[number] for number in masks]):
+            earlier = self._earlier.setdefault(image_state.number, [])
+            earlier.append(self._cell_sizes.get(image_state.number))
             self._remember(image_state.number, size)
         image_state.choose(first + len(ids), INCLUDE)
 
