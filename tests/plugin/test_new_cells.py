@@ -238,3 +238,74 @@ def test_a_cell_that_was_lost_and_found_again_goes_on_as_the_same_cell(desk):
     desk.settle()
     assert set(desk.image_state.objects) == {1}
     assert np.array_equal(desk.labels.data[3] == 1, disc(0, 3))
+
+
+class CellThatComesBack(FindingEngine):
+    """The search of whole frames finds no first disc; around its last place it is on frame 5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near: list[int] = []
+
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop):
+        return super().find_cells(model, frames, t, cell_size, progress, should_stop)[1:]
+
+    def find_near(self, model, frames, t, lost, cell_size, should_stop):
+        self.near.append(t)
+        y, x = disc_centre(0, lost.last)
+        assert abs(lost.place[0] - y) < 1
+        assert abs(lost.place[1] - x) < 1
+        assert 10 < lost.diameter < 14
+        return proposal(disc(0, t), 0.35) if t == 5 else None
+
+
+@pytest.fixture
+def desk_with_lost(open_desk):
+    """The first disc is lost after frame 2, and the second one is tracked to the end."""
+    desk = open_desk(world.movie(), engine=CellThatComesBack())
+    track_discs(desk)
+    clear_from(desk, 3)
+    return desk
+
+
+def clear_from(desk, t: int) -> None:
+    """Clear the masks of the first disc, and wait until the window knows."""
+    desk.controller.review.clear(1, range(t, world.FRAMES))
+    desk.qtbot.waitUntil(lambda: desk.image_state.summaries[1].last == t - 1)
+    desk.settle()
+
+
+def test_a_lost_cell_is_looked_for_around_its_last_place(desk_with_lost):
+    desk = desk_with_lost
+    look(desk)
+    assert [t for t, _ in desk.engine.searches] == [0, 3]  # whole frames
+    assert desk.engine.near == [3, 4, 5]
+    assert desk.panel.new_cells.box.next.text() == "Lost cells (1)"
+    assert desk.controller.view.frame == 5
+    press(desk, Qt.Key.Key_Return)
+    assert set(desk.image_state.objects) == {1, 2}
+    assert np.array_equal(desk.labels.data[5] == 1, disc(0, 5))
+
+
+def test_a_cell_that_is_not_tracked_yet_is_not_lost(desk_with_lost):
+    desk = desk_with_lost
+    clear_from(desk, 1)
+    look(desk)
+    assert desk.engine.near == []  # the cell is clicked on frame 0 and waits to be tracked
+
+
+def test_new_and_lost_cells_are_counted_apart(desk_with_lost):
+    desk = desk_with_lost
+    later = proposal(square(2, 50, 10, 58), 0.8)
+    only_second = desk.engine.find_cells
+    desk.engine.find_cells = lambda *args: [*only_second(*args), later]
+    desk.panel.new_cells.box.every.setValue(2)
+    look(desk)
+    assert desk.panel.new_cells.box.next.text() == "New cells (1), lost cells (1)"
+
+
+def test_a_lost_cell_is_not_looked_for_beyond_three_frames(desk_with_lost):
+    desk = desk_with_lost
+    desk.engine.find_near = lambda model, frames, t, *_: desk.engine.near.append(t)
+    look(desk)
+    assert desk.engine.near == [3, 4, 5]

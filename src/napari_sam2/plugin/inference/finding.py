@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.plugin.protocol.find_messages import (
+    SURE,
     CellsFound,
     CellSizeKept,
     FindAdvanced,
@@ -17,6 +18,7 @@ from napari_sam2.plugin.protocol.find_messages import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.finding import Proposal
     from napari_sam2.plugin.inference.engine import EngineFactory
     from napari_sam2.plugin.inference.open_document import OpenDocument
     from napari_sam2.plugin.protocol.messages import Report
@@ -33,7 +35,7 @@ def find_cells(
     report: Callable[[Report], None],
     is_cancelled: Callable[[], bool],
 ) -> tuple[Report, ...]:
-    """Search the frame of a command and report the progress.
+    """Search the frame of a command, or places of lost cells on it, and report the progress.
 
     The search uses the size that the command knows, unless the cells of the frame, which the user
     has clicked or taken, are of another one. Without both, it uses the cells of the nearest frame
@@ -46,6 +48,8 @@ def find_cells(
     """
     # This imports torch, which is loaded by now.
     from napari_sam2.finding import CellSize, FindingStopped
+    from napari_sam2.finding.centres import without_duplicates
+    from napari_sam2.finding.lost import nearest
 
     cell_size, labels = command.cell_size, document.annotation.labels
     diameter = typical_diameter(labels[command.t])
@@ -57,17 +61,28 @@ def find_cells(
     if diameter is not None and (cell_size is None or _differ(diameter, cell_size.diameter)):
         cell_size = CellSize(diameter)
     try:
-        found = engine.find_cells(
-            model,
-            document.tracker.frames,  # with the contrast that the model sees
-            command.t,
-            cell_size,
-            lambda done, total: report(FindAdvanced(command.image, done, total)),
-            is_cancelled,
-        )
+        frames = document.tracker.frames  # with the contrast that the model sees
+        found: Sequence[Proposal] = ()
+        if command.whole:
+            found = engine.find_cells(
+                model,
+                frames,
+                command.t,
+                cell_size,
+                lambda done, total: report(FindAdvanced(command.image, done, total)),
+                is_cancelled,
+            )
+        sure = [one for one in found if one.score >= SURE]
+        near = [
+            engine.find_near(model, frames, command.t, lost, cell_size, is_cancelled)
+            for lost in command.lost
+            if nearest(lost.place, sure) is None
+        ]
     except FindingStopped:
         return ()
-    return (CellsFound(command.image, command.t, tuple(found)),)
+    others = [one for one in near if one is not None]
+    kept = [one for one in without_duplicates([*sure, *others]) if one in others]
+    return (CellsFound(command.image, command.t, tuple(found), tuple(kept)),)
 
 
 def cell_size_of(document: OpenDocument) -> tuple[Report, ...]:

@@ -56,12 +56,15 @@ class NewCellsBox(QWidget):
             self.progress.setRange(0, total)
             self.progress.setValue(done)
 
-    def show_found(self, cells: int, frames: int, can_drop: bool) -> None:
-        """Show how many new cells there are, and whether those of the shown frame are shown."""
-        self.found.setVisible(cells > 0)
-        self.next.setText(f"New cells ({cells})")
+    def show_found(self, new: int, lost: int, frames: int, can_drop: bool) -> None:
+        """Show how many new and lost cells were found, and whether those of a frame are shown."""
+        self.found.setVisible(new + lost > 0)
+        parts = [f"new cells ({new})"] if new else []
+        parts += [f"lost cells ({lost})"] if lost else []
+        text = ", ".join(parts)
+        self.next.setText(text[:1].upper() + text[1:])
         where = counted(frames, "frame")
-        self.next.setToolTip(f"Show the next frame with new cells (]). There are some on {where}.")
+        self.next.setToolTip(f"Show the next frame with such cells (]). There are some on {where}.")
         self.drop.setEnabled(can_drop)
 
     def show_choice(self, every: int, is_automatic: bool) -> None:
@@ -108,5 +111,7 @@ class NewCellsWidgets(QObject):
         """Show the state of the search."""
         new_cells = self._new_cells
         self.box.show_search(new_cells.progress)
-        self.box.show_found(new_cells.count, len(new_cells.frames), new_cells.is_shown)
+        self.box.show_found(
+            new_cells.count, new_cells.lost_count, len(new_cells.frames), new_cells.is_shown
+        )
         self.box.show_choice(new_cells.every, new_cells.is_automatic)

@@ -13,6 +13,7 @@ from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.layers.proposal_layer import ProposalLayer, draw_proposals
 from napari_sam2.plugin.protocol.find_messages import (
+    SURE,
     CellsFound,
     CellSizeKept,
     FindAdvanced,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
-DEFAULT_SCORE = 0.5
 TAKE = "take"  # begins the undo text of found cells that were taken
 NOTHING_FOUND = (
     "No cells found on this frame. Click one cell and press F again, so that the size of the cells "
@@ -84,7 +84,7 @@ class Found:
     layer: ProposalLayer
     drawn: NDArray[np.int32] = field(init=False)
     numbers: list[int] = field(init=False)
-    score: float = DEFAULT_SCORE
+    score: float = SURE
     sizes: tuple[float, float] = field(init=False)
 
     limits: tuple[float, float] = field(init=False)
@@ -357,11 +357,17 @@ class Finding:
         self._remember(report.image, None)  # it may have been the wrong size
         show_info(NOTHING_FOUND)
 
-    def show(self, image_state: ImageState, t: int, proposals: Sequence[Proposal]) -> None:
-        """Show proposals of a frame, the best first, to be taken or dropped."""
+    def show(
+        self,
+        image_state: ImageState,
+        t: int,
+        proposals: Sequence[Proposal],
+        score: float = SURE,
+    ) -> None:
+        """Show proposals of a frame, the best first, from a score on, to be taken or dropped."""
         self._forget()
         layer = ProposalLayer(self._view.layers, image_state.image, t)
-        self._found = Found(image_state, t, dict(enumerate(proposals, 1)), layer)
+        self._found = Found(image_state, t, dict(enumerate(proposals, 1)), layer, score=score)
 
     def _redraw(self, report: FrameChanged | LabelsReady) -> None:
         found = self._found

@@ -7,13 +7,13 @@ frames show is offered on the first of them alone, and a cell that is an object 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import floor
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.plugin.protocol.find_messages import CellsFound, FindCells
+from napari_sam2.plugin.protocol.find_messages import SURE, CellsFound, FindCells, LostCell
 from napari_sam2.plugin.protocol.messages import Answered, Cancel, TrackEnded
 from napari_sam2.plugin.startup.error_notifications import show_info
-from napari_sam2.plugin.window.finding import DEFAULT_SCORE
-from napari_sam2.plugin.window.lost_cells import labels_of, lost_cells, not_tracked
+from napari_sam2.plugin.window.lost_cells import found_again, labels_of, lost_cells, not_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,8 @@ NOTHING_LEFT = "No new cells are left."
 class NewCells:
     """Searches every few frames for cells beside the tracked ones, and shows where they are.
 
-    The frame after the last one of each lost cell is searched too.
+    The frame after the last one of each lost cell is searched too. Where the cell is not found
+    there, its last place is searched on this frame and on the next ones.
 
     Parameters
     ----------
@@ -68,6 +69,9 @@ class NewCells:
         self._on_change = on_change
         self._image_state: ImageState | None = None
         self._waiting: list[int] = []  # frames that are not searched yet
+        self._whole: set[int] = set()  # those of them that are searched as a whole
+        self._lost: dict[int, LostCell] = {}  # not found again yet, by object
+        self._again: list[Proposal] = []  # that are lost cells
         self._search: FindCells | None = None
         self._count = 0  # frames of this search
         self._was_asked = False  # by the user, who then wants to see the first new cells
@@ -95,8 +99,15 @@ class NewCells:
 
     @property
     def count(self) -> int:
-        """Number of new cells of the chosen movie to decide on."""
-        return len(self._offered)
+        """Number of new cells of the chosen movie to decide on, without lost ones."""
+        return len(self._offered) - self.lost_count
+
+    @property
+    def lost_count(self) -> int:
+        """Number of cells to decide on that go on as a cell that was lost."""
+        return sum(
+            any(chain.seen[chain.first] is one for one in self._again) for chain in self._offered
+        )
 
     @property
     def is_shown(self) -> bool:
@@ -125,9 +136,15 @@ class NewCells:
         self.cancel()
         self._finding.leave()
         self._image_state, self._found, self._chains = image_state, [], None
-        searched = set(range(0, image_state.frames, self.every))
-        searched |= {t + 1 for t in lost_cells(image_state).values()}
-        self._waiting = sorted(searched)
+        from napari_sam2.finding.automatic import GAP  # imports torch, which is loaded by now
+
+        self._lost, self._again = lost_cells(image_state), []
+        after = {lost.last + k for lost in self._lost.values() for k in range(1, GAP + 1)}
+        self._whole = {
+            *range(0, image_state.frames, self.every),
+            *(lost.last + 1 for lost in self._lost.values()),
+        }
+        self._waiting = sorted(self._whole | {t for t in after if t < image_state.frames})
         self._count = len(self._waiting)
         self._search_next(image_state)
         self._on_change()
@@ -140,11 +157,16 @@ class NewCells:
             self._on_change()
 
     def _search_next(self, image_state: ImageState) -> None:
+        from napari_sam2.finding.automatic import GAP  # imports torch, which is loaded by now
+
         self._search = None
-        if self._waiting:
-            size = self._finding.cell_size(image_state)
-            self._search = FindCells(image_state.number, self._waiting.pop(0), size)
-            self._send(self._search)
+        while self._waiting and self._search is None:
+            t = self._waiting.pop(0)
+            lost = tuple(one for one in self._lost.values() if one.last < t <= one.last + GAP)
+            if lost or t in self._whole:
+                size = self._finding.cell_size(image_state)
+                self._search = FindCells(image_state.number, t, size, lost, t in self._whole)
+                self._send(self._search)
 
     def _take_answer(self, answer: Answered) -> None:
         image_state = self._image_state
@@ -152,8 +174,8 @@ class NewCells:
             return
         for report in answer.changes:
             if isinstance(report, CellsFound):
-                wanted = [one for one in report.proposals if one.score >= DEFAULT_SCORE]
-                self._add(image_state, report.t, wanted)
+                wanted = [one for one in report.proposals if one.score >= SURE]
+                self._add(image_state, report.t, [*wanted, *report.near_lost])
         self._search_next(image_state)
         if self._search is None:
             self._add_known(image_state.frames)
@@ -181,6 +203,9 @@ class NewCells:
         self._add_known(t)
         new = _beside_cells(image_state, t, proposals)
         self._chains.add(t, new, self._known.pop(t, ()))
+        for number, object_id in found_again(image_state, t, dict(enumerate(new))).items():
+            if self._lost.pop(object_id, None) is not None:
+                self._again.append(new[number])
         self._found = [chain for chain in self._chains.all if not chain.is_known]
 
     def _add_known(self, end: int) -> None:
@@ -209,7 +234,8 @@ class NewCells:
             assert image_state is not None, "frames are those of the chosen movie"
             if proposals := self._still_new(image_state, t):
                 self._view.go_to(image_state, t)
-                self._finding.show(image_state, t, proposals)
+                lowest = min(one.score for one in proposals)
+                self._finding.show(image_state, t, proposals, min(SURE, floor(100 * lowest) / 100))
                 self._shown = self._finding.found
                 self._on_change()
                 return
