@@ -88,13 +88,26 @@ def train_step(run: TrainingRun, config: TrainingConfig, batch: Batch, script: S
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
         outcome = rollout(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
+        cells: dict[str, Tensor] = {}
         if weights.dense and not is_frozen and batch.dense is not None and outcome.features:
             dense = run.auxiliary_head(outcome.features, batch.dense, batch.labelled.flatten())
+            cells = _cell_losses(run, batch, outcome)
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
-    loss = masks + weights.dense * dense
+    loss = masks + weights.dense * (dense + sum(cells.values()))
     figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
+    figures |= {name: float(term.detach()) for name, term in cells.items()}
     _check_losses(figures, run.step)
     return {**figures, "norm": _learn(run, config, loss)}
+
+
+def _cell_losses(run: TrainingRun, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+    """Losses of the cell head, by name, with which it follows an encoder that learns."""
+    if run.model.cell_head is None or batch.dense is None or outcome.features is None:
+        return {}
+    labelled = batch.labelled.flatten()
+    maps = run.model.cell_head(outcome.features)[labelled]
+    marks, offsets = cell_head_losses(maps.float(), batch.dense[labelled])
+    return {"loss_marks": marks, "loss_offsets": offsets}
 
 
 def cell_head_step(run: TrainingRun, config: TrainingConfig, batch: Batch) -> Figures:
