@@ -40,6 +40,7 @@ class FindingEngine(world.ThresholdEngine):
         self.searches: list[tuple[int, CellSize | None]] = []
         self.is_empty = False
         self.waits = False  # for the search to be cancelled
+        self.wrong = False  # finds one square that is much larger than the discs
 
     def find_cells(self, model, frames, t, cell_size, progress, should_stop):
         self.searches.append((t, cell_size))
@@ -51,6 +52,8 @@ class FindingEngine(world.ThresholdEngine):
             time.sleep(0.01)
         if self.is_empty:
             return []
+        if self.wrong:
+            return [replace(proposal(square(22, 2, 62, 42)), scale=8)]
         speck = square(SPECK[0] - 2, SPECK[1] - 2, SPECK[0] + 2, SPECK[1] + 2)
         masks = [(disc(0, t), 0.9), (disc(1, t), 0.7), (speck, 0.3)]
         return [replace(proposal(mask, score), scale=3) for mask, score in masks]
@@ -231,6 +234,53 @@ def test_the_size_of_a_clicked_cell_is_given_to_the_search(desk):
     desk.settle()
     find(desk)
     assert desk.engine.searches == [(0, CellSize(proposal(disc(0, 0), 0.9).diameter))]
+
+
+def test_the_size_of_wrong_cells_is_forgotten_when_they_are_undone(desk):
+    desk.engine.wrong = True
+    find(desk)
+    press(desk, Qt.Key.Key_Return)
+    assert desk.controller.finding.cell_size(desk.image_state) is not None
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.waitUntil(lambda: not desk.image_state.objects)
+    desk.settle()
+    desk.click(0, *disc_centre(0, 0))
+    desk.settle()
+    find(desk)
+    assert desk.engine.searches[-1] == (0, CellSize(proposal(disc(0, 0)).diameter))
+
+
+def test_an_undo_goes_back_to_the_size_of_the_cells_taken_before(desk):
+    find(desk)
+    press(desk, Qt.Key.Key_Return)
+    size = desk.controller.finding.cell_size(desk.image_state)
+    desk.engine.wrong = True
+    desk.go_to(5)
+    find(desk)
+    press(desk, Qt.Key.Key_Return)
+    assert desk.controller.finding.cell_size(desk.image_state) != size
+    desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.settle()
+    assert desk.controller.finding.cell_size(desk.image_state) == size
+
+
+def test_a_clicked_cell_of_another_size_counts_more_than_cells_taken_before(desk):
+    desk.engine.wrong = True
+    find(desk)
+    press(desk, Qt.Key.Key_Return)
+    desk.go_to(5)
+    desk.click(5, *disc_centre(0, 5))
+    desk.settle()
+    find(desk)
+    assert desk.engine.searches[-1] == (5, CellSize(proposal(disc(0, 5)).diameter))
+
+
+def test_the_size_of_a_cell_on_the_nearest_frame_is_given_to_the_search(desk):
+    desk.click(2, *disc_centre(0, 2))
+    desk.settle()
+    desk.go_to(6)
+    find(desk)
+    assert desk.engine.searches == [(6, CellSize(proposal(disc(0, 2)).diameter))]
 
 
 def test_no_cells_found_says_what_to_try(desk, notifications):

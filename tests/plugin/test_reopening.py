@@ -15,10 +15,12 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2.finding import CellSize, Proposal
 from napari_sam2.io.project.images import find_image
-from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.manifest import KeptCellSize, read_manifest
 from napari_sam2.io.tiff import write_images
 from napari_sam2.plugin.napari_io.reader_choice import PATTERN, prefer_own_reader
+from napari_sam2.tracking.pixels import PixelMask
 from tests.worlds import discs_that_cross
 
 from .real_engines import TinyEngine
@@ -208,3 +210,51 @@ def test_a_reader_that_the_user_chose_for_projects_stays() -> None:
             assert plugins.extension2reader == (chosen or {PATTERN: "napari-sam2"})
     finally:
         plugins.extension2reader = before
+
+
+class FindingTinyEngine(TinyEngine):
+    """Finds one square, and notes for which size of cells it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[CellSize | None] = []
+
+    def find_cells(self, model, frames, t, cell_size, progress, should_stop):
+        self.sizes.append(cell_size)
+        mask = np.zeros(frames.shape[1:], bool)
+        mask[4:14, 4:14] = True
+        return [Proposal(PixelMask.of(mask), 0.9, 1.0, (8.0, 8.0), scale=3)]
+
+
+@pytest.mark.usefixtures("manifests")
+def test_the_size_of_the_cells_is_known_after_reopening(
+    open_desk: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", WORLD.images)
+    path = tmp_path / "a.sam2"
+    monkeypatch.setattr(ASK, lambda *_: path)
+
+    def search(desk: Any) -> None:
+        desk.press(Qt.Key.Key_F)
+        desk.qtbot.waitUntil(lambda: desk.controller.finding.found is not None, timeout=20000)
+
+    desk = open_desk(engine=FindingTinyEngine())
+    desk.viewer.open(str(tmp_path / "a.tif"), plugin="napari")
+    desk.qtbot.waitUntil(lambda: desk.image_state is not None and desk.image_state.is_open)
+    desk.go_to(0)
+    search(desk)
+    desk.press(Qt.Key.Key_Return)
+    desk.settle()
+    desk.panel.saving.box.save.click()
+    desk.qtbot.waitUntil(lambda: desk.image_state.saving.is_saved)
+    desk.panel.shut_down()
+    size = CellSize(desk.engine.find_cells(None, WORLD.images, 0, None, None, None)[0].diameter, 3)
+    assert read_manifest(path).cell_size == KeptCellSize(diameter=size.diameter, scale=3)
+
+    again = open_desk(engine=FindingTinyEngine())
+    again.panel.saving.open(path)
+    again.qtbot.waitUntil(lambda: again.image_state is not None and bool(again.image_state.objects))
+    again.settle()
+    again.go_to(3)
+    search(again)
+    assert again.engine.sizes == [size]

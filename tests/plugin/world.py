@@ -452,6 +452,9 @@ class ThresholdEngine:
             for mask in masks_of(spots).values()
         ]
 
+    def find_near(self, model, frames, t, lost, cell_size, should_stop) -> Proposal | None:
+        return None
+
     def teach(self, folder: Path) -> Any:
         self.lessons.append(StubLesson(folder))
         return self.lessons[-1]

@@ -10,7 +10,7 @@ import pytest
 
 from napari_sam2.annotation.objects import Verdict
 from napari_sam2.io.project.errors import ProjectError, ProjectInUseError
-from napari_sam2.io.project.manifest import read_manifest
+from napari_sam2.io.project.manifest import KeptCellSize, read_manifest
 from napari_sam2.io.prompt_files import read_prompts
 
 from .desk import begin, reopen, same_seen, save, undo_texts
@@ -288,3 +288,21 @@ def test_another_image_is_refused(saved, path, model, world) -> None:
     small = type(world)(world.images[:3], world.labels, world.discs)
     with pytest.raises(ProjectError, match="another image"):
         reopen(path, model, small)
+
+
+def test_the_size_of_the_cells_comes_back_without_a_save(saved, path, reopened) -> None:
+    size = KeptCellSize(diameter=12.5, scale=3)
+    saved.keep_cell_size(size)
+    saved.close()
+    folder = reopened()
+    assert folder.subject.cell_size == size
+    folder.save()
+    assert read_manifest(path).cell_size == size
+
+
+def test_an_unknown_size_of_the_cells_is_not_written(saved, path, reopened) -> None:
+    saved.keep_cell_size(KeptCellSize(diameter=12.5))
+    saved.keep_cell_size(None)
+    assert b"cell_size" not in (path / "session.json").read_bytes()
+    saved.close()
+    assert reopened().subject.cell_size is None

@@ -17,7 +17,7 @@ from napari_sam2.tracking.windows import Window
 from napari_sam2.training import loop
 from napari_sam2.training.auxiliary_head import auxiliary_target
 from napari_sam2.training.cell_head import cell_head_losses
-from napari_sam2.training.config import Stage, TrainingConfig
+from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
 from tests.training.worlds import TINY, Dots
 
 STAGE = Stage(steps=60, images_share=1.0, images=1, objects=2, learning_rate=1e-2, cell_head=True)
@@ -80,6 +80,48 @@ def test_run_resumes_with_its_head(trained: loop.TrainingRun, tmp_path, teaches_
     loop.save(trained, config, tmp_path)
     resumed = loop.resume(config, tmp_path, network=TINY)
     assert torch.equal(resumed.model.cell_head.output.bias, trained.model.cell_head.output.bias)
+
+
+@pytest.mark.parametrize(
+    ("options", "follows"),
+    [
+        ({}, True),
+        ({"freeze_encoder": True}, False),
+        ({"losses": LossWeights(dense=0.0)}, False),
+    ],
+    ids=["encoder learns", "encoder frozen", "no dense loss"],
+)
+def test_head_learns_with_the_encoder(trained: loop.TrainingRun, options, follows: bool) -> None:
+    config = replace(CONFIG, stages=(replace(STAGE, cell_head=False, **options),))
+    run = loop.start(config, network=TINY, weights=trained.model.state_dict())
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    figures = loop.train_step(run, config, *loop.make_batch(Dots(), config, 0))
+    changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
+    head = {k for k in before if k.startswith("cell_head.")}
+    assert (changed >= head) if follows else not (changed & head)
+    assert ({"loss_marks", "loss_offsets"} <= figures.keys()) is follows
+    averaged = {k for k in head if not torch.equal(run.average[k], before[k])}
+    assert averaged == (head if follows else set())
+
+
+def test_the_head_that_follows_goes_on_after_a_resume(trained: loop.TrainingRun, tmp_path) -> None:
+    config = replace(CONFIG, stages=(replace(STAGE, cell_head=False),))
+    run = loop.start(config, network=TINY, weights=trained.model.state_dict())
+    loop.train_step(run, config, *loop.make_batch(Dots(), config, 0))
+    loop.save(run, config, tmp_path)
+    resumed = loop.resume(config, tmp_path, network=TINY)
+    for one in (run, resumed):
+        loop.train_step(one, config, *loop.make_batch(Dots(), config, 1))
+    for key, value in run.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[key], value), key
+
+
+def test_a_network_without_a_head_has_no_loss_of_one() -> None:
+    config = replace(CONFIG, stages=(replace(STAGE, cell_head=False),))
+    run = loop.start(config, network=TINY)
+    figures = loop.train_step(run, config, *loop.make_batch(Dots(), config, 0))
+    assert "loss_dense" in figures
+    assert not {"loss_marks", "loss_offsets"} & figures.keys()
 
 
 @pytest.mark.parametrize("has_head", [False, True])

@@ -1,6 +1,7 @@
 """Cell head: where cells are, where they end, and the way to their middles.
 
-An optional part of the network, trained on the frozen image encoder. Prompts play no part in it.
+An optional part of the network, trained on the frozen image encoder and, once it is there, together
+with an encoder that learns. Prompts play no part in it.
 """
 
 from __future__ import annotations

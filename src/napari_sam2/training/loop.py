@@ -119,12 +119,25 @@ def rollout_losses(
     ):
         outcome = rollout(run.model, batch, script, weights, generator)
         dense = torch.zeros((), device=device)
+        cells: dict[str, Tensor] = {}
         if weights.dense and not stage.freeze_encoder and batch.dense is not None:
             assert outcome.features is not None, "`rollout` gives the features of its frames"
             dense = run.auxiliary_head(outcome.features, batch.dense, batch.labelled.flatten())
+            cells = _cell_losses(run, batch, outcome)
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
-    loss = masks + weights.dense * dense
-    return loss, {"loss": float(loss.detach()), **_figures(outcome, dense)}
+    loss = masks + weights.dense * (dense + sum(cells.values()))
+    figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
+    return loss, figures | {name: float(term.detach()) for name, term in cells.items()}
+
+
+def _cell_losses(run: TrainingRun, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+    """Losses of the cell head, by name, with which it follows an encoder that learns."""
+    if run.model.cell_head is None or batch.dense is None or outcome.features is None:
+        return {}
+    labelled = batch.labelled.flatten()
+    maps = run.model.cell_head(outcome.features)[labelled]
+    marks, offsets = cell_head_losses(maps.float(), batch.dense[labelled])
+    return {"loss_marks": marks, "loss_offsets": offsets}
 
 
 def cell_head_losses_of(

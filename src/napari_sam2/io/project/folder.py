@@ -41,6 +41,7 @@ from napari_sam2.io.project.lock import ProjectLock
 from napari_sam2.io.project.manifest import (
     Chunk,
     ImageInfo,
+    KeptCellSize,
     Manifest,
     Settings,
     StoredFile,
@@ -79,7 +80,7 @@ class ProjectFolder:
     annotation : Annotation
         The document that is kept.
     subject : Subject
-        Image and model of the annotation.
+        Image, model and size of the cells of the annotation.
     unsaved_since : float or None
         When the first change was made that is not saved, in seconds since 1970.
     on_problem : callable or None
@@ -195,7 +196,8 @@ class ProjectFolder:
         try:
             manifest = read_manifest(path)
             loaded = load(path, manifest, make_tracker(manifest), unsaved=not discard)
-            folder = cls(path, lock, loaded.annotation, Subject(manifest.image, manifest.model))
+            subject = Subject(manifest.image, manifest.model, manifest.cell_size)
+            folder = cls(path, lock, loaded.annotation, subject)
             if discard:
                 set_aside(path, manifest.journal)
             folder._go_on(loaded)
@@ -265,6 +267,18 @@ class ProjectFolder:
                 self._journal.sync()
 
     # Saving
+
+    def keep_cell_size(self, cell_size: KeptCellSize | None) -> None:
+        """Note the size of the cells at once; the annotation stays as it was saved.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        self.subject = replace(self.subject, cell_size=cell_size)
+        manifest = read_manifest(self.path)
+        write_manifest(self.path, manifest.model_copy(update={"cell_size": cell_size}))
 
     def save(self) -> None:
         """Make the state of now the saved one.
@@ -366,6 +380,7 @@ class ProjectFolder:
             chunks=tuple(chunk for chunk, _ in chunks.values()),
             history=history[0],
             history_bytes=history[1],
+            cell_size=self.subject.cell_size,
         )
 
     def _image(self) -> ImageInfo:

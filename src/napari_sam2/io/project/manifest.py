@@ -256,6 +256,13 @@ class Settings(Part):
     area_guard: bool = True
 
 
+class KeptCellSize(Part):
+    """Size of the cells that a search found last, as in `napari_sam2.finding.CellSize`."""
+
+    diameter: Positive
+    scale: Length | None = None
+
+
 class Manifest(Part):
     """All of ``session.json``.
 
@@ -282,6 +289,8 @@ class Manifest(Part):
         File with the deeds up to this save.
     history_bytes : int
         How much of that file belongs to it.
+    cell_size : KeptCellSize or None
+        Size of the cells for the next search; None if it is unknown, and not written then.
     """
 
     schema_version: Literal[1, 2] = SCHEMA_VERSION
@@ -297,12 +306,21 @@ class Manifest(Part):
     chunks: Annotated[tuple[Chunk, ...], Field(strict=False)]
     history: Annotated[str, Field(pattern=r"^history-\d{1,12}\.log$")]
     history_bytes: Count
+    cell_size: KeptCellSize | None = None
 
     @model_validator(mode="after")
     def _has_the_version_of_its_image(self) -> Self:
         if (self.schema_version == IN_3D_VERSION) != (self.image.planes > 1):
             raise ValueError("the version of the format does not fit the image")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_cell_sizes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without an entry for the size of cells where it is unknown, as other versions read it."""
+        found: dict[str, Any] = write(self)
+        return {
+            key: value for key, value in found.items() if key != "cell_size" or value is not None
+        }
 
     @property
     def journal(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam2.arrays import ArrayLike
 from napari_sam2.io.project.fingerprint import image_fingerprint, model_fingerprint
-from napari_sam2.io.project.manifest import ChosenPart, ImageInfo, ModelInfo
+from napari_sam2.io.project.manifest import ChosenPart, ImageInfo, KeptCellSize, ModelInfo
 from napari_sam2.io.scale import ImageScale
 from napari_sam2.io.selection import EVERYTHING, Selection
 from napari_sam2.model import image_sizes
@@ -20,10 +20,11 @@ from napari_sam2.tracking import Tracker
 
 @dataclass(frozen=True)
 class Subject:
-    """Image and model, as ``session.json`` has them."""
+    """Image, model and size of the cells, as ``session.json`` has them."""
 
     image: ImageInfo
     model: ModelInfo
+    cell_size: KeptCellSize | None = None
 
 
 @dataclass(frozen=True)

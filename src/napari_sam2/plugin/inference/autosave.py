@@ -16,7 +16,7 @@ from napari_sam2.io.project.errors import ProjectError
 from napari_sam2.io.project.folder import ProjectFolder
 from napari_sam2.io.project.history import History
 from napari_sam2.io.project.last_view import LastView, write_last_view
-from napari_sam2.io.project.manifest import ChosenPart, Manifest, read_manifest
+from napari_sam2.io.project.manifest import ChosenPart, KeptCellSize, Manifest, read_manifest
 from napari_sam2.io.project.parts import Batch, Deed
 from napari_sam2.io.project.reading import is_same_model, make_tracker
 from napari_sam2.io.project.shelf import is_unsaved, new_unsaved, note_recent
@@ -314,6 +314,23 @@ class Autosave:
         else:
             self._view = view
 
+    @property
+    def cell_size(self) -> KeptCellSize | None:
+        """Size of the cells that was kept; None if it is unknown."""
+        return None if self._subject is None else self._subject.cell_size
+
+    def keep_cell_size(self, cell_size: KeptCellSize | None) -> None:
+        """Keep the size of the cells with the document, for the next search."""
+        if cell_size == self.cell_size:
+            return
+        self._subject = replace(self._about(), cell_size=cell_size)
+        if self._folder is None:
+            return
+        try:
+            self._folder.keep_cell_size(cell_size)
+        except (OSError, ProjectError):  # it is only a convenience, and the next save has it
+            logger.info("the size of the cells could not be kept", exc_info=True)
+
     # Ending
 
     def close(self) -> None:
@@ -354,6 +371,7 @@ class Autosave:
     def hand_over(self, successor: Autosave) -> None:
         """Transfer save folder and history to another document of the image, and close this one."""
         successor.target = self.target
+        successor.keep_cell_size(self.cell_size)
         is_known = self._later is successor or successor._later is self
         kept = list(self.deeds) if is_known else []
         if self._folder is not None and successor._folder is not None and not is_known:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.taught_models import TaughtModel
     from napari_sam2.model.config import WindowMode
     from napari_sam2.plugin.inference.autosave import Autosave
+    from napari_sam2.plugin.protocol.find_messages import LostCell
     from napari_sam2.plugin.protocol.sources import ImageSource
     from napari_sam2.tracking import Frames
     from napari_sam2.tracking.protocol import EncodingTracker
@@ -93,6 +94,17 @@ class EngineFactory(Protocol):
         should_stop: Callable[[], bool],
     ) -> Sequence[Proposal]:
         """Find all cells of frame `t`, the best first; raises `FindingStopped` if asked to stop."""
+
+    def find_near(
+        self,
+        model: Any,
+        frames: Frames,
+        t: int,
+        lost: LostCell,
+        cell_size: CellSize | None,
+        should_stop: Callable[[], bool],
+    ) -> Proposal | None:
+        """Find a lost cell around its last place; raises `FindingStopped` if asked to stop."""
 
     def teach(self, folder: Path) -> LessonProcess:
         """Start the lesson of a folder in another process; may be called in any thread."""
@@ -186,6 +198,28 @@ class Sam2Engine:
             min_score=LEAST_SCORE,
             cell_size=cell_size,
             progress=progress,
+            should_stop=should_stop,
+        )
+
+    def find_near(
+        self,
+        model: Any,
+        frames: Frames,
+        t: int,
+        lost: LostCell,
+        cell_size: CellSize | None,
+        should_stop: Callable[[], bool],
+    ) -> Proposal | None:
+        """Find a lost cell around its last place, which only a model with a cell head can."""
+        from napari_sam2.finding.lost import find_near
+
+        return find_near(
+            model,
+            frames,
+            t,
+            lost.place,
+            lost.diameter,
+            cell_size=cell_size,
             should_stop=should_stop,
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.annotation.undo_texts import counted
+from napari_sam2.io.project.manifest import KeptCellSize
 from napari_sam2.memory_use import release_freed_memory
 from napari_sam2.plugin.inference.edits import ends_tracking, make_calls
 from napari_sam2.plugin.inference.foreign_labels import (
@@ -29,6 +30,7 @@ from napari_sam2.plugin.inference.painting import paint
 from napari_sam2.plugin.inference.review_queries import answer
 from napari_sam2.plugin.inference.timeline_feed import TimelineFeed
 from napari_sam2.plugin.protocol.batch_messages import CopyProject
+from napari_sam2.plugin.protocol.find_messages import KeepCellSize
 from napari_sam2.plugin.protocol.foreign_messages import CheckLabels, ImageWritten
 from napari_sam2.plugin.protocol.growth_messages import GrowImage
 from napari_sam2.plugin.protocol.input_preview import ShowInput
@@ -344,6 +346,13 @@ class OpenDocument:
     def _(self, command: KeepView) -> None:
         if self.autosave is not None:
             self.autosave.keep_view(command.view)
+
+    @perform.register
+    def _(self, command: KeepCellSize) -> None:
+        if self.autosave is not None:
+            size = command.cell_size
+            kept = None if size is None else KeptCellSize(diameter=size.diameter, scale=size.scale)
+            self.autosave.keep_cell_size(kept)
 
     @perform.register
     def _(self, command: ShowInput) -> None:

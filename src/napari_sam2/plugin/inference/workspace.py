@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.plugin.inference.file_axes import axes_in_file
+from napari_sam2.plugin.inference.finding import cell_size_of
 from napari_sam2.plugin.inference.growth import growth_of
 from napari_sam2.plugin.inference.model_steps import ModelState, ModelSteps, StoredStep
 from napari_sam2.plugin.inference.open_document import OpenDocument
@@ -132,7 +133,10 @@ class Workspace:
         before = self.documents.get(command.image)
         if before is None or (source.project is not None and not before.annotation.objects):
             loaded, document = self._opened(command)
-            found: tuple[Report, ...] = view_of(source, command.image)
+            found: tuple[Report, ...] = (
+                *view_of(source, command.image),
+                *cell_size_of(document),
+            )
             if before is not None:
                 before.close()
             elif source.project is None:

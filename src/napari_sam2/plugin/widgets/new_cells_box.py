@@ -34,7 +34,7 @@ class NewCellsBox(QWidget):
         self.progress = QProgressBar()
         self.progress.setFormat("%v of %m frames searched")
         self.cancel = button("Cancel (Esc)", "Stop looking; what was found stays")
-        self.next = button("", "Show the next frame with new cells")
+        self.next = button("", "")
         self.drop = button("Drop (Backspace)", "Forget the new cells of the shown frame")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -56,10 +56,15 @@ class NewCellsBox(QWidget):
             self.progress.setRange(0, total)
             self.progress.setValue(done)
 
-    def show_found(self, frames: int, can_drop: bool) -> None:
-        """Show on how many frames there are new cells, and whether the shown frame has some."""
-        self.found.setVisible(frames > 0)
-        self.next.setText(f"New cells on {counted(frames, 'frame')} (])")
+    def show_found(self, new: int, lost: int, frames: int, can_drop: bool) -> None:
+        """Show how many new and lost cells were found, and whether those of a frame are shown."""
+        self.found.setVisible(new + lost > 0)
+        parts = [f"new cells ({new})"] if new else []
+        parts += [f"lost cells ({lost})"] if lost else []
+        text = ", ".join(parts)
+        self.next.setText(text[:1].upper() + text[1:])
+        where = counted(frames, "frame")
+        self.next.setToolTip(f"Show the next frame with such cells (]). There are some on {where}.")
         self.drop.setEnabled(can_drop)
 
     def show_choice(self, every: int, is_automatic: bool) -> None:
@@ -106,5 +111,7 @@ class NewCellsWidgets(QObject):
         """Show the state of the search."""
         new_cells = self._new_cells
         self.box.show_search(new_cells.progress)
-        self.box.show_found(len(new_cells.frames), new_cells.is_shown)
+        self.box.show_found(
+            new_cells.count, new_cells.lost_count, len(new_cells.frames), new_cells.is_shown
+        )
         self.box.show_choice(new_cells.every, new_cells.is_automatic)

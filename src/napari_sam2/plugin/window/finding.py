@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,14 @@ import numpy as np
 from napari_sam2.annotation.journal_entries import Called
 from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.plugin.layers.proposal_layer import ProposalLayer, draw_proposals
-from napari_sam2.plugin.protocol.find_messages import CellsFound, FindAdvanced, FindCells
+from napari_sam2.plugin.protocol.find_messages import (
+    SURE,
+    CellsFound,
+    CellSizeKept,
+    FindAdvanced,
+    FindCells,
+    KeepCellSize,
+)
 from napari_sam2.plugin.protocol.messages import (
     INCLUDE,
     AddPoint,
@@ -19,6 +27,7 @@ from napari_sam2.plugin.protocol.messages import (
     Cancel,
     Edit,
     FrameChanged,
+    HistoryChanged,
     LabelsReady,
     TrackStarted,
 )
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
     from napari_sam2.plugin.window.reports import Handlers
     from napari_sam2.plugin.window.view import View
 
-DEFAULT_SCORE = 0.5
+TAKE = "take"  # begins the undo text of found cells that were taken
 NOTHING_FOUND = (
     "No cells found on this frame. Click one cell and press F again, so that the size of the cells "
     "is known, or try another frame or another contrast."
@@ -75,7 +84,7 @@ class Found:
     layer: ProposalLayer
     drawn: NDArray[np.int32] = field(init=False)
     numbers: list[int] = field(init=False)
-    score: float = DEFAULT_SCORE
+    score: float = SURE
     sizes: tuple[float, float] = field(init=False)
 
     limits: tuple[float, float] = field(init=False)
@@ -129,6 +138,8 @@ class Finding:
         Score and size of the proposal under the mouse; empty if there is none.
     on_decided : callable
         Called with the image, the frame and each proposal that was taken or dropped.
+    on_all_taken : callable
+        Called with the proposals of a frame, once all that were shown are taken.
     """
 
     def __init__(
@@ -140,10 +151,14 @@ class Finding:
         self._search: FindCells | None = None
         self._found: Found | None = None
         self._cell_sizes: dict[int, CellSize] = {}  # by number of the image
+        self._earlier: dict[int, list[CellSize | None]] = {}  # before each take, by image
         self.progress = (0, 0)
         self.hovered = ""
         self.on_decided: Callable[[ImageState, int, Proposal], None] = lambda *_: None
+        self.on_all_taken: Callable[[Found], None] = lambda _: None
         self.handlers: Handlers = {
+            CellSizeKept: self._take_kept_size,
+            Edit: self._take_undo,
             FindAdvanced: self._advance,
             FindCells: self._take_answer,
             FrameChanged: self._redraw,
@@ -181,6 +196,29 @@ class Finding:
     def cell_size(self, image_state: ImageState) -> CellSize | None:
         """Size of the cells that were taken before; None if it is unknown."""
         return self._cell_sizes.get(image_state.number)
+
+    def _remember(self, image: int, size: CellSize | None) -> None:
+        """Use a size for the next search, and keep it in the project; None forgets it."""
+        if size is None:
+            self._cell_sizes.pop(image, None)
+        else:
+            self._cell_sizes[image] = size
+        self._send(KeepCellSize(image, size))
+
+    def _take_undo(self, answer: Answered) -> None:
+        """Go back to the size before the cells that an undo has taken back; it may be wrong."""
+        assert isinstance(answer.command, Edit)
+        if answer.error is not None or answer.command.calls[0].name != "undo":
+            return
+        image = answer.command.image
+        for report in answer.changes:
+            undone = report.redo_text if isinstance(report, HistoryChanged) else None
+            if undone is not None and re.fullmatch(rf"{TAKE} \d+ found cells?", undone):
+                earlier = self._earlier.get(image)
+                self._remember(image, earlier.pop() if earlier else None)
+
+    def _take_kept_size(self, report: CellSizeKept) -> None:
+        self._cell_sizes[report.image] = report.cell_size
 
     def leave(self) -> None:
         """Cancel the search, or remove the proposals."""
@@ -225,6 +263,7 @@ class Finding:
             ):  # a new cell beside one that has become smaller may be its daughter
                 self._send(FindDivisions(found.image_state.number, found.t))
             self._forget()
+            self.on_all_taken(found)
             self._on_change()
 
     def answers(self, edit: Edit | PromptEdit) -> bool:
@@ -271,14 +310,16 @@ class Finding:
         edit = Edit(
             image_state.number,
             tuple(calls),
-            f"take {counted(len(masks), 'found cell')}",
+            f"{TAKE} {counted(len(masks), 'found cell')}",
         )
+        image_state.sent(edit)
+        self._send(edit)  # the first change makes the project that keeps the size
         from napari_sam2.finding import CellSize  # imports torch, which is loaded by now
 
         if size := CellSize.of([found.proposals[number] for number in masks]):
-            self._cell_sizes[image_state.number] = size
-        image_state.sent(edit)
-        self._send(edit)
+            earlier = self._earlier.setdefault(image_state.number, [])
+            earlier.append(self._cell_sizes.get(image_state.number))
+            self._remember(image_state.number, size)
         image_state.choose(first + len(ids), INCLUDE)
 
     def hover(self, viewer: Any, event: Any) -> None:
@@ -313,14 +354,20 @@ class Finding:
         if report.proposals:
             self.show(image_state, report.t, report.proposals)
             return
-        self._cell_sizes.pop(report.image, None)  # it may have been the wrong size
+        self._remember(report.image, None)  # it may have been the wrong size
         show_info(NOTHING_FOUND)
 
-    def show(self, image_state: ImageState, t: int, proposals: Sequence[Proposal]) -> None:
-        """Show proposals of a frame, the best first, to be taken or dropped."""
+    def show(
+        self,
+        image_state: ImageState,
+        t: int,
+        proposals: Sequence[Proposal],
+        score: float = SURE,
+    ) -> None:
+        """Show proposals of a frame, the best first, from a score on, to be taken or dropped."""
         self._forget()
         layer = ProposalLayer(self._view.layers, image_state.image, t)
-        self._found = Found(image_state, t, dict(enumerate(proposals, 1)), layer)
+        self._found = Found(image_state, t, dict(enumerate(proposals, 1)), layer, score=score)
 
     def _redraw(self, report: FrameChanged | LabelsReady) -> None:
         found = self._found

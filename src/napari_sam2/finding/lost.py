@@ -1,0 +1,112 @@
+"""Lost cells: a cell is looked for in a window around the place where it was last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.finding.centres import find_in_part
+from napari_sam2.finding.progress import Progress, ShouldStop, Steps
+from napari_sam2.finding.proposals import CellSize, Proposal
+from napari_sam2.finding.scale import choose_scale, is_dark, sampled
+from napari_sam2.model import Sam2
+from napari_sam2.tracking.frames import Frames
+from napari_sam2.tracking.image_parts import PartsOfImage
+from napari_sam2.tracking.windows import Window
+
+WINDOW = 4  # side of the searched window, in diameters of the cell
+CONTRAST = 2  # side of the part whose levels are stretched, in the same unit
+LEVELS = (1, 99.9)  # percentiles of that part that become black and white
+GENTLE = 0.4  # least score of a cell; 60 empty places of hela_n2dl_01 and u373_02 had less
+
+
+def find_near(
+    model: Sam2,
+    frames: Frames,
+    t: int,
+    place: tuple[float, float],
+    diameter: float,
+    *,
+    cell_size: CellSize | None = None,
+    min_score: float = GENTLE,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Proposal | None:
+    """Find the cell whose centre is the nearest to a place, closer than its diameter.
+
+    Where most of the image is dark, it is seen with the contrast of that place, since the cell may
+    be too dim for the contrast of the whole movie. The place is judged too, beside all centres that
+    the head of the network sees around it.
+
+    Parameters
+    ----------
+    model : Sam2
+        In evaluation mode.
+    frames : Frames
+        The movie.
+    t : int
+        The frame.
+    place : tuple of float
+        (y, x) where the cell was last, in pixels.
+    diameter : float
+        Of the cell there, in pixels.
+    cell_size : CellSize, optional
+        How large the cells of the movie are. Default: as large as this one.
+    min_score : float
+        Proposals below this score are left out.
+    progress, should_stop : callable, optional
+        As for `find_objects`.
+
+    Returns
+    -------
+    Proposal or None
+        None if there is no cell, or the network has no head that sees the centres of cells.
+
+    Raises
+    ------
+    ValueError
+        If the diameter is not positive.
+    FindingStopped
+        If `should_stop` returned true.
+    """
+    if not diameter > 0:
+        raise ValueError(f"diameter must be positive; got {diameter}")
+    if model.cell_head is None:
+        return None
+    seen = frames if model.config.sees_colour else frames.without_colour()
+    image, steps = seen.view(t), Steps(progress, should_stop)
+    pixel = choose_scale(model, image, cell_size or CellSize(diameter), steps)
+    if is_dark(sampled(image)):  # elsewhere, cells would be seen in the stretched noise
+        image = _stretched(image, _square(place, CONTRAST * diameter, image.shape).crop(image))
+    part = _square(place, WINDOW * diameter, image.shape)
+    found = find_in_part(model, image, pixel, part, steps, np.array([place], np.float32))
+    return nearest(place, [one for one in found if one.score >= min_score])
+
+
+def _square(place: tuple[float, float], width: float, shape: Sequence[int]) -> Window:
+    """The part around a place that lies in an image."""
+    side = max(round(width), 1)
+    return Window(round(place[0] - side / 2), round(place[1] - side / 2), side, side).within(shape)
+
+
+def _stretched(image: PartsOfImage, close: NDArray[np.float32]) -> PartsOfImage:
+    """An image with the levels of a part of it stretched to 0..1."""
+    low, high = (np.float32(level) for level in np.percentile(close, LEVELS))
+
+    def stretch(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen = (part - low) / max(high - low, np.float32(1e-6))
+        return np.clip(seen, 0, 1, out=seen)
+
+    return PartsOfImage(image, stretch, (image.shape[0], image.shape[1], image.shape[2]))
+
+
+def nearest(place: tuple[float, float], proposals: Sequence[Proposal]) -> Proposal | None:
+    """The proposal nearest to a place, if its centre is closer than its own diameter."""
+
+    def distance(one: Proposal) -> float:
+        return float(np.hypot(*np.subtract(place, one.centre)))
+
+    close = [one for one in proposals if distance(one) < one.diameter]
+    return min(close, key=distance, default=None)
