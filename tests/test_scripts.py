@@ -102,6 +102,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(folder / "movies/one", folder / "data/t98g")
     shutil.copytree(folder / "stills", folder / "data/dsb2018")
     write_table_of_masks(folder / "tables/u373_02.npz")
+    for name in ("u373_01", "t98g"):
+        write_table_of_masks(folder / f"fitted/{name}.npz")
     page = "".join(
         f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("figures", "stills", "volumes")
     )
@@ -114,12 +116,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_table_of_masks(path: Path) -> None:
     """Two cells on four frames, as docs/scripts/doubts.py tracks them; half of them are wrong."""
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     columns = {name: np.ones((2, 4), np.float32) for name in ("area", "y", "x", "shared_1")}
     columns |= {name: np.full((2, 4), 0.8, np.float32) for name in ("agreement", "cell_overlap")}
     columns |= {name: np.zeros((2, 4), np.float32) for name in ("shared_2", "second_piece")}
     columns |= {name: np.zeros((2, 4), bool) for name in ("on_border", "prompted")}
     columns |= {"predicted_iou": columns["agreement"], "drawn_area": columns["area"]}
+    columns |= {"solidity": columns["agreement"]}
+    columns["prompted"][:, 0] = True
     columns |= {"today_severity": columns["shared_2"], "iou": np.tile([0.2, 0.9], (2, 2))}
     np.savez(path, **columns)
 
@@ -162,18 +166,58 @@ def test_every_script_has_a_test() -> None:
     assert found == {*WITHOUT_WINDOW, *WITH_WINDOW, *OTHERS, *LIBRARIES}
 
 
-@on_linux
-@pytest.mark.parametrize("script", WITHOUT_WINDOW)
-def test_script_runs(
-    script: str, run: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With tiny networks in place of the embedded and the official ones, which take long."""
+@pytest.fixture
+def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny networks in place of the embedded and the official ones, which take long."""
     for name in ("napari_sam2.load_model", "napari_sam2.model.load_model"):
         monkeypatch.setattr(name, lambda *_, **__: build_tiny_model(), raising=False)
     monkeypatch.setitem(SIZES, "tiny", MINI)
     official = PRESETS["sam2.1_tiny"]
     monkeypatch.setitem(PRESETS, "sam2.1_tiny", replace(official, encoder=encoder_config(MINI)))
+
+
+@on_linux
+@pytest.mark.usefixtures("tiny_networks")
+@pytest.mark.parametrize("script", WITHOUT_WINDOW)
+def test_script_runs(script: str, run: Callable[[str, str], None]) -> None:
     run(script, WITHOUT_WINDOW[script])
+
+
+@on_linux
+@pytest.mark.usefixtures("tiny_networks")
+def test_doubts_tracks_what_data_there_are(
+    run: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("docs/scripts/doubts.py", "track data masks --frames 3")
+    assert "there is no u373_02 in data" in capsys.readouterr().out
+    table = np.load("masks/t98g.npz")
+    assert table["area"].shape == table["solidity"].shape == (2, 3)
+
+
+@on_linux
+@pytest.mark.usefixtures("tiny_networks")
+def test_doubts_measures_what_the_evidence_costs(
+    run: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("docs/scripts/doubts.py", "cost movies/one --frames 3")
+    said = capsys.readouterr().out
+    assert "2 cells on 3 frames" in said
+    assert re.search(r"timelines: [\d.]+ s, [\d.]+%", said)
+
+
+@on_linux
+def test_doubts_compares_candidates(
+    run: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sklearn")
+    run("docs/scripts/doubts.py", "candidates fitted")
+    kinds = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == [
+        "with nothing more",
+        "with solidity",
+        "with step_beside",
+        "with solidity and step_beside",
+    ]
 
 
 @on_linux

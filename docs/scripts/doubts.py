@@ -3,24 +3,32 @@
 python docs/scripts/doubts.py track DATA TABLES    one click for each cell, one table per movie
 python docs/scripts/doubts.py fit TABLES...        writes annotation/error_model.json
 python docs/scripts/doubts.py left-out TABLES...   compares chains on movies left out of the fit
+python docs/scripts/doubts.py candidates TABLES... tries more evidence in the same way
 python docs/scripts/doubts.py report TABLES        prints the figures of docs/lab/review.md
 python docs/scripts/doubts.py ablate TABLES...     prints them without each kind of evidence
 python docs/scripts/doubts.py plot TABLES PICTURE  draws how often masks are wrong by their chance
+python docs/scripts/doubts.py cost MOVIE           processor time of the evidence beside tracking
 
-DATA holds folders with raw.tif and labels.tif, or stills as training takes them. Tracking is slow
+DATA holds folders with raw.tif and labels.tif, or stills as training takes them; MOVIE is one such
+folder. With --frames, `track` and `cost` take the first frames of each movie. Tracking is slow
 and is done once; the others read the tables. Each folder of tables holds the same movies, tracked
 with other weights; a fit takes the masks of all of them, figures are of the first one. `fit`,
-`left-out` and `ablate` need scikit-learn (extra "train").
+`left-out`, `candidates` and `ablate` need scikit-learn (extra "train").
 """
 
 import argparse
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
@@ -38,10 +46,9 @@ from napari_sam2.annotation.measures import Measures, Trace
 from napari_sam2.annotation.quality import Timeline, find_doubts, grade
 
 GOOD_IOU = 0.75
-CHECKED = {"u373_02": None, "hela_n2dl_01": 30, "psc_crowded": 20, "yeast_long": None}  # frames
-FITTED = {"u373_01": None, "t98g": None, "yeast_short": None}
+CHECKED = ("u373_02", "hela_n2dl_01", "psc_crowded", "yeast_long")
+FITTED = ("u373_01", "t98g", "yeast_short")
 STILLS = {"dsb2018": 10, "usiigaci_stills": 10}  # pseudo-videos, of stills that training may use
-MOST_CELLS = 101
 WITH_HEAD = (
     "cell_overlap",
     "cell_overlap_all",
@@ -59,38 +66,54 @@ WITHOUT_HEAD = (
     "claimed",
     "second_piece",
 )
+CANDIDATES = ("solidity", "step_beside")  # evidence that no model uses yet
+NEAR_CELLS = 5  # whose median step is that of the cells beside a cell
 THRESHOLD = 0.27
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.002  # inverse of the regularisation
 CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.35)
+TASKS = ("track", "fit", "left-out", "candidates", "report", "ablate", "plot", "cost")
 TARGET = Path(error_probability.__file__).with_name("error_model.json")
 
 
 # Tracking
 
 
-def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
-    """Track the cells of a movie from one click each, and write a table of all masks."""
-    from napari_sam2.annotation import Annotation
-    from napari_sam2.annotation.timelines import tracking_scores
-    from napari_sam2.evaluation.clicks import centre_click
-    from napari_sam2.tracking import Frames, Tracker
+def frames_of_cells(labels: np.ndarray) -> dict[int, np.ndarray]:
+    """Frames of each cell of (T, Y, X) labels that is there on more than two frames."""
+    found = {int(k): np.flatnonzero((labels == k).any((1, 2))) for k in np.unique(labels) if k}
+    return {k: frames for k, frames in found.items() if len(frames) > 2}
 
-    frames_of = {int(k): np.flatnonzero((labels == k).any((1, 2))) for k in np.unique(labels) if k}
-    ids = [k for k, frames in frames_of.items() if len(frames) > 2][:MOST_CELLS]
-    tracker = Tracker(model, Frames(raw))
+
+def click_cells(tracker, labels: np.ndarray):
+    """An annotation in which each cell is clicked on its first frame, and ends as it does."""
+    from napari_sam2.annotation import Annotation
+    from napari_sam2.evaluation.clicks import centre_click
+
     annotation = Annotation(tracker)
-    for k in ids:
-        first, last = int(frames_of[k][0]), int(frames_of[k][-1])
+    for k, frames in frames_of_cells(labels).items():
+        first, last = int(frames[0]), int(frames[-1])
         annotation.add_points(first, k, [centre_click(labels[first] == k).point], [1])
         tracker.set_span(k, range(first, last + 1))
+    return annotation
+
+
+def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
+    """Track the cells of a movie from one click each, and write a table of all masks."""
+    from napari_sam2.annotation.timelines import tracking_scores
+    from napari_sam2.tracking import Frames, Tracker
+
+    frames_of = frames_of_cells(labels)
+    tracker = Tracker(model, Frames(raw))
+    annotation = click_cells(tracker, labels)
     for _ in annotation.propagate(direction="forward"):
         pass
     measures = Measures(len(raw))
     measures.mark(range(len(raw)))
     measures.update(annotation.labels)
     rows = []
-    for k in ids:
+    solidity = solidity_of(annotation.labels)
+    for k in frames_of:
         timeline, trace = annotation.timeline(k), measures.trace(k)
         scores = tracking_scores(tracker, k, range(len(raw)), len(raw))
         iou = np.full(len(raw), np.nan, np.float32)
@@ -104,8 +127,21 @@ def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
             occlusion[t] = tracker.scores(t, k)[1]
         before = severity_without_chance(timeline, trace, scores.predicted_iou, occlusion)
         row |= {"iou": iou, "prompted": timeline.is_prompted, "today_severity": before}
+        row |= {"solidity": solidity.get(k, np.full(len(raw), np.nan, np.float32))}
         rows.append(row)
     np.savez_compressed(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+
+
+def solidity_of(labels: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """(T,) share of its convex hull that each object fills, by object, NaN without a mask."""
+    from skimage.measure import regionprops
+
+    found: dict[int, np.ndarray] = {}
+    for t, frame in enumerate(labels):
+        for region in regionprops(np.asarray(frame)):
+            unknown = np.full(len(labels), np.nan, np.float32)
+            found.setdefault(region.label, unknown)[t] = region.solidity
+    return found
 
 
 def severity_without_chance(
@@ -119,22 +155,27 @@ def severity_without_chance(
     return replace(timeline, doubts=doubts, quality=quality, error_probability=unknown).severity
 
 
-def track_all(data: Path, tables: Path) -> None:
-    """Track all movies and stills that have no table yet."""
+def read_movie(folder: Path, frames: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of a folder, or the first frames of them, as many of both."""
     import tifffile
 
+    raw, labels = (tifffile.imread(folder / f"{kind}.tif")[:frames] for kind in ("raw", "labels"))
+    length = min(len(raw), len(labels))
+    return raw[:length], labels[:length]
+
+
+def track_all(data: Path, tables: Path, most_frames: int | None = None) -> None:
+    """Track all movies and stills that have no table yet."""
     from napari_sam2 import load_model
     from napari_sam2.training.pseudo_video import find_stills, held_out, warp_clip
 
     model = load_model("cells")
     tables.mkdir(parents=True, exist_ok=True)
-    for name, frames in (CHECKED | FITTED).items():
-        raw, labels = (
-            tifffile.imread(data / name / f"{kind}.tif")[:frames] for kind in ("raw", "labels")
-        )
-        length = min(len(raw), len(labels))
-        if not (tables / f"{name}.npz").exists():
-            track_movie(model, raw[:length], labels[:length], tables / f"{name}.npz")
+    for name in CHECKED + FITTED:
+        if not (data / name).is_dir():
+            print(f"there is no {name} in {data}")
+        elif not (tables / f"{name}.npz").exists():
+            track_movie(model, *read_movie(data / name, most_frames), tables / f"{name}.npz")
     rng = np.random.default_rng(0)
     for name, count in STILLS.items():
         stills = find_stills(data / name) if (data / name / "images").is_dir() else []
@@ -144,7 +185,49 @@ def track_all(data: Path, tables: Path) -> None:
         for number in chosen.tolist():
             clip = warp_clip(*allowed[number].read(), 16, (320, 320), rng)
             if not (tables / f"{name}_{number}.npz").exists():
-                track_movie(model, clip.images, clip.labels, tables / f"{name}_{number}.npz")
+                parts = (part[:most_frames] for part in (clip.images, clip.labels))
+                track_movie(model, *parts, tables / f"{name}_{number}.npz")
+
+
+# Cost
+
+
+def print_cost(movie: Path, most_frames: int | None) -> None:
+    """Processor time of the evidence for errors, beside that of tracking without it."""
+    import torch
+
+    from napari_sam2 import load_model
+    from napari_sam2.model import sam2
+    from napari_sam2.tracking import Frames, Tracker
+    from napari_sam2.tracking.signs import CellOpinion
+
+    torch.set_num_threads(1)
+    seconds: Counter[str] = Counter()
+
+    def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            start = time.process_time()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                seconds[name] += time.process_time() - start
+
+        return run
+
+    raw, labels = read_movie(movie, most_frames)
+    annotation = click_cells(Tracker(load_model("cells"), Frames(raw)), labels)
+    head = timed("opinion of the cell head", CellOpinion.overlap)
+    agreement = timed("agreement of the guesses", sam2.mask_overlap)
+    track = timed("tracking", lambda: list(annotation.propagate(direction="forward")))
+    with patch.object(CellOpinion, "overlap", head), patch.object(sam2, "mask_overlap", agreement):
+        track()
+    timed("timelines", lambda: [annotation.timeline(k) for k in annotation.objects])()
+    signs = [name for name in seconds if name not in ("tracking", "timelines")]
+    without = seconds.pop("tracking") - sum(seconds[name] for name in signs)
+    print(f"{len(annotation.objects)} cells on {len(raw)} frames")
+    print(f"tracking without the evidence: {without:.1f} s")
+    for name, cost in (*seconds.items(), ("together", seconds.total())):
+        print(f"{name}: {cost:.2f} s, {cost / without:.1%}")
 
 
 # Tables
@@ -186,16 +269,42 @@ def read_table(path: Path) -> Masks:
     evidence: dict[str, list[np.ndarray]] = {}
     judged = (table["area"] > 0) & ~table["prompted"] & ~np.isnan(table["iou"])
     judged &= ~np.isnan(table["agreement"])
+    candidates = {"step_beside": steps_beside(table)}
+    if "solidity" in table:  # tables of earlier versions have none
+        candidates["solidity"] = table["solidity"].astype(np.float64)
     for row, is_judged in enumerate(judged):
         trace = Trace(**{field.name: table[field.name][row] for field in fields(Trace)})
         scores = TrackingScores(**{f.name: table[f.name][row] for f in fields(TrackingScores)})
-        for name, values in gather_evidence(trace, scores, table["prompted"][row]).items():
+        known = gather_evidence(trace, scores, table["prompted"][row])
+        known |= {name: values[row] for name, values in candidates.items()}
+        for name, values in known.items():
             evidence.setdefault(name, []).append(values[is_judged])
     return Masks(
         {name: np.concatenate(parts) for name, parts in evidence.items()},
         *(table[name][judged] for name in ("iou", "today_severity", "predicted_iou")),
         np.argwhere(judged),
     )
+
+
+def steps_beside(table: dict[str, np.ndarray]) -> np.ndarray:
+    """(N, T) step of each mask beside the median step of the near cells, in radii of the cell.
+
+    NaN where a cell or all others have no mask on the frame or on the one before.
+    """
+    area = table["area"]
+    place = np.where((area > 0)[..., None], np.stack([table["y"], table["x"]], -1), np.nan)
+    steps = np.diff(place, axis=1, prepend=np.nan)
+    found = np.full(area.shape, np.nan)
+    for t in range(1, area.shape[1]):
+        rows = np.flatnonzero(~np.isnan(steps[:, t, 0]))
+        if len(rows) < 2:
+            continue
+        before = place[rows, t - 1]
+        nearest = cKDTree(before).query(before, min(NEAR_CELLS + 1, len(rows)))[1][:, 1:]
+        usual = np.median(steps[rows, t][nearest], axis=1)
+        away = np.linalg.norm(steps[rows, t] - usual, axis=1)
+        found[rows, t] = away / np.sqrt(area[rows, t] / np.pi)
+    return found
 
 
 def read_tables(folders: Sequence[Path]) -> tuple[dict[str, list[Masks]], dict[str, Masks]]:
@@ -413,8 +522,18 @@ def print_ablation(fitted: dict[str, list[Masks]], checked: dict[str, Masks]) ->
         print(f"without {left_out:13s}", *(f"{area:.3f}" for area in areas))
 
 
-def print_left_out(fitted: dict[str, list[Masks]]) -> None:
-    """Figures of several chains on each movie, with a regression fitted on the others.
+def fit_without_each(fitted: dict[str, list[Masks]], names: Sequence[str]) -> dict[str, Regression]:
+    """For each movie, a regression that is fitted on all others."""
+    return {
+        name: fit([m for key, tables in fitted.items() if key != name for m in tables], names)
+        for name in fitted
+    }
+
+
+def left_out_figures(
+    fitted: dict[str, list[Masks]], regressions: dict[str, Regression], chain: ErrorChain
+) -> str:
+    """Mean figures on each movie, with the regression that was fitted on the others.
 
     Movies weigh as in `fit`; the log loss is that with the best level for each movie.
     """
@@ -423,35 +542,50 @@ def print_left_out(fitted: dict[str, list[Masks]]) -> None:
     def loss(shift: float, found: np.ndarray, is_wrong: np.ndarray) -> float:
         return float(np.logaddexp(0, np.where(is_wrong, -1, 1) * (found + shift)).mean())
 
-    regressions = {
-        name: fit([m for key, tables in fitted.items() if key != name for m in tables], WITH_HEAD)
-        for name in fitted
-    }
+    rows, weights = [], []
+    for name, regression in regressions.items():
+        masks = fitted[name][0]
+        found = probability_of(masks, regression, chain)
+        arguments = (logit(found), masks.is_wrong)
+        best = minimize_scalar(loss, args=arguments, bounds=(-4, 4), method="bounded")
+        area = area_under_curve(found, masks.is_wrong)
+        if not np.isnan(area):
+            rows.append((best.fun, calibration_error(found, masks.is_wrong), area))
+            weights.append(min(300, len(masks.iou)))
+    figures = np.average(rows, axis=0, weights=weights)
+    return "log loss {:.3f}, calibration error {:.3f}, area {:.3f}".format(*figures)
+
+
+def print_left_out(fitted: dict[str, list[Masks]]) -> None:
+    """Figures of several chains on movies that were left out of the fit."""
+    regressions = fit_without_each(fitted, WITH_HEAD)
     for persistence in (0.0, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8):
         chain = replace(CHAIN, persistence=persistence)
-        rows, weights = [], []
-        for name, regression in regressions.items():
-            masks = fitted[name][0]
-            found = probability_of(masks, regression, chain)
-            arguments = (logit(found), masks.is_wrong)
-            best = minimize_scalar(loss, args=arguments, bounds=(-4, 4), method="bounded")
-            area = area_under_curve(found, masks.is_wrong)
-            if not np.isnan(area):
-                rows.append((best.fun, calibration_error(found, masks.is_wrong), area))
-                weights.append(min(300, len(masks.iou)))
-        figures = np.average(rows, axis=0, weights=weights)
-        line = "log loss {:.3f}, calibration error {:.3f}, area {:.3f}".format(*figures)
-        print(f"persistence {persistence}: {line}")
+        print(f"persistence {persistence}: {left_out_figures(fitted, regressions, chain)}")
+
+
+def print_candidates(fitted: dict[str, list[Masks]]) -> None:
+    """Figures with each candidate, and with all, on movies that were left out of the fit."""
+    tables = list(itertools.chain(*fitted.values()))
+    known = tuple(name for name in CANDIDATES if all(name in one.evidence for one in tables))
+    for added in ((), *((name,) for name in known), known):
+        regressions = fit_without_each(fitted, WITH_HEAD + added)
+        line = left_out_figures(fitted, regressions, CHAIN)
+        print(f"with {' and '.join(added) or 'nothing more'}: {line}")
 
 
 def main() -> None:
     """Perform one of the tasks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["track", "fit", "left-out", "report", "ablate", "plot"])
+    parser.add_argument("task", choices=TASKS)
     parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--frames", type=int, help="first frames of each movie; all by default")
     options = parser.parse_args()
     if options.task == "track":
-        track_all(*options.folders)
+        track_all(*options.folders, options.frames)
+        return
+    if options.task == "cost":
+        print_cost(options.folders[0], options.frames)
         return
     folders = options.folders[:1] if options.task == "plot" else options.folders
     fitted, checked = read_tables(folders)
@@ -460,6 +594,9 @@ def main() -> None:
         return
     if options.task == "left-out":
         print_left_out(fitted)
+        return
+    if options.task == "candidates":
+        print_candidates(fitted)
         return
     if options.task == "ablate":
         print("area under the ROC curve:", *checked)

@@ -245,6 +245,7 @@ def test_every_channel_is_in_an_exported_table(axes_desk, tmp_path):
     found = dict(zip(header.split(","), row.split(","), strict=True))
     means = [float(value) for name, value in found.items() if "mean" in name]
     assert means == ([4000.0, 500.0] if "C" in names else [4000.0])
+    assert float(found["error_probability"]) == 0  # of the mask that was clicked
 
 
 def test_a_movie_with_time_last_is_taken_as_it_is_shown(open_desk):

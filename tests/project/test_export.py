@@ -55,7 +55,11 @@ def test_project_is_exported_with_its_names(path: Path, saved: np.ndarray) -> No
 
 def test_its_image_is_measured(path: Path, saved: np.ndarray) -> None:
     assert shell("export", path, "-o", path.parent / "cells.csv") == 0
-    assert "movie_mean" in (path.parent / "cells.csv").read_text().splitlines()[0]
+    with (path.parent / "cells.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert all(float(row["movie_mean"]) >= 0 for row in rows)
+    chances = [float(row["error_probability"]) for row in rows]
+    assert min(chances) == 0 < max(chances) < 1  # masks that were prompted and tracked
 
 
 @pytest.mark.parametrize(
