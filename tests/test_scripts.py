@@ -61,6 +61,8 @@ WITHOUT_WINDOW = {
     "docs/scripts/synthetic_gallery.py": "sheet.png --kinds nuclei --frames 2",
     "docs/scripts/teach_ablation.py": "movies --movies one --frames 2 --seconds 1 "
     "--ways low_rank_adapters with_replay",
+    "docs/scripts/teach_forgetting.py": "mine.safetensors stills --base cells --stills 1 "
+    "--held-out 1 --objects 1 --frames 2",
     "docs/scripts/teach_rounds.py": "movies/one/raw.tif movies/one/labels.tif --frames 4 "
     "--rounds 3 --clicks 1 --seconds 1 --picture rounds.png",
     "docs/scripts/training_curve.py": "curve.png log.csv",

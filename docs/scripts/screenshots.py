@@ -1,11 +1,13 @@
 """Take the pictures of the documentation: open the sample, click, track, correct, review.
 
-    python docs/scripts/screenshots.py [FOLDER] [--quick]
+    python docs/scripts/screenshots.py [FOLDER] [--quick] [--teach-with MOVIE]
 
 needs a screen; without one: ``xvfb-run -a -s "-screen 0 2600x2100x24" python docs/scripts/...``.
 The pictures go to ``docs/images`` unless another folder is named. Everything is drawn at twice the
 size, as on a dense screen, unless ``QT_SCALE_FACTOR`` says otherwise; pictures of the whole window
-are then made smaller by half.
+are then made smaller by half. With --teach-with, only the card at the end of a lesson is
+taken: MOVIE is a folder with raw.tif and labels.tif, and a simulated user clicks the cells of its
+first frame and corrects them.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ os.environ.setdefault("QT_SCALE_FACTOR", "2")
 
 import napari
 import numpy as np
+import tifffile
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
@@ -36,6 +39,7 @@ from scipy import ndimage
 from napari_sam2.plugin.panel import SamPanel
 from napari_sam2.plugin.widgets.cheat_sheet import CheatSheet
 from napari_sam2.plugin.widgets.lanes_view import LaneRange
+from napari_sam2.plugin.window.next_step import Action
 from napari_sam2.training.synthetic import generate_clip
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
@@ -45,6 +49,7 @@ TALL = 980  # room for all that the widget may show
 LARGEST_FILE = 200_000  # bytes
 COLOURS = (256, 128, 64, 32)  # fewer and fewer, until the file is small enough
 CELLS = (2, 3, 5)  # of the sample, one click each
+TAUGHT_FRAMES, CORRECTIONS = 8, 3  # of the movie that the model is taught with; clicks per cell
 MOTHERS, DAUGHTERS = (13, 2), (16, 17)  # of the movie with divisions
 
 
@@ -53,8 +58,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=IMAGES)
     parser.add_argument("--quick", action="store_true", help="end after the first click")
+    parser.add_argument("--teach-with", type=Path, metavar="MOVIE", help="take the card alone")
+    parser.add_argument("--seconds", type=int, default=120, help="time of the lesson")
     given = parser.parse_args()
-    take_all(given.folder, given.quick)
+    if given.teach_with is not None:
+        user = open_window(SIZE)
+        take_teaching(user, given.folder, given.teach_with, given.seconds)
+        user.viewer.close()
+    else:
+        take_all(given.folder, given.quick)
 
 
 def take_all(folder: Path, is_quick: bool) -> None:
@@ -172,6 +184,36 @@ def take_division(user: User, folder: Path) -> None:
     take(user.viewer, folder / "division.png")
 
 
+def take_teaching(user: User, folder: Path, movie: Path, seconds: int) -> None:
+    """Correct the first frame of a movie, teach, use the taught model, and track again."""
+    images, truth = (tifffile.imread(movie / f"{n}.tif")[:TAUGHT_FRAMES] for n in ("raw", "labels"))
+    user.open_movie(images, truth)
+    for number, cell in enumerate(np.unique(truth[0][truth[0] > 0]), 1):
+        user.click_cell(cell, 0)
+        for _ in range(CORRECTIONS):
+            user.correct_cell(number, cell, 0)
+        user.press(Qt.Key.Key_N)
+    user.press(Qt.Key.Key_K)
+    user.settle()
+    teaching, widgets = user.panel.controller.teaching, user.panel.teach
+    teaching.set_budget(seconds)
+    QTest.keyClick(user.canvas, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    wait_until(lambda: widgets.card is not None, timeout_s=seconds + 300)
+    settle(0.5)
+    save(grabbed(widgets.card).reduce(2), folder / "teach-card.png")
+    if not widgets.card.use.isVisible():
+        raise SystemExit("the lesson was no gain: teach with another movie, or for longer")
+    base = user.panel.controller.models.wanted
+    widgets.card.use.click()
+    wait_until(lambda: user.panel.controller.models.wanted != base)
+    user.settle()
+    again = user.panel.status.button
+    wait_until(lambda: again.text() == Action.TRACK_AGAIN.value)
+    again.click()
+    wait_until(lambda: user.panel.controller.image_state.is_tracking)
+    user.settle()
+
+
 class User:
     """Clicks and keys in a viewer with the widget.
 
@@ -224,6 +266,23 @@ class User:
         assert self.truth is not None
         y, x = ndimage.center_of_mass(self.truth[t] == cell)
         self.click(self.place_on_canvas((t, y, x)))
+
+    def correct_cell(self, object_id: int, cell: int, t: int) -> None:
+        """Click the middle of the largest error of a mask, or nothing if the mask is right."""
+        assert self.truth is not None
+        found = self.panel.controller.image_state.layers.labels.data[t] == object_id
+        wanted = self.truth[t] == cell
+        depths = {
+            button: ndimage.distance_transform_edt(np.pad(error, 1))[1:-1, 1:-1]
+            for button, error in (
+                (Qt.MouseButton.LeftButton, wanted & ~found),
+                (Qt.MouseButton.RightButton, found & ~wanted),
+            )
+        }
+        button = max(depths, key=lambda one: depths[one].max())
+        if depths[button].max() > 1:
+            y, x = np.unravel_index(depths[button].argmax(), wanted.shape)
+            self.click(self.place_on_canvas((t, y, x)), button)
 
     def click(self, at: QPoint, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
         """Click a place of the canvas."""

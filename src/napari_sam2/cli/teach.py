@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_sam2.annotation.undo_texts import counted
 from napari_sam2.cli.errors import UsageError, check_outputs
 from napari_sam2.cli.movies import (
     AxesOption,
@@ -195,7 +196,7 @@ def _lesson_bar(budget_s: float) -> Iterator[Callable[[TeachingProgress], None]]
 def _verdict(taught: Taught) -> str:
     verdict = "better" if taught.is_better else "no gain: keep the old model"
     return (
-        f"{taught.learnt_masks} masks learnt in {taught.seconds:.0f} s; mean IoU of "
-        f"{taught.judged_masks} masks that were kept aside: {taught.before:.3f} before, "
+        f"{counted(taught.learnt_masks, 'mask')} learnt in {taught.seconds:.0f} s; mean IoU of "
+        f"{counted(taught.judged_masks, 'mask')} kept aside: {taught.before:.3f} before, "
         f"{taught.after:.3f} after ({verdict})"
     )

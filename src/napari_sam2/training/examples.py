@@ -181,10 +181,10 @@ def notes_on(examples: Sequence[Example]) -> tuple[str, ...]:
             for earlier, other in same:
                 differing[earlier, number] += _differ(other, labels)
             same.append((number, labels))
-    for (one, other), frames in differing.items():
+    for (first, second), frames in differing.items():
         if frames:
             notes.append(
-                f"{examples[one].name} and {examples[other].name} label "
+                f"{examples[first].name} and {examples[second].name} label "
                 f"{counted(frames, 'frame')} of the same images differently. Both were learnt."
             )
     return tuple(notes)

@@ -325,7 +325,7 @@ class _Pupil:
                 ):
                     steps = int(np.clip(left_s / each_s, self._run.step, MOST_STEPS))
                     self._plan(steps)
-                if steps and self._run.step % max(steps // (JUDGEMENTS + 1), 1) == 0:
+                if steps and self._run.step % -(-steps // (JUDGEMENTS + 1)) == 0:
                     mix = self.judged_mix(base, CURVE_SHARE)
                     curve.append((self._run.step, mix.iou))
                     self.best_mix = [max([*self.best_mix, mix], key=lambda one: one.iou)]
