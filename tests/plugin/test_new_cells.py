@@ -283,6 +283,15 @@ def test_a_lost_cell_is_looked_for_around_its_last_place(desk_with_lost):
     press(desk, Qt.Key.Key_Return)
     assert set(desk.image_state.objects) == {1, 2}
     assert np.array_equal(desk.labels.data[5] == 1, disc(0, 5))
+    prompt = desk.prompt(5, 1)
+    assert np.array_equal(prompt.mask.full(), disc(0, 5))
+    np.testing.assert_allclose(prompt.points, [disc_centre(0, 5)])  # corrected like other cells
+    before = (desk.labels.data[5] == 1).sum()
+    desk.controller.choose_object(1)
+    y, x = disc_centre(0, 5)
+    desk.click(5, y + 4, x, by=hands.right_click)
+    desk.settle()
+    assert 0 < (desk.labels.data[5] == 1).sum() < before
 
 
 def test_a_cell_that_is_not_tracked_yet_is_not_lost(desk_with_lost):
