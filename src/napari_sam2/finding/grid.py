@@ -142,7 +142,7 @@ class _Kept:
         if mask.crop.size <= LARGE:
             return cls(proposal, box)
         without = PixelMask(mask.shape, mask.corner, np.zeros((0, 0), bool))
-        packed = zstd_encode(np.packbits(mask.crop).tobytes(), 1)
+        packed = bytes(zstd_encode(np.packbits(mask.crop).tobytes(), 1))
         size = (mask.crop.shape[0], mask.crop.shape[1])
         return cls(replace(proposal, mask=without), box, size, packed)
 
