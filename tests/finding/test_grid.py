@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
@@ -13,9 +14,13 @@ import torch
 
 from napari_sam2.finding import FindingStopped, GridSettings, find_objects
 from napari_sam2.finding.grid import crop_windows, find_by_grid, usual_grid
+from napari_sam2.finding.logits import tidied_logits
 from napari_sam2.finding.progress import Steps
 from napari_sam2.model import PRESETS
 from napari_sam2.model.sam2 import PIXEL_MEAN, PIXEL_STD
+from napari_sam2.tracking import Frames
+from napari_sam2.tracking.image_parts import shrunk
+from napari_sam2.tracking.windows import Window
 from tests.model.comparison import our_model, random_image
 from tests.model.reference import reference_image_model
 from tests.model.weights import MINI, soft_state_dict
@@ -181,3 +186,57 @@ def test_the_search_uses_the_grid_of_what_the_network_sees(monkeypatch: pytest.M
     )
     find_objects(model, np.zeros((256, 256), np.float32) + np.arange(256))
     assert used == [usual_grid(model.config, (256, 256))] != [GridSettings()]
+
+
+@pytest.mark.parametrize(("shape", "size"), [((700, 500), 64), ((130, 1001), 64), ((65, 64), 64)])
+def test_a_large_crop_is_shrunk_as_the_network_shrinks_it(monkeypatch, shape, size: int) -> None:
+    monkeypatch.setattr("napari_sam2.tracking.image_parts.STRIP", 5000)
+    image = np.random.default_rng(0).random((shape[0] + 20, shape[1] + 10, 3), np.float32)
+    window = Window(15, 4, *shape)
+    crop = torch.from_numpy(window.crop(image)).permute(2, 0, 1)[None]
+    theirs = torch.nn.functional.interpolate(crop, (size, size), mode="bilinear", antialias=True)
+    np.testing.assert_allclose(
+        shrunk(image, window, size), theirs[0].permute(1, 2, 0).numpy(), atol=1e-5
+    )
+
+
+def test_proposals_of_large_masks_are_the_same(monkeypatch) -> None:
+    model, image = build_tiny_model(), np.random.default_rng(0).random((300, 200))
+    settings = replace(LOOSE, min_mask_region_area=0, crops_nms_thresh=1)
+    options = {"grid": settings, "min_score": 0, "min_area": 0}
+    before = find_objects(model, image, **options)
+    for name in ("grid.LARGE", "logits.STRIP"):
+        monkeypatch.setattr(f"napari_sam2.finding.{name}", 1000)
+    after = find_objects(model, image, **options)
+    assert len(after) == len(before) > 10
+    for one, other in zip(before, after, strict=True):
+        assert np.mean(np.asarray(one.mask) != np.asarray(other.mask)) < 1e-3
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_holes_and_specks_of_logits_are_tidied() -> None:
+    logits = np.full((64, 64), -3.0, np.float32)
+    logits[10:50, 10:50] = 4
+    logits[20:22, 20:22] = -1  # a hole
+    logits[30:40, 30:40] = -2  # a large hole stays
+    logits[60, 60] = 2  # a speck
+    clean = tidied_logits(logits, 9) > 0
+    expected = logits > 0
+    expected[20:22, 20:22], expected[60, 60] = True, False
+    assert np.array_equal(clean, expected)
+
+
+def test_masks_that_fill_a_large_image_take_little_memory() -> None:
+    side = 4000
+    image = np.zeros((1, side, side), np.uint8)
+    image[0, ::50] = 200
+    settings = replace(LOOSE, points_per_side=(4,), pred_iou_thresh=0, stability_score_thresh=0)
+    model = build_tiny_model()
+    tracemalloc.start()
+    found = find_objects(
+        model, Frames(image), grid=replace(settings, crops_nms_thresh=0.7), min_score=0
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max(proposal.mask.crop.size for proposal in found) > side**2 / 2
+    assert peak < 12 * side**2  # bytes; 48 clicked masks of a byte each, and the image in float32

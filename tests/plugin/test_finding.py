@@ -10,9 +10,10 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from scipy import ndimage
 
 from napari_sam2.finding import CellSize, FindingStopped, Proposal
-from napari_sam2.plugin.layers.proposal_layer import draw_proposals
+from napari_sam2.plugin.layers.proposal_layer import dashed, draw_proposals
 from napari_sam2.tracking.pixels import PixelMask
 
 from . import hands, world
@@ -94,8 +95,9 @@ def test_f_shows_outlines_and_writes_nothing(desk, by):
     else:
         find(desk)
     (layer,) = found_layers(desk)
-    assert np.array_equal(layer.data[0] > 0, disc(0, 0) | disc(1, 0))
-    assert layer.contour > 0
+    drawn = desk.controller.finding.found.drawn
+    assert np.array_equal(drawn > 0, disc(0, 0) | disc(1, 0))
+    assert np.array_equal(layer.data[0], dashed(drawn, 1))
     assert desk.viewer.layers.selection.active is desk.points
     assert not desk.labels.data.any()
     assert not desk.image_state.objects
@@ -205,7 +207,7 @@ def test_the_sliders_show_other_outlines_without_another_search(desk):
     desk.panel.find.score.setValue(20)
     desk.panel.find.size.setValue((3, 8))
     assert found.numbers == [3]
-    assert found_layers(desk)[0].data[0, SPECK[0], SPECK[1]] == 3
+    assert found.drawn[SPECK] == 3
     desk.qtbot.waitUntil(lambda: desk.panel.find.count.text() == "1 cell found, 2 hidden")
     assert len(desk.engine.searches) == 1
 
@@ -327,6 +329,27 @@ def test_cells_of_a_single_image_are_found(open_desk):
     find(desk)
     press(desk, Qt.Key.Key_Return)
     assert np.array_equal(desk.labels.data, disc(0, 0) + 2 * disc(1, 0))
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_outlines_are_dashed_and_lie_on_the_whole_outline(width):
+    y, x = np.mgrid[:90, :90]
+    drawn = (((y - 44) ** 2 / 900 + (x - 44) ** 2 / 1600) <= 1).astype(np.int32)
+    drawn[80:90, 0:12] = 2  # at the border of the image
+    outline = drawn.astype(bool)
+    for number in (1, 2):
+        outline &= ~ndimage.binary_erosion(drawn == number, iterations=width)
+    found = dashed(drawn, width)
+    assert set(np.unique(found)) == {0, 1, 2}
+    assert np.array_equal(found[found > 0], drawn[found > 0])
+    assert not (found > 0)[~outline].any()
+    for number in (1, 2):
+        whole, left = outline & (drawn == number), found == number
+        assert 0.35 * whole.sum() < left.sum() < 0.65 * whole.sum()
+        _, dashes = ndimage.label(left, np.ones((3, 3)))
+        _, gaps = ndimage.label(whole & ~left, np.ones((3, 3)))
+        assert dashes >= 3
+        assert gaps >= 3
 
 
 def test_a_proposal_mostly_on_an_object_is_not_drawn():

@@ -54,8 +54,7 @@ def test_every_few_frames_are_searched_and_the_first_with_new_cells_is_shown(des
     assert [t for t, _ in desk.engine.searches] == [0, 3, 6]
     assert desk.controller.new_cells.frames == [3]  # the square of frame 6 is the same cell
     assert desk.controller.view.frame == 3
-    (layer,) = found_layers(desk)
-    assert np.array_equal(layer.data[0] > 0, square(2, 50, 10, 58))
+    assert np.array_equal(desk.controller.finding.found.drawn > 0, square(2, 50, 10, 58))
     assert set(desk.image_state.objects) == {1, 2}
     assert desk.panel.new_cells.box.next.text() == "New cells (1)"
 
@@ -95,8 +94,7 @@ def test_cells_taken_on_two_frames_without_tracking_are_two_cells(desk_with_two,
     assert desk.panel.new_cells.box.next.text() == "New cells (2)"
     press(desk, Qt.Key.Key_Return)
     assert desk.controller.view.frame == 6  # Enter goes on
-    (layer,) = found_layers(desk)
-    assert np.array_equal(layer.data[0] > 0, square(40, 2, 48, 10))
+    assert np.array_equal(desk.controller.finding.found.drawn > 0, square(40, 2, 48, 10))
     press(desk, Qt.Key.Key_Return)
     assert set(desk.image_state.objects) == {1, 2, 3, 4}
     assert np.array_equal(desk.labels.data[3] == 3, moving(3))
@@ -285,6 +283,15 @@ def test_a_lost_cell_is_looked_for_around_its_last_place(desk_with_lost):
     press(desk, Qt.Key.Key_Return)
     assert set(desk.image_state.objects) == {1, 2}
     assert np.array_equal(desk.labels.data[5] == 1, disc(0, 5))
+    prompt = desk.prompt(5, 1)
+    assert np.array_equal(prompt.mask.full(), disc(0, 5))
+    np.testing.assert_allclose(prompt.points, [disc_centre(0, 5)])  # corrected like other cells
+    before = (desk.labels.data[5] == 1).sum()
+    desk.controller.choose_object(1)
+    y, x = disc_centre(0, 5)
+    desk.click(5, y + 4, x, by=hands.right_click)
+    desk.settle()
+    assert 0 < (desk.labels.data[5] == 1).sum() < before
 
 
 def test_a_cell_that_is_not_tracked_yet_is_not_lost(desk_with_lost):

@@ -306,3 +306,22 @@ def test_an_unknown_size_of_the_cells_is_not_written(saved, path, reopened) -> N
     assert b"cell_size" not in (path / "session.json").read_bytes()
     saved.close()
     assert reopened().subject.cell_size is None
+
+
+def test_a_mask_with_its_click_comes_back_with_its_undo(saved, annotation, world, reopened) -> None:
+    before = annotation.labels[3].copy()
+    mask = np.zeros(annotation.shape[1:], bool)
+    mask[4:12, 30:40] = True
+    result = annotation.add_mask(3, 1, mask, (8.0, 35.0))
+    assert (result.masks[result.object_ids.index(1)] == mask).all()
+    prompt = annotation.prompt(3, 1)
+    assert (prompt.mask.full() == mask).all()
+    assert prompt.points.tolist() == [[8.0, 35.0]]
+    saved.close()
+    other = reopened().annotation
+    assert same_seen(other, annotation)
+    other.undo()
+    assert (other.labels[3] == before).all()
+    with pytest.raises(ValueError, match="empty"):
+        other.add_mask(3, 1, np.zeros_like(mask), (8.0, 35.0))
+    assert (other.labels[3] == before).all()

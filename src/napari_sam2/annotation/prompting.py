@@ -139,7 +139,13 @@ class Prompting:
         return self.set_prompt(replace(prompt, box=None))
 
     @journaled
-    def add_mask(self, t: int, object_id: int, mask: ArrayLike) -> FrameResult:
+    def add_mask(
+        self,
+        t: int,
+        object_id: int,
+        mask: ArrayLike,
+        click: tuple[float, float] | None = None,
+    ) -> FrameResult:
         """Set the mask of an object on a frame; an unknown object is created.
 
         Parameters
@@ -150,6 +156,9 @@ class Prompting:
             Object.
         mask : (Y, X) bool array-like
             Its pixels.
+        click : tuple of float, optional
+            A click (y, x) that is known to give the mask. The prompt holds it beside the mask, and
+            further clicks correct the mask.
 
         Returns
         -------
@@ -160,12 +169,19 @@ class Prompting:
         ------
         ValueError
             If the frame is outside the stack, the mask has another shape, or the object is locked
-            on the frame.
+            on the frame; or the mask is empty where there is a click.
         """
         tracker = self._state.tracker
-        return self._change_prompt(
-            "paint", t, object_id, lambda: tracker.add_mask(t, object_id, mask)
-        )
+
+        def change() -> FrameResult:
+            if click is None:
+                return tracker.add_mask(t, object_id, mask)
+            tracker.import_masks(t, {object_id: mask}, {object_id: click})
+            result = tracker.result(t, object_id)
+            assert result is not None, "the mask was imported on this frame"
+            return result
+
+        return self._change_prompt("paint", t, object_id, change)
 
     @journaled
     def mark_unseen(self, *, painted: bool = True) -> None:

@@ -14,21 +14,24 @@ from math import ceil
 
 import numpy as np
 import torch
+from imagecodecs import zstd_decode, zstd_encode
 from numpy.typing import NDArray
 
 from napari_sam2.arrays import Pixels
-from napari_sam2.finding.logits import Drawn, draw_logits, tidied
+from napari_sam2.finding.logits import Drawn, draw_logits, tidied, tidied_logits
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_boxes
 from napari_sam2.model import FrameFeatures, PromptTensors, Sam2, Sam2Config
 from napari_sam2.tracking.device import Batches, inference
 from napari_sam2.tracking.frame_encoder import encode_windows
+from napari_sam2.tracking.image_parts import shrunk
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window, is_small
 
 EDGE = 20  # pixels: masks nearer to the edge of a crop were cut off by it
 REGION_SIDE = 1024  # side of the crop for which `min_mask_region_area` is given
+LARGE = 2**22  # pixels of a crop or mask that is not handled as a whole
 FINEST = 3  # layers of crops at most: 8 x 8 of them, 16 000 clicks
 
 
@@ -105,17 +108,61 @@ def find_by_grid(
     crops = list(crop_windows(shape, settings))
     batches = [-(-(side * side) // settings.points_per_batch) for _, side in crops]
     steps.expect(sum(batches))
-    found: list[Proposal] = []
+    found: list[_Kept] = []
     for window, side in crops:
-        features = encode_windows(model, image, [window])
+        features = _encoded(model, image, window)
         places = point_grid(side)
         for start in range(0, len(places), settings.points_per_batch):
             part = places[start : start + settings.points_per_batch]
-            found += _judged(model, features, part, window, shape, settings)
+            judged = _judged(model, features, part, window, shape, settings)
+            found += [_Kept.of(proposal) for proposal in judged]
             steps.advance()
-    boxes = np.array([_inner_box(p.mask) for p in found]).reshape(-1, 4)
-    scores = np.array([p.score for p in found])
-    return [found[index] for index in suppress_boxes(boxes, scores, settings.crops_nms_thresh)]
+    boxes = np.array([kept.box for kept in found]).reshape(-1, 4)
+    scores = np.array([kept.proposal.score for kept in found])
+    best = suppress_boxes(boxes, scores, settings.crops_nms_thresh)
+    return [found[index].whole() for index in best]
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A proposal until the best are known; the pixels of a large mask are compressed.
+
+    Hundreds of clicks on a background give masks that fill the image.
+    """
+
+    proposal: Proposal  # with an empty mask where `packed` has the pixels
+    box: tuple[float, float, float, float]
+    size: tuple[int, int] = (0, 0)
+    packed: bytes = b""
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> _Kept:
+        mask = proposal.mask
+        box = _inner_box(mask)
+        if mask.crop.size <= LARGE:
+            return cls(proposal, box)
+        without = PixelMask(mask.shape, mask.corner, np.zeros((0, 0), bool))
+        packed = bytes(zstd_encode(np.packbits(mask.crop).tobytes(), 1))
+        size = (mask.crop.shape[0], mask.crop.shape[1])
+        return cls(replace(proposal, mask=without), box, size, packed)
+
+    def whole(self) -> Proposal:
+        """The proposal with its mask."""
+        if not self.packed:
+            return self.proposal
+        bits = np.frombuffer(zstd_decode(self.packed), np.uint8)
+        pixels = np.unpackbits(bits, count=self.size[0] * self.size[1])
+        before = self.proposal.mask
+        crop = pixels.view(np.bool_).reshape(self.size)
+        return replace(self.proposal, mask=PixelMask(before.shape, before.corner, crop))
+
+
+def _encoded(model: Sam2, image: Pixels, window: Window) -> FrameFeatures:
+    """Features of a crop; a large one is shrunk strip by strip."""
+    if window.height * window.width <= LARGE:
+        return encode_windows(model, image, [window])
+    size = model.config.image_size
+    return encode_windows(model, shrunk(image, window, size), [Window(0, 0, size, size)])
 
 
 def usual_grid(
@@ -191,11 +238,10 @@ def _judged(
     window: Window,
     shape: tuple[int, int],
     settings: GridSettings,
-) -> list[Proposal]:
-    """Proposals of one batch of clicks in a crop."""
+) -> Iterator[Proposal]:
+    """Proposals of one batch of clicks in a crop, one at a time."""
     batches = Batches(len(places), model.device, lambda: False)
     rows = batches.run(list(places), lambda part: _guesses(model, features, np.stack(part)))
-    kept: list[Proposal] = []
     for place, (masks, ious) in zip(places, rows, strict=True):
         for logits, iou in zip(masks, ious.tolist(), strict=True):
             if settings.pred_iou_thresh > 0 and iou <= settings.pred_iou_thresh:
@@ -206,10 +252,23 @@ def _judged(
                     window.y0 + float(place[1]) * window.height - 0.5,
                     window.x0 + float(place[0]) * window.width - 0.5,
                 )
-                area = settings.min_mask_region_area * window.height * window.width
-                mask = tidied(drawn.mask, area / REGION_SIDE**2)
-                kept.append(Proposal(mask, iou, drawn.stability, centre_of(mask, click)))
-    return kept
+                mask = _tidied(drawn.mask, logits, window, shape, settings)
+                yield Proposal(mask, iou, drawn.stability, centre_of(mask, click))
+
+
+def _tidied(
+    mask: PixelMask,
+    logits: NDArray[np.float32],
+    window: Window,
+    shape: tuple[int, int],
+    settings: GridSettings,
+) -> PixelMask:
+    """A mask without its small holes and specks."""
+    share = settings.min_mask_region_area / REGION_SIDE**2  # of the crop
+    if mask.crop.size <= LARGE or share * logits.size < 1:
+        return tidied(mask, share * window.height * window.width)
+    clean = tidied_logits(logits, share * logits.size)
+    return draw_logits(clean, window, shape, settings.stability_score_offset).mask
 
 
 def _guesses(

@@ -13,6 +13,8 @@ from napari_sam2.tracking.masks import interpolation
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Window
 
+STRIP = 2**22  # pixels that are enlarged at once
+
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
@@ -35,8 +37,8 @@ def draw_logits(
 ) -> Drawn:
     """Enlarge logits to the pixels of their window, and cut them at 0.
 
-    Only the part of the window that has logits above ``-offset`` is enlarged, so that thousands of
-    small masks in a large image take little memory.
+    Only the part of the window that has logits above ``-offset`` is enlarged, strip by strip, so
+    that thousands of small masks in a large image take little memory.
 
     Parameters
     ----------
@@ -55,10 +57,20 @@ def draw_logits(
     """
     rows = _reach(logits.max(axis=1) > -offset, window.y0, window.height, shape[0])
     columns = _reach(logits.max(axis=0) > -offset, window.x0, window.width, shape[1])
-    wide = _enlarged(logits, window, rows, columns)
-    generous = int((wide > -offset).sum())
-    stability = int((wide > offset).sum()) / generous if generous else 0.0
-    return Drawn(_cropped(wide > 0, (rows.start, columns.start), shape), stability)
+    # bilinear interpolation between pixel centres, at these rows and columns of the image
+    down = interpolation(logits.shape[0], window.height)[rows.start - window.y0 :][: len(rows)]
+    right = interpolation(logits.shape[1], window.width)[columns.start - window.x0 :]
+    right = right[: len(columns)]
+    above = np.zeros((len(rows), len(columns)), bool)
+    generous = strict = 0
+    step = max(STRIP // max(len(columns), 1), 1)
+    for start in range(0, len(rows), step):
+        wide = np.asarray(down[start : start + step] @ logits @ right.T, np.float32)
+        generous += int((wide > -offset).sum())
+        strict += int((wide > offset).sum())
+        above[start : start + step] = wide > 0
+    stability = strict / generous if generous else 0.0
+    return Drawn(_cropped(above, (rows.start, columns.start), shape), stability)
 
 
 def _reach(is_above: NDArray[np.bool_], start: int, length: int, image: int) -> range:
@@ -73,17 +85,6 @@ def _reach(is_above: NDArray[np.bool_], start: int, length: int, image: int) -> 
     return range(first, max(last, first))
 
 
-def _enlarged(
-    logits: NDArray[np.float32], window: Window, rows: range, columns: range
-) -> NDArray[np.float32]:
-    """Bilinear interpolation between pixel centres, at some rows and columns of the image."""
-    down = interpolation(logits.shape[0], window.height)
-    right = interpolation(logits.shape[1], window.width)
-    down = down[rows.start - window.y0 : rows.stop - window.y0]
-    right = right[columns.start - window.x0 : columns.stop - window.x0]
-    return np.asarray(down @ logits @ right.T, np.float32)
-
-
 def _cropped(
     pixels: NDArray[np.bool_], corner: tuple[int, int], shape: tuple[int, int]
 ) -> PixelMask:
@@ -92,6 +93,26 @@ def _cropped(
         return PixelMask(shape, (0, 0), crop.crop)
     place = (corner[0] + crop.corner[0], corner[1] + crop.corner[1])
     return PixelMask(shape, place, crop.crop)
+
+
+def tidied_logits(logits: NDArray[np.float32], entries: float) -> NDArray[np.float32]:
+    """Logits whose mask has no holes and specks that are smaller than a number of entries.
+
+    For masks that are so large that their pixels cannot be tidied in little memory.
+
+    Parameters
+    ----------
+    logits : ndarray
+        (S, S) float32, some of them above 0.
+    entries : float
+        Area of holes and specks, in entries of the logits.
+    """
+    above = logits > 0
+    clean = tidied(PixelMask.of(above), entries).full()
+    changed = logits.copy()
+    changed[clean & ~above] = np.abs(logits[clean & ~above])
+    changed[above & ~clean] = -np.abs(logits[above & ~clean])
+    return changed
 
 
 def tidied(mask: PixelMask, area: float) -> PixelMask:

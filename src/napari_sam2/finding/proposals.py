@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from scipy import ndimage
 
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.windows import Extent
+
+MEASURED = 2**22  # pixels of a mask whose depth is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +129,10 @@ def centre_of(mask: PixelMask, click: tuple[float, float]) -> tuple[float, float
     height, width = mask.crop.shape
     if 0 <= y < height and 0 <= x < width and mask.crop[y, x]:
         return float(click[0]), float(click[1])
-    depth = ndimage.distance_transform_edt(np.pad(mask.crop, 1))[1:-1, 1:-1]
-    y, x = (int(place) for place in np.unravel_index(depth.argmax(), depth.shape))
+    step = ceil(sqrt(mask.crop.size / MEASURED))  # a large mask is measured on a coarser grid
+    coarse = mask.crop[::step, ::step]
+    if not coarse.any():
+        step, coarse = 1, mask.crop
+    depth = ndimage.distance_transform_edt(np.pad(coarse, 1))[1:-1, 1:-1]
+    y, x = (step * int(place) for place in np.unravel_index(depth.argmax(), depth.shape))
     return float(mask.corner[0] + y), float(mask.corner[1] + x)

@@ -56,8 +56,8 @@ def find_cells(
     if cell_size is None:
         prompted = sorted({one.t for one in document.annotation.prompts()})
         near = sorted(prompted, key=lambda t: abs(t - command.t))
-        others = (typical_diameter(labels[t]) for t in near)
-        diameter = diameter or next((one for one in others if one is not None), None)
+        known = (typical_diameter(labels[t]) for t in near)
+        diameter = diameter or next((one for one in known if one is not None), None)
     if diameter is not None and (cell_size is None or _differ(diameter, cell_size.diameter)):
         cell_size = CellSize(diameter)
     try:
@@ -72,16 +72,16 @@ def find_cells(
                 lambda done, total: report(FindAdvanced(command.image, done, total)),
                 is_cancelled,
             )
-        sure = [one for one in found if one.score >= SURE]
-        near = [
+        sure = [proposal for proposal in found if proposal.score >= SURE]
+        near_lost = [
             engine.find_near(model, frames, command.t, lost, cell_size, is_cancelled)
             for lost in command.lost
             if nearest(lost.place, sure) is None
         ]
     except FindingStopped:
         return ()
-    others = [one for one in near if one is not None]
-    kept = [one for one in without_duplicates([*sure, *others]) if one in others]
+    again = [proposal for proposal in near_lost if proposal is not None]
+    kept = [proposal for proposal in without_duplicates([*sure, *again]) if proposal in again]
     return (CellsFound(command.image, command.t, tuple(found), tuple(kept)),)
 
 

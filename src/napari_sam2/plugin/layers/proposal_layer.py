@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 YELLOW = (1.0, 1.0, 0.0, 1.0)
 CONTOUR_SHARE = 600  # pixels of the image for one pixel of the outline
+DASH = 4  # length of a dash and of the gap after it, in widths of the outline
+FEWEST = 3  # dashes of an outline, however small
 
 
 class ProposalLayer:
-    """Shows proposals of one frame as thin outlines of one colour.
+    """Shows proposals of one frame as thin dashed outlines of one colour.
 
     The layer is never selected, so that clicks and keys go where they went before.
 
@@ -47,7 +49,8 @@ class ProposalLayer:
 
     def show(self, drawn: NDArray[np.int32]) -> None:
         """Show the outlines of a (Y, X) array of labels."""
-        shown = axes_of(self._image).spread(drawn[None])
+        width = max(1, round(max(drawn.shape) / CONTOUR_SHARE))
+        shown = axes_of(self._image).spread(dashed(drawn, width)[None])
         if self.layer is not None:
             self.layer.data = shown
             return
@@ -57,7 +60,6 @@ class ProposalLayer:
             colormap=DirectLabelColormap(color_dict={None: YELLOW, 0: (0.0, 0.0, 0.0, 0.0)}),
             **self._geometry(),
         )
-        self.layer.contour = max(1, round(max(drawn.shape) / CONTOUR_SHARE))
         self.layer.editable = False
         append_unselected(self._layers, self.layer)
 
@@ -76,6 +78,39 @@ class ProposalLayer:
             for axis in axes.kept[:-2]:
                 geometry["translate"][axis] += places[axis] * self._image.scale[axis]
         return geometry
+
+
+def dashed(drawn: NDArray[np.int32], width: int) -> NDArray[np.int32]:
+    """The dashed outlines of labels, in contrast to the closed ones of objects.
+
+    Parameters
+    ----------
+    drawn : (Y, X) int32
+        Labels; 0 is background.
+    width : int
+        Width of the outlines in pixels; they lie inside of the labels.
+
+    Returns
+    -------
+    (Y, X) int32
+        The labels on the dashes of their outlines; 0 elsewhere.
+    """
+    from scipy import ndimage  # slow to import, and the panel must open
+
+    outlines = np.zeros_like(drawn)
+    for number, window in enumerate(ndimage.find_objects(drawn), start=1):
+        if window is None:
+            continue
+        mask = np.pad(drawn[window] == number, 1)
+        edge = mask & ~ndimage.binary_erosion(mask, iterations=width)
+        places = np.argwhere(edge)
+        y, x = (places - places.mean(axis=0)).T
+        along = np.empty(len(places))  # the outline, 0 to 1
+        along[np.argsort(np.arctan2(y, x), kind="stable")] = np.arange(len(places)) / len(places)
+        dashes = max(FEWEST, round(len(places) / (2 * DASH * width**2)))
+        rows, columns = places[along * dashes % 1 < 0.5].T - 1
+        outlines[window][rows, columns] = number
+    return outlines
 
 
 def draw_proposals(

@@ -291,17 +291,26 @@ class Finding:
         known = found_again(
             image_state, found.t, {number: found.proposals[number] for number in masks}
         )
+        places = {
+            number: centre_of(mask, found.proposals[number].centre)
+            for number, mask in masks.items()
+        }
         calls = [
-            Called("add_mask", {"t": found.t, "object_id": ident, "mask": masks[number].full()})
+            Called(
+                "add_mask",
+                {
+                    "t": found.t,
+                    "object_id": ident,
+                    "mask": masks[number].full(),
+                    "click": places[number],
+                },
+            )
             for number, ident in known.items()
         ]
         first = image_state.next_object()
         ids = {number: first + k for k, number in enumerate(n for n in masks if n not in known)}
         if ids:
-            clicks = {
-                ident: centre_of(masks[number], found.proposals[number].centre)
-                for number, ident in ids.items()
-            }
+            clicks = {ident: places[number] for number, ident in ids.items()}
             arguments = {
                 "masks": {found.t: {ident: masks[number] for number, ident in ids.items()}},
                 "clicks": {found.t: clicks},
