@@ -50,6 +50,7 @@ WITHOUT_WINDOW = {
     "docs/scripts/backward_check.py": "movies/one/raw.tif movies/one/labels.tif --frames 3 "
     "--objects 1",
     "docs/scripts/corrections.py": "movies --movies one",
+    "docs/scripts/domain_curve.py": f"{ROOT / 'docs/lab/training.md'} domains.png",
     "docs/scripts/doubts.py": "report tables",
     "docs/scripts/evaluate_all.py": "movies --objects 1 --frames 2 --page page.md",
     "docs/scripts/evaluate_stills.py": "stills --limit 1 --objects 1 --page page.md",

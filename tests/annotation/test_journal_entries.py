@@ -39,6 +39,7 @@ CHANGE_NOTHING = {
     "propose_swaps",
     "repair_labels",
     "reviewed_frames",
+    "seen_masks",
     "score",
     "timeline",
     "total_steps",
