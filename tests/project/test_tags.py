@@ -39,7 +39,8 @@ def classes_of_annotation() -> Iterator[type]:
 
 def is_kept(cls: type) -> bool:
     """Whether its instances come into a journal: the kinds of actions and of entries."""
-    return hasattr(cls, "inverse") or (issubclass(cls, Entry) and cls is not Entry)
+    is_action = hasattr(cls, "inverse") and hasattr(cls, "apply")
+    return is_action or (issubclass(cls, Entry) and cls is not Entry)
 
 
 def test_every_action_and_entry_has_a_tag() -> None:

@@ -268,15 +268,15 @@ class SetLocks:
 
 
 @dataclass(frozen=True)
-class SetReviewed:
-    """Other frames of an object are reviewed: marked by a person, or because their masks changed.
+class _SetVerdict:
+    """Other masks of an object have a verdict of a person.
 
     Attributes
     ----------
     object_id : int
         The object.
     before, after : frozenset of int
-        Its reviewed frames.
+        Frames on which its mask has the verdict.
     """
 
     object_id: int
@@ -287,62 +287,48 @@ class SetReviewed:
     def touched(self) -> Touched:
         """The review of the object."""
         return Touched(review=frozenset({self.object_id}))
+
+    def inverse(self) -> Self:
+        """From `after` to `before`."""
+        return replace(self, before=self.after, after=self.before)
+
+    def _described(self, action: str, given: str) -> dict[str, Any]:
+        return {
+            "action": action,
+            "object": self.object_id,
+            given: sorted(self.after - self.before),
+            "withdrawn": sorted(self.before - self.after),
+        }
+
+
+class SetReviewed(_SetVerdict):
+    """Other frames of an object are reviewed: marked by a person, or because their masks changed.
+
+    The attributes are object, and its reviewed frames before and after.
+    """
 
     def apply(self, target: Target) -> None:
         """Set `after`."""
         target.set_reviewed(self.object_id, self.after)
 
-    def inverse(self) -> SetReviewed:
-        """From `after` to `before`."""
-        return replace(self, before=self.after, after=self.before)
-
     def describe(self) -> dict[str, Any]:
         """Object, and the frames that became reviewed or unreviewed."""
-        return {
-            "action": "review",
-            "object": self.object_id,
-            "accepted": sorted(self.after - self.before),
-            "withdrawn": sorted(self.before - self.after),
-        }
+        return self._described("review", "accepted")
 
 
-@dataclass(frozen=True)
-class SetMarkedWrong:
+class SetMarkedWrong(_SetVerdict):
     """Other masks of an object are marked as wrong: by a person, or because the masks changed.
 
-    Attributes
-    ----------
-    object_id : int
-        The object.
-    before, after : frozenset of int
-        Frames on which its mask is marked as wrong.
+    The attributes are object, and the frames on which its mask is marked, before and after.
     """
-
-    object_id: int
-    before: frozenset[int]
-    after: frozenset[int]
-
-    @property
-    def touched(self) -> Touched:
-        """The review of the object."""
-        return Touched(review=frozenset({self.object_id}))
 
     def apply(self, target: Target) -> None:
         """Set `after`."""
         target.set_marked_wrong(self.object_id, self.after)
 
-    def inverse(self) -> SetMarkedWrong:
-        """From `after` to `before`."""
-        return replace(self, before=self.after, after=self.before)
-
     def describe(self) -> dict[str, Any]:
         """Object, and the frames that were marked as wrong or lost the mark."""
-        return {
-            "action": "mark wrong",
-            "object": self.object_id,
-            "marked": sorted(self.after - self.before),
-            "withdrawn": sorted(self.before - self.after),
-        }
+        return self._described("mark wrong", "marked")
 
 
 @dataclass(frozen=True, eq=False)
