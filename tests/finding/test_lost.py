@@ -46,7 +46,7 @@ def test_a_dim_cell_is_seen_with_the_contrast_of_its_place(cells, monkeypatch) -
     images = movie((160, 60), (104, 126))
     images[1, :140] = images[1, :140] / 50 + 20  # with a fiftieth of the light
     assert near(cells, images) is not None
-    monkeypatch.setattr(lost, "_stretched", lambda image, close: image)
+    monkeypatch.setattr(lost, "stretched", lambda image, low, high: image)
     assert near(cells, images) is None
 
 

@@ -331,6 +331,10 @@ class SetMarkedWrong(_SetVerdict):
         return self._described("mark wrong", "marked")
 
 
+MaskVerdict = SetReviewed | SetMarkedWrong
+"""An action that changes which masks of an object have a verdict of a person."""
+
+
 @dataclass(frozen=True, eq=False)
 class SetBackwardIou:
     """Masks of one object get the result of a backward check.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from napari_sam2.annotation.actions import Propagate, SetMarkedWrong, SetMasklet, SetReviewed
+from napari_sam2.annotation.actions import MaskVerdict, Propagate, SetMasklet
 from napari_sam2.annotation.undo_texts import counted
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class OpenPropagation:
         self._before = self._states(document_state.tracker.object_ids if chosen is None else chosen)
         self._frames: list[int] = []
         self._frames_of: dict[int, set[int]] = {}
-        self._reviewed = dict(document_state.reviewed)
-        self._marked_wrong = dict(document_state.marked_wrong)
+        self._verdicts = [dict(frames_of) for _, frames_of in document_state.verdicts]
 
     @property
     def is_empty(self) -> bool:
@@ -73,20 +72,13 @@ class OpenPropagation:
             for object_id, frames in self._frames_of.items()
         )
 
-    def _withdrawals(self) -> tuple[SetReviewed | SetMarkedWrong, ...]:
+    def _withdrawals(self) -> tuple[MaskVerdict, ...]:
         """Verdicts on masks that were replaced."""
-        reviewed, wrong = self._state.reviewed, self._state.marked_wrong
-        return (
-            *(
-                SetReviewed(object_id, before, reviewed.get(object_id, frozenset()))
-                for object_id, before in self._reviewed.items()
-                if before != reviewed.get(object_id)
-            ),
-            *(
-                SetMarkedWrong(object_id, before, wrong.get(object_id, frozenset()))
-                for object_id, before in self._marked_wrong.items()
-                if before != wrong.get(object_id)
-            ),
+        return tuple(
+            change(object_id, before, now.get(object_id, frozenset()))
+            for (change, now), then in zip(self._state.verdicts, self._verdicts, strict=True)
+            for object_id, before in then.items()
+            if before != now.get(object_id)
         )
 
     def _states(self, object_ids: Iterable[int]) -> dict[int, ObjectState | None]:

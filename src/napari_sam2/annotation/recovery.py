@@ -39,10 +39,9 @@ def properties(annotation: Annotation) -> Iterator[Action]:
     state = annotation._document.state
     for object_id, known in sorted(state.objects.items()):
         yield SetObject(object_id, None, known)
-    for object_id, frames in sorted(state.reviewed.items()):
-        yield SetReviewed(object_id, frozenset(), frames)
-    for object_id, frames in sorted(state.marked_wrong.items()):
-        yield SetMarkedWrong(object_id, frozenset(), frames)
+    for change, frames_of in state.verdicts:
+        for object_id, frames in sorted(frames_of.items()):
+            yield change(object_id, frozenset(), frames)
 
 
 def largest_id(annotation: Annotation) -> int:

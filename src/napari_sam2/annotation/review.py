@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 from napari_sam2.annotation.actions import (
     Action,
     Group,
+    MaskVerdict,
     Operation,
     SetLocks,
     SetMarkedWrong,
@@ -189,7 +190,7 @@ class Review:
 
     def _verdict_changes(
         self, object_id: int, reviewed: frozenset[int], wrong: frozenset[int]
-    ) -> list[SetReviewed | SetMarkedWrong]:
+    ) -> list[MaskVerdict]:
         """Actions that set the frames that are reviewed and those that are marked as wrong."""
         changes = (
             SetReviewed(object_id, self.reviewed_frames(object_id), reviewed),

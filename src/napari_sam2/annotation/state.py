@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from napari_sam2.annotation.actions import SetMarkedWrong, SetMasklet, SetReviewed
+from napari_sam2.annotation.actions import MaskVerdict, SetMarkedWrong, SetMasklet, SetReviewed
 from napari_sam2.annotation.label_marks import LabelMarks
 from napari_sam2.annotation.measures import Measures
 from napari_sam2.annotation.objects import AnnotatedObject, checked_integer
@@ -129,21 +129,27 @@ class DocumentState:
             self.tracker.restore(object_id, state)
             self.stale.add(object_id)
 
+    @property
+    def verdicts(self) -> tuple[tuple[type[MaskVerdict], dict[int, frozenset[int]]], ...]:
+        """The frames with each kind of verdict, by object, and the action that changes them."""
+        return (SetReviewed, self.reviewed), (SetMarkedWrong, self.marked_wrong)
+
     def set_reviewed(self, object_id: int, frames: frozenset[int]) -> None:
         """Replace the reviewed frames of an object."""
-        self.stale.add(object_id)
-        if frames:
-            self.reviewed[object_id] = frames
-        else:
-            self.reviewed.pop(object_id, None)
+        self._set_frames(self.reviewed, object_id, frames)
 
     def set_marked_wrong(self, object_id: int, frames: frozenset[int]) -> None:
         """Replace the frames on which a person marked the mask of an object as wrong."""
+        self._set_frames(self.marked_wrong, object_id, frames)
+
+    def _set_frames(
+        self, frames_of: dict[int, frozenset[int]], object_id: int, frames: frozenset[int]
+    ) -> None:
         self.stale.add(object_id)
         if frames:
-            self.marked_wrong[object_id] = frames
+            frames_of[object_id] = frames
         else:
-            self.marked_wrong.pop(object_id, None)
+            frames_of.pop(object_id, None)
 
     def note_backward_iou(self, object_id: int, values: Mapping[int, float | None]) -> None:
         """Note the result of a backward check with the masks of an object."""
@@ -288,9 +294,7 @@ class DocumentState:
             return self.tracker.relabel(t, self.labels[t], object_ids)
         return WHOLE, self.tracker.labels(t)
 
-    def withdrawals(
-        self, outdated: Iterable[tuple[int, int]]
-    ) -> tuple[SetReviewed | SetMarkedWrong, ...]:
+    def withdrawals(self, outdated: Iterable[tuple[int, int]]) -> tuple[MaskVerdict, ...]:
         """Actions that take the verdicts on the masks at ``(t, object_id)`` back."""
         frames_of: dict[int, set[int]] = {}
         for t, object_id in outdated:
@@ -303,15 +307,12 @@ class DocumentState:
 
     def without_verdicts(
         self, object_id: int, frames: frozenset[int] | None = None
-    ) -> list[SetReviewed | SetMarkedWrong]:
+    ) -> list[MaskVerdict]:
         """Actions that take the verdicts on all or some masks of an object back."""
-        actions: list[SetReviewed | SetMarkedWrong] = []
-        reviewed = self.reviewed.get(object_id, frozenset())
-        wrong = self.marked_wrong.get(object_id, frozenset())
-        if reviewed if frames is None else reviewed & frames:
-            left = frozenset[int]() if frames is None else reviewed - frames
-            actions.append(SetReviewed(object_id, reviewed, left))
-        if wrong if frames is None else wrong & frames:
-            left = frozenset[int]() if frames is None else wrong - frames
-            actions.append(SetMarkedWrong(object_id, wrong, left))
+        actions: list[MaskVerdict] = []
+        for change, frames_of in self.verdicts:
+            before = frames_of.get(object_id, frozenset())
+            after = frozenset[int]() if frames is None else before - frames
+            if before != after:
+                actions.append(change(object_id, before, after))
         return actions

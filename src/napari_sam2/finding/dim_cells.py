@@ -10,9 +10,10 @@ from scipy import ndimage
 from skimage.measure import regionprops
 
 from napari_sam2.arrays import Pixels
-from napari_sam2.tracking.image_parts import PartsOfImage
+from napari_sam2.tracking.image_parts import PartsOfImage, stretched
 from napari_sam2.tracking.pixels import PixelMask
 
+LEVELS = (1, 99.9)  # percentiles of what lies beside cells that become black and white
 LEAST_LEFT = 1000  # pixels of the sample beside all cells, fewer have no levels of their own
 LEAST_SOLIDITY = 0.9  # of a cell, as a share of its convex hull
 USUAL_AREAS = (0.15, 1.5)  # limits of its area, in median areas of the cells that were found first
@@ -54,13 +55,8 @@ def rest_of(
     levels = sample[is_left]
     if np.count_nonzero(is_left) < LEAST_LEFT:
         return None
-    low, high = np.percentile(levels, (1, 99.9))
-
-    def stretched(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        seen = (part - np.float32(low)) / np.float32(max(high - low, 1e-6))
-        return np.clip(seen, 0, 1, out=seen)
-
-    return PartsOfImage(image, stretched, (image.shape[0], image.shape[1], image.shape[2]))
+    low, high = np.percentile(levels, LEVELS)
+    return stretched(image, float(low), float(high))
 
 
 def in_focus(image: Pixels, cell: PixelMask, usual_area: float | None) -> bool:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.finding.centres import find_in_part
+from napari_sam2.finding.dim_cells import LEVELS
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
 from napari_sam2.finding.proposals import CellSize, Proposal
 from napari_sam2.finding.scale import choose_scale, is_dark, sampled
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.frames import Frames
-from napari_sam2.tracking.image_parts import PartsOfImage
+from napari_sam2.tracking.image_parts import stretched
 from napari_sam2.tracking.windows import Window
 
 WINDOW = 4  # side of the searched window, in diameters of the cell
 CONTRAST = 2  # side of the part whose levels are stretched, in the same unit
-LEVELS = (1, 99.9)  # percentiles of that part that become black and white
 GENTLE = 0.4  # least score of a cell; 60 empty places of hela_n2dl_01 and u373_02 had less
 
 
@@ -79,7 +78,9 @@ def find_near(
     image, steps = seen.view(t), Steps(progress, should_stop)
     pixel = choose_scale(model, image, cell_size or CellSize(diameter), steps)
     if is_dark(sampled(image)):  # elsewhere, cells would be seen in the stretched noise
-        image = _stretched(image, _square(place, CONTRAST * diameter, image.shape).crop(image))
+        close = _square(place, CONTRAST * diameter, image.shape).crop(image)
+        low, high = np.percentile(close, LEVELS)
+        image = stretched(image, float(low), float(high))
     part = _square(place, WINDOW * diameter, image.shape)
     found = find_in_part(model, image, pixel, part, steps, np.array([place], np.float32))
     return nearest(place, [one for one in found if one.score >= min_score])
@@ -89,17 +90,6 @@ def _square(place: tuple[float, float], width: float, shape: Sequence[int]) -> W
     """The part around a place that lies in an image."""
     side = max(round(width), 1)
     return Window(round(place[0] - side / 2), round(place[1] - side / 2), side, side).within(shape)
-
-
-def _stretched(image: PartsOfImage, close: NDArray[np.float32]) -> PartsOfImage:
-    """An image with the levels of a part of it stretched to 0..1."""
-    low, high = (np.float32(level) for level in np.percentile(close, LEVELS))
-
-    def stretch(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        seen = (part - low) / max(high - low, np.float32(1e-6))
-        return np.clip(seen, 0, 1, out=seen)
-
-    return PartsOfImage(image, stretch, (image.shape[0], image.shape[1], image.shape[2]))
 
 
 def nearest(place: tuple[float, float], proposals: Sequence[Proposal]) -> Proposal | None:

@@ -64,6 +64,24 @@ def _shrinking(length: int, size: int) -> csr_array:
     return csr_array((shares, np.concatenate(places), ends), shape=(size, length))
 
 
+def stretched(image: Pixels, low: float, high: float) -> PartsOfImage:
+    """An image with the levels from `low` to `high` stretched to 0..1.
+
+    Parameters
+    ----------
+    image : Pixels
+        (Y, X, C) float32.
+    low, high : float
+        What becomes black and white.
+    """
+
+    def stretch(part: NDArray[Any]) -> NDArray[np.float32]:
+        seen = (part - np.float32(low)) / np.float32(max(high - low, 1e-6))
+        return np.asarray(np.clip(seen, 0, 1, out=seen))
+
+    return PartsOfImage(image, stretch, (image.shape[0], image.shape[1], image.shape[2]))
+
+
 class PartsOfImage:
     """An image that is computed from another one, part by part.
 

@@ -135,8 +135,12 @@ def _cell_losses(run: TrainingRun, batch: Batch, outcome: Outcome) -> dict[str, 
     if run.model.cell_head is None or batch.dense is None or outcome.features is None:
         return {}
     labelled = batch.labelled.flatten()
-    maps = run.model.cell_head(outcome.features)[labelled]
-    marks, offsets = cell_head_losses(maps.float(), batch.dense[labelled])
+    return _head_terms(run.model.cell_head(outcome.features)[labelled], batch.dense[labelled])
+
+
+def _head_terms(maps: Tensor, dense: Tensor) -> dict[str, Tensor]:
+    """Loss terms of maps of the cell head, by name."""
+    marks, offsets = cell_head_losses(maps.float(), dense)
     return {"loss_marks": marks, "loss_offsets": offsets}
 
 
@@ -153,14 +157,9 @@ def cell_head_losses_of(
         with torch.no_grad():
             features = run.model.encode_frame(images)
         maps = run.model.cell_head(features)
-    marks, offsets = cell_head_losses(maps.float(), batch.dense[labelled])
-    loss = marks + offsets
-    figures = {
-        "loss": float(loss.detach()),
-        "loss_marks": float(marks.detach()),
-        "loss_offsets": float(offsets.detach()),
-    }
-    return loss, figures
+    terms = _head_terms(maps, batch.dense[labelled])
+    loss = terms["loss_marks"] + terms["loss_offsets"]
+    return loss, {name: float(x.detach()) for name, x in {"loss": loss, **terms}.items()}
 
 
 def _learn(run: TrainingRun, config: TrainingConfig) -> float:
