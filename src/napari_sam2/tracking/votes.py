@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 IS_CELL = 0.5  # foreground from here on belongs to a cell
-BLUR = 1.0  # entries of the maps, standard deviation of the blur of the votes
+BLUR = 1.0  # entries of the maps, least standard deviation of the blur of the votes
+SPREAD = 0.55  # the same as a share of the mean way to the middle of a cell, where that is more
+STEPS_PER_OCTAVE = 2  # of the blurs that are used side by side
 LEAST_VOTES = 0.2  # of a peak, per entry after the blur
 
 FloatArray = NDArray[np.float32]
@@ -42,6 +44,10 @@ class Votes:
 def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
     """Find the middles of the cells, and share the foreground out among them.
 
+    The larger a cell is, the more its votes are scattered around the middle. They are therefore
+    counted twice: first with the least blur, which may find several middles in a large cell, and
+    then with a blur that suits the way of the voters of each of these.
+
     Parameters
     ----------
     foreground : ndarray
@@ -49,19 +55,48 @@ def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
     offsets : ndarray
         (2, H, W) float32, way (dy, dx) to the middle of the cell in entries of the maps.
     """
-    from skimage.feature import peak_local_max
-
     rows, columns = np.nonzero(foreground > IS_CELL)
     shape = foreground.shape
-    aims = np.stack([rows, columns]) + offsets[:, rows, columns]
+    ways = offsets[:, rows, columns]
+    aims = np.stack([rows, columns]) + ways
     weights = foreground[rows, columns]
-    ballot = _splat(aims, weights, shape)
-    density = ndimage.gaussian_filter(ballot, BLUR, mode="constant")
-    peaks = peak_local_max(density, min_distance=1, threshold_abs=LEAST_VOTES, exclude_border=False)
+    peaks = _peaks(_density(aims, weights, np.full(len(rows), BLUR, np.float32), shape))
+    if len(peaks):
+        blur = SPREAD * _mean_of_owner(np.hypot(*ways), _nearest(aims, peaks))
+        peaks = _peaks(_density(aims, weights, blur, shape))
     owner = np.zeros(shape, np.int32)
     if len(peaks):
         owner[rows, columns] = _nearest(aims, peaks)
     return Votes(peaks.astype(np.float64), owner)
+
+
+def _density(
+    aims: FloatArray, weights: FloatArray, blur: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Votes per entry, each blurred by about its own standard deviation, `BLUR` or more."""
+    steps = np.round(STEPS_PER_OCTAVE * np.log2(np.maximum(blur, BLUR) / BLUR))
+    total = np.zeros(shape, np.float32)
+    for step in np.unique(steps):
+        chosen = steps == step
+        ballot = _splat(aims[:, chosen], weights[chosen], shape)
+        deviation = BLUR * 2 ** (step / STEPS_PER_OCTAVE)
+        total += ndimage.gaussian_filter(ballot, deviation, mode="constant")
+    return total
+
+
+def _peaks(density: FloatArray) -> NDArray[np.intp]:
+    """(N, 2) rows and columns of the local maxima."""
+    from skimage.feature import peak_local_max
+
+    return np.asarray(
+        peak_local_max(density, min_distance=1, threshold_abs=LEAST_VOTES, exclude_border=False)
+    )
+
+
+def _mean_of_owner(values: FloatArray, owner: NDArray[np.int32]) -> FloatArray:
+    """For each voter, the mean of the values of all voters for the same peak."""
+    means = np.bincount(owner, values) / np.maximum(np.bincount(owner), 1)
+    return np.asarray(means[owner], np.float32)
 
 
 def _splat(aims: FloatArray, weights: FloatArray, shape: tuple[int, ...]) -> FloatArray:
