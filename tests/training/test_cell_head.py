@@ -1,4 +1,4 @@
-"""The head that sees cells without a prompt: training, weights in files, and what it finds."""
+"""The parts that see cells without a prompt: training, weights in files, and what they find."""
 
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from napari_sam2.finding.fields import see_field
 from napari_sam2.finding.progress import Steps
 from napari_sam2.model import PRESETS, build_model, load_model
 from napari_sam2.model.cell_head import CellHead
+from napari_sam2.model.cell_unet import CellUNet
 from napari_sam2.tracking.votes import count_votes
 from napari_sam2.tracking.windows import Window
 from napari_sam2.training import loop
@@ -22,30 +23,48 @@ from tests.training.worlds import TINY, Dots
 
 STAGE = Stage(steps=60, images_share=1.0, images=1, objects=2, learning_rate=1e-2, cell_head=True)
 CONFIG = TrainingConfig(preset="tiny-test", stages=(STAGE,), warmup=5, average=0.5)
+UNET = replace(CONFIG, stages=(replace(STAGE, cell_head=False, cell_unet=True),))
+BOTH = replace(CONFIG, stages=(replace(STAGE, cell_unet=True),))
 
 
-def advance(run: loop.TrainingRun, steps: int) -> loop.Figures:
-    figures = {}
+def trained_run(config: TrainingConfig, steps: int = STAGE.steps) -> loop.TrainingRun:
+    run = loop.start(config, network=TINY)
     for _ in range(steps):
-        figures = loop.train_step(run, CONFIG, *loop.make_batch(Dots(), CONFIG, run.step))
-    return figures
+        loop.train_step(run, config, *loop.make_batch(Dots(), config, run.step))
+    return run
 
 
 @pytest.fixture(scope="module")
 def trained() -> loop.TrainingRun:
     """A run whose head has learned to see nine squares."""
-    run = loop.start(CONFIG, network=TINY)
-    advance(run, STAGE.steps)
-    return run
+    return trained_run(CONFIG)
 
 
-def test_only_the_head_learns(trained: loop.TrainingRun) -> None:
-    before = loop.start(CONFIG, network=TINY).model.state_dict()
-    changed = {k for k, v in trained.model.state_dict().items() if not torch.equal(v, before[k])}
-    assert changed == {k for k in before if k.startswith("cell_head.")}
+@pytest.fixture(scope="module")
+def trained_unet() -> loop.TrainingRun:
+    """A run whose U-Net has learned to see nine squares, in a network without a head."""
+    return trained_run(UNET)
 
 
-def test_head_sees_the_middle_of_each_cell(trained: loop.TrainingRun) -> None:
+@pytest.mark.parametrize(
+    ("config", "parts"),
+    [
+        (CONFIG, ("cell_head.",)),
+        (UNET, ("cell_unet.",)),
+        (BOTH, ("cell_head.", "cell_unet.")),
+    ],
+    ids=["head", "U-Net", "both"],
+)
+def test_only_the_parts_that_see_cells_learn(config: TrainingConfig, parts: tuple) -> None:
+    before = loop.start(config, network=TINY).model.state_dict()
+    after = trained_run(config, 2).model.state_dict()
+    changed = {k for k, v in after.items() if not torch.equal(v, before[k])}
+    assert changed == {k for k in before if k.startswith(parts)}
+
+
+@pytest.mark.parametrize("fixture", ["trained", "trained_unet"])
+def test_each_part_sees_the_middle_of_each_cell(request: pytest.FixtureRequest, fixture) -> None:
+    trained = request.getfixturevalue(fixture)
     clip = Dots().draw(None, 1)
     image = (clip.images[0] / 255).astype(np.float32)[..., None]
     field = see_field(loop.averaged(trained), image, 4, Window(0, 0, 64, 64), Steps())
@@ -55,7 +74,9 @@ def test_head_sees_the_middle_of_each_cell(trained: loop.TrainingRun) -> None:
     assert found == set(range(1, 10))
 
 
-def test_centres_give_a_click_in_each_cell(trained: loop.TrainingRun) -> None:
+@pytest.mark.parametrize("fixture", ["trained", "trained_unet"])
+def test_centres_give_a_click_in_each_cell(request: pytest.FixtureRequest, fixture) -> None:
+    trained = request.getfixturevalue(fixture)
     clip = Dots().draw(None, 1)
     found = find_objects(
         loop.averaged(trained), clip.images[0], method="centres", cell_size=12, min_score=0
@@ -124,16 +145,56 @@ def test_a_network_without_a_head_has_no_loss_of_one() -> None:
     assert not {"loss_marks", "loss_offsets"} & figures.keys()
 
 
+def test_cells_are_seen_by_the_unet_where_there_are_both() -> None:
+    model = trained_run(BOTH, 1).model.eval()
+    pixels = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        features = model.encode_frame(pixels)
+        seen = model.see_cells(pixels, features)
+        assert torch.equal(seen, model.cell_unet(pixels, features))
+        assert seen.shape == model.cell_head(features).shape == (2, 4, 16, 16)
+        model.cell_unet = None
+        assert torch.equal(model.see_cells(pixels, features), model.cell_head(features))
+        model.cell_head = None
+        with pytest.raises(ValueError, match="no part that sees cells"):
+            model.see_cells(pixels, features)
+
+
+def test_unet_sees_what_the_features_do_not_tell(trained_unet: loop.TrainingRun) -> None:
+    model = trained_unet.model.eval()
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        features = model.encode_frame(pixels)
+        assert not torch.allclose(
+            model.see_cells(pixels, features), model.see_cells(pixels.flip(-1), features)
+        )
+
+
+def test_unet_learns_with_the_encoder(trained_unet: loop.TrainingRun) -> None:
+    config = replace(CONFIG, stages=(replace(STAGE, cell_head=False),))
+    run = loop.start(config, network=TINY, weights=trained_unet.model.state_dict())
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    figures = loop.train_step(run, config, *loop.make_batch(Dots(), config, 0))
+    assert {"loss_unet_marks", "loss_unet_offsets"} <= figures.keys()
+    unet = {k for k in before if k.startswith("cell_unet.")}
+    assert all(not torch.equal(run.model.state_dict()[k], before[k]) for k in unet)
+
+
 @pytest.mark.parametrize("has_head", [False, True])
-def test_weights_load_with_and_without_a_head(tmp_path, has_head: bool) -> None:
+@pytest.mark.parametrize("has_unet", [False, True])
+def test_weights_load_with_and_without_the_parts(tmp_path, has_head: bool, has_unet: bool) -> None:
     state = build_model(PRESETS["cells"]).state_dict()
     if has_head:
         state |= {f"cell_head.{k}": v for k, v in CellHead(128).state_dict().items()}
+    if has_unet:
+        state |= {f"cell_unet.{k}": v for k, v in CellUNet(128).state_dict().items()}
     path = tmp_path / "mine.safetensors"
     save_file({key: value.half() for key, value in state.items()}, path)
     model = load_model(path, "cpu")
-    assert model.config == replace(PRESETS["cells"], cell_head=has_head)
+    assert model.config == replace(PRESETS["cells"], cell_head=has_head, cell_unet=has_unet)
     assert (model.cell_head is not None) is has_head
+    assert (model.cell_unet is not None) is has_unet
+    assert model.sees_cells is (has_head or has_unet)
 
 
 def test_network_without_a_head_has_no_centres() -> None:

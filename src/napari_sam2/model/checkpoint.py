@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_sam2.model.cell_head import PREFIX
+from napari_sam2.model import cell_head, cell_unet
 from napari_sam2.model.config import PRESETS, MemoryReach, Precision, Sam2Config, WindowMode
 from napari_sam2.model.registry import EMBEDDED, checkpoint_path
 from napari_sam2.model.sam2 import Sam2
@@ -126,7 +126,7 @@ def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
         Its sizes.
     state : dict of str to Tensor, optional
         Weights under official names; without them the network is random. The network has a cell
-        head if they have one.
+        head and a cell U-Net if they have one.
 
     Returns
     -------
@@ -147,8 +147,12 @@ def build_model(config: Sam2Config, state: StateDict | None = None) -> Sam2:
 
 
 def with_head_of(config: Sam2Config, state: StateDict) -> Sam2Config:
-    """The configuration with a cell head exactly if the weights have one."""
-    return replace(config, cell_head=any(name.startswith(PREFIX) for name in state))
+    """The configuration with a cell head and a cell U-Net exactly if the weights have them."""
+    return replace(
+        config,
+        cell_head=any(name.startswith(cell_head.PREFIX) for name in state),
+        cell_unet=any(name.startswith(cell_unet.PREFIX) for name in state),
+    )
 
 
 def read_state(path: Path) -> StateDict:

@@ -124,6 +124,8 @@ class Sam2Config:
     cell_head : bool
         The network has a head that sees cells without a prompt (ours only). Presets have none:
         `build_model` adds the head if the weights have one.
+    cell_unet : bool
+        The same for the U-Net that finds cells more exactly than the head, and takes longer.
     windows : str
         How a frame is shown by default: `whole`, `auto` for a square about each object that
         suits its size (ours only; official networks see 1024 pixels), or `small` for such squares
@@ -167,6 +169,7 @@ class Sam2Config:
     min_guess_points: int = 0
     steady_single_mask: bool = False
     cell_head: bool = False
+    cell_unet: bool = False
     windows: WindowMode = "whole"
     precision: Precision = "exact"
     memory_reach: MemoryReach = "whole"

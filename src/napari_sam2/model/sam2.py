@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from napari_sam2.model.blocks import Blocks
 from napari_sam2.model.cell_head import CellHead
+from napari_sam2.model.cell_unet import CellUNet
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.layers import MLP
 from napari_sam2.model.mask_decoder import (
@@ -92,11 +93,17 @@ class Sam2(nn.Module):
         if config.pointer_positions:
             self.obj_ptr_tpos_proj = nn.Linear(width, memory_dim)
         self.cell_head = CellHead(width) if config.cell_head else None
+        self.cell_unet = CellUNet(width) if config.cell_unet else None
 
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return self.no_mem_embed.device
+
+    @property
+    def sees_cells(self) -> bool:
+        """Whether a part of the network sees cells without a prompt."""
+        return self.cell_head is not None or self.cell_unet is not None
 
     def preprocess(self, image: Tensor) -> Tensor:
         """Resize and normalise images for the encoder.
@@ -149,6 +156,32 @@ class Sam2(nn.Module):
         """Maps of strides 4, 8 and 16 of preprocessed images, without the compiled encoder."""
         decoder = self.sam_mask_decoder
         return self.image_encoder(image, decoder.conv_s1, decoder.conv_s0)  # type: ignore[no-any-return]
+
+    def see_cells(self, pixels: Tensor, features: FrameFeatures) -> Tensor:
+        """Maps of the cells of N images, from the cell U-Net, or from the cell head without one.
+
+        Parameters
+        ----------
+        pixels : Tensor
+            (N, 3, S, S) preprocessed images.
+        features : FrameFeatures
+            Of these images.
+
+        Returns
+        -------
+        Tensor
+            (N, 4, S / 4, S / 4), see `CellHead`.
+
+        Raises
+        ------
+        ValueError
+            If the network has neither.
+        """
+        if self.cell_unet is not None:
+            return self.cell_unet(pixels, features)  # type: ignore[no-any-return]
+        if self.cell_head is not None:
+            return self.cell_head(features)  # type: ignore[no-any-return]
+        raise ValueError(f"{self.config.name} has no part that sees cells without a prompt")
 
     def without_memory(self, features: FrameFeatures) -> Tensor:
         """Embedding for a frame that has no memory to look at: (1 or B, C, H, W)."""

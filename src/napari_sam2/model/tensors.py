@@ -42,6 +42,10 @@ class FrameFeatures:
         parts = zip(*(torch.tensor_split(x, len(x)) for x in maps), strict=True)
         return [FrameFeatures(*(x.clone() for x in part)) for part in parts]
 
+    def select(self, rows: Sequence[int] | Tensor) -> FrameFeatures:
+        """The features of some objects of a batch, by index or by a bool for each."""
+        return FrameFeatures(self.stride16[rows], self.stride8[rows], self.stride4[rows])
+
     def to(self, device: torch.device) -> FrameFeatures:
         """Copy the features to a device; returns these features if they are there already."""
         if self.stride16.device == device:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_sam2.arrays import Pixels
 from napari_sam2.model import FrameFeatures, Sam2
@@ -177,10 +178,18 @@ def encode_windows(
     background : float
         Level of the background of the image, for windows that are brightened.
     """
+    with inference(model):
+        return model.encode_frame(preprocess_windows(model, image, windows, background))
+
+
+def preprocess_windows(
+    model: Sam2, image: Pixels, windows: Sequence[Window], background: float = 0.0
+) -> Tensor:
+    """(N, 3, S, S) what the network is shown of N windows; arguments as for `encode_windows`."""
     crops = [np.array(shown_part(image, window, background), order="C") for window in windows]
     with inference(model):
         inputs = [
             model.preprocess(torch.from_numpy(crop).permute(2, 0, 1)[None].to(model.device))
             for crop in crops
         ]
-        return model.encode_frame(torch.cat(inputs))
+        return torch.cat(inputs)

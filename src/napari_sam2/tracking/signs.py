@@ -109,10 +109,7 @@ class CellOpinion:
         if not missing:
             return
         rows = list(missing.values()) if len(features.stride16) > 1 else [0]
-        chosen = FrameFeatures(
-            features.stride16[rows], features.stride8[rows], features.stride4[rows]
-        )
-        self._maps.update(zip(missing, head(chosen).float(), strict=True))
+        self._maps.update(zip(missing, head(features.select(rows)).float(), strict=True))
 
 
 def _cell_at(maps: Tensor, window: Window, place: tuple[float, float]) -> Tensor:

@@ -1,13 +1,56 @@
-"""Losses of the cell head, which sees cells without a prompt."""
+"""Losses of the cell head and the cell U-Net, which see cells without a prompt."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.model.tensors import FrameFeatures
+
 SPARSE = 0.05  # share of an image: where fewer pixels are labelled, cells may have been left out
 NEAR = 4  # entries of the maps: background so near to a labelled cell is background for certain
 OFFSET_BETA = 0.25  # units of 32 pixels: below, the loss of an offset is quadratic
+UNET_OFFSETS = 2.0  # weight of the offsets of the U-Net, whose outlines are learnt sooner
+
+
+def cell_losses(
+    model: Sam2,
+    pixels: Tensor,
+    features: FrameFeatures,
+    target: Tensor,
+    *,
+    head: bool = True,
+    unet: bool = True,
+) -> dict[str, Tensor]:
+    """Loss terms of the parts of a network that see cells.
+
+    Parameters
+    ----------
+    model : Sam2
+        With a cell head, a cell U-Net, both or none.
+    pixels : Tensor
+        (N, 3, S, S) preprocessed images.
+    features : FrameFeatures
+        Of these images.
+    target : Tensor
+        (N, 4, S, S) of `auxiliary_target`.
+    head, unet : bool
+        Whether the losses of the head and of the U-Net are wanted.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Scalars by name, none for a part that the network lacks.
+    """
+    terms: dict[str, Tensor] = {}
+    if head and model.cell_head is not None:
+        marks, offsets = cell_head_losses(model.cell_head(features).float(), target)
+        terms |= {"loss_marks": marks, "loss_offsets": offsets}
+    if unet and model.cell_unet is not None:
+        marks, offsets = cell_head_losses(model.cell_unet(pixels, features).float(), target)
+        terms |= {"loss_unet_marks": marks, "loss_unet_offsets": UNET_OFFSETS * offsets}
+    return terms
 
 
 def cell_head_losses(maps: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

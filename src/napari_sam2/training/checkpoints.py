@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_sam2.io.atomic import atomic_path
 from napari_sam2.io.safetensors_errors import raising_os_errors
-from napari_sam2.model.cell_head import PREFIX
+from napari_sam2.model import cell_head, cell_unet
 from napari_sam2.model.checkpoint import StateDict, build_model, with_head_of
 from napari_sam2.model.config import PRESETS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
@@ -75,12 +75,16 @@ def start(
     """
     torch.manual_seed(config.seed)
     network = with_head_of(network or PRESETS[config.preset], weights or {})
-    if any(stage.cell_head for stage in config.stages):
-        network = replace(network, cell_head=True)
+    network = replace(
+        network,
+        cell_head=network.cell_head or any(stage.cell_head for stage in config.stages),
+        cell_unet=network.cell_unet or any(stage.cell_unet for stage in config.stages),
+    )
     model = Sam2(network)
     initialise(model)
     if weights is not None:
-        fresh = {k: v for k, v in model.state_dict().items() if k.startswith(PREFIX)}
+        may_be_new = (cell_head.PREFIX, cell_unet.PREFIX)
+        fresh = {k: v for k, v in model.state_dict().items() if k.startswith(may_be_new)}
         model.load_state_dict(fresh | weights)
     model.to(device)
     auxiliary_head = AuxiliaryHead(model.config).to(device)

@@ -71,6 +71,8 @@ class Stage:
     cell_head : bool
         Only the head that sees cells without a prompt learns; all other weights stay as they are.
         The network gets the head if it has none.
+    cell_unet : bool
+        The same for the U-Net that finds cells; a stage may teach both.
     taken_out : float
         Chance of each object of a clip to be taken out of some of its frames, see `hardships`.
     drifting : float
@@ -115,6 +117,7 @@ class Stage:
     other_prompts: float = 0.0
     freeze_encoder: bool = False
     cell_head: bool = False
+    cell_unet: bool = False
     taken_out: float = 0.0
     drifting: float = 0.0
     haze: float = 0.0
@@ -155,6 +158,11 @@ class Stage:
             raise ValueError(f"prompted_frames must be 1 or 2; got {self.prompted_frames}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
+
+    @property
+    def only_sees_cells(self) -> bool:
+        """Whether only the parts learn that see cells without a prompt."""
+        return self.cell_head or self.cell_unet
 
 
 @dataclass(frozen=True)

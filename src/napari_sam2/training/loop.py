@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from napari_sam2.model.hiera import dropping_paths
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.training.batches import ClipSource, batches, make_batch
-from napari_sam2.training.cell_head import cell_head_losses
+from napari_sam2.training.cell_head import cell_losses
 from napari_sam2.training.checkpoints import (
     BEST,
     TrainingRun,
@@ -88,11 +88,11 @@ def accumulated_step(
 ) -> Figures:
     """One optimizer step by the mean gradient of some batches; otherwise like `train_step`."""
     stage = config.stage_at(run.step)
-    if not stage.cell_head:
+    if not stage.only_sees_cells:
         run.model.image_encoder.requires_grad_(not stage.freeze_encoder)
     set_learning_rate(run.optimizer, config.learning_rate(run.step))
     run.optimizer.zero_grad(set_to_none=True)
-    losses_of = cell_head_losses_of if stage.cell_head else rollout_losses
+    losses_of = cell_losses_of if stage.only_sees_cells else rollout_losses
     found: dict[str, list[float]] = defaultdict(list)
     for part, (batch, script) in enumerate(parts):
         loss, figures = losses_of(run, config, batch, script, part)
@@ -123,42 +123,42 @@ def rollout_losses(
         if weights.dense and not stage.freeze_encoder and batch.dense is not None:
             assert outcome.features is not None, "`rollout` gives the features of its frames"
             dense = run.auxiliary_head(outcome.features, batch.dense, batch.labelled.flatten())
-            cells = _cell_losses(run, batch, outcome)
+            cells = _following_losses(run, batch, outcome)
     masks = torch.stack([terms.total(weights) for terms in outcome.losses]).mean()
     loss = masks + weights.dense * (dense + sum(cells.values()))
     figures = {"loss": float(loss.detach()), **_figures(outcome, dense)}
     return loss, figures | {name: float(term.detach()) for name, term in cells.items()}
 
 
-def _cell_losses(run: TrainingRun, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
-    """Losses of the cell head, by name, with which it follows an encoder that learns."""
-    if run.model.cell_head is None or batch.dense is None or outcome.features is None:
+def _following_losses(run: TrainingRun, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+    """Losses by name with which the parts that see cells follow an encoder that learns."""
+    if batch.dense is None or outcome.features is None:
         return {}
     labelled = batch.labelled.flatten()
-    return _head_terms(run.model.cell_head(outcome.features)[labelled], batch.dense[labelled])
+    pixels = batch.images.flatten(0, 1)[labelled]
+    return cell_losses(run.model, pixels, outcome.features.select(labelled), batch.dense[labelled])
 
 
-def _head_terms(maps: Tensor, dense: Tensor) -> dict[str, Tensor]:
-    """Loss terms of maps of the cell head, by name."""
-    marks, offsets = cell_head_losses(maps.float(), dense)
-    return {"loss_marks": marks, "loss_offsets": offsets}
-
-
-def cell_head_losses_of(
+def cell_losses_of(
     run: TrainingRun, config: TrainingConfig, batch: Batch, script: Script, part: int = 0
 ) -> tuple[Tensor, Figures]:
-    """The loss of the cell head alone, which is not prompted, and its figures."""
-    assert run.model.cell_head is not None, "`start` gives the network a head for such a stage"
-    assert batch.dense is not None, "`make_batch` draws what the head shall see"
+    """The loss of the parts that see cells, which are not prompted, and its figures."""
+    assert batch.dense is not None, "`make_batch` draws what they shall see"
     labelled = batch.labelled.flatten()
-    images = batch.images.flatten(0, 1)[labelled]
-    device = images.device
+    pixels = batch.images.flatten(0, 1)[labelled]
+    stage, device = config.stage_at(run.step), pixels.device
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device)):
         with torch.no_grad():
-            features = run.model.encode_frame(images)
-        maps = run.model.cell_head(features)
-    terms = _head_terms(maps, batch.dense[labelled])
-    loss = terms["loss_marks"] + terms["loss_offsets"]
+            features = run.model.encode_frame(pixels)
+        terms = cell_losses(
+            run.model,
+            pixels,
+            features,
+            batch.dense[labelled],
+            head=stage.cell_head,
+            unet=stage.cell_unet,
+        )
+    loss = torch.stack([*terms.values()]).sum()
     return loss, {name: float(x.detach()) for name, x in {"loss": loss, **terms}.items()}
 
 
