@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from skimage.measure import label
 
 from napari_sam2.finding import CellSize, FindingStopped, find_objects, typical_size
-from napari_sam2.model import Sam2, load_model
+from napari_sam2.finding.centres import chance_of_match
+from napari_sam2.model import FrameFeatures, Sam2, load_model
+from napari_sam2.model.cell_head import OFFSET_SCALE
+from napari_sam2.model.cell_unet import CellUNet
+from napari_sam2.model.mask_decoder import Candidates
+from tests.tracking.tiny import build_tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +122,57 @@ def test_search_of_centres_reports_and_stops(cells: Sam2) -> None:
         )
     assert len(told) == 3
     assert all(done <= total for done, total in told)
+
+
+class SeenDisc(CellUNet):
+    """A U-Net that always sees one disc of radius 4 entries, in the middle of the window."""
+
+    def forward(self, pixels: torch.Tensor, features: FrameFeatures) -> torch.Tensor:
+        side = pixels.shape[-1] // 4
+        rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+        way = torch.stack([side // 2 - rows, side // 2 - columns]) * 4 / OFFSET_SCALE
+        inside = way.norm(dim=0) * OFFSET_SCALE / 4 <= 4
+        marks = torch.where(inside, 6.0, -6.0)
+        return torch.cat([torch.stack([marks, -marks]), way])[None].repeat(len(pixels), 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("logit", "radius"), [(0.0, 4), (8.0, 7)], ids=["unsure guess", "sure guess"]
+)
+def test_outline_is_that_of_the_votes_unless_the_guess_is_sure(
+    monkeypatch: pytest.MonkeyPatch, logit: float, radius: int
+) -> None:
+    """The guess is a disc of radius 7 entries, the votes one of radius 4."""
+    model = build_tiny_model()
+    model.cell_unet = SeenDisc(model.config.d_model)
+    side = model.config.low_res_size
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    inside = (rows - side // 2) ** 2 + (columns - side // 2) ** 2 <= 7**2
+    guess = torch.where(inside, logit, -logit)
+
+    def candidates(embedding, features, prompts) -> Candidates:
+        count = len(prompts.points)
+        return Candidates(
+            guess.repeat(count, 4, 1, 1),
+            torch.full((count, 4), 0.9),
+            torch.zeros(count, 4, model.config.d_model),
+            torch.ones(count, 1),
+        )
+
+    monkeypatch.setattr(model, "candidates", candidates)
+    image = np.random.default_rng(0).random((4 * side, 4 * side)).astype(np.float32)
+    found = find_objects(model, image, cell_size=CellSize(32, 4), min_score=0)
+    assert len(found) == 1
+    assert found[0].diameter == pytest.approx(8 * radius, rel=0.2)
+
+
+def test_score_is_a_chance_that_rises_with_each_sign() -> None:
+    middle = chance_of_match(0.6, 0.6, 0.8)
+    assert 0 < middle < 1
+    assert chance_of_match(0, 0, 0.5) < 0.05
+    assert chance_of_match(1, 1, 1) > 0.95
+    assert middle < min(
+        chance_of_match(0.7, 0.6, 0.8),
+        chance_of_match(0.6, 0.7, 0.8),
+        chance_of_match(0.6, 0.6, 0.9),
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.finding import Proposal, scale
-from napari_sam2.finding.progress import Steps
-from napari_sam2.finding.scale import choose_scale, sampled
+from napari_sam2.finding import Proposal
+from napari_sam2.finding.scale import sampled
 from napari_sam2.finding.second_source import (
     is_stained,
     pair,
@@ -17,7 +16,6 @@ from napari_sam2.finding.second_source import (
 )
 from napari_sam2.tracking.pixels import PixelMask, masks_of
 from napari_sam2.tracking.windows import Window
-from tests.tracking.tiny import build_tiny_model
 
 PLACES = [(20, 20), (20, 60), (20, 100), (60, 20), (60, 60), (60, 100)]
 SHAPE = (80, 120)
@@ -59,20 +57,6 @@ def test_regions_of_a_part_lie_where_they_are_in_the_image() -> None:
     source = region_sources(image, sampled(image), 16)[0]
     regions = source.regions(Window(40, 40, 60, 100))
     assert pair(discs(PLACES[4:], 8), regions).agreement == 1.0
-
-
-@pytest.mark.parametrize(("count", "chosen"), [(6, 3), (2, 2)])
-def test_agreement_with_many_regions_tells_the_scale(
-    count: int, chosen: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two scales of equal merit; only at the second one the proposals are discs."""
-    found = {2: proposals([(40, 40)], 20), 3: proposals(PLACES[:count], 8)}
-    window = Window(0, 0, *SHAPE)
-    monkeypatch.setattr(scale, "possible_pixels", lambda *_: [2, 3])
-    monkeypatch.setattr(scale, "_tried", lambda model, image, pixel, steps: {window: found[pixel]})
-    monkeypatch.setattr(scale, "_merit", lambda *_: 1.0)
-    monkeypatch.setattr(scale, "find_in_part", lambda *_: [])  # nothing more at a finer scale
-    assert choose_scale(build_tiny_model(), field(8), None, Steps()) == chosen
 
 
 def test_field_without_contrast_has_no_sources() -> None:

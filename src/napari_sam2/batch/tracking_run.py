@@ -63,7 +63,7 @@ class FindingSettings:
     def step(self, network: Sam2) -> int | None:
         """Frames from one search with a network to the next; None for one search."""
         if self.look_every is None:
-            return None if network.cell_head is None else 1
+            return 1 if network.sees_cells else None
         return self.look_every or None
 
 

@@ -1,7 +1,8 @@
-"""Centres: proposals from one click in the middle of each cell that the head sees.
+"""Centres: proposals from one click in the middle of each cell that the network sees.
 
-The head of the network points from each pixel to the middle of its cell. Each middle is clicked,
-and the guess that agrees best with the pixels that point there becomes the mask.
+A part of the network that needs no prompt, the cell U-Net or the cell head, points from each pixel
+to the middle of its cell. Each middle is clicked. The mask is the mean of the guess that agrees
+best with the pixels that point there, and of these pixels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import expit
 
 from napari_sam2.arrays import Pixels
 from napari_sam2.finding.fields import Field, see_field
@@ -29,7 +31,11 @@ from napari_sam2.tracking.windows import Window
 
 CLICK_BATCH = 32  # clicks in one run of the decoder
 LEAST_ENTRIES = 3  # of the maps, smaller cells are specks
-STABILITY_OFFSET = 1.0  # logits
+CELL_WEIGHT = 0.8  # of the pixels that point to a middle, beside the guess of the decoder
+STABILITY_OFFSET = 0.5  # of the mean of both, which is between -1.8 and 1.8
+SCORE_WEIGHTS = (1.9, 3.0, 12.8)  # of predicted IoU, agreement and certainty
+SCORE_BIAS = -12.3
+"""Of a logistic regression of "the IoU with the true mask is at least 0.5"."""
 SPECK = 0.1  # share of a mask; smaller parts are removed, and smaller holes filled
 DUPLICATE = 0.5  # share of a mask that lies in another one, from here on it is the same cell
 
@@ -168,20 +174,41 @@ def _judged(
     foreground = _seen_in(field.foreground, field, window)
     proposals = []
     for click, guesses, predicted in zip(clicks, masks, ious, strict=True):
-        agreement = (
-            _agreement(guesses > 0, owner == click.owner)
-            if click.owner
-            else _filling(guesses > 0, foreground)
-        )
-        scores = np.sqrt(predicted * agreement)
-        best = int(scores.argmax())
-        drawn = draw_logits(guesses[best], window, shape, STABILITY_OFFSET)
+        likely = np.tanh(guesses / 2)
+        if click.owner:
+            cell = owner == click.owner
+            agreement = _agreement(guesses > 0, cell)
+            best = int((predicted * agreement).argmax())
+            certainty = float(foreground[cell].mean()) if cell.any() else 0.0
+            score = chance_of_match(float(predicted[best]), float(agreement[best]), certainty)
+            likely = likely + np.where(cell, CELL_WEIGHT, -CELL_WEIGHT)
+        else:
+            scores = np.sqrt(predicted * _filling(guesses > 0, foreground))
+            best = int(scores.argmax())
+            score = float(scores[best])
+        drawn = draw_logits(likely[best].astype(np.float32), window, shape, STABILITY_OFFSET)
         mask, centre = drawn.mask, click.place
         if mask.any():
             mask = tidied(mask, SPECK * int(mask.crop.sum()))
             centre = centre_of(mask, click.place)
-        proposals.append(Proposal(mask, float(scores[best]), drawn.stability, centre, field.pixel))
+        proposals.append(Proposal(mask, score, drawn.stability, centre, field.pixel))
     return proposals
+
+
+def chance_of_match(predicted_iou: float, agreement: float, certainty: float) -> float:
+    """Chance that a proposal has an IoU of at least 0.5 with a cell.
+
+    Parameters
+    ----------
+    predicted_iou : float
+        Of the best guess of the decoder, 0 to 1.
+    agreement : float
+        IoU of that guess with the pixels that point to the middle, 0 to 1.
+    certainty : float
+        Mean foreground of these pixels, 0.5 to 1.
+    """
+    weighed = np.dot(SCORE_WEIGHTS, (predicted_iou, agreement, certainty))
+    return float(expit(weighed + SCORE_BIAS))
 
 
 def _seen_in(entries: NDArray[Entry], field: Field, window: Window) -> NDArray[Entry]:

@@ -14,7 +14,7 @@ from napari_sam2.finding.progress import Steps
 from napari_sam2.model import FrameFeatures, Sam2
 from napari_sam2.model.cell_head import OFFSET_SCALE
 from napari_sam2.tracking.device import inference
-from napari_sam2.tracking.frame_encoder import encode_windows
+from napari_sam2.tracking.frame_encoder import preprocess_windows
 from napari_sam2.tracking.windows import Window
 
 ENCODE_BATCH = 4  # windows in one run of the encoder
@@ -118,10 +118,10 @@ def _see_windows(
     model: Sam2, image: Pixels, windows: list[Window]
 ) -> tuple[list[FrameFeatures], FloatArray]:
     """Features of windows, and (N, 3, S / 4, S / 4): foreground and offsets in entries."""
-    assert model.cell_head is not None, "only a model with a head has fields"
-    features = encode_windows(model, image, windows)
+    pixels = preprocess_windows(model, image, windows)
     with inference(model):
-        maps = model.cell_head(features).float()
+        features = model.encode_frame(pixels)
+        maps = model.see_cells(pixels, features).float()
     foreground = maps[:, :1].sigmoid()
     offsets = maps[:, 2:] * (OFFSET_SCALE / 4)
     return features.unstack(), torch.cat([foreground, offsets], dim=1).cpu().numpy()

@@ -90,7 +90,7 @@ def find_objects(
     _check(model, frames, method, min_area, max_area, min_score, cell_size)
     steps = Steps(progress, should_stop)
     places = as_seeds(seeds)
-    if method == "grid" or model.cell_head is None:
+    if method == "grid" or not model.sees_cells:
         diameter = None if cell_size is None else cell_size.diameter
         settings = grid or usual_grid(model.config, frames.shape[1:], diameter)
         found = find_by_grid(model, frames.view(t), settings, steps)
@@ -129,7 +129,7 @@ def _check(
 ) -> None:
     if method not in get_args(Method):
         raise ValueError(f"method must be auto, grid or centres; got {method!r}")
-    if method == "centres" and model.cell_head is None:
+    if method == "centres" and not model.sees_cells:
         raise ValueError(
             f"the weights of {model.config.name} have no head that sees the centres of cells: "
             "use the method grid"

@@ -72,7 +72,7 @@ def find_near(
     """
     if not diameter > 0:
         raise ValueError(f"diameter must be positive; got {diameter}")
-    if model.cell_head is None:
+    if not model.sees_cells:
         return None
     seen = frames if model.config.sees_colour else frames.without_colour()
     image, steps = seen.view(t), Steps(progress, should_stop)

@@ -26,8 +26,8 @@ class Proposal:
     mask : PixelMask
         Its pixels, stored as a crop; `numpy.asarray(mask)` is the whole (Y, X) bool mask.
     score : float
-        0 to 1. The grid gives the IoU that the network predicts; the centres give this IoU times
-        the agreement with the cell that the head sees there.
+        0 to 1. The grid gives the IoU that the network predicts; the centres give the chance that
+        the IoU with a cell is at least 0.5.
     stability : float
         0 to 1: IoU of the mask with a stricter and a more generous threshold.
     centre : tuple of float
