@@ -260,10 +260,10 @@ def test_an_undo_goes_back_to_the_size_of_the_cells_taken_before(desk):
     desk.go_to(5)
     find(desk)
     press(desk, Qt.Key.Key_Return)
+    desk.settle()
     assert desk.controller.finding.cell_size(desk.image_state) != size
     desk.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    desk.settle()
-    assert desk.controller.finding.cell_size(desk.image_state) == size
+    desk.qtbot.waitUntil(lambda: desk.controller.finding.cell_size(desk.image_state) == size)
 
 
 def test_a_clicked_cell_of_another_size_counts_more_than_cells_taken_before(desk):
