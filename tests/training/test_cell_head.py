@@ -145,6 +145,13 @@ def test_a_network_without_a_head_has_no_loss_of_one() -> None:
     assert not {"loss_marks", "loss_offsets"} & figures.keys()
 
 
+def test_run_resumes_with_its_unet(trained_unet: loop.TrainingRun, tmp_path) -> None:
+    loop.save(trained_unet, UNET, tmp_path)
+    resumed = loop.resume(UNET, tmp_path, network=TINY)
+    state = resumed.model.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in trained_unet.model.state_dict().items())
+
+
 def test_cells_are_seen_by_the_unet_where_there_are_both() -> None:
     model = trained_run(BOTH, 1).model.eval()
     pixels = torch.rand(2, 3, 64, 64)

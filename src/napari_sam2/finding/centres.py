@@ -174,19 +174,20 @@ def _judged(
     foreground = _seen_in(field.foreground, field, window)
     proposals = []
     for click, guesses, predicted in zip(clicks, masks, ious, strict=True):
-        likely = np.tanh(guesses / 2)
+        beside: float | FloatArray = 0.0
         if click.owner:
             cell = owner == click.owner
             agreement = _agreement(guesses > 0, cell)
             best = int((predicted * agreement).argmax())
             certainty = float(foreground[cell].mean()) if cell.any() else 0.0
             score = chance_of_match(float(predicted[best]), float(agreement[best]), certainty)
-            likely = likely + np.where(cell, CELL_WEIGHT, -CELL_WEIGHT)
+            beside = np.where(cell, CELL_WEIGHT, -CELL_WEIGHT)
         else:
             scores = np.sqrt(predicted * _filling(guesses > 0, foreground))
             best = int(scores.argmax())
             score = float(scores[best])
-        drawn = draw_logits(likely[best].astype(np.float32), window, shape, STABILITY_OFFSET)
+        likely = np.asarray(np.tanh(guesses[best] / 2) + beside, np.float32)
+        drawn = draw_logits(likely, window, shape, STABILITY_OFFSET)
         mask, centre = drawn.mask, click.place
         if mask.any():
             mask = tidied(mask, SPECK * int(mask.crop.sum()))
