@@ -18,7 +18,7 @@ from napari_sam2.tracking.windows import Window
 
 WINDOW = 4  # side of the searched window, in diameters of the cell
 CONTRAST = 2  # side of the part whose levels are stretched, in the same unit
-GENTLE = 0.4  # least score; 60 empty places of hela_n2dl_01 and u373_02 had less with the head
+GENTLE = 0.4  # least score; of 30 empty places of hela_n2dl_01 and u373_02, one had more
 
 
 def find_near(
