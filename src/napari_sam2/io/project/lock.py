@@ -14,6 +14,7 @@ from napari_sam2.io.project.errors import ProjectInUseError
 from napari_sam2.io.project.manifest import now
 
 LOCK, OWNER = "lock", "lock.json"
+_PATIENCE_S, _POLL_S = 0.2, 0.01  # for another program that only looks whether the lock is free
 
 
 class ProjectLock:
@@ -34,7 +35,7 @@ class ProjectLock:
         self.folder = folder
         self._lock = FileLock(folder / LOCK, thread_local=False)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_PATIENCE_S, poll_interval=_POLL_S)
         except Timeout:
             raise ProjectInUseError(
                 f"{folder.name} is open in {owner(folder)}; close it there first"
@@ -51,12 +52,15 @@ class ProjectLock:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a program works on a project at this moment."""
+    """Whether a program works on a project at this moment.
+
+    This takes the lock for a moment, so that others who look at the same time wait for it.
+    """
     if not (folder / LOCK).exists():
         return False
     lock = FileLock(folder / LOCK, thread_local=False)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE_S, poll_interval=_POLL_S)
     except Timeout:
         return True
     except OSError:
