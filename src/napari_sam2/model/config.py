@@ -88,6 +88,9 @@ class Sam2Config:
     fit_outlines : bool
         The outlines of tracked masks are shifted as far as fits the masks of prompted frames, see
         `tracking/outline_fit.py` (ours only).
+    follow_seen_cells : bool
+        Tracked masks are drawn towards the cells that the cell U-Net sees, where it draws the
+        prompted mask as well, see `tracking/seen_cells.py` (ours only).
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
         mirror image with more contrast, unless the network is sure of it (ours only; an image is
@@ -158,6 +161,7 @@ class Sam2Config:
     draw_prompts: bool = False
     draw_previous: bool = False
     fit_outlines: bool = False
+    follow_seen_cells: bool = False
     mirror_prompted: bool = False
     guided_corrections: bool = False
     whole_cells: bool = False
@@ -226,6 +230,7 @@ CELLS = Sam2Config(
     draw_prompts=True,
     draw_previous=True,
     fit_outlines=True,
+    follow_seen_cells=True,
     mirror_prompted=True,
     guided_corrections=True,
     whole_cells=True,

@@ -95,8 +95,13 @@ class FrameEncoder:
 
     def image(self, t: int) -> Pixels:
         """A normalised frame, (Y, X, 1 or 3); the one that was encoded last is not read again."""
-        last = self._last
-        return last[1] if last is not None and last[0] == t else self.frames.view(t)
+        if self._last is None or self._last[0] != t:
+            return self.frames.view(t)
+        return self._last[1][..., : self.frames.channels]  # those of grey are equal
+
+    def inputs(self, t: int, windows: Sequence[Window]) -> Tensor:
+        """(N, 3, S, S) what the network is shown of N windows of a frame."""
+        return preprocess_windows(self._model, self.image(t), windows, self._background(windows))
 
     def input_of(self, image: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
         """(S, S, 3) float32 in 0..1: the network's input for a window of a (Y, X, 3) image."""

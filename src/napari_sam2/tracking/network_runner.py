@@ -29,6 +29,7 @@ from napari_sam2.tracking.memory_bank import MemoryCache, Recall, recall
 from napari_sam2.tracking.outline_fit import best_shifts, shifted
 from napari_sam2.tracking.pixels import PixelMask
 from napari_sam2.tracking.prompt_decoder import PromptDecoder
+from napari_sam2.tracking.seen_cells import SeenCells
 from napari_sam2.tracking.signs import CellOpinion
 from napari_sam2.tracking.whole_cells import fill_holes, has_holes, remove_islands
 from napari_sam2.tracking.windows import Window, WindowGrid
@@ -123,6 +124,7 @@ class NetworkRunner:
         self._whole: WeakKeyDictionary[MaskRecord, bool] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
         self.dim_cells = DimCells(encoder, is_used=model.config.brighten_dim_cells)
+        self._seen_cells = SeenCells(model, encoder, self.dim_cells)
         self.prompts = PromptDecoder(model, encoder, grid, self._opinion)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
@@ -145,6 +147,7 @@ class NetworkRunner:
         self._pointers.clear()
         self._shifts.clear()
         self.dim_cells.forget()
+        self._seen_cells.forget()
         return True
 
     def grow(self, length: int) -> None:
@@ -205,7 +208,11 @@ class NetworkRunner:
         windows = [job.window for job in jobs]
         features = self.encoder.load(t, windows)
         decoded = self._decode_tracked(t, jobs, features)
-        nearest = [job.records[job.recall.nearest_prompted(t)] for job in jobs]
+        prompted = [job.recall.nearest_prompted(t) for job in jobs]
+        nearest = [job.records[k] for job, k in zip(jobs, prompted, strict=True)]
+        decoded = self._seen_cells.follow(
+            t, windows, decoded, list(zip(prompted, nearest, strict=True))
+        )
         if self.model.config.fit_outlines:
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         if self.model.config.whole_cells:

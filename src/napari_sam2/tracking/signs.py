@@ -124,8 +124,8 @@ def _cell_at(maps: Tensor, window: Window, place: tuple[float, float]) -> Tensor
     return torch.from_numpy(cell)[None].to(maps.device)
 
 
-def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
-    """IoU of masks with the cells that the head sees where the masks are.
+def cell_of_mask(mask_logits: Tensor, maps: Tensor) -> Tensor:
+    """The cells where masks are, as a part of the network sees them that knows no masks.
 
     The cell of a mask consists of all foreground pixels that point near the place to which the
     pixels of the mask point on average.
@@ -135,15 +135,14 @@ def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
     mask_logits : Tensor
         (B, 1, h, w).
     maps : Tensor
-        (B, 4, h, w) maps of the cell head.
+        (B, 4, h, w) maps of the cell head or of the cell U-Net.
 
     Returns
     -------
     Tensor
-        (B,) from 0 to 1; 0 for an empty mask.
+        (B, 1, h, w) bool.
     """
     mask = (mask_logits > 0).float()
-    is_cell = maps[:, :1] > 0
     rows = torch.arange(mask.shape[-2], device=mask.device, dtype=torch.float32)
     columns = torch.arange(mask.shape[-1], device=mask.device, dtype=torch.float32)
     place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
@@ -153,7 +152,19 @@ def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
     aim = (aims * weight).sum((2, 3), keepdim=True) / total
     reach = REACH * (mask.sum((2, 3), keepdim=True).clamp(min=1) / torch.pi).sqrt()
     is_near = (aims - aim).norm(dim=1, keepdim=True) < reach
-    cell = (is_near & is_cell).float()
-    union = torch.maximum(cell, mask).sum((1, 2, 3)).clamp(min=1)
-    overlap: Tensor = (cell * mask).sum((1, 2, 3)) / union
+    cell: Tensor = is_near & (maps[:, :1] > 0)
+    return cell
+
+
+def cell_overlap(mask_logits: Tensor, maps: Tensor) -> Tensor:
+    """IoU of masks with the cells that the head sees where the masks are, see `cell_of_mask`.
+
+    Returns
+    -------
+    Tensor
+        (B,) from 0 to 1; 0 for an empty mask.
+    """
+    mask, cell = mask_logits > 0, cell_of_mask(mask_logits, maps)
+    union = (cell | mask).sum((1, 2, 3)).clamp(min=1)
+    overlap: Tensor = (cell & mask).sum((1, 2, 3)) / union
     return overlap

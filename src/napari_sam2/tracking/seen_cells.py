@@ -1,0 +1,215 @@
+"""Seen cells: a tracked mask is drawn towards the cell that the cell U-Net sees under it.
+
+The U-Net finds cells without memories, so that its outlines do not drift with the frames. Whether
+it draws cells of this kind as the person does is measured on the prompted frame: only where its
+cell there is nearly the prompted mask, the masks that are tracked from this frame follow it. It
+looks at a square about each mask, which takes a quarter of the time of a whole window.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_sam2.model import Decoded, FrameFeatures, Sam2
+from napari_sam2.tracking.device import inference
+from napari_sam2.tracking.dim_cells import DimCells
+from napari_sam2.tracking.frame_encoder import FrameEncoder
+from napari_sam2.tracking.masks import MaskRecord
+from napari_sam2.tracking.signs import cell_of_mask
+from napari_sam2.tracking.windows import Window
+
+TRUSTED_IOU = 0.75  # of the cell and the mask on the prompted frame, from here on they are alike
+SAME_IOU = 0.5  # of the cell and a tracked mask, from here on they are the same cell
+PULL = 2.2  # logits by which a mask is drawn towards its cell
+MARGIN = 24  # pixels of the network's input about a mask
+LEAST_SIDE = 96  # of a square, in the same pixels
+SIDE_STEP, CORNER_STEP, MAP_STRIDE = 32, 16, 4  # strides of the U-Net, the encoder and the maps
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square part of what the network is shown of a window, in pixels of its input.
+
+    Attributes
+    ----------
+    window : Window
+        The window.
+    y, x : int
+        Corner, multiples of 16.
+    side : int
+        A multiple of 32.
+    """
+
+    window: Window
+    y: int
+    x: int
+    side: int
+
+    @classmethod
+    def about(cls, mask: NDArray[np.bool_], window: Window) -> Square:
+        """The square about a mask, given as (S / 4, S / 4) bool of which some are true."""
+        whole = mask.shape[0] * MAP_STRIDE
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        low = np.array([rows[0], columns[0]]) * MAP_STRIDE - MARGIN
+        high = np.array([rows[-1] + 1, columns[-1] + 1]) * MAP_STRIDE + MARGIN
+        side = int(-(-(high - low).max() // SIDE_STEP) * SIDE_STEP)
+        side = min(max(side, LEAST_SIDE), whole)
+        steps = np.round((low + high - side) / (2 * CORNER_STEP)).astype(int)
+        y, x = (steps * CORNER_STEP).clip(0, whole - side).tolist()
+        return cls(window, y, x, side)
+
+    def of(self, maps: Tensor, stride: int = 1) -> Tensor:
+        """The part of (..., S / stride, S / stride) maps of the window."""
+        y, x, side = (value // stride for value in (self.y, self.x, self.side))
+        return maps[..., y : y + side, x : x + side]
+
+    def of_features(self, features: FrameFeatures) -> FrameFeatures:
+        """The part of the features of the window."""
+        return FrameFeatures(
+            self.of(features.stride16, 16),
+            self.of(features.stride8, 8),
+            self.of(features.stride4, 4),
+        )
+
+
+def shared(squares: Sequence[Square], whole: int) -> list[Square]:
+    """The same squares, or all of a window where its squares have together more pixels.
+
+    Parameters
+    ----------
+    squares : sequence of Square
+        Squares of some windows.
+    whole : int
+        Side of the network's input.
+    """
+    areas: dict[Window, int] = defaultdict(int)
+    for square in dict.fromkeys(squares):
+        areas[square.window] += square.side**2
+    return [
+        Square(square.window, 0, 0, whole) if areas[square.window] > whole**2 else square
+        for square in squares
+    ]
+
+
+class SeenCells:
+    """Draws tracked masks towards the cells that the cell U-Net sees.
+
+    Parameters
+    ----------
+    model : Sam2
+        The network. Without a U-Net, or if its configuration says so, masks stay as they are.
+    encoder : FrameEncoder
+        Features of the stack.
+    dim_cells : DimCells
+        How bright the network sees the cells.
+    """
+
+    def __init__(self, model: Sam2, encoder: FrameEncoder, dim_cells: DimCells) -> None:
+        self._model = model
+        self._encoder = encoder
+        self._dim_cells = dim_cells
+        self._trust: WeakKeyDictionary[MaskRecord, bool] = WeakKeyDictionary()
+
+    def forget(self) -> None:
+        """Look at all prompted frames again, since pixels were changed."""
+        self._trust.clear()
+
+    def follow(
+        self,
+        t: int,
+        windows: Sequence[Window],
+        decoded: Decoded,
+        prompted: Sequence[tuple[int, MaskRecord]],
+    ) -> Decoded:
+        """Tracked masks, drawn towards their cells.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        windows : sequence of Window
+            The windows of B masks.
+        decoded : Decoded
+            The masks, as the network tracked them.
+        prompted : sequence of (int, MaskRecord)
+            Frame and mask of the prompt from which each of them is tracked.
+
+        Returns
+        -------
+        Decoded
+            With other logits where the U-Net is trusted and sees the same cell.
+        """
+        if self._model.cell_unet is None or not self._model.config.follow_seen_cells:
+            return decoded
+        masks = (decoded.mask_logits[:, 0] > 0).cpu().numpy()
+        chosen = [
+            row
+            for row, (k, record) in enumerate(prompted)
+            if masks[row].any() and self._is_trusted(k, record)
+        ]
+        if not chosen:
+            return decoded
+        logits = decoded.mask_logits.clone()
+        squares = shared(
+            [Square.about(masks[row], windows[row]) for row in chosen],
+            self._model.config.image_size,
+        )
+        with inference(self._model):
+            maps = self._maps(t, squares)
+            for row, square in zip(chosen, squares, strict=True):
+                part = square.of(logits[row : row + 1], MAP_STRIDE)
+                cell = cell_of_mask(part, maps[square])
+                if _iou(part > 0, cell) >= SAME_IOU:
+                    part += torch.where(cell, PULL, -PULL)
+        return replace(decoded, mask_logits=logits)
+
+    def _is_trusted(self, t: int, record: MaskRecord) -> bool:
+        """Whether the U-Net draws the cell of a prompted mask as the mask is."""
+        found = self._trust.get(record)
+        if found is None:
+            found = self._trust[record] = self._draws(t, record)
+        return found
+
+    def _draws(self, t: int, record: MaskRecord) -> bool:
+        window = self._dim_cells.view(record.window, t, record)
+        logits = np.ascontiguousarray(record.logits_in(window), np.float32)
+        if not (logits > 0).any():
+            return False
+        square = Square.about(logits > 0, window)
+        with inference(self._model):
+            maps = self._maps(t, [square])[square]
+            part = square.of(
+                torch.from_numpy(logits)[None, None].to(self._model.device), MAP_STRIDE
+            )
+            return _iou(part > 0, cell_of_mask(part, maps)) >= TRUSTED_IOU
+
+    def _maps(self, t: int, squares: Iterable[Square]) -> dict[Square, Tensor]:
+        """(1, 4, side / 4, side / 4) maps of each square of a frame."""
+        unet = self._model.cell_unet
+        assert unet is not None
+        by_side: dict[int, list[Square]] = defaultdict(list)
+        for square in dict.fromkeys(squares):
+            by_side[square.side].append(square)
+        windows = list(dict.fromkeys(square.window for square in squares))
+        pixels = dict(zip(windows, torch.split(self._encoder.inputs(t, windows), 1), strict=True))
+        found: dict[Square, Tensor] = {}
+        for group in by_side.values():
+            shown = torch.cat([square.of(pixels[square.window]) for square in group])
+            features = FrameFeatures.stack(
+                [square.of_features(self._encoder.load(t, [square.window])) for square in group]
+            )
+            found.update(zip(group, torch.split(unet(shown, features).float(), 1), strict=True))
+        return found
+
+
+def _iou(mask: Tensor, other: Tensor) -> float:
+    """IoU of two masks, of which one is not empty."""
+    return float((mask & other).sum() / (mask | other).sum())
