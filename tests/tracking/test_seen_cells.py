@@ -116,7 +116,7 @@ def prompted(mask: NDArray[np.bool_]) -> tuple[int, MaskRecord]:
 def follow(
     cells: SeenCells, tracked: NDArray[np.bool_], prompt: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    found = cells.follow(0, [WHOLE], decoded(tracked), [prompted(prompt)])
+    found, _ = cells.follow(0, [WHOLE], decoded(tracked), [prompted(prompt)])
     return (found.mask_logits[0, 0] > 0).numpy()
 
 
@@ -135,7 +135,7 @@ def test_surer_logits_stay(seen_cells: SeenCells) -> None:
     part = disc(*CELLS[0])
     part[:, 26:] = False
     sure = replace(decoded(part), mask_logits=logits_of(part) * (PULL + 0.5))
-    found = seen_cells.follow(0, [WHOLE], sure, [prompted(disc(*CELLS[0]))])
+    found, _ = seen_cells.follow(0, [WHOLE], sure, [prompted(disc(*CELLS[0]))])
     np.testing.assert_array_equal((found.mask_logits[0, 0] > 0).numpy(), part)
 
 
@@ -161,19 +161,31 @@ def test_another_cell_is_not_followed(seen_cells: SeenCells, mask: NDArray[np.bo
     np.testing.assert_array_equal(follow(seen_cells, mask, disc(*CELLS[0])), mask)
 
 
+def test_the_overlap_with_the_cell_is_told_where_the_u_net_is_trusted(
+    seen_cells: SeenCells,
+) -> None:
+    masks = [disc(*CELLS[0]), disc(*CELLS[0], 3), disc(*CELLS[0])]
+    prompts = [prompted(disc(*CELLS[0])), prompted(disc(*CELLS[0])), prompted(disc(50, 50))]
+    _, (whole, part, unknown) = seen_cells.follow(0, [WHOLE] * 3, decoded(*masks), prompts)
+    assert whole == 1.0
+    assert part == pytest.approx(masks[1].sum() / masks[0].sum())
+    assert unknown is None
+
+
 def test_an_object_that_is_not_visible_stays_so(seen_cells: SeenCells) -> None:
     gone = replace(decoded(disc(9, 9)), mask_logits=torch.full((1, 1, MAP, MAP), -1024.0))
-    found = seen_cells.follow(0, [WHOLE], gone, [prompted(disc(*CELLS[0]))])
+    found, _ = seen_cells.follow(0, [WHOLE], gone, [prompted(disc(*CELLS[0]))])
     assert (found.mask_logits == -1024).all()
 
 
 def test_each_object_of_a_batch_follows_its_own_cell(seen_cells: SeenCells) -> None:
     left, right = disc(*CELLS[0], RADIUS + 1), disc(*CELLS[1], RADIUS - 1)
-    found = seen_cells.follow(
+    found, overlaps = seen_cells.follow(
         0, [WHOLE] * 2, decoded(left, right), [prompted(disc(*place)) for place in CELLS]
     )
     for logits, place in zip(found.mask_logits, CELLS, strict=True):
         np.testing.assert_array_equal((logits[0] > 0).numpy(), disc(*place))
+    assert overlaps == [1.0, 1.0]
 
 
 def test_a_network_whose_configuration_says_so_is_left_alone(
@@ -181,7 +193,9 @@ def test_a_network_whose_configuration_says_so_is_left_alone(
 ) -> None:
     model.config = replace(model.config, follow_seen_cells=False)
     given = decoded(disc(*CELLS[0], RADIUS + 1))
-    assert seen_cells.follow(0, [WHOLE], given, [prompted(disc(*CELLS[0]))]) is given
+    found, overlaps = seen_cells.follow(0, [WHOLE], given, [prompted(disc(*CELLS[0]))])
+    assert found is given
+    assert overlaps == [None]
     assert not model.cell_unet.seen
 
 

@@ -51,7 +51,7 @@ class TrackingScores:
     agreement : (T,) float32
         Mean IoU of the network's guesses with the mask.
     cell_overlap : (T,) float32
-        IoU with the cell that the cell head sees there.
+        IoU with the cell that the cell U-Net or the cell head sees there.
     drawn_area : (T,) float32
         Pixels of the mask before other objects took some of them.
     """

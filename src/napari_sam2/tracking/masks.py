@@ -74,8 +74,8 @@ class MaskRecord(_Computed):
         Mean IoU of the three guesses of the network with the mask; None for masks that were not
         tracked, or were tracked by an earlier version of the program.
     cell_overlap : float or None
-        IoU of the mask with the cell that the cell head sees there; None as above, without a cell
-        head, and on frames on which the head was not asked.
+        IoU of the mask with the cell that the cell U-Net or the cell head sees there; None as
+        above, for a network without both, and on frames on which they were not asked.
     backward_iou : float or None
         IoU of the mask with the one that tracking back from the end of its stretch gives; None if
         this was not checked.

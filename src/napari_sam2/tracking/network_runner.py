@@ -210,7 +210,7 @@ class NetworkRunner:
         decoded = self._decode_tracked(t, jobs, features)
         prompted = [job.recall.nearest_prompted(t) for job in jobs]
         nearest = [job.records[k] for job, k in zip(jobs, prompted, strict=True)]
-        decoded = self._seen_cells.follow(
+        decoded, overlaps = self._seen_cells.follow(
             t, windows, decoded, list(zip(prompted, nearest, strict=True))
         )
         if self.model.config.fit_outlines:
@@ -219,14 +219,22 @@ class NetworkRunner:
             places = [job.place_before(t) for job in jobs]
             decoded = remove_islands(decoded, places)
             decoded = fill_holes(decoded, [self._is_whole(one) for one in nearest])
+        left = [row for row, overlap in enumerate(overlaps) if overlap is None]
         with inference(self.model):
-            overlap = self._opinion.overlap(t, windows, features, decoded.mask_logits)
+            found = self._opinion.overlap(
+                t,
+                [windows[row] for row in left],
+                features.select(left) if len(features.stride16) > 1 else features,
+                decoded.mask_logits[left],
+            )
+        for row, overlap in zip(left, found, strict=True):
+            overlaps[row] = overlap
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
         records = records_of(decoded, direction, windows)
         return [
             replace(record, agreement=one, cell_overlap=two)
-            for record, one, two in zip(records, agreement, overlap, strict=True)
+            for record, one, two in zip(records, agreement, overlaps, strict=True)
         ]
 
     def _is_whole(self, record: MaskRecord) -> bool:

@@ -82,8 +82,8 @@ class Signs(NamedTuple):
         Mean IoU of the three guesses of the network with the mask; None for masks that were not
         tracked by this version of the program.
     cell_overlap : float or None
-        IoU with the cell that the cell head sees there; None as above, without a cell
-        head, and on frames on which the head was not asked.
+        IoU with the cell that the cell U-Net or the cell head sees there; None as above, for a
+        network without both, and on frames on which they were not asked.
     area : float
         Area of the mask in pixels, before other objects take some of them.
     backward_iou : float or None

@@ -128,7 +128,7 @@ class SeenCells:
         windows: Sequence[Window],
         decoded: Decoded,
         prompted: Sequence[tuple[int, MaskRecord]],
-    ) -> Decoded:
+    ) -> tuple[Decoded, list[float | None]]:
         """Tracked masks, drawn towards their cells.
 
         Parameters
@@ -146,9 +146,13 @@ class SeenCells:
         -------
         Decoded
             With other logits where the U-Net is trusted and sees the same cell.
+        list of float or None
+            B values from 0 to 1: the IoU of each of these masks with its cell, a sign of errors;
+            None where the U-Net was not asked.
         """
+        overlaps: list[float | None] = [None] * len(windows)
         if self._model.cell_unet is None or not self._model.config.follow_seen_cells:
-            return decoded
+            return decoded, overlaps
         masks = (decoded.mask_logits[:, 0] > 0).cpu().numpy()
         chosen = [
             row
@@ -156,7 +160,7 @@ class SeenCells:
             if masks[row].any() and self._is_trusted(k, record)
         ]
         if not chosen:
-            return decoded
+            return decoded, overlaps
         logits = decoded.mask_logits.clone()
         squares = shared(
             [Square.about(masks[row], windows[row]) for row in chosen],
@@ -167,9 +171,12 @@ class SeenCells:
             for row, square in zip(chosen, squares, strict=True):
                 part = square.of(logits[row : row + 1], MAP_STRIDE)
                 cell = cell_of_mask(part, maps[square])
-                if _iou(part > 0, cell) >= SAME_IOU:
+                overlap = _iou(part > 0, cell)
+                if overlap >= SAME_IOU:
                     part += torch.where(cell, PULL, -PULL)
-        return replace(decoded, mask_logits=logits)
+                    overlap = _iou(part > 0, cell)
+                overlaps[row] = overlap
+        return replace(decoded, mask_logits=logits), overlaps
 
     def _is_trusted(self, t: int, record: MaskRecord) -> bool:
         """Whether the U-Net draws the cell of a prompted mask as the mask is."""

@@ -62,7 +62,7 @@ class CellOpinion:
         list of float or None
             B values from 0 to 1; None without a head, and on frames on which it is not asked.
         """
-        if self._model.cell_head is None or t % LOOK_EVERY:
+        if not windows or self._model.cell_head is None or t % LOOK_EVERY:
             return [None] * len(windows)
         self._look(t, windows, features)
         maps = torch.stack([self._maps[window] for window in windows])
