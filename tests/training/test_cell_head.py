@@ -209,7 +209,7 @@ def test_network_without_a_head_has_no_centres() -> None:
         find_objects(build_model(TINY), np.zeros((64, 64)), method="centres")
 
 
-@pytest.mark.parametrize(("cells", "teaches"), [(1, False), (9, True)])
+@pytest.mark.parametrize(("cells", "teaches"), [(1, False), (6, True)])
 def test_few_labelled_cells_teach_no_background(cells: int, teaches: bool) -> None:
     labels = Dots().draw(None, 1).labels[0]
     labels[labels > cells] = 0
@@ -219,3 +219,19 @@ def test_few_labelled_cells_teach_no_background(cells: int, teaches: bool) -> No
     elsewhere[..., 15, 15] = 5.0  # a cell in the far corner
     before, after = (float(cell_head_losses(m, target)[0]) for m in (maps, elsewhere))
     assert (after > before) is teaches
+
+
+def test_far_from_labelled_cells_a_reference_is_learnt() -> None:
+    labels = Dots().draw(None, 1).labels[0]
+    labels[labels > 6] = 0
+    target = torch.from_numpy(auxiliary_target(labels))[None]
+    seen = torch.full((1, 2, 16, 16), 0.01)
+    seen[..., 15, 15] = 0.99  # a cell in the far corner, which is not labelled
+    empty = torch.full((1, 4, 16, 16), -4.0)
+    corner = empty.clone()
+    corner[:, :2, 15, 15] = 4.0
+    losses = [float(cell_head_losses(maps, target, seen)[0]) for maps in (corner, empty)]
+    assert losses[0] < losses[1]
+    otherwise = seen.clone()
+    otherwise[:, :, torch.nn.functional.avg_pool2d(target, 4)[0, 0] > 0] = 0.5
+    assert float(cell_head_losses(empty, target, otherwise)[0]) == losses[1]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_sam2.training.examples import Example, make_lesson, notes_on
+from napari_sam2.training.examples import FULL, Example, make_lesson, notes_on
 
 
 def grid(cells: int, frames: int = 1) -> np.ndarray:
@@ -33,6 +33,20 @@ def test_one_cell_of_five_is_kept_aside() -> None:
 def test_a_cell_that_is_kept_aside_is_not_learnt() -> None:
     lesson = make_lesson([example(grid(10, frames=12))], side=64)
     assert kept_ids(lesson).isdisjoint(learnt_ids(lesson))
+
+
+def test_full_frames_hold_all_cells_also_those_that_judge() -> None:
+    labels = grid(FULL, frames=3)
+    labels[1][labels[1] == FULL] = 0  # a cell too few
+    frames = make_lesson([example(labels)], side=64).full_frames
+    assert frames is not None
+    assert len(frames) == 2
+    for index in range(2):
+        assert {int(k) for k in np.unique(frames[index][1])} == set(range(FULL + 1))
+
+
+def test_frames_with_few_cells_are_not_full() -> None:
+    assert make_lesson([example(grid(FULL - 1, frames=3))], side=64).full_frames is None
 
 
 def test_frames_that_are_kept_aside_are_not_learnt() -> None:

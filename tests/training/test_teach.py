@@ -7,9 +7,11 @@ import torch
 
 from napari_sam2.model import build_model, load_model
 from napari_sam2.model.sam2 import Sam2
+from napari_sam2.training import examples
 from napari_sam2.training import teach as module
 from napari_sam2.training.examples import Example
 from napari_sam2.training.teach import Taught, TeachingProgress, judge, teach, write_model
+from napari_sam2.training.teach_cells import teach_unet
 from tests.training.worlds import OFFICIAL, TINY
 
 
@@ -19,6 +21,14 @@ def model() -> Sam2:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return build_model(TINY)
+
+
+@pytest.fixture
+def model_with_unet() -> Sam2:
+    """The same with a U-Net that sees cells."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build_model(replace(TINY, cell_unet=True))
 
 
 @pytest.fixture
@@ -33,6 +43,11 @@ def example() -> Example:
     return Example(0.5 * (labels > 0) + 0.1 * rng.standard_normal(labels.shape), labels)
 
 
+@pytest.fixture
+def six_cells_fill_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "FULL", 6)
+
+
 def weights_of(network: Sam2) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
@@ -42,6 +57,49 @@ def test_the_given_model_is_left_as_it_is(model: Sam2, example: Example) -> None
     teach(model, [example], budget_s=1)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.usefixtures("six_cells_fill_a_frame")
+def test_the_unet_learns_the_cells_in_a_lesson(model_with_unet: Sam2, example: Example) -> None:
+    before = weights_of(model_with_unet)
+    told: list[TeachingProgress] = []
+    taught = teach(model_with_unet, [example], 2, told.append)
+    assert sum(one.step == one.steps for one in told) > 1  # the U-Net's steps are told, too
+    unet = {name for name in before if name.startswith("cell_unet.")}
+    after = taught.model.state_dict()
+    assert all(not torch.equal(after[name], before[name]) for name in unet)
+    assert all(torch.equal(model_with_unet.state_dict()[name], before[name]) for name in before)
+    lesson = module.make_lesson([example], model_with_unet.config.image_size)
+    assert judge(taught.model, lesson.judged) == pytest.approx(taught.after)
+
+
+def test_the_unet_stays_where_few_cells_are_labelled(
+    model_with_unet: Sam2, example: Example
+) -> None:
+    before = weights_of(model_with_unet)
+    after = teach(model_with_unet, [example], budget_s=1).model.state_dict()
+    unet = [name for name in before if name.startswith("cell_unet.")]
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in unet)
+
+
+@pytest.mark.usefixtures("six_cells_fill_a_frame")
+def test_only_the_unet_learns_to_see_cells(model_with_unet: Sam2, example: Example) -> None:
+    lesson = module.make_lesson([example], model_with_unet.config.image_size)
+    assert lesson.full_frames is not None
+    after = teach_unet(model_with_unet, lesson.full_frames, budget_s=0).state_dict()
+    before = model_with_unet.state_dict()
+    changed = {name for name in before if not torch.equal(after[name], before[name])}
+    assert changed
+    assert all(name.startswith("cell_unet.") for name in changed)
+
+
+@pytest.mark.usefixtures("six_cells_fill_a_frame")
+def test_a_stopped_lesson_leaves_the_unet(model_with_unet: Sam2, example: Example) -> None:
+    before = weights_of(model_with_unet)
+    taught = teach(model_with_unet, [example], budget_s=60, should_stop=lambda: True)
+    after = taught.model.state_dict()
+    unet = [name for name in before if name.startswith("cell_unet.")]
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in unet)
 
 
 def test_progress_comes_after_each_step(model: Sam2, example: Example) -> None:

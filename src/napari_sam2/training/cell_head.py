@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,6 +23,7 @@ def cell_losses(
     *,
     head: bool = True,
     unet: bool = True,
+    reference: Sam2 | None = None,
 ) -> dict[str, Tensor]:
     """Loss terms of the parts of a network that see cells.
 
@@ -37,6 +39,9 @@ def cell_losses(
         (N, 4, S, S) of `auxiliary_target`.
     head, unet : bool
         Whether the losses of the head and of the U-Net are wanted.
+    reference : Sam2, optional
+        A network whose U-Net tells what lies far from the labelled cells, where only some cells are
+        labelled.
 
     Returns
     -------
@@ -48,12 +53,19 @@ def cell_losses(
         marks, offsets = cell_head_losses(model.cell_head(features).float(), target)
         terms |= {"loss_marks": marks, "loss_offsets": offsets}
     if unet and model.cell_unet is not None:
-        marks, offsets = cell_head_losses(model.cell_unet(pixels, features).float(), target)
+        elsewhere = None
+        if reference is not None and reference.cell_unet is not None:
+            with torch.no_grad():
+                elsewhere = reference.cell_unet(pixels, features).float()[:, :2].sigmoid()
+        maps = model.cell_unet(pixels, features).float()
+        marks, offsets = cell_head_losses(maps, target, elsewhere)
         terms |= {"loss_unet_marks": marks, "loss_unet_offsets": UNET_OFFSETS * offsets}
     return terms
 
 
-def cell_head_losses(maps: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def cell_head_losses(
+    maps: Tensor, target: Tensor, elsewhere: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Losses of the maps of N labelled images.
 
     Parameters
@@ -62,6 +74,9 @@ def cell_head_losses(maps: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         (N, 4, S / 4, S / 4) of the cell head.
     target : Tensor
         (N, 4, S, S) of `auxiliary_target`.
+    elsewhere : Tensor, optional
+        (N, 2, S / 4, S / 4) probabilities of foreground and border that are learnt far from
+        labelled cells, where the target does not know whether there are more.
 
     Returns
     -------
@@ -75,8 +90,10 @@ def cell_head_losses(maps: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     foreground = target[:, :1]
     near = F.max_pool2d(foreground, 2 * NEAR + 1, 1, NEAR) > 0
     is_full = foreground.mean(dim=(1, 2, 3), keepdim=True) >= SPARSE
-    counts = (near | is_full).float()
-    marks = F.binary_cross_entropy_with_logits(maps[:, :2], target[:, :2], reduction="none")
+    wanted, counts = target[:, :2], (near | is_full).float()
+    if elsewhere is not None:
+        wanted, counts = torch.where(near, wanted, elsewhere), torch.ones_like(counts)
+    marks = F.binary_cross_entropy_with_logits(maps[:, :2], wanted, reduction="none")
     offsets = F.smooth_l1_loss(
         maps[:, 2:] * foreground, target[:, 2:], reduction="none", beta=OFFSET_BETA
     )

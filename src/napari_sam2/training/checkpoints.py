@@ -34,6 +34,8 @@ class TrainingRun:
     ----------
     best : float
         Highest mean of a validation so far.
+    reference : Sam2 or None
+        A network whose U-Net is followed far from labelled cells, where only some are labelled.
     """
 
     model: Sam2
@@ -43,6 +45,7 @@ class TrainingRun:
     step: int = 0
     seconds: float = 0.0
     best: float = -math.inf
+    reference: Sam2 | None = None
 
 
 def start(

@@ -20,6 +20,7 @@ EVERY = 5  # one of so many labelled frames is kept aside
 MOST_JUDGED = 16  # masks that a model is judged on
 FEWEST_JUDGED = 2  # with fewer, frames are not kept aside beside the cells
 FEW_JUDGED = 4  # with fewer masks to judge by, the person is told so
+FULL = 20  # labelled cells on a frame from which cells are learnt without prompts
 STILL_SHARE = 0.5  # of draws are single frames, moved as pseudo-videos; the others are real frames
 
 Labels = NDArray[np.integer]
@@ -95,6 +96,9 @@ class Lesson:
     ----------
     clips : ClipDataset
         To learn from; holds no mask that was kept aside.
+    full_frames : ClipDataset or None
+        Frames with `FULL` labelled cells or more, with all their masks, for the U-Net, which is not
+        judged by masks that were kept aside. None if there are none.
     judged : tuple of JudgedFrame
         Masks that were kept aside, by frame.
     learnt_masks, judged_masks : int
@@ -104,6 +108,7 @@ class Lesson:
     """
 
     clips: ClipDataset
+    full_frames: ClipDataset | None
     judged: tuple[JudgedFrame, ...]
     learnt_masks: int
     judged_masks: int
@@ -152,7 +157,9 @@ def make_lesson(examples: Sequence[Example], side: int, seed: int = 0) -> Lesson
     kept_count = sum(len(frame.truth.ids_by_frame[0]) for frame in judged)
     notes = (*notes_on(examples), *_note_on_judging(kept_count))
     clips = ClipDataset.from_arrays(groups, (side, side))
-    return Lesson(clips, tuple(judged), learnt, kept_count, notes)
+    full = [(float(len(frames)), frames) for frames in map(_full_frames, movies) if frames]
+    full_frames = ClipDataset.from_arrays(full, (side, side)) if full else None
+    return Lesson(clips, full_frames, tuple(judged), learnt, kept_count, notes)
 
 
 def notes_on(examples: Sequence[Example]) -> tuple[str, ...]:
@@ -262,6 +269,14 @@ def _groups(images: NDArray[np.uint8], labels: Labels) -> list[tuple[float, list
         return [(weight, stills)]
     movie = ArrayClip(images, labels)
     return [(weight * STILL_SHARE, stills), (weight * (1 - STILL_SHARE), [movie])]
+
+
+def _full_frames(movie: tuple[NDArray[np.uint8], Labels]) -> list[ArrayClip]:
+    """Single frames on which many cells are labelled."""
+    images, labels = movie
+    counts = [len(np.unique(frame[frame > 0])) for frame in labels]
+    full = [t for t, count in enumerate(counts) if count >= FULL]
+    return [ArrayClip(images[t : t + 1], labels[t : t + 1]) for t in full]
 
 
 def _judged(images: NDArray[np.uint8], kept: Labels) -> list[JudgedFrame]:

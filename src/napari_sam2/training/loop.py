@@ -157,6 +157,7 @@ def cell_losses_of(
             batch.dense[labelled],
             head=stage.cell_head,
             unet=stage.cell_unet,
+            reference=run.reference,
         )
     loss = torch.stack([*terms.values()]).sum()
     return loss, {name: float(x.detach()) for name, x in {"loss": loss, **terms}.items()}

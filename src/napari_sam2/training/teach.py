@@ -20,6 +20,7 @@ from napari_sam2.training.checkpoints import write_weights
 from napari_sam2.training.config import LossWeights, Stage, TrainingConfig
 from napari_sam2.training.examples import Example, JudgedFrame, Lesson, make_lesson
 from napari_sam2.training.soup import average_weights
+from napari_sam2.training.teach_cells import teach_unet
 
 SHARES = (0.4, 0.5, 0.6)
 """Shares of the taught weights in the mean with the base weights, the most careful one first.
@@ -35,6 +36,7 @@ FEW_STEPS = 10  # a lesson with fewer steps says that it was short
 TIMED_STEPS = 3  # after which the steps of the whole lesson are known, or earlier if they are slow
 LEARNING_RATE = 1e-4
 JUDGEMENTS = 3  # while teaching, for the curve
+UNET_SHARE = 0.2  # of the time, for the U-Net that finds cells
 
 
 @dataclass(frozen=True)
@@ -201,12 +203,23 @@ def teach_lesson(
     if learn_encoder is None:
         learn_encoder = model.config.name == "cells"
     pupil = _Pupil(model, lesson, learn_encoder=learn_encoder, seed=seed)
-    left_s = budget_s - judging_s * (1 + JUDGEMENTS + len(SHARES))
+    frames = lesson.full_frames if model.cell_unet is not None else None
+    unet_s = 0.0 if frames is None else UNET_SHARE * budget_s
+    left_s = budget_s - unet_s - judging_s * (1 + JUDGEMENTS + len(SHARES))
     curve = pupil.learn(begin, left_s, budget_s, before, on_progress, should_stop)
     mixes = [pupil.judged_mix(base, share) for share in SHARES]
     best = max([*mixes, *pupil.best_mix], key=lambda mix: mix.iou)  # the first one of equal ones
+    taught = best.model
+    if frames is not None and not should_stop():
+
+        def tell() -> None:
+            if on_progress is not None:
+                steps, seconds = pupil.planned_steps, time.monotonic() - begin
+                on_progress(TeachingProgress(steps, steps, seconds, budget_s, curve))
+
+        taught = teach_unet(taught, frames, unet_s, tell, seed=seed, should_stop=should_stop)
     return Taught(
-        best.model,
+        taught,
         before,
         best.iou,
         best.share,
