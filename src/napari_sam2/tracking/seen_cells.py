@@ -147,8 +147,8 @@ class SeenCells:
         Decoded
             With other logits where the U-Net is trusted and sees the same cell.
         list of float or None
-            B values from 0 to 1: the IoU of each of these masks with its cell, a sign of errors;
-            None where the U-Net was not asked.
+            B values from 0 to 1: the IoU of each mask with its cell before it was drawn there, a
+            sign of errors; None where the U-Net was not asked.
         """
         overlaps: list[float | None] = [None] * len(windows)
         if self._model.cell_unet is None or not self._model.config.follow_seen_cells:
@@ -174,7 +174,6 @@ class SeenCells:
                 overlap = _iou(part > 0, cell)
                 if overlap >= SAME_IOU:
                     part += torch.where(cell, PULL, -PULL)
-                    overlap = _iou(part > 0, cell)
                 overlaps[row] = overlap
         return replace(decoded, mask_logits=logits), overlaps
 
