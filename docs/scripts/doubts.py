@@ -68,7 +68,7 @@ WITHOUT_HEAD = (
 )
 CANDIDATES = ("solidity", "step_beside")  # evidence that no model uses yet
 NEAR_CELLS = 5  # whose median step is that of the cells beside a cell
-THRESHOLD = 0.16
+THRESHOLD = 0.22
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.002  # inverse of the regularisation
 CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.35)
