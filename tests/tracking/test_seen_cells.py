@@ -214,6 +214,14 @@ def test_a_prompted_frame_is_looked_at_once_until_pixels_change(
     assert all(side < SIDE for _, side in model.cell_unet.seen)
 
 
+def test_prompted_masks_of_a_frame_are_looked_at_together(
+    model: Sam2, seen_cells: SeenCells
+) -> None:
+    masks = [disc(*place) for place in CELLS]
+    seen_cells.follow(0, [WHOLE] * 2, decoded(*masks), [prompted(mask) for mask in masks])
+    assert [count for count, _ in model.cell_unet.seen] == [2, 2]  # of the prompt, and tracked
+
+
 @pytest.mark.parametrize(
     "mask",
     [disc(24, 24), disc(1, 62, 3), disc(32, 32, 40), disc(5, 40, 1)],

@@ -2,7 +2,8 @@
 
 An optional part of the network that finds cells without a prompt (Ronneberger et al. 2015: U-Net).
 It sees outlines that the image encoder does not keep. It takes five times as long as the cell head,
-so that clicks and tracking ask the head. Prompts play no part in either.
+so that clicks ask the head, and tracking shows the U-Net only a square about each mask. Prompts
+play no part in either.
 """
 
 from __future__ import annotations

@@ -208,27 +208,18 @@ class NetworkRunner:
         windows = [job.window for job in jobs]
         features = self.encoder.load(t, windows)
         decoded = self._decode_tracked(t, jobs, features)
-        prompted = [job.recall.nearest_prompted(t) for job in jobs]
-        nearest = [job.records[k] for job, k in zip(jobs, prompted, strict=True)]
-        decoded, overlaps = self._seen_cells.follow(
-            t, windows, decoded, list(zip(prompted, nearest, strict=True))
-        )
+        frames = [job.recall.nearest_prompted(t) for job in jobs]
+        prompted = [(k, job.records[k]) for job, k in zip(jobs, frames, strict=True)]
+        nearest = [record for _, record in prompted]
+        decoded, overlaps = self._seen_cells.follow(t, windows, decoded, prompted)
         if self.model.config.fit_outlines:
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         if self.model.config.whole_cells:
             places = [job.place_before(t) for job in jobs]
             decoded = remove_islands(decoded, places)
             decoded = fill_holes(decoded, [self._is_whole(one) for one in nearest])
-        left = [row for row, overlap in enumerate(overlaps) if overlap is None]
         with inference(self.model):
-            found = self._opinion.overlap(
-                t,
-                [windows[row] for row in left],
-                features.select(left) if len(features.stride16) > 1 else features,
-                decoded.mask_logits[left],
-            )
-        for row, overlap in zip(left, found, strict=True):
-            overlaps[row] = overlap
+            overlaps = self._opinion.overlap(t, windows, features, decoded.mask_logits, overlaps)
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
         records = records_of(decoded, direction, windows)

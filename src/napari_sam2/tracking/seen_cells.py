@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.model import Decoded, FrameFeatures, Sam2
+from napari_sam2.model.mask_decoder import mask_overlap
 from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
@@ -154,11 +155,9 @@ class SeenCells:
         if self._model.cell_unet is None or not self._model.config.follow_seen_cells:
             return decoded, overlaps
         masks = (decoded.mask_logits[:, 0] > 0).cpu().numpy()
-        chosen = [
-            row
-            for row, (k, record) in enumerate(prompted)
-            if masks[row].any() and self._is_trusted(k, record)
-        ]
+        visible = [row for row in range(len(windows)) if masks[row].any()]
+        self._measure_trust([prompted[row] for row in visible])
+        chosen = [row for row in visible if self._trust[prompted[row][1]]]
         if not chosen:
             return decoded, overlaps
         logits = decoded.mask_logits.clone()
@@ -171,33 +170,40 @@ class SeenCells:
             for row, square in zip(chosen, squares, strict=True):
                 part = square.of(logits[row : row + 1], MAP_STRIDE)
                 cell = cell_of_mask(part, maps[square])
-                overlap = _iou(part > 0, cell)
+                overlap = float(mask_overlap(cell, part))
                 if overlap >= SAME_IOU:
                     part += torch.where(cell, PULL, -PULL)
                 overlaps[row] = overlap
         return replace(decoded, mask_logits=logits), overlaps
 
-    def _is_trusted(self, t: int, record: MaskRecord) -> bool:
-        """Whether the U-Net draws the cell of a prompted mask as the mask is."""
-        found = self._trust.get(record)
-        if found is None:
-            found = self._trust[record] = self._draws(t, record)
-        return found
+    def _measure_trust(self, prompted: Iterable[tuple[int, MaskRecord]]) -> None:
+        """Note of prompted masks whether the U-Net draws their cells alike, once for each.
 
-    def _draws(self, t: int, record: MaskRecord) -> bool:
-        window = self._dim_cells.view(record.window, t, record)
-        logits = np.ascontiguousarray(record.logits_in(window), np.float32)
-        if not (logits > 0).any():
-            return False
-        square = Square.about(logits > 0, window)
-        with inference(self._model):
-            maps = self._maps(t, [square])[square]
-            part = square.of(
-                torch.from_numpy(logits)[None, None].to(self._model.device), MAP_STRIDE
-            )
-            return _iou(part > 0, cell_of_mask(part, maps)) >= TRUSTED_IOU
+        All masks of a frame are looked at together, so that it is read once.
+        """
+        by_frame: dict[int, list[MaskRecord]] = defaultdict(list)
+        for t, record in prompted:
+            if record not in self._trust:
+                by_frame[t].append(record)
+        for t, records in by_frame.items():
+            given: list[tuple[MaskRecord, Square, Tensor]] = []
+            for record in records:
+                window = self._dim_cells.view(record.window, t, record)
+                logits = np.ascontiguousarray(record.logits_in(window), np.float32)
+                self._trust[record] = False
+                if (logits > 0).any():
+                    shown = torch.from_numpy(logits)[None, None].to(self._model.device)
+                    given.append((record, Square.about(logits > 0, window), shown))
+            if not given:
+                continue
+            with inference(self._model):
+                maps = self._maps(t, [square for _, square, _ in given])
+                for record, square, shown in given:
+                    part = square.of(shown, MAP_STRIDE)
+                    overlap = float(mask_overlap(cell_of_mask(part, maps[square]), part))
+                    self._trust[record] = overlap >= TRUSTED_IOU
 
-    def _maps(self, t: int, squares: Iterable[Square]) -> dict[Square, Tensor]:
+    def _maps(self, t: int, squares: Sequence[Square]) -> dict[Square, Tensor]:
         """(1, 4, side / 4, side / 4) maps of each square of a frame."""
         unet = self._model.cell_unet
         assert unet is not None
@@ -214,8 +220,3 @@ class SeenCells:
             )
             found.update(zip(group, torch.split(unet(shown, features).float(), 1), strict=True))
         return found
-
-
-def _iou(mask: Tensor, other: Tensor) -> float:
-    """IoU of two masks, of which one is not empty."""
-    return float((mask & other).sum() / (mask | other).sum())

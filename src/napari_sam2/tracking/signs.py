@@ -8,7 +8,7 @@ probability.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -42,7 +42,12 @@ class CellOpinion:
         self._maps: dict[Window, Tensor] = {}
 
     def overlap(
-        self, t: int, windows: Sequence[Window], features: FrameFeatures, mask_logits: Tensor
+        self,
+        t: int,
+        windows: Sequence[Window],
+        features: FrameFeatures,
+        mask_logits: Tensor,
+        known: Sequence[float | None],
     ) -> list[float | None]:
         """IoU of each mask with the cell that the head sees there.
 
@@ -56,18 +61,24 @@ class CellOpinion:
             Of the frame: one for all masks, or one for each.
         mask_logits : Tensor
             (B, 1, S / 4, S / 4).
+        known : sequence of float or None
+            B values that the U-Net told already; the head is asked for the others.
 
         Returns
         -------
         list of float or None
-            B values from 0 to 1; None without a head, and on frames on which it is not asked.
+            B values from 0 to 1; None where nothing is known without a head, and on frames on which
+            it is not asked.
         """
-        if not windows or self._model.cell_head is None or t % LOOK_EVERY:
-            return [None] * len(windows)
-        self._look(t, windows, features)
-        maps = torch.stack([self._maps[window] for window in windows])
-        found: list[float | None] = cell_overlap(mask_logits, maps).tolist()
-        return found
+        overlaps = list(known)
+        rows = [row for row, overlap in enumerate(known) if overlap is None]
+        if not rows or self._model.cell_head is None or t % LOOK_EVERY:
+            return overlaps
+        self._look(t, {windows[row]: row for row in rows}, features)
+        maps = torch.stack([self._maps[windows[row]] for row in rows])
+        for row, overlap in zip(rows, cell_overlap(mask_logits[rows], maps).tolist(), strict=True):
+            overlaps[row] = overlap
+        return overlaps
 
     def cells_at(
         self,
@@ -96,16 +107,16 @@ class CellOpinion:
         """
         if self._model.cell_head is None:
             return None
-        self._look(t, windows, features)
+        self._look(t, {window: row for row, window in enumerate(windows)}, features)
         return torch.stack([_cell_at(self._maps[window], window, place) for window in windows])
 
-    def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
-        """Compute the maps of windows that have none yet."""
+    def _look(self, t: int, windows: Mapping[Window, int], features: FrameFeatures) -> None:
+        """Compute the maps of windows that have none yet, given their rows in the features."""
         head = self._model.cell_head
         assert head is not None
         if t != self._t:
             self._t, self._maps = t, {}
-        missing = {w: row for row, w in enumerate(windows) if w not in self._maps}
+        missing = {w: row for w, row in windows.items() if w not in self._maps}
         if not missing:
             return
         rows = list(missing.values()) if len(features.stride16) > 1 else [0]
