@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator
+from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -19,6 +21,13 @@ settings.register_profile("random", derandomize=False)
 settings.register_profile("long", derandomize=False, max_examples=5000)
 settings.load_profile("same")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# napari finds the place of its settings when it is imported, and its windows write there. Each
+# process of the tests has a place of its own: files of the person stay as they are, and no process
+# reads what another one is just writing.
+SETTINGS_FOLDER = TemporaryDirectory(prefix="napari-sam2-settings-")
+os.environ["XDG_CONFIG_HOME"] = SETTINGS_FOLDER.name
+os.environ["NAPARI_CONFIG"] = str(Path(SETTINGS_FOLDER.name) / "settings.yaml")
 
 # Modules of tests/plugin that test our own parts. They reach napari only by the image, the clicks,
 # the keys, the slider, the docks and the labels layer, which others test with every napari.
@@ -52,12 +61,6 @@ def _one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_napari_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the settings that a window saves when it closes away from those of the person."""
-    os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")
 
 
 @pytest.fixture(autouse=True)
