@@ -28,7 +28,7 @@ def chosen_scale(
     """The scale of an image of one level, of which one window shows these proposals."""
     monkeypatch.setattr(scale, "possible_pixels", lambda *_: list(found))
     monkeypatch.setattr(scale, "sample_windows", lambda *_: [Window(0, 0, *SHAPE)])
-    monkeypatch.setattr(scale, "find_in_part", lambda model, image, pixel, *_: found[pixel])
+    monkeypatch.setattr(scale, "find_in_part", lambda model, image, pixel, *_, **__: found[pixel])
     image = np.full((*SHAPE, 1), level, np.float32)
     return choose_scale(build_tiny_model(), image, None, Steps())
 
@@ -45,6 +45,14 @@ def test_scale_that_finds_more_is_chosen(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_doubtful_cells_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {2: found_of(22, 9, score=0.4), 3: found_of(22, 3)}
     assert chosen_scale(GREY, found, monkeypatch) == 3
+
+
+def test_nuclei_are_preferred_to_cells_that_are_seen_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {2: found_of(16, 5), 8: found_of(64, 5)}  # as large in the maps
+    assert chosen_scale(GREY, found, monkeypatch) == 2
+    assert chosen_scale(GREY, found | {2: found_of(16, 5, score=0.6)}, monkeypatch) == 8
 
 
 def test_scale_without_cells_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_sam2.tracking.votes import Votes, count_votes
+from napari_sam2.tracking.votes import DARK_SPREAD, SPREAD, Votes, count_votes
 
 Disc = tuple[float, float, float]  # row, column and radius
 
 
-def votes_of(discs: list[Disc], scatter: float, side: int = 64) -> tuple[Votes, NDArray[np.int_]]:
+def votes_of(
+    discs: list[Disc], scatter: float, side: int = 64, spread: float = SPREAD
+) -> tuple[Votes, NDArray[np.int_]]:
     """Votes for discs that miss the middle by a share of the radius, and labels of the discs."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:side, :side]
@@ -20,7 +22,7 @@ def votes_of(discs: list[Disc], scatter: float, side: int = 64) -> tuple[Votes, 
         labels[inside] = number
         ways = np.stack([row - rows, column - columns])[:, inside]
         offsets[:, inside] = ways + rng.normal(0, scatter * radius, ways.shape)
-    return count_votes((labels > 0).astype(np.float32), offsets), labels
+    return count_votes((labels > 0).astype(np.float32), offsets, spread), labels
 
 
 @pytest.mark.parametrize("radius", [3, 6, 12, 24])
@@ -38,6 +40,12 @@ def test_cells_that_touch_stay_apart(radius: int) -> None:
     for number in (1, 2):
         owners = votes.owner[labels == number]
         assert (owners == np.bincount(owners).argmax()).mean() > 0.98
+
+
+def test_cells_that_cover_each_other_come_apart_with_the_blur_for_dark_images() -> None:
+    discs = [(32.0, 28.5, 8.0), (32.0, 35.5, 8.0)]
+    usual, dark = (votes_of(discs, scatter=0.2, spread=one)[0] for one in (SPREAD, DARK_SPREAD))
+    assert (len(usual.middles), len(dark.middles)) == (1, 2)
 
 
 def test_small_cells_beside_a_large_one_keep_their_middles() -> None:

@@ -26,7 +26,7 @@ from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_masks
 from napari_sam2.model import PromptTensors, Sam2
 from napari_sam2.tracking.device import Batches, inference
-from napari_sam2.tracking.votes import Votes, count_votes
+from napari_sam2.tracking.votes import SPREAD, Votes, count_votes
 from napari_sam2.tracking.windows import Window
 
 CLICK_BATCH = 32  # clicks in one run of the decoder
@@ -66,6 +66,8 @@ def find_in_part(
     part: Window,
     steps: Steps,
     seeds: FloatArray | None = None,
+    *,
+    spread: float = SPREAD,
 ) -> list[Proposal]:
     """Proposals of a part of an image at one scale, the best first.
 
@@ -83,9 +85,11 @@ def find_in_part(
         One step is a window, or the clicks in a window.
     seeds : ndarray, optional
         (N, 2) more places (y, x) to click.
+    spread : float
+        As for `count_votes`.
     """
     field = see_field(model, image, pixel, part, steps)
-    votes = count_votes(field.foreground, field.offsets)
+    votes = count_votes(field.foreground, field.offsets, spread)
     shape = (image.shape[0], image.shape[1])
     clicks = place_clicks(field, votes, shape)
     if seeds is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,19 @@ from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import CellSize, Proposal, typical_size
 from napari_sam2.model import Sam2
+from napari_sam2.tracking.votes import DARK_SPREAD, SPREAD
 from napari_sam2.tracking.windows import Window
 
 PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 10.0  # diameter of a cell in the maps at the best scale, found by trial
 DARK_ENTRIES = 12.0  # the same where the image is dark, since nuclei that touch come apart
+FOUND_ENTRIES = 8.0  # diameter of what is found at the best scale where the image is not dark
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
 MOST_WINDOWS = 400  # whose contrast is measured
 LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
-ODD_SIZE = 0.5  # penalty for each factor of two between the size of cells and the usual one
-SURE = 0.5  # score from which on a proposal counts in how much was found
-FOUND_WEIGHT = 0.15  # exponent of how much was found; like all here, chosen on labelled images
+ODD_SIZE = 0.5  # penalty for each squared factor of two between the size of cells and the usual one
+FINE_WEIGHT = 0.3  # exponent of the diameter; like all here, chosen on labelled images
 DARK = 0.2  # median of an image of bright objects on a dark background
 LOOKED_AT = 1024  # rows and columns of which levels are measured
 
@@ -51,7 +53,8 @@ def choose_scale(model: Sam2, image: Pixels, cell_size: CellSize | None, steps: 
         return _best_scale(model, image, pixels, steps)
     if cell_size.scale in pixels:
         return cell_size.scale
-    wanted = np.log(cell_size.diameter / _usual_entries(image))
+    entries = DARK_ENTRIES if is_dark(sampled(image)) else USUAL_ENTRIES
+    wanted = np.log(cell_size.diameter / entries)
     return min(pixels, key=lambda pixel: abs(np.log(pixel) - wanted))
 
 
@@ -60,20 +63,21 @@ def is_dark(sample: FloatArray) -> bool:
     return float(np.median(sample)) < DARK
 
 
-def _usual_entries(image: Pixels) -> float:
-    """Diameter in the maps at which cells of such an image are seen best."""
-    return DARK_ENTRIES if is_dark(sampled(image)) else USUAL_ENTRIES
+def spread_for(sample: FloatArray) -> float:
+    """How much the votes for the middle of a cell scatter, for `find_in_part`."""
+    return DARK_SPREAD if is_dark(sample) else SPREAD
 
 
 def _best_scale(model: Sam2, image: Pixels, pixels: Sequence[int], steps: Steps) -> int:
     """The scale with the best proposals in a few windows."""
-    usual = _usual_entries(image)
+    sample = sampled(image)
+    entries, spread = DARK_ENTRIES if is_dark(sample) else FOUND_ENTRIES, spread_for(sample)
     merits = {}
     for pixel in pixels:
         windows = sample_windows(model, image, pixel)
-        found = [p for w in windows for p in find_in_part(model, image, pixel, w, steps)]
+        parts = [find_in_part(model, image, pixel, w, steps, spread=spread) for w in windows]
         shows_all = pixel * model.config.low_res_size >= max(image.shape[:2])
-        merits[pixel] = _merit(found, pixel * usual, shows_all)
+        merits[pixel] = _merit(list(chain.from_iterable(parts)), pixel * entries, shows_all)
     return max(merits, key=lambda pixel: merits[pixel])
 
 
@@ -103,17 +107,15 @@ def sample_windows(model: Sam2, image: Pixels, pixel: int) -> list[Window]:
 
 
 def _merit(found: Sequence[Proposal], usual: float, shows_all: bool) -> float:
-    """Squared mean score, more for many and large proposals, less for cells of an unusual size.
+    """Squared mean score, more for small proposals, less for cells of an unusual size.
 
-    How much was found is the sum of the diameters of sure proposals, each times its score. Cells
-    may be large where a window shows all of the image: there is no coarser scale for them.
+    Large things look like cells at coarse scales: groups of cells, and whole cells where nuclei are
+    wanted. Cells may be large where a window shows all of the image: there is no coarser scale.
     """
     size = typical_size(found)
     if size is None:
         return 0.0
     octaves = float(np.log2(size / usual))
     odd = min(octaves, 0.0) if shows_all else octaves
-    sure = [proposal for proposal in found if proposal.score >= SURE]
-    amount = 1 + sum(proposal.score * float(np.sqrt(proposal.area)) for proposal in sure)
     mean_score = sum(one.score for one in found) / (len(found) + 0.5)  # few say little
-    return float(mean_score**2 * amount**FOUND_WEIGHT * np.exp(-ODD_SIZE * odd**2))
+    return float(mean_score**2 * size**-FINE_WEIGHT * np.exp(-ODD_SIZE * odd**2))

@@ -14,6 +14,7 @@ from scipy import ndimage
 IS_CELL = 0.5  # foreground from here on belongs to a cell
 BLUR = 1.0  # entries of the maps, least standard deviation of the blur of the votes
 SPREAD = 0.55  # the same as a share of the mean way to the middle of a cell, where that is more
+DARK_SPREAD = 0.3  # the same in dark images, since nuclei that touch come apart
 STEPS_PER_OCTAVE = 2  # of the blurs that are used side by side
 LEAST_VOTES = 0.2  # of a peak, per entry after the blur
 
@@ -41,7 +42,7 @@ class Votes:
         return np.bincount(self.owner.ravel(), minlength=len(self.middles) + 1)[1:]
 
 
-def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
+def count_votes(foreground: FloatArray, offsets: FloatArray, spread: float = SPREAD) -> Votes:
     """Find the middles of the cells, and share the foreground out among them.
 
     The larger a cell is, the more its votes are scattered around the middle. They are therefore
@@ -54,6 +55,8 @@ def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
         (H, W) float32, 0 to 1.
     offsets : ndarray
         (2, H, W) float32, way (dy, dx) to the middle of the cell in entries of the maps.
+    spread : float
+        Standard deviation of the blur, as a share of the mean way to the middle.
     """
     rows, columns = np.nonzero(foreground > IS_CELL)
     shape = foreground.shape
@@ -62,7 +65,7 @@ def count_votes(foreground: FloatArray, offsets: FloatArray) -> Votes:
     weights = foreground[rows, columns]
     peaks = _peaks(_density(aims, weights, np.full(len(rows), BLUR, np.float32), shape))
     if len(peaks):
-        blur = SPREAD * _mean_of_owner(np.hypot(*ways), _nearest(aims, peaks))
+        blur = spread * _mean_of_owner(np.hypot(*ways), _nearest(aims, peaks))
         peaks = _peaks(_density(aims, weights, blur, shape))
     owner = np.zeros(shape, np.int32)
     if len(peaks):
