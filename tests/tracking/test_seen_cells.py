@@ -161,15 +161,18 @@ def test_another_cell_is_not_followed(seen_cells: SeenCells, mask: NDArray[np.bo
     np.testing.assert_array_equal(follow(seen_cells, mask, disc(*CELLS[0])), mask)
 
 
-def test_the_overlap_with_the_cell_is_told_where_the_u_net_is_trusted(
-    seen_cells: SeenCells,
-) -> None:
-    masks = [disc(*CELLS[0]), disc(*CELLS[0], 3), disc(*CELLS[0])]
+def test_the_overlap_with_the_cell_is_told(model: Sam2) -> None:
+    """On every frame where the U-Net is trusted, and on every second one elsewhere."""
+    encoder = FrameEncoder(model, Frames(np.repeat(image(), 2, axis=0)), 2**24)
+    cells = SeenCells(model, encoder, DimCells(encoder, is_used=False))
+    masks = [disc(*CELLS[0]), disc(*CELLS[0], 3), disc(*CELLS[0], RADIUS + 1)]
     prompts = [prompted(disc(*CELLS[0])), prompted(disc(*CELLS[0])), prompted(disc(50, 50))]
-    _, (whole, part, unknown) = seen_cells.follow(0, [WHOLE] * 3, decoded(*masks), prompts)
-    assert whole == 1.0
-    assert part == pytest.approx(masks[1].sum() / masks[0].sum())
-    assert unknown is None
+    found, overlaps = cells.follow(0, [WHOLE] * 3, decoded(*masks), prompts)
+    areas = [mask.sum() for mask in masks]
+    assert overlaps == pytest.approx([1.0, areas[1] / areas[0], areas[0] / areas[2]])
+    np.testing.assert_array_equal((found.mask_logits[2, 0] > 0).numpy(), masks[2])
+    _, (whole, _, unknown) = cells.follow(1, [WHOLE] * 3, decoded(*masks), prompts)
+    assert (whole, unknown) == (1.0, None)
 
 
 def test_an_object_that_is_not_visible_stays_so(seen_cells: SeenCells) -> None:
@@ -189,15 +192,23 @@ def test_each_object_of_a_batch_follows_its_own_cell(seen_cells: SeenCells) -> N
     assert overlaps == pytest.approx([areas[1] / areas[0], areas[2] / areas[3]])
 
 
-def test_a_network_whose_configuration_says_so_is_left_alone(
-    model: Sam2, seen_cells: SeenCells
-) -> None:
+def test_masks_stay_where_the_configuration_says_so(model: Sam2, seen_cells: SeenCells) -> None:
+    """The overlap with the cell is told all the same."""
     model.config = replace(model.config, follow_seen_cells=False)
+    given = decoded(disc(*CELLS[0], RADIUS + 1))
+    found, overlaps = seen_cells.follow(0, [WHOLE], given, [prompted(disc(*CELLS[0]))])
+    assert torch.equal(found.mask_logits, given.mask_logits)
+    share = disc(*CELLS[0]).sum() / disc(*CELLS[0], RADIUS + 1).sum()
+    assert overlaps == pytest.approx([share])
+    assert len(model.cell_unet.seen) == 1  # the prompted frame is not looked at
+
+
+def test_a_network_without_a_u_net_is_left_alone(model: Sam2, seen_cells: SeenCells) -> None:
+    model.cell_unet = None
     given = decoded(disc(*CELLS[0], RADIUS + 1))
     found, overlaps = seen_cells.follow(0, [WHOLE], given, [prompted(disc(*CELLS[0]))])
     assert found is given
     assert overlaps == [None]
-    assert not model.cell_unet.seen
 
 
 def test_a_prompted_frame_is_looked_at_once_until_pixels_change(

@@ -218,8 +218,9 @@ class NetworkRunner:
             places = [job.place_before(t) for job in jobs]
             decoded = remove_islands(decoded, places)
             decoded = fill_holes(decoded, [self._is_whole(one) for one in nearest])
-        with inference(self.model):
-            overlaps = self._opinion.overlap(t, windows, features, decoded.mask_logits, overlaps)
+        if self.model.cell_unet is None:
+            with inference(self.model):
+                overlaps = self._opinion.overlap(t, windows, features, decoded.mask_logits)
         assert decoded.agreement is not None
         agreement = decoded.agreement.float().cpu().tolist()
         records = records_of(decoded, direction, windows)

@@ -2,8 +2,9 @@
 
 The U-Net finds cells without memories, so that its outlines do not drift with the frames. Whether
 it draws cells of this kind as the person does is measured on the prompted frame: only where its
-cell there is nearly the prompted mask, the masks that are tracked from this frame follow it. It
-looks at a square about each mask, which takes a quarter of the time of a whole window.
+cell there is nearly the prompted mask, the masks that are tracked from this frame follow it. How
+well a mask fits its cell is a sign of errors in any case. The U-Net looks at a square about each
+mask, which takes a quarter of the time of a whole window.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.masks import MaskRecord
-from napari_sam2.tracking.signs import cell_of_mask
+from napari_sam2.tracking.signs import LOOK_EVERY, cell_of_mask
 from napari_sam2.tracking.windows import Window
 
 TRUSTED_IOU = 0.75  # of the cell and the mask on the prompted frame, from here on they are alike
@@ -149,15 +150,19 @@ class SeenCells:
             With other logits where the U-Net is trusted and sees the same cell.
         list of float or None
             B values from 0 to 1: the IoU of each mask with its cell before it was drawn there, a
-            sign of errors; None where the U-Net was not asked.
+            sign of errors; None where the U-Net was not asked. Where it is not trusted, it is asked
+            on every second frame only.
         """
         overlaps: list[float | None] = [None] * len(windows)
-        if self._model.cell_unet is None or not self._model.config.follow_seen_cells:
+        if self._model.cell_unet is None:
             return decoded, overlaps
         masks = (decoded.mask_logits[:, 0] > 0).cpu().numpy()
         visible = [row for row in range(len(windows)) if masks[row].any()]
-        self._measure_trust([prompted[row] for row in visible])
-        chosen = [row for row in visible if self._trust[prompted[row][1]]]
+        followed: set[int] = set()
+        if self._model.config.follow_seen_cells:
+            self._measure_trust([prompted[row] for row in visible])
+            followed.update(row for row in visible if self._trust[prompted[row][1]])
+        chosen = visible if t % LOOK_EVERY == 0 else sorted(followed)
         if not chosen:
             return decoded, overlaps
         logits = decoded.mask_logits.clone()
@@ -171,7 +176,7 @@ class SeenCells:
                 part = square.of(logits[row : row + 1], MAP_STRIDE)
                 cell = cell_of_mask(part, maps[square])
                 overlap = float(mask_overlap(cell, part))
-                if overlap >= SAME_IOU:
+                if row in followed and overlap >= SAME_IOU:
                     part += torch.where(cell, PULL, -PULL)
                 overlaps[row] = overlap
         return replace(decoded, mask_logits=logits), overlaps

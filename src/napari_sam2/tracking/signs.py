@@ -1,9 +1,9 @@
 """The opinion of the cell head: which pixels belong to the cell of a click, or of a mask.
 
 The cell of a click helps to choose among the guesses of the network. The overlap of a tracked mask
-with its cell is a sign of an error. It is taken while the maps of the network are at hand, because
-later the frame would have to be encoded again; `annotation/error_probability.py` turns it into a
-probability.
+with its cell is a sign of an error; where the network has a cell U-Net, that one tells it
+(`SeenCells`). It is taken while the maps of the network are at hand, because later the frame would
+have to be encoded again; `annotation/error_probability.py` turns it into a probability.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from napari_sam2.tracking.votes import count_votes
 from napari_sam2.tracking.windows import Window
 
 REACH = 0.7  # of the radius of a mask: pixels that point so near to its middle belong to the cell
-LOOK_EVERY = 2  # frames: errors last, and the head costs as much as a tenth of tracking
+LOOK_EVERY = 2  # frames: errors last, and a look at all masks costs a tenth of tracking
 BACKGROUND_WEIGHT = 1e-6  # of pixels that the cell head takes for background
 
 
@@ -47,7 +47,6 @@ class CellOpinion:
         windows: Sequence[Window],
         features: FrameFeatures,
         mask_logits: Tensor,
-        known: Sequence[float | None],
     ) -> list[float | None]:
         """IoU of each mask with the cell that the head sees there.
 
@@ -61,24 +60,17 @@ class CellOpinion:
             Of the frame: one for all masks, or one for each.
         mask_logits : Tensor
             (B, 1, S / 4, S / 4).
-        known : sequence of float or None
-            B values that the U-Net told already; the head is asked for the others.
 
         Returns
         -------
         list of float or None
-            B values from 0 to 1; None where nothing is known without a head, and on frames on which
-            it is not asked.
+            B values from 0 to 1; None without a head, and on frames on which it is not asked.
         """
-        overlaps = list(known)
-        rows = [row for row, overlap in enumerate(known) if overlap is None]
-        if not rows or self._model.cell_head is None or t % LOOK_EVERY:
-            return overlaps
-        self._look(t, {windows[row]: row for row in rows}, features)
-        maps = torch.stack([self._maps[windows[row]] for row in rows])
-        for row, overlap in zip(rows, cell_overlap(mask_logits[rows], maps).tolist(), strict=True):
-            overlaps[row] = overlap
-        return overlaps
+        if self._model.cell_head is None or t % LOOK_EVERY:
+            return [None] * len(windows)
+        self._look(t, {window: row for row, window in enumerate(windows)}, features)
+        maps = torch.stack([self._maps[window] for window in windows])
+        return list(cell_overlap(mask_logits, maps).tolist())
 
     def cells_at(
         self,
