@@ -125,7 +125,7 @@ def write_table_of_masks(path: Path) -> None:
     columns |= {name: np.zeros((2, 4), np.float32) for name in ("shared_2", "second_piece")}
     columns |= {name: np.zeros((2, 4), bool) for name in ("on_border", "prompted")}
     columns |= {"predicted_iou": columns["agreement"], "drawn_area": columns["area"]}
-    columns |= {"solidity": columns["agreement"]}
+    columns |= {"hull_area": columns["area"]}
     columns["prompted"][:, 0] = True
     columns |= {"today_severity": columns["shared_2"], "iou": np.tile([0.2, 0.9], (2, 2))}
     np.savez(path, **columns)
@@ -194,7 +194,7 @@ def test_doubts_tracks_what_data_there_are(
     run("docs/scripts/doubts.py", "track data masks --frames 3")
     assert "there is no u373_02 in data" in capsys.readouterr().out
     table = np.load("masks/t98g.npz")
-    assert table["area"].shape == table["solidity"].shape == (2, 3)
+    assert table["area"].shape == table["hull_area"].shape == (2, 3)
 
 
 @on_linux
@@ -215,12 +215,7 @@ def test_doubts_compares_candidates(
     pytest.importorskip("sklearn")
     run("docs/scripts/doubts.py", "candidates fitted")
     kinds = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert kinds == [
-        "with nothing more",
-        "with solidity",
-        "with step_beside",
-        "with solidity and step_beside",
-    ]
+    assert kinds == ["with nothing more", "with step_beside"]
 
 
 @on_linux

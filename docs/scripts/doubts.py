@@ -57,6 +57,8 @@ WITH_HEAD = (
     "size_change",
     "claimed",
     "second_piece",
+    "solidity",
+    "solidity_all",
 )
 WITHOUT_HEAD = (
     "agreement",
@@ -65,13 +67,16 @@ WITHOUT_HEAD = (
     "size_change",
     "claimed",
     "second_piece",
+    "solidity",
+    "solidity_all",
 )
-CANDIDATES = ("solidity", "step_beside")  # evidence that no model uses yet
+CANDIDATES = ("step_beside",)  # evidence that no model uses yet
 NEAR_CELLS = 5  # whose median step is that of the cells beside a cell
 THRESHOLD = 0.22
 USUAL_SHARE = 0.3  # of wrong masks; the movies that are fitted on are harder than most
 STRENGTH = 0.002  # inverse of the regularisation
-CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.35)
+CHAIN = ErrorChain(share=USUAL_SHARE, persistence=0.5)
+NEVER = 10**9  # frames from one question to the next
 TASKS = ("track", "fit", "left-out", "candidates", "report", "ablate", "plot", "cost")
 TARGET = Path(error_probability.__file__).with_name("error_model.json")
 
@@ -112,7 +117,6 @@ def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
     measures.mark(range(len(raw)))
     measures.update(annotation.labels)
     rows = []
-    solidity = solidity_of(annotation.labels)
     for k in frames_of:
         timeline, trace = annotation.timeline(k), measures.trace(k)
         scores = tracking_scores(tracker, k, range(len(raw)), len(raw))
@@ -127,21 +131,8 @@ def track_movie(model, raw: np.ndarray, labels: np.ndarray, path: Path) -> None:
             occlusion[t] = tracker.scores(t, k)[1]
         before = severity_without_chance(timeline, trace, scores.predicted_iou, occlusion)
         row |= {"iou": iou, "prompted": timeline.is_prompted, "today_severity": before}
-        row |= {"solidity": solidity.get(k, np.full(len(raw), np.nan, np.float32))}
         rows.append(row)
     np.savez_compressed(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
-
-
-def solidity_of(labels: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
-    """(T,) share of its convex hull that each object fills, by object, NaN without a mask."""
-    from skimage.measure import regionprops
-
-    found: dict[int, np.ndarray] = {}
-    for t, frame in enumerate(labels):
-        for region in regionprops(np.asarray(frame)):
-            unknown = np.full(len(labels), np.nan, np.float32)
-            found.setdefault(region.label, unknown)[t] = region.solidity
-    return found
 
 
 def severity_without_chance(
@@ -193,13 +184,16 @@ def track_all(data: Path, tables: Path, most_frames: int | None = None) -> None:
 
 
 def print_cost(movie: Path, most_frames: int | None) -> None:
-    """Processor time of the evidence for errors, beside that of tracking without it."""
+    """Processor time of the evidence for errors, beside that of tracking without it.
+
+    The U-Net is asked about all masks on every second frame. Where it is trusted, it is asked in
+    any case, so that tracking is timed with and without these questions, twice by turns.
+    """
     import torch
 
     from napari_sam2 import load_model
     from napari_sam2.model import sam2
-    from napari_sam2.tracking import Frames, Tracker
-    from napari_sam2.tracking.signs import CellOpinion
+    from napari_sam2.tracking import Frames, Tracker, seen_cells
 
     torch.set_num_threads(1)
     seconds: Counter[str] = Counter()
@@ -215,18 +209,26 @@ def print_cost(movie: Path, most_frames: int | None) -> None:
         return run
 
     raw, labels = read_movie(movie, most_frames)
-    annotation = click_cells(Tracker(load_model("cells"), Frames(raw)), labels)
-    head = timed("opinion of the cell head", CellOpinion.overlap)
+    model = load_model("cells")
     agreement = timed("agreement of the guesses", sam2.mask_overlap)
-    track = timed("tracking", lambda: list(annotation.propagate(direction="forward")))
-    with patch.object(CellOpinion, "overlap", head), patch.object(sam2, "mask_overlap", agreement):
-        track()
-    timed("timelines", lambda: [annotation.timeline(k) for k in annotation.objects])()
-    signs = [name for name in seconds if name not in ("tracking", "timelines")]
-    without = seconds.pop("tracking") - sum(seconds[name] for name in signs)
+    for name, every in (("tracking", NEVER), ("with the U-Net", seen_cells.LOOK_EVERY)) * 2:
+        annotation = click_cells(Tracker(model, Frames(raw)), labels)
+        track = timed(name, lambda one: list(one.propagate(direction="forward")))
+        with (
+            patch.object(seen_cells, "LOOK_EVERY", every),
+            patch.object(sam2, "mask_overlap", agreement),
+        ):
+            track(annotation)
+        timed("timelines", lambda one: [one.timeline(k) for k in one.objects])(annotation)
+    costs = {
+        "opinion of the U-Net": (seconds["with the U-Net"] - seconds["tracking"]) / 2,
+        "agreement of the guesses": seconds["agreement of the guesses"] / 4,
+        "timelines": seconds["timelines"] / 4,
+    }
+    without = seconds["tracking"] / 2 - costs["agreement of the guesses"]
     print(f"{len(annotation.objects)} cells on {len(raw)} frames")
     print(f"tracking without the evidence: {without:.1f} s")
-    for name, cost in (*seconds.items(), ("together", seconds.total())):
+    for name, cost in (*costs.items(), ("together", sum(costs.values()))):
         print(f"{name}: {cost:.2f} s, {cost / without:.1%}")
 
 
@@ -270,8 +272,6 @@ def read_table(path: Path) -> Masks:
     judged = (table["area"] > 0) & ~table["prompted"] & ~np.isnan(table["iou"])
     judged &= ~np.isnan(table["agreement"])
     candidates = {"step_beside": steps_beside(table)}
-    if "solidity" in table:  # tables of earlier versions have none
-        candidates["solidity"] = table["solidity"].astype(np.float64)
     for row, is_judged in enumerate(judged):
         trace = Trace(**{field.name: table[field.name][row] for field in fields(Trace)})
         scores = TrackingScores(**{f.name: table[f.name][row] for f in fields(TrackingScores)})
@@ -568,7 +568,7 @@ def print_candidates(fitted: dict[str, list[Masks]]) -> None:
     """Figures with each candidate, and with all, on movies that were left out of the fit."""
     tables = list(itertools.chain(*fitted.values()))
     known = tuple(name for name in CANDIDATES if all(name in one.evidence for one in tables))
-    for added in ((), *((name,) for name in known), known):
+    for added in dict.fromkeys([(), *((name,) for name in known), known]):
         regressions = fit_without_each(fitted, WITH_HEAD + added)
         line = left_out_figures(fitted, regressions, CHAIN)
         print(f"with {' and '.join(added) or 'nothing more'}: {line}")

@@ -27,8 +27,9 @@ def numbers(value: float) -> np.ndarray:
 
 
 def steady_trace() -> Trace:
-    """A cell of 100 pixels that hardly moves."""
-    return replace(Trace.empty(LENGTH), area=numbers(100), shared_1=numbers(95))
+    """A round cell of 100 pixels that hardly moves."""
+    trace = Trace.empty(LENGTH)
+    return replace(trace, area=numbers(100), shared_1=numbers(95), hull_area=numbers(106))
 
 
 def sure_scores() -> TrackingScores:
@@ -54,6 +55,19 @@ def test_masks_with_good_evidence_are_likely_right() -> None:
 )
 def test_each_evidence_against_a_mask_raises_its_chance_of_an_error(worse: dict) -> None:
     assert (chance_of(replace(sure_scores(), **worse)) > chance_of(sure_scores())).all()
+
+
+@pytest.mark.parametrize("cell_overlap", [0.9, np.nan], ids=["with head", "without head"])
+def test_an_outline_with_dents_raises_the_chance_of_an_error(cell_overlap: float) -> None:
+    scores = replace(sure_scores(), cell_overlap=numbers(cell_overlap))
+    dented = replace(steady_trace(), hull_area=numbers(160))
+    assert (chance_of(scores, dented) > chance_of(scores)).all()
+
+
+def test_a_mask_whose_hull_is_unknown_has_a_chance() -> None:
+    assert not np.isnan(
+        chance_of(sure_scores(), replace(steady_trace(), hull_area=numbers(0)))
+    ).any()
 
 
 def test_a_mask_of_a_network_without_a_cell_head_has_a_chance_too() -> None:
@@ -113,7 +127,7 @@ def test_the_cell_head_counts_over_all_frames() -> None:
 def test_a_mask_among_likely_wrong_ones_says_that_they_are_the_reason() -> None:
     scores = sure_scores()
     for bad in (3, 5):
-        scores.cell_overlap[bad], scores.agreement[bad] = 0, 0.3
+        scores.cell_overlap[bad], scores.agreement[bad], scores.drawn_area[bad] = 0, 0.3, 400
     chance, reasons = find_error_probability(steady_trace(), scores, NOTHING)
     assert error_model().threshold <= chance[4] < chance[3]
     assert reasons[4] == NEIGHBOURS

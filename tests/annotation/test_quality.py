@@ -223,3 +223,26 @@ def test_pieces_are_measured_for_each_object() -> None:
     labels[WRONG, 2:6, 2:6] = labels[WRONG, 50:58, 50:54] = 7
     assert trace_of(labels, 7).second_piece[WRONG] == 16
     assert trace_of(labels, 1).second_piece[WRONG] == 0
+
+
+def test_hull_area_is_that_of_the_convex_hull() -> None:
+    """The corners of the pixels of a disc lie outside of the disc."""
+    labels = np.zeros((2, 64, 64), np.uint16)
+    labels[0][disc(20, 20, 9)] = 3
+    labels[0, 40:50, 10:50] = 5
+    labels[0, 44:50, 14:46] = 0  # a comb has the hull of the rectangle
+    labels[0, 0:2, 60:64] = 9
+    for object_id, area, tolerance in ((3, disc(20, 20, 9).sum(), 0.12), (5, 400, 0), (9, 8, 0)):
+        hull = trace_of(labels, object_id).hull_area
+        assert hull[0] == pytest.approx(area, rel=tolerance + 1e-5)
+        assert hull[0] >= area * (1 - 1e-5)
+        assert hull[1] == 0
+
+
+def test_hull_area_does_not_depend_on_the_place_nor_on_other_objects() -> None:
+    labels = np.zeros((2, 64, 64), np.uint16)
+    labels[0][disc(20, 20, 9)] = 3
+    labels[1][disc(40, 44, 9)] = 3
+    labels[1][disc(15, 15, 9)] = 1
+    hull = trace_of(labels, 3).hull_area
+    assert hull[0] == pytest.approx(hull[1], rel=1e-4)

@@ -34,6 +34,7 @@ REASONS = {
     "overlap": "the mask changes more than usual from frame to frame",
     "claimed": "other cells claim a part of the mask",
     "second_piece": "the mask is in two pieces",
+    "solidity": "the outline has dents or arms",
     "size_change": "the mask is much larger or smaller than the one that you prompted",
 }
 """Words for each kind of evidence, without the suffix ``_all``."""
@@ -51,7 +52,7 @@ class TrackingScores:
     agreement : (T,) float32
         Mean IoU of the network's guesses with the mask.
     cell_overlap : (T,) float32
-        IoU with the cell that the cell U-Net or the cell head sees there.
+        IoU with the cell that the cell U-Net sees there, or the cell head of networks without one.
     drawn_area : (T,) float32
         Pixels of the mask before other objects took some of them.
     """
@@ -156,7 +157,7 @@ def gather_evidence(
 ) -> dict[str, FloatArray]:
     """Evidence for errors of one object, each (T,) float64, NaN where unknown.
 
-    Where the outline of an object hardly ever fits the cell that the cell head sees, it seldom fits
+    Where the outline of an object hardly ever fits the cell that the network sees, it seldom fits
     on a frame that looks better. This evidence is therefore the median over all frames, too.
 
     Parameters
@@ -178,12 +179,15 @@ def gather_evidence(
         "overlap": overlap,
         "claimed": 1 - area / np.maximum(scores.drawn_area, area),
         "second_piece": trace.second_piece / area,
+        "solidity": area / np.where(trace.hull_area > 0, trace.hull_area, np.nan),
         "size_change": _size_change(area, is_fixed),
     }
-    head = evidence["cell_overlap"]  # the head is not asked on every frame
-    evidence["cell_overlap"] = np.where(np.isnan(head), _median_of_near(head), head)
-    known = head[~np.isnan(head)]
+    seen = evidence["cell_overlap"]  # the network is not asked on every frame
+    evidence["cell_overlap"] = np.where(np.isnan(seen), _median_of_near(seen), seen)
+    known = seen[~np.isnan(seen)]
     evidence["cell_overlap_all"] = np.full(len(area), np.median(known) if len(known) else np.nan)
+    solid = evidence["solidity"][~np.isnan(evidence["solidity"])]
+    evidence["solidity_all"] = np.full(len(area), np.median(solid) if len(solid) else np.nan)
     return evidence
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.annotation.packed_labels import LabelArray
 
 SMALL_ID = 2**20  # up to here ids are counted in a table, beyond it they are sorted
+SIDES = 16  # of the polygon around a mask; that of a disc has 1.3 % more pixels than the disc
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class Trace:
         Pixels that it has in common with its mask one and two frames (or volumes) earlier.
     second_piece : (T,) float32
         Pixels of the second largest piece of its mask, 0 if it is in one piece.
+    hull_area : (T,) float32
+        Pixels of the polygon of `SIDES` sides around the mask, about those of its convex hull.
     """
 
     area: NDArray[np.float32]
@@ -43,6 +46,7 @@ class Trace:
     shared_1: NDArray[np.float32]
     shared_2: NDArray[np.float32]
     second_piece: NDArray[np.float32]
+    hull_area: NDArray[np.float32]
 
     @property
     def centre(self) -> NDArray[np.float32]:
@@ -52,8 +56,8 @@ class Trace:
     @classmethod
     def empty(cls, length: int) -> Trace:
         """An object without pixels."""
-        area, y, x, one, two, piece = (np.zeros(length, np.float32) for _ in range(6))
-        return cls(area, y, x, np.zeros(length, bool), one, two, piece)
+        area, y, x, one, two, piece, hull = (np.zeros(length, np.float32) for _ in range(7))
+        return cls(area, y, x, np.zeros(length, bool), one, two, piece, hull)
 
     def longer(self, more: int) -> Trace:
         """The same object on more frames, on which it has no pixels."""
@@ -139,6 +143,7 @@ class Measures:
             "shared_1": (t, shared_with(t - self._lag)),
             "shared_2": (t, shared_with(t - 2 * self._lag)),
             "second_piece": (t, _second_pieces(frame, places, index, count)),
+            "hull_area": (t, _hull_areas(rows, columns, index, count)),
         }
         self._write(t, present, values)
         for lag, name in ((1, "shared_1"), (2, "shared_2")):
@@ -186,6 +191,30 @@ def _second_pieces(
     second = np.zeros(count, np.int64)
     second[owners[is_second]] = sizes[is_second]
     return second
+
+
+def _hull_areas(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], index: NDArray[np.intp], count: int
+) -> NDArray[np.float64]:
+    """(n,) area of the polygon of `SIDES` tangents around the pixels of each object.
+
+    The length of a side follows from the distances of the tangents from the origin: h of its own
+    one, and those of its neighbours.
+    """
+    if not count:
+        return np.zeros(0)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(count))
+    angle = 2 * np.pi / SIDES
+    distances = []
+    for direction in angle * np.arange(SIDES):
+        down, right = np.sin(direction), np.cos(direction)
+        farthest = np.maximum.reduceat((down * rows + right * columns)[order], starts)
+        distances.append(farthest + (abs(down) + abs(right)) / 2)  # the corner of a pixel
+    h = np.stack(distances)
+    sides = (np.roll(h, 1, axis=0) + np.roll(h, -1, axis=0) - 2 * h * np.cos(angle)) / np.sin(angle)
+    area: NDArray[np.float64] = (h * sides).sum(axis=0) / 2
+    return area
 
 
 def ranked(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -75,6 +75,7 @@ def volume_trace(trace: Trace, planes: int) -> Trace:
         shared_1=by_volume["shared_1"].sum(1),
         shared_2=by_volume["shared_2"].sum(1),
         second_piece=np.zeros_like(whole),
+        hull_area=np.zeros_like(whole),
     )
 
 
