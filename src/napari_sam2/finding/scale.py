@@ -21,12 +21,14 @@ PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
 """Sides of an entry of the head's maps, in pixels of the image; 4 keeps the image as it is."""
 USUAL_ENTRIES = 10.0  # diameter of a cell in the maps at the best scale, found by trial
 DARK_ENTRIES = 12.0  # the same where the image is dark, since nuclei that touch come apart
-FOUND_ENTRIES = 8.0  # diameter of what is found at the best scale where the image is not dark
+FOUND_ENTRIES = 9.0  # diameter of what is found at the best scale where the image is not dark
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
 MOST_WINDOWS = 400  # whose contrast is measured
 LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
-ODD_SIZE = 0.5  # penalty for each squared factor of two between the size of cells and the usual one
-FINE_WEIGHT = 0.3  # exponent of the diameter; like all here, chosen on labelled images
+# All of these were chosen on labelled images, see docs/lab/training.md.
+ODD_SIZE = 0.4  # penalty for each squared factor of two between the size of cells and the usual one
+FINE_WEIGHT = 0.3  # exponent of the diameter
+FEW = 3  # proposals; where not many more are found, their scores say little
 DARK = 0.2  # median of an image of bright objects on a dark background
 LOOKED_AT = 1024  # rows and columns of which levels are measured
 
@@ -117,5 +119,5 @@ def _merit(found: Sequence[Proposal], usual: float, shows_all: bool) -> float:
         return 0.0
     octaves = float(np.log2(size / usual))
     odd = min(octaves, 0.0) if shows_all else octaves
-    mean_score = sum(one.score for one in found) / (len(found) + 0.5)  # few say little
+    mean_score = sum(one.score for one in found) / (len(found) + FEW)
     return float(mean_score**2 * size**-FINE_WEIGHT * np.exp(-ODD_SIZE * odd**2))
