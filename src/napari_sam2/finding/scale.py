@@ -28,7 +28,8 @@ LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image 
 # All of these were chosen on labelled images, see docs/lab/training.md.
 ODD_SIZE = 0.4  # penalty for each squared factor of two between the size of cells and the usual one
 FINE_WEIGHT = 0.3  # exponent of the diameter
-FEW = 3  # proposals; where not many more are found, their scores say little
+FEW = 3.0  # proposals; where not many more are found, their scores say little
+DARK_FEW = 1.0  # the same where the image is dark: little is seen between the nuclei
 DARK = 0.2  # median of an image of bright objects on a dark background
 LOOKED_AT = 1024  # rows and columns of which levels are measured
 
@@ -73,13 +74,15 @@ def spread_for(sample: FloatArray) -> float:
 def _best_scale(model: Sam2, image: Pixels, pixels: Sequence[int], steps: Steps) -> int:
     """The scale with the best proposals in a few windows."""
     sample = sampled(image)
-    entries, spread = DARK_ENTRIES if is_dark(sample) else FOUND_ENTRIES, spread_for(sample)
+    entries, few = (DARK_ENTRIES, DARK_FEW) if is_dark(sample) else (FOUND_ENTRIES, FEW)
+    spread = spread_for(sample)
     merits = {}
     for pixel in pixels:
         windows = sample_windows(model, image, pixel)
         parts = [find_in_part(model, image, pixel, w, steps, spread=spread) for w in windows]
         shows_all = pixel * model.config.low_res_size >= max(image.shape[:2])
-        merits[pixel] = _merit(list(chain.from_iterable(parts)), pixel * entries, shows_all)
+        found = list(chain.from_iterable(parts))
+        merits[pixel] = _merit(found, pixel * entries, few, shows_all)
     return max(merits, key=lambda pixel: merits[pixel])
 
 
@@ -108,7 +111,7 @@ def sample_windows(model: Sam2, image: Pixels, pixel: int) -> list[Window]:
     return [windows[order[place]] for place in dict.fromkeys(places)]
 
 
-def _merit(found: Sequence[Proposal], usual: float, shows_all: bool) -> float:
+def _merit(found: Sequence[Proposal], usual: float, few: float, shows_all: bool) -> float:
     """Squared mean score, more for small proposals, less for cells of an unusual size.
 
     Large things look like cells at coarse scales: groups of cells, and whole cells where nuclei are
@@ -119,5 +122,5 @@ def _merit(found: Sequence[Proposal], usual: float, shows_all: bool) -> float:
         return 0.0
     octaves = float(np.log2(size / usual))
     odd = min(octaves, 0.0) if shows_all else octaves
-    mean_score = sum(one.score for one in found) / (len(found) + FEW)
+    mean_score = sum(one.score for one in found) / (len(found) + few)
     return float(mean_score**2 * size**-FINE_WEIGHT * np.exp(-ODD_SIZE * odd**2))
