@@ -158,7 +158,8 @@ def gather_evidence(
     """Evidence for errors of one object, each (T,) float64, NaN where unknown.
 
     Where the outline of an object hardly ever fits the cell that the network sees, it seldom fits
-    on a frame that looks better. This evidence is therefore the median over all frames, too.
+    on a frame that looks better. The same holds for an outline with dents. Both are therefore also
+    taken as their median over all frames.
 
     Parameters
     ----------
