@@ -26,7 +26,7 @@ from napari_sam2.finding.proposals import Proposal, centre_of
 from napari_sam2.finding.suppression import suppress_masks
 from napari_sam2.model import PromptTensors, Sam2
 from napari_sam2.tracking.device import Batches, inference
-from napari_sam2.tracking.votes import SPREAD, Votes, count_votes
+from napari_sam2.tracking.votes import DARK_SPREAD, SPREAD, Votes, count_votes
 from napari_sam2.tracking.windows import Window
 
 CLICK_BATCH = 32  # clicks in one run of the decoder
@@ -67,7 +67,7 @@ def find_in_part(
     steps: Steps,
     seeds: FloatArray | None = None,
     *,
-    spread: float = SPREAD,
+    on_dark: bool = False,
 ) -> list[Proposal]:
     """Proposals of a part of an image at one scale, the best first.
 
@@ -85,10 +85,11 @@ def find_in_part(
         One step is a window, or the clicks in a window.
     seeds : ndarray, optional
         (N, 2) more places (y, x) to click.
-    spread : float
-        As for `count_votes`.
+    on_dark : bool
+        Whether most of the image is dark; nuclei that touch are then kept apart.
     """
     field = see_field(model, image, pixel, part, steps)
+    spread = DARK_SPREAD if on_dark else SPREAD
     votes = count_votes(field.foreground, field.offsets, spread)
     shape = (image.shape[0], image.shape[1])
     clicks = place_clicks(field, votes, shape)

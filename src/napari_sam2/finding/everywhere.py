@@ -13,13 +13,7 @@ from napari_sam2.finding.centres import find_in_part, without_duplicates
 from napari_sam2.finding.dim_cells import in_focus, rest_of
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import CellSize, Proposal
-from napari_sam2.finding.scale import (
-    USUAL_ENTRIES,
-    choose_scale,
-    is_dark,
-    sampled,
-    spread_for,
-)
+from napari_sam2.finding.scale import USUAL_ENTRIES, choose_scale, is_dark, sampled
 from napari_sam2.finding.second_source import (
     SURE,
     RegionSource,
@@ -33,7 +27,6 @@ from napari_sam2.finding.second_source import (
 )
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.pixels import PixelMask
-from napari_sam2.tracking.votes import DARK_SPREAD
 from napari_sam2.tracking.windows import Window
 
 CORE = 6  # side of a tile, in windows; its features take about 60 MB with `cells`
@@ -73,8 +66,8 @@ def find_by_centres(
         One step is a window, or the clicks in a window.
     """
     pixel, sample = choose_scale(model, image, cell_size, steps), sampled(image)
-    found = without_duplicates(_found_at(model, image, pixel, seeds, spread_for(sample), steps))
     on_dark = is_dark(sample)
+    found = without_duplicates(_found_at(model, image, pixel, seeds, steps, on_dark=on_dark))
     if on_dark:
         found += _dim_cells(model, image, found, sample, pixel, steps)
     diameter = size_of(found) or pixel * USUAL_ENTRIES
@@ -110,15 +103,16 @@ def _found_at(
     image: Pixels,
     pixel: int,
     seeds: NDArray[np.float64],
-    spread: float,
     steps: Steps,
+    *,
+    on_dark: bool,
 ) -> list[Proposal]:
     """Proposals at one scale, tile by tile; those of neighbouring tiles may be of one cell."""
     found: list[Proposal] = []
     side = model.config.low_res_size * pixel
     for core, part in lay_tiles((image.shape[0], image.shape[1]), side):
         inside = np.array([_is_in(core, place) for place in seeds], bool)
-        proposals = find_in_part(model, image, pixel, part, steps, seeds[inside], spread=spread)
+        proposals = find_in_part(model, image, pixel, part, steps, seeds[inside], on_dark=on_dark)
         found += [proposal for proposal in proposals if _is_in(core, proposal.centre)]
     return found
 
@@ -141,7 +135,7 @@ def _dim_cells(
     left = rest_of(image, sample, [proposal.mask for proposal in sure], RIM * pixel)
     if left is None:
         return []
-    seen = beside(_found_at(model, left, pixel, np.zeros((0, 2)), DARK_SPREAD, steps), sure)
+    seen = beside(_found_at(model, left, pixel, np.zeros((0, 2)), steps, on_dark=True), sure)
     cell_size = size_of(found) or pixel * USUAL_ENTRIES
     tiles = list(lay_tiles((image.shape[0], image.shape[1]), model.config.low_res_size * pixel))
     sources = region_sources(left, sampled(left), cell_size)

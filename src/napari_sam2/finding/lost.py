@@ -10,7 +10,7 @@ from napari_sam2.finding.centres import find_in_part
 from napari_sam2.finding.dim_cells import LEVELS
 from napari_sam2.finding.progress import Progress, ShouldStop, Steps
 from napari_sam2.finding.proposals import CellSize, Proposal
-from napari_sam2.finding.scale import choose_scale, is_dark, sampled, spread_for
+from napari_sam2.finding.scale import choose_scale, is_dark, sampled
 from napari_sam2.model import Sam2
 from napari_sam2.tracking.frames import Frames
 from napari_sam2.tracking.image_parts import stretched
@@ -77,14 +77,14 @@ def find_near(
     seen = frames if model.config.sees_colour else frames.without_colour()
     image, steps = seen.view(t), Steps(progress, should_stop)
     pixel = choose_scale(model, image, cell_size or CellSize(diameter), steps)
-    sample = sampled(image)
-    if is_dark(sample):  # elsewhere, cells would be seen in the stretched noise
+    on_dark = is_dark(sampled(image))
+    if on_dark:  # elsewhere, cells would be seen in the stretched noise
         close = _square(place, CONTRAST * diameter, image.shape).crop(image)
         low, high = np.percentile(close, LEVELS)
         image = stretched(image, float(low), float(high))
     part = _square(place, WINDOW * diameter, image.shape)
-    seeds, spread = np.array([place], np.float32), spread_for(sample)
-    found = find_in_part(model, image, pixel, part, steps, seeds, spread=spread)
+    seeds = np.array([place], np.float32)
+    found = find_in_part(model, image, pixel, part, steps, seeds, on_dark=on_dark)
     return nearest(place, [one for one in found if one.score >= min_score])
 
 

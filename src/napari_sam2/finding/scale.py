@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from napari_sam2.finding.fields import lay_windows
 from napari_sam2.finding.progress import Steps
 from napari_sam2.finding.proposals import CellSize, Proposal, typical_size
 from napari_sam2.model import Sam2
-from napari_sam2.tracking.votes import DARK_SPREAD, SPREAD
 from napari_sam2.tracking.windows import Window
 
 PIXELS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
@@ -25,7 +23,7 @@ FOUND_ENTRIES = 9.0  # diameter of what is found at the best scale where the ima
 SAMPLES = (1.0, 0.8, 0.6, 0.4)  # quantiles of the contrast of the windows that are looked at
 MOST_WINDOWS = 400  # whose contrast is measured
 LARGEST_WINDOW = 2.2  # sides of the image, so that a cell that fills the image is seen as one
-# All of these were chosen on labelled images, see docs/lab/training.md.
+# The next four were chosen on labelled images; docs/lab/training.md has the figures.
 ODD_SIZE = 0.4  # penalty for each squared factor of two between the size of cells and the usual one
 FINE_WEIGHT = 0.3  # exponent of the diameter
 FEW = 3.0  # proposals; where not many more are found, their scores say little
@@ -66,22 +64,19 @@ def is_dark(sample: FloatArray) -> bool:
     return float(np.median(sample)) < DARK
 
 
-def spread_for(sample: FloatArray) -> float:
-    """How much the votes for the middle of a cell scatter, for `find_in_part`."""
-    return DARK_SPREAD if is_dark(sample) else SPREAD
-
-
 def _best_scale(model: Sam2, image: Pixels, pixels: Sequence[int], steps: Steps) -> int:
     """The scale with the best proposals in a few windows."""
-    sample = sampled(image)
-    entries, few = (DARK_ENTRIES, DARK_FEW) if is_dark(sample) else (FOUND_ENTRIES, FEW)
-    spread = spread_for(sample)
+    on_dark = is_dark(sampled(image))
+    entries, few = (DARK_ENTRIES, DARK_FEW) if on_dark else (FOUND_ENTRIES, FEW)
     merits = {}
     for pixel in pixels:
         windows = sample_windows(model, image, pixel)
-        parts = [find_in_part(model, image, pixel, w, steps, spread=spread) for w in windows]
+        found = [
+            proposal
+            for window in windows
+            for proposal in find_in_part(model, image, pixel, window, steps, on_dark=on_dark)
+        ]
         shows_all = pixel * model.config.low_res_size >= max(image.shape[:2])
-        found = list(chain.from_iterable(parts))
         merits[pixel] = _merit(found, pixel * entries, few, shows_all)
     return max(merits, key=lambda pixel: merits[pixel])
 
