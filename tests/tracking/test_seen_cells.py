@@ -193,7 +193,7 @@ def test_each_object_of_a_batch_follows_its_own_cell(seen_cells: SeenCells) -> N
 
 
 def test_masks_stay_where_the_configuration_says_so(model: Sam2, seen_cells: SeenCells) -> None:
-    """The overlap with the cell is told all the same."""
+    """The U-Net measures how well they fit their cells all the same."""
     model.config = replace(model.config, follow_seen_cells=False)
     given = decoded(disc(*CELLS[0], RADIUS + 1))
     found, overlaps = seen_cells.follow(0, [WHOLE], given, [prompted(disc(*CELLS[0]))])

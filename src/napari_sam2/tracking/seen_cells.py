@@ -158,11 +158,11 @@ class SeenCells:
             return decoded, overlaps
         masks = (decoded.mask_logits[:, 0] > 0).cpu().numpy()
         visible = [row for row in range(len(windows)) if masks[row].any()]
-        followed: set[int] = set()
+        followed: list[int] = []
         if self._model.config.follow_seen_cells:
             self._measure_trust([prompted[row] for row in visible])
-            followed.update(row for row in visible if self._trust[prompted[row][1]])
-        chosen = visible if t % LOOK_EVERY == 0 else sorted(followed)
+            followed = [row for row in visible if self._trust[prompted[row][1]]]
+        chosen = visible if t % LOOK_EVERY == 0 else followed
         if not chosen:
             return decoded, overlaps
         logits = decoded.mask_logits.clone()

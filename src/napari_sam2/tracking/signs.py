@@ -8,7 +8,7 @@ have to be encoded again; `annotation/error_probability.py` turns it into a prob
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -42,11 +42,7 @@ class CellOpinion:
         self._maps: dict[Window, Tensor] = {}
 
     def overlap(
-        self,
-        t: int,
-        windows: Sequence[Window],
-        features: FrameFeatures,
-        mask_logits: Tensor,
+        self, t: int, windows: Sequence[Window], features: FrameFeatures, mask_logits: Tensor
     ) -> list[float | None]:
         """IoU of each mask with the cell that the head sees there.
 
@@ -68,7 +64,7 @@ class CellOpinion:
         """
         if self._model.cell_head is None or t % LOOK_EVERY:
             return [None] * len(windows)
-        self._look(t, {window: row for row, window in enumerate(windows)}, features)
+        self._look(t, windows, features)
         maps = torch.stack([self._maps[window] for window in windows])
         return list(cell_overlap(mask_logits, maps).tolist())
 
@@ -99,16 +95,16 @@ class CellOpinion:
         """
         if self._model.cell_head is None:
             return None
-        self._look(t, {window: row for row, window in enumerate(windows)}, features)
+        self._look(t, windows, features)
         return torch.stack([_cell_at(self._maps[window], window, place) for window in windows])
 
-    def _look(self, t: int, windows: Mapping[Window, int], features: FrameFeatures) -> None:
-        """Compute the maps of windows that have none yet, given their rows in the features."""
+    def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
+        """Compute the maps of windows that have none yet."""
         head = self._model.cell_head
         assert head is not None
         if t != self._t:
             self._t, self._maps = t, {}
-        missing = {w: row for w, row in windows.items() if w not in self._maps}
+        missing = {w: row for row, w in enumerate(windows) if w not in self._maps}
         if not missing:
             return
         rows = list(missing.values()) if len(features.stride16) > 1 else [0]
