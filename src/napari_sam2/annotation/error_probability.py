@@ -123,7 +123,7 @@ class ErrorModel:
     threshold : float
         From this probability on, a mask is doubtful.
     with_head, without_head : Regression
-        For networks with and without a cell head.
+        For networks with and without a part that sees cells without a prompt.
     chain : ErrorChain
         How long errors last.
     """
@@ -185,10 +185,8 @@ def gather_evidence(
     }
     seen = evidence["cell_overlap"]  # the network is not asked on every frame
     evidence["cell_overlap"] = np.where(np.isnan(seen), _median_of_near(seen), seen)
-    known = seen[~np.isnan(seen)]
-    evidence["cell_overlap_all"] = np.full(len(area), np.median(known) if len(known) else np.nan)
-    solid = evidence["solidity"][~np.isnan(evidence["solidity"])]
-    evidence["solidity_all"] = np.full(len(area), np.median(solid) if len(solid) else np.nan)
+    evidence["cell_overlap_all"] = _median_of_all(seen)
+    evidence["solidity_all"] = _median_of_all(evidence["solidity"])
     return evidence
 
 
@@ -288,6 +286,12 @@ def sum_of_stretches(values: NDArray[np.float32], is_in: NDArray[np.bool_]) -> N
     number = np.cumsum(starts)
     sums = np.bincount(number[is_in], weights=values[is_in], minlength=int(starts.sum()) + 1)
     return np.where(starts, sums[number], 0).astype(np.float32)
+
+
+def _median_of_all(values: FloatArray) -> FloatArray:
+    """(T,) median of the known values of all frames, NaN where none is known."""
+    known = values[~np.isnan(values)]
+    return np.full(len(values), np.median(known) if len(known) else np.nan)
 
 
 def _median_of_near(values: FloatArray) -> FloatArray:

@@ -198,18 +198,19 @@ def _hull_areas(
 ) -> NDArray[np.float64]:
     """(n,) area of the polygon of `SIDES` tangents around the pixels of each object.
 
-    The length of a side follows from the distances of the tangents from the origin: h of its own
-    one, and those of its neighbours.
+    The length of a side follows from h, the distances of the tangents from the origin: that of the
+    side itself and those of the two sides beside it.
     """
     if not count:
         return np.zeros(0)
     order = np.argsort(index, kind="stable")
     starts = np.searchsorted(index[order], np.arange(count))
+    y, x = rows[order], columns[order]
     angle = 2 * np.pi / SIDES
     distances = []
     for direction in angle * np.arange(SIDES):
         down, right = np.sin(direction), np.cos(direction)
-        farthest = np.maximum.reduceat((down * rows + right * columns)[order], starts)
+        farthest = np.maximum.reduceat(down * y + right * x, starts)
         distances.append(farthest + (abs(down) + abs(right)) / 2)  # the corner of a pixel
     h = np.stack(distances)
     sides = (np.roll(h, 1, axis=0) + np.roll(h, -1, axis=0) - 2 * h * np.cos(angle)) / np.sin(angle)
