@@ -103,6 +103,18 @@ class Desk:
         with self.qtbot.waitSignal(self.controller.tracking.ended, timeout=20000):
             self.press_track()
 
+    def wait_for_whole_timelines(self, *object_ids: int) -> None:
+        """Wait until the window knows of masks of these objects on all frames.
+
+        It learns of the last ones a moment after tracking has ended.
+        """
+        timelines = self.image_state.timelines
+
+        def are_whole() -> bool:
+            return all(k in timelines and timelines[k].has_mask.all() for k in object_ids)
+
+        self.qtbot.waitUntil(are_whole)
+
 
 @pytest.fixture(autouse=True)
 def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -13,8 +13,7 @@ def tracked(desk):
     desk.click(0, *disc_centre(0, 0))
     desk.settle()
     desk.track()
-    timelines = desk.image_state.timelines
-    desk.qtbot.waitUntil(lambda: 1 in timelines and timelines[1].has_mask.all())  # and its places
+    desk.wait_for_whole_timelines(1)
     return desk
 
 

@@ -11,7 +11,7 @@ from napari.utils import _base
 
 
 def test_napari_has_its_settings_in_a_folder_of_this_process() -> None:
-    """napari reads the language from its usual place even where another one is told."""
+    """The usual folder is one of this process, too: napari 0.8.0 reads the language there."""
     folder = Path(os.environ["XDG_CONFIG_HOME"])
     assert folder.parent == Path(gettempdir())
     assert settings.get_settings().config_path == folder / "settings.yaml"

@@ -18,13 +18,8 @@ def tracked(desk):
         desk.settle()
         desk.controller.next_object()
     desk.track()
-    desk.qtbot.waitUntil(lambda: knows_all_places(desk))  # they come after the last mask
+    desk.wait_for_whole_timelines(1, 2)
     return desk
-
-
-def knows_all_places(desk) -> bool:
-    timelines = desk.image_state.timelines
-    return all(k in timelines and timelines[k].has_mask.all() for k in (1, 2))
 
 
 def box(desk):
