@@ -118,5 +118,25 @@ def test_digest_differs_where_something_else_was_given(other: Prompt) -> None:
     assert other.digest != GIVEN.digest
 
 
+@pytest.mark.parametrize(
+    ("prompt", "number", "place"),
+    [
+        (Prompt(0, 1).with_points([(1, 2)], [1]), 0, (1, 2)),
+        (Prompt(0, 1).with_points([(1, 2)], [1]).with_points([(3, 4)], [1]), 0, (1, 2)),
+        (Prompt(0, 1).with_points([(1, 2)], [1]).with_points([(3, 4)], [1]), 1, None),
+        (Prompt(0, 1).with_points([(1, 2), (3, 4)], [1, 1]), 0, None),
+        (Prompt(0, 1).with_points([(1, 2)], [0]), 0, None),
+        (Prompt(0, 1).with_points([(1, 2)], [1]).with_box((0, 1, 5, 6)), 0, None),
+        (Prompt(0, 1).with_mask(np.eye(4, dtype=bool)).with_points([(1, 2)], [1]), 0, None),
+        (Prompt(0, 1).with_box((0, 1, 5, 6)), 0, None),
+    ],
+    ids=["alone", "first", "second", "two at once", "excludes", "box", "mask", "no click"],
+)
+def test_a_single_click_has_nothing_before_it(
+    prompt: Prompt, number: int, place: tuple[float, float] | None
+) -> None:
+    assert prompt.single_click(number) == place
+
+
 def test_digest_is_the_same_for_another_object() -> None:
     assert replace(GIVEN, object_id=9).digest == GIVEN.digest

@@ -20,7 +20,15 @@ from napari_sam2.tracking import Frames, Tracker
 from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.masks import MaskRecord, pack_logits
-from napari_sam2.tracking.seen_cells import LEAST_SIDE, MARGIN, PULL, SeenCells, Square, shared
+from napari_sam2.tracking.seen_cells import (
+    CLICK_PUSH,
+    LEAST_SIDE,
+    MARGIN,
+    PULL,
+    SeenCells,
+    Square,
+    shared,
+)
 from napari_sam2.tracking.windows import Window
 
 from .tiny import build_tiny_model
@@ -292,3 +300,58 @@ def test_the_embedded_model_tracks_with_its_u_net(monkeypatch: pytest.MonkeyPatc
     cell = np.hypot(y - 60, x - 66) < 16
     found = tracker.labels(2) == 1
     assert (found & cell).sum() / (found | cell).sum() > 0.8
+
+
+# -- the mask of a single click ----------------------------------------------------------------
+
+
+def clicked(cells: SeenCells, mask: NDArray[np.bool_], entry: tuple[int, int]) -> NDArray[np.bool_]:
+    """What becomes of the mask of a click on an entry of the maps, in pixels of the maps."""
+    _, record = prompted(mask)
+    scale = WHOLE.height / MAP
+    place = ((entry[0] + 0.5) * scale - 0.5, (entry[1] + 0.5) * scale - 0.5)
+    return cells.draw_click(0, record, place).logits() > 0
+
+
+def test_a_clicked_mask_that_lost_a_third_of_its_cell_gets_it_back(seen_cells: SeenCells) -> None:
+    part = disc(*CELLS[0])
+    part[:, 26:] = False
+    np.testing.assert_array_equal(clicked(seen_cells, part, CELLS[0]), disc(*CELLS[0]))
+
+
+def test_a_clicked_mask_is_lowered_less_than_it_is_raised(seen_cells: SeenCells) -> None:
+    """What the network is sure of stays beside the cell: the U-Net often sees its middle only."""
+    _, record = prompted(disc(*CELLS[0], RADIUS + 2))
+    sure = record.with_logits(record.logits() * (CLICK_PUSH + 0.1))
+    scale = WHOLE.height / MAP
+    place = tuple(entry * scale for entry in CELLS[0])
+    found = seen_cells.draw_click(0, sure, place).logits() > 0
+    np.testing.assert_array_equal(found, disc(*CELLS[0], RADIUS + 2))
+    np.testing.assert_array_equal(
+        clicked(seen_cells, disc(*CELLS[0], RADIUS + 2), CELLS[0]), disc(*CELLS[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("mask", "entry"),
+    [
+        (disc(*CELLS[0]) | disc(*CELLS[1], RADIUS + 2), CELLS[0]),
+        (disc(*CELLS[0], 3), CELLS[0]),
+        (disc(50, 12), (50, 12)),
+        (disc(*CELLS[0], RADIUS - 1), (MAP - 1, MAP - 1)),
+        (np.zeros((MAP, MAP), bool), CELLS[0]),
+    ],
+    ids=["the cell and more", "a small part", "no cell", "a click far outside", "nothing"],
+)
+def test_a_clicked_mask_stays_where_no_cell_is_like_it(
+    seen_cells: SeenCells, mask: NDArray[np.bool_], entry: tuple[int, int]
+) -> None:
+    np.testing.assert_array_equal(clicked(seen_cells, mask, entry), mask)
+
+
+def test_a_clicked_mask_stays_where_the_configuration_says_so(
+    model: Sam2, seen_cells: SeenCells
+) -> None:
+    model.config = replace(model.config, follow_seen_cells=False)
+    wide = disc(*CELLS[0], RADIUS + 1)
+    np.testing.assert_array_equal(clicked(seen_cells, wide, CELLS[0]), wide)

@@ -11,7 +11,8 @@ import torch
 from napari_sam2.model import Sam2
 from napari_sam2.model.prompt_encoder import BOX_END, BOX_START
 from napari_sam2.tracking import Prompt, Tracker
-from napari_sam2.tracking.masks import pack_logits
+from napari_sam2.tracking.masks import MaskRecord, pack_logits
+from napari_sam2.tracking.seen_cells import SeenCells
 from tests.worlds import World
 
 from .tiny import clicked, equal, hidden_objects, logits, mask, run
@@ -340,3 +341,25 @@ def test_prompted_logits_are_kept_exactly() -> None:
     found = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
     _, crop, _ = pack_logits(found, exact=True)
     np.testing.assert_array_equal(crop, found)
+
+
+def test_only_the_mask_of_a_single_click_is_drawn_to_its_cell(
+    tiny_model: Sam2, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later clicks, boxes, painted masks and corrections of tracked masks say more than that."""
+    drawn: list[tuple[float, float]] = []
+
+    def recording(self: SeenCells, t: int, record: MaskRecord, place: Any) -> MaskRecord:
+        drawn.append(place)
+        return record.with_logits(np.full_like(record.logits(), 5.0))
+
+    monkeypatch.setattr(SeenCells, "draw_click", recording)
+    tracker, place = Tracker(tiny_model, world.images), world.centre(0, 1)
+    assert tracker.add_points(0, 1, [place], [1]).masks.all()
+    tracker.add_points(0, 1, [place], [1])
+    tracker.add_box(0, 2, (2, 2, 20, 20))
+    tracker.add_mask(0, 3, np.eye(*world.images.shape[1:], dtype=bool))
+    for _ in tracker.propagate(0, 2, object_ids=[1]):
+        pass
+    tracker.add_points(1, 1, [world.centre(1, 1)], [1])
+    assert drawn == [place]

@@ -90,7 +90,8 @@ class Sam2Config:
         `tracking/outline_fit.py` (ours only).
     follow_seen_cells : bool
         Tracked masks are drawn towards the cells that the cell U-Net sees, where it draws the
-        prompted mask as well, see `tracking/seen_cells.py` (ours only).
+        prompted mask as well, and so is the mask of a single click, see `tracking/seen_cells.py`
+        (ours only).
     mirror_prompted : bool
         The mask of a prompted frame without memories is the mean of those of the image and of its
         mirror image with more contrast, unless the network is sure of it (ours only; an image is

@@ -146,6 +146,11 @@ class MaskRecord(_Computed):
             return _painted_logits(self.painted, window, self.size)
         return move_logits(self.logits(), self.window, window)
 
+    def with_logits(self, logits: NDArray[np.float32]) -> MaskRecord:
+        """The record of a prompted mask with other (size, size) float32 logits."""
+        corner, crop, floor = pack_logits(logits, exact=True)
+        return replace(self, corner=corner, crop=crop, floor=floor)
+
     @property
     def extent(self) -> Extent | None:
         """Edges of the mask in the image, (y0, x0, y1, x1) in pixels; None if it is empty."""

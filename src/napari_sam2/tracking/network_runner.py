@@ -99,6 +99,8 @@ class NetworkRunner:
     ----------
     prompts : PromptDecoder
         Runs the network on the prompts of a user.
+    seen_cells : SeenCells
+        Draws masks towards the cells that the cell U-Net sees.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class NetworkRunner:
         self._whole: WeakKeyDictionary[MaskRecord, bool] = WeakKeyDictionary()
         self._opinion = CellOpinion(model)
         self.dim_cells = DimCells(encoder, is_used=model.config.brighten_dim_cells)
-        self._seen_cells = SeenCells(model, encoder, self.dim_cells)
+        self.seen_cells = SeenCells(model, encoder, self.dim_cells)
         self.prompts = PromptDecoder(model, encoder, grid, self._opinion)
         self._batches = Batches(object_batch, model.device, encoder.features.offload)
 
@@ -147,7 +149,7 @@ class NetworkRunner:
         self._pointers.clear()
         self._shifts.clear()
         self.dim_cells.forget()
-        self._seen_cells.forget()
+        self.seen_cells.forget()
         return True
 
     def grow(self, length: int) -> None:
@@ -211,7 +213,7 @@ class NetworkRunner:
         frames = [job.recall.nearest_prompted(t) for job in jobs]
         prompted = [(k, job.records[k]) for job, k in zip(jobs, frames, strict=True)]
         nearest = [record for _, record in prompted]
-        decoded, overlaps = self._seen_cells.follow(t, windows, decoded, prompted)
+        decoded, overlaps = self.seen_cells.follow(t, windows, decoded, prompted)
         if self.model.config.fit_outlines:
             decoded = shifted(decoded, [self._shifts.get(one, 0.0) for one in nearest])
         if self.model.config.whole_cells:

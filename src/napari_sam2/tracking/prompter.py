@@ -192,6 +192,9 @@ class Prompter:
                 continue
             previous = rounds[-1][1] if rounds else before
             record = self._play_round(prompt, number, previous, before, masklet)
+            click = prompt.single_click(number)
+            if previous is None and click is not None:
+                record = self._runner.seen_cells.draw_click(prompt.t, record, click)
             if prompt.guess > 1 and prompt.has_guesses and number == prompt.rounds[0]:
                 record = self._other_guess(prompt, number, record, before, masklet)
             rounds.append((number, record))

@@ -112,6 +112,11 @@ class Prompt:
         places = self.points[(self.rounds <= number) & (self.labels == 1)]
         return (float(places[0, 0]), float(places[0, 1])) if len(places) else None
 
+    def single_click(self, number: int) -> tuple[float, float] | None:
+        """Place (y, x) of the click that a round is, if nothing is given before it."""
+        is_alone = self.has_guesses and number == self.rounds[0]
+        return self.first_click(number) if is_alone else None
+
     def extent(self, number: int) -> Box | None:
         """Edges of the points and box up to a round, (y0, x0, y1, x1); None for only a mask."""
         points = self.points[self.rounds <= number]

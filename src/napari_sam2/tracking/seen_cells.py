@@ -1,10 +1,13 @@
-"""Seen cells: a tracked mask is drawn towards the cell that the cell U-Net sees under it.
+"""Seen cells: a mask is drawn towards the cell that the cell U-Net sees under it.
 
 The U-Net finds cells without memories, so that its outlines do not drift with the frames. Whether
 it draws cells of this kind as the person does is measured on the prompted frame: only where its
 cell there is nearly the prompted mask, the masks that are tracked from this frame follow it. How
 well a mask fits its cell is a sign of errors in any case. The U-Net looks at a square about each
 mask, which takes a quarter of the time of a whole window.
+
+The mask of a single click is drawn towards the cell under the click. It is raised more in the cell
+than it is lowered elsewhere, since the U-Net sees the bright middle only of cells of some kinds.
 """
 
 from __future__ import annotations
@@ -25,12 +28,13 @@ from napari_sam2.tracking.device import inference
 from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.masks import MaskRecord
-from napari_sam2.tracking.signs import LOOK_EVERY, cell_of_mask
+from napari_sam2.tracking.signs import LOOK_EVERY, cell_at, cell_of_mask, entry_of
 from napari_sam2.tracking.windows import Window
 
 TRUSTED_IOU = 0.75  # of the cell and the mask on the prompted frame, from here on they are alike
 SAME_IOU = 0.5  # of the cell and a tracked mask, from here on they are the same cell
 PULL = 2.2  # logits by which a mask is drawn towards its cell
+CLICK_PUSH = 1.1  # logits by which the mask of a click is lowered beside its cell
 MARGIN = 24  # pixels of the network's input about a mask
 LEAST_SIDE = 96  # of a square, in the same pixels
 SIDE_STEP, CORNER_STEP, MAP_STRIDE = 32, 16, 4  # strides of the U-Net, the encoder and the maps
@@ -102,7 +106,7 @@ def shared(squares: Sequence[Square], whole: int) -> list[Square]:
 
 
 class SeenCells:
-    """Draws tracked masks towards the cells that the cell U-Net sees.
+    """Draws tracked and clicked masks towards the cells that the cell U-Net sees.
 
     Parameters
     ----------
@@ -180,6 +184,41 @@ class SeenCells:
                     part += torch.where(cell, PULL, -PULL)
                 overlaps[row] = overlap
         return replace(decoded, mask_logits=logits), overlaps
+
+    def draw_click(self, t: int, record: MaskRecord, place: tuple[float, float]) -> MaskRecord:
+        """The mask of a single click, drawn towards the cell under the click.
+
+        Parameters
+        ----------
+        t : int
+            Frame.
+        record : MaskRecord
+            The mask.
+        place : tuple of float
+            The click (y, x) in pixels of the image.
+
+        Returns
+        -------
+        MaskRecord
+            The same mask where the U-Net sees another cell or none, or is not followed.
+        """
+        is_followed = self._model.cell_unet is not None and self._model.config.follow_seen_cells
+        if not is_followed or not record.is_visible:
+            return record
+        logits = torch.from_numpy(record.logits())[None, None].to(self._model.device)
+        square = Square.about(record.logits() > 0, record.window)
+        row, column = entry_of(place, record.window, record.size)
+        part = square.of(logits, MAP_STRIDE)
+        entry = (row - square.y // MAP_STRIDE, column - square.x // MAP_STRIDE)
+        if not all(0 <= step < size for step, size in zip(entry, part.shape[2:], strict=True)):
+            return record  # the click lies far outside its mask
+        with inference(self._model):
+            cell = cell_at(self._maps(t, [square])[square][0], entry)[None]
+        if float(mask_overlap(part, cell)) < SAME_IOU:
+            return record
+        part += torch.where(cell, PULL, -CLICK_PUSH)
+        drawn = logits[0, 0].cpu().numpy()
+        return record.with_logits(drawn) if (drawn > 0).any() else record
 
     def _measure_trust(self, prompted: Iterable[tuple[int, MaskRecord]]) -> None:
         """Note of prompted masks whether the U-Net draws their cells alike, once for each.

@@ -96,7 +96,11 @@ class CellOpinion:
         if self._model.cell_head is None:
             return None
         self._look(t, windows, features)
-        return torch.stack([_cell_at(self._maps[window], window, place) for window in windows])
+        maps = [self._maps[window] for window in windows]
+        entries = [
+            entry_of(place, window, len(one[0])) for window, one in zip(windows, maps, strict=True)
+        ]
+        return torch.stack([cell_at(*pair) for pair in zip(maps, entries, strict=True)])
 
     def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
         """Compute the maps of windows that have none yet."""
@@ -111,15 +115,32 @@ class CellOpinion:
         self._maps.update(zip(missing, head(features.select(rows)).float(), strict=True))
 
 
-def _cell_at(maps: Tensor, window: Window, place: tuple[float, float]) -> Tensor:
-    """(1, h, w) bool pixels of the cell at a place, from the (4, h, w) maps of a window."""
+def entry_of(place: tuple[float, float], window: Window, size: int) -> tuple[int, int]:
+    """Row and column of a place (y, x) of the image, in (size, size) maps of a window."""
+    share = (np.array(place) - (window.y0, window.x0) + 0.5) / (window.height, window.width)
+    row, column = (share * size).astype(int).clip(0, size - 1).tolist()
+    return row, column
+
+
+def cell_at(maps: Tensor, entry: tuple[int, int]) -> Tensor:
+    """The cell at an entry of maps, as the votes of its pixels tell.
+
+    Parameters
+    ----------
+    maps : Tensor
+        (4, h, w) maps of the cell head or of the cell U-Net.
+    entry : tuple of int
+        Row and column.
+
+    Returns
+    -------
+    Tensor
+        (1, h, w) bool, without pixels where no cell is seen.
+    """
     foreground = maps[0].sigmoid().cpu().numpy()
     offsets = (maps[2:] * (OFFSET_SCALE / 4)).cpu().numpy()
     owner = count_votes(foreground, offsets).owner
-    size = np.array(owner.shape)
-    entry = (np.array(place) - (window.y0, window.x0) + 0.5) / (window.height, window.width)
-    row, column = (entry * size).astype(int).clip(0, size - 1)
-    cell = (owner == owner[row, column]) & (owner > 0)
+    cell = (owner == owner[entry]) & (owner > 0)
     return torch.from_numpy(cell)[None].to(maps.device)
 
 
