@@ -23,8 +23,8 @@ settings.load_profile("same")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # napari decides where its settings are when it is imported, and its windows write there. Each
-# process of the tests gets a folder of its own, so that the settings of the person stay as they
-# are, and no process reads a file while another one writes it.
+# process of the tests gets a folder of its own, so that no test changes the
+# settings of whoever runs it, and no process reads a file while another one writes it.
 SETTINGS_FOLDER = TemporaryDirectory(prefix="napari-sam2-settings-")
 os.environ["XDG_CONFIG_HOME"] = SETTINGS_FOLDER.name
 os.environ["NAPARI_CONFIG"] = str(Path(SETTINGS_FOLDER.name) / "settings.yaml")

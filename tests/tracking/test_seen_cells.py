@@ -322,7 +322,7 @@ def test_a_clicked_mask_that_lost_a_third_of_its_cell_gets_it_back(seen_cells: S
 def test_a_clicked_mask_is_lowered_less_than_it_is_raised(seen_cells: SeenCells) -> None:
     """What the network is sure of stays beside the cell: the U-Net often sees its middle only."""
     _, record = prompted(disc(*CELLS[0], RADIUS + 2))
-    sure = record.with_logits(record.logits() * (CLICK_PUSH + 0.1))
+    sure = record.with_logits(record.logits() * (CLICK_PUSH + 0.1), exact=True)
     scale = WHOLE.height / MAP
     place = tuple(entry * scale for entry in CELLS[0])
     found = seen_cells.draw_click(0, sure, place).logits() > 0

@@ -351,7 +351,7 @@ def test_only_the_mask_of_a_single_click_is_drawn_to_its_cell(
 
     def recording(self: SeenCells, t: int, record: MaskRecord, place: Any) -> MaskRecord:
         drawn.append(place)
-        return record.with_logits(np.full_like(record.logits(), 5.0))
+        return record.with_logits(np.full_like(record.logits(), 5.0), exact=True)
 
     monkeypatch.setattr(SeenCells, "draw_click", recording)
     tracker, place = Tracker(tiny_model, world.images), world.centre(0, 1)

@@ -146,9 +146,9 @@ class MaskRecord(_Computed):
             return _painted_logits(self.painted, window, self.size)
         return move_logits(self.logits(), self.window, window)
 
-    def with_logits(self, logits: NDArray[np.float32]) -> MaskRecord:
-        """The record of a prompted mask with other (size, size) float32 logits."""
-        corner, crop, floor = pack_logits(logits, exact=True)
+    def with_logits(self, logits: NDArray[np.float32], *, exact: bool = False) -> MaskRecord:
+        """The record with other (size, size) float32 logits, kept as `pack_logits` does."""
+        corner, crop, floor = pack_logits(logits, exact=exact)
         return replace(self, corner=corner, crop=crop, floor=floor)
 
     @property
@@ -203,16 +203,8 @@ def paint_record(record: MaskRecord, mask: PixelMask | NDArray[np.bool_]) -> Mas
     """A record with the pixels of a (Y, X) mask that the user painted or accepted."""
     mask = PixelMask.of(mask)
     logits = _painted_logits(mask, record.window, record.size)
-    corner, crop, floor = pack_logits(logits, exact=False)
-    return replace(
-        record,
-        corner=corner,
-        crop=crop,
-        floor=floor,
-        painted=mask,
-        direction=None,
-        backward_iou=None,
-    )
+    changed = record.with_logits(logits)
+    return replace(changed, painted=mask, direction=None, backward_iou=None)
 
 
 def draw_record(mask: PixelMask | NDArray[np.bool_], window: Window, size: int) -> MaskRecord:
@@ -244,13 +236,9 @@ def join_records(one: MaskRecord, other: MaskRecord) -> MaskRecord:
     """
     window = max(one.window, other.window, key=lambda w: w.height * w.width)
     logits = np.maximum(one.logits_in(window), other.logits_in(window))
-    corner, crop, floor = pack_logits(logits, exact=False)
     larger = max(one, other, key=lambda r: (r.pointer.size, int((r.crop > 0).sum())))
     return replace(
-        larger,
-        corner=corner,
-        crop=crop,
-        floor=floor,
+        larger.with_logits(logits),
         window=window,
         painted=None,
         predicted_iou=min(one.predicted_iou, other.predicted_iou),

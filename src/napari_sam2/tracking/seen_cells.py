@@ -32,7 +32,7 @@ from napari_sam2.tracking.signs import LOOK_EVERY, cell_at, cell_of_mask, entry_
 from napari_sam2.tracking.windows import Window
 
 TRUSTED_IOU = 0.75  # of the cell and the mask on the prompted frame, from here on they are alike
-SAME_IOU = 0.5  # of the cell and a tracked mask, from here on they are the same cell
+SAME_IOU = 0.5  # of the cell and a mask, from here on they are the same cell
 PULL = 2.2  # logits by which a mask is drawn towards its cell
 CLICK_PUSH = 1.1  # logits by which the mask of a click is lowered beside its cell
 MARGIN = 24  # pixels of the network's input about a mask
@@ -205,8 +205,9 @@ class SeenCells:
         is_followed = self._model.cell_unet is not None and self._model.config.follow_seen_cells
         if not is_followed or not record.is_visible:
             return record
-        logits = torch.from_numpy(record.logits())[None, None].to(self._model.device)
-        square = Square.about(record.logits() > 0, record.window)
+        given = record.logits()
+        square = Square.about(given > 0, record.window)
+        logits = torch.from_numpy(given)[None, None].to(self._model.device)
         row, column = entry_of(place, record.window, record.size)
         part = square.of(logits, MAP_STRIDE)
         entry = (row - square.y // MAP_STRIDE, column - square.x // MAP_STRIDE)
@@ -217,8 +218,7 @@ class SeenCells:
         if float(mask_overlap(part, cell)) < SAME_IOU:
             return record
         part += torch.where(cell, PULL, -CLICK_PUSH)
-        drawn = logits[0, 0].cpu().numpy()
-        return record.with_logits(drawn) if (drawn > 0).any() else record
+        return record.with_logits(logits[0, 0].cpu().numpy(), exact=True)
 
     def _measure_trust(self, prompted: Iterable[tuple[int, MaskRecord]]) -> None:
         """Note of prompted masks whether the U-Net draws their cells alike, once for each.

@@ -96,11 +96,10 @@ class CellOpinion:
         if self._model.cell_head is None:
             return None
         self._look(t, windows, features)
-        maps = [self._maps[window] for window in windows]
-        entries = [
-            entry_of(place, window, len(one[0])) for window, one in zip(windows, maps, strict=True)
-        ]
-        return torch.stack([cell_at(*pair) for pair in zip(maps, entries, strict=True)])
+        pairs = [(self._maps[window], window) for window in windows]
+        return torch.stack(
+            [cell_at(maps, entry_of(place, window, maps.shape[-1])) for maps, window in pairs]
+        )
 
     def _look(self, t: int, windows: Sequence[Window], features: FrameFeatures) -> None:
         """Compute the maps of windows that have none yet."""
