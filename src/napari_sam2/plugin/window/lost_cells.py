@@ -87,6 +87,13 @@ def _middle(mask: PixelMask) -> tuple[float, float]:
     return float(y), float(x)
 
 
+def frames_after(image_state: ImageState, last: int) -> range:
+    """The frames on which a cell is searched for that was lost after frame `last`."""
+    from napari_sam2.finding.automatic import GAP  # imports torch, which is loaded by now
+
+    return range(last + 1, min(last + GAP + 1, image_state.frames))
+
+
 def found_again(
     image_state: ImageState, t: int, proposals: Mapping[int, Proposal]
 ) -> dict[int, int]:
@@ -113,6 +120,6 @@ def found_again(
     vanished = {
         key: labels_of(image_state, last) == key
         for key, last in _last_frames(image_state).items()
-        if last < t <= last + automatic.GAP
+        if t in frames_after(image_state, last)
     }
     return automatic.found_again(proposals, {k: mask for k, mask in vanished.items() if mask.any()})

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.plugin.protocol.find_messages import SURE, CellsFound, FindCells, LostCell
 from napari_sam2.plugin.protocol.messages import Answered, Cancel, TrackEnded
 from napari_sam2.plugin.startup.error_notifications import show_info
-from napari_sam2.plugin.window.lost_cells import found_again, labels_of, lost_cells, not_tracked
+from napari_sam2.plugin.window.lost_cells import (
+    found_again,
+    frames_after,
+    labels_of,
+    lost_cells,
+    not_tracked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,15 +142,13 @@ class NewCells:
         self.cancel()
         self._finding.leave()
         self._image_state, self._found, self._chains = image_state, [], None
-        from napari_sam2.finding.automatic import GAP  # imports torch, which is loaded by now
-
         self._lost, self._again = lost_cells(image_state), []
-        after = {lost.last + k for lost in self._lost.values() for k in range(1, GAP + 1)}
+        after = {t for lost in self._lost.values() for t in frames_after(image_state, lost.last)}
         self._whole = {
             *range(0, image_state.frames, self.every),
             *(lost.last + 1 for lost in self._lost.values()),
         }
-        self._waiting = sorted(self._whole | {t for t in after if t < image_state.frames})
+        self._waiting = sorted(self._whole | after)
         self._count = len(self._waiting)
         self._search_next(image_state)
         self._on_change()
@@ -157,12 +161,12 @@ class NewCells:
             self._on_change()
 
     def _search_next(self, image_state: ImageState) -> None:
-        from napari_sam2.finding.automatic import GAP  # imports torch, which is loaded by now
-
         self._search = None
         while self._waiting and self._search is None:
             t = self._waiting.pop(0)
-            lost = tuple(one for one in self._lost.values() if one.last < t <= one.last + GAP)
+            lost = tuple(
+                one for one in self._lost.values() if t in frames_after(image_state, one.last)
+            )
             if lost or t in self._whole:
                 size = self._finding.cell_size(image_state)
                 self._search = FindCells(image_state.number, t, size, lost, t in self._whole)
