@@ -21,7 +21,7 @@ from napari_sam2.tracking.dim_cells import DimCells
 from napari_sam2.tracking.frame_encoder import FrameEncoder
 from napari_sam2.tracking.masks import MaskRecord, pack_logits
 from napari_sam2.tracking.seen_cells import (
-    CLICK_PUSH,
+    BACKGROUND_PUSH,
     LEAST_SIDE,
     MARGIN,
     PULL,
@@ -319,17 +319,33 @@ def test_a_clicked_mask_that_lost_a_third_of_its_cell_gets_it_back(seen_cells: S
     np.testing.assert_array_equal(clicked(seen_cells, part, CELLS[0]), disc(*CELLS[0]))
 
 
-def test_a_clicked_mask_is_lowered_less_than_it_is_raised(seen_cells: SeenCells) -> None:
-    """What the network is sure of stays beside the cell: the U-Net often sees its middle only."""
-    _, record = prompted(disc(*CELLS[0], RADIUS + 2))
-    sure = record.with_logits(record.logits() * (CLICK_PUSH + 0.1), exact=True)
-    scale = WHOLE.height / MAP
-    place = tuple(entry * scale for entry in CELLS[0])
+def spilled() -> NDArray[np.bool_]:
+    """A mask of the first cell that has a rim on background and a part of the second cell."""
+    second = disc(*CELLS[1])
+    second[:, 37:] = False
+    mask: NDArray[np.bool_] = disc(*CELLS[0], RADIUS + 1) | second
+    return mask
+
+
+def test_a_clicked_mask_leaves_other_cells_sooner_than_background(seen_cells: SeenCells) -> None:
+    """What the network is sure of stays on background: the U-Net often sees a middle only."""
+    _, record = prompted(spilled())
+    sure = record.with_logits(record.logits() * (BACKGROUND_PUSH + 0.1), exact=True)
+    place = tuple(entry * WHOLE.height / MAP for entry in CELLS[0])
     found = seen_cells.draw_click(0, sure, place).logits() > 0
-    np.testing.assert_array_equal(found, disc(*CELLS[0], RADIUS + 2))
-    np.testing.assert_array_equal(
-        clicked(seen_cells, disc(*CELLS[0], RADIUS + 2), CELLS[0]), disc(*CELLS[0])
-    )
+    np.testing.assert_array_equal(found, spilled() & ~disc(*CELLS[1]))
+
+
+def test_a_tracked_mask_leaves_other_cells_sooner_than_background(seen_cells: SeenCells) -> None:
+    sure = replace(decoded(spilled()), mask_logits=logits_of(spilled()) * (BACKGROUND_PUSH + 0.1))
+    found, _ = seen_cells.follow(0, [WHOLE], sure, [prompted(disc(*CELLS[0]))])
+    mask = (found.mask_logits[0, 0] > 0).numpy()
+    np.testing.assert_array_equal(mask, spilled() & ~disc(*CELLS[1]))
+
+
+def test_a_clicked_mask_that_spread_is_drawn_back(seen_cells: SeenCells) -> None:
+    wide = disc(*CELLS[0], RADIUS + 2)
+    np.testing.assert_array_equal(clicked(seen_cells, wide, CELLS[0]), disc(*CELLS[0]))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ cell there is nearly the prompted mask, the masks that are tracked from this fra
 well a mask fits its cell is a sign of errors in any case. The U-Net looks at a square about each
 mask, which takes a quarter of the time of a whole window.
 
-The mask of a single click is drawn towards the cell under the click. It is raised more in the cell
-than it is lowered elsewhere, since the U-Net sees the bright middle only of cells of some kinds.
+The mask of a single click is drawn towards the cell under the click.
+
+A mask is raised in its cell, and lowered as much where the U-Net sees other cells. It is lowered
+less on what the U-Net takes for background, since the U-Net sees only the bright middle of cells of
+some kinds, to which a mask would shrink in the course of many frames.
 """
 
 from __future__ import annotations
@@ -33,8 +36,8 @@ from napari_sam2.tracking.windows import Window
 
 TRUSTED_IOU = 0.75  # of the cell and the mask on the prompted frame, from here on they are alike
 SAME_IOU = 0.5  # of the cell and a mask, from here on they are the same cell
-PULL = 2.2  # logits by which a mask is drawn towards its cell
-CLICK_PUSH = 1.1  # logits by which the mask of a click is lowered beside its cell
+PULL = 2.2  # logits by which a mask is raised in its cell, and lowered in other cells
+BACKGROUND_PUSH = 1.1  # logits by which a mask is lowered on background
 MARGIN = 24  # pixels of the network's input about a mask
 LEAST_SIDE = 96  # of a square, in the same pixels
 SIDE_STEP, CORNER_STEP, MAP_STRIDE = 32, 16, 4  # strides of the U-Net, the encoder and the maps
@@ -181,7 +184,7 @@ class SeenCells:
                 cell = cell_of_mask(part, maps[square])
                 overlap = float(mask_overlap(cell, part))
                 if row in followed and overlap >= SAME_IOU:
-                    part += torch.where(cell, PULL, -PULL)
+                    part += _pull(cell, maps[square])
                 overlaps[row] = overlap
         return replace(decoded, mask_logits=logits), overlaps
 
@@ -214,10 +217,11 @@ class SeenCells:
         if not all(0 <= step < size for step, size in zip(entry, part.shape[2:], strict=True)):
             return record  # the click lies far outside its mask
         with inference(self._model):
-            cell = cell_at(self._maps(t, [square])[square][0], entry)[None]
+            maps = self._maps(t, [square])[square]
+            cell = cell_at(maps[0], entry)[None]
         if float(mask_overlap(part, cell)) < SAME_IOU:
             return record
-        part += torch.where(cell, PULL, -CLICK_PUSH)
+        part += _pull(cell, maps)
         return record.with_logits(logits[0, 0].cpu().numpy(), exact=True)
 
     def _measure_trust(self, prompted: Iterable[tuple[int, MaskRecord]]) -> None:
@@ -264,3 +268,10 @@ class SeenCells:
             )
             found.update(zip(group, torch.split(unet(shown, features).float(), 1), strict=True))
         return found
+
+
+def _pull(cell: Tensor, maps: Tensor) -> Tensor:
+    """(1, 1, h, w) logits that draw a mask towards a cell of (1, 4, h, w) maps."""
+    in_other_cell = maps[:, :1] > 0
+    beside = torch.where(in_other_cell, PULL, BACKGROUND_PUSH)
+    return torch.where(cell, PULL, -beside)
