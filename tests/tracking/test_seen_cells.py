@@ -305,9 +305,15 @@ def test_the_embedded_model_tracks_with_its_u_net(monkeypatch: pytest.MonkeyPatc
 # -- the mask of a single click ----------------------------------------------------------------
 
 
-def clicked(cells: SeenCells, mask: NDArray[np.bool_], entry: tuple[int, int]) -> NDArray[np.bool_]:
-    """What becomes of the mask of a click on an entry of the maps, in pixels of the maps."""
-    _, record = prompted(mask)
+def clicked(
+    cells: SeenCells, mask: NDArray[np.bool_], entry: tuple[int, int], logit: float = 1.0
+) -> NDArray[np.bool_]:
+    """What becomes of the mask of a click on an entry of the maps, in pixels of the maps.
+
+    The network gives `logit` in the mask, and its negative elsewhere.
+    """
+    _, given = prompted(mask)
+    record = given.with_logits(given.logits() * logit, exact=True)
     scale = WHOLE.height / MAP
     place = ((entry[0] + 0.5) * scale - 0.5, (entry[1] + 0.5) * scale - 0.5)
     return cells.draw_click(0, record, place).logits() > 0
@@ -329,10 +335,7 @@ def spilled() -> NDArray[np.bool_]:
 
 def test_a_clicked_mask_leaves_other_cells_sooner_than_background(seen_cells: SeenCells) -> None:
     """What the network is sure of stays on background: the U-Net often sees a middle only."""
-    _, record = prompted(spilled())
-    sure = record.with_logits(record.logits() * (BACKGROUND_PUSH + 0.1), exact=True)
-    place = tuple(entry * WHOLE.height / MAP for entry in CELLS[0])
-    found = seen_cells.draw_click(0, sure, place).logits() > 0
+    found = clicked(seen_cells, spilled(), CELLS[0], logit=BACKGROUND_PUSH + 0.1)
     np.testing.assert_array_equal(found, spilled() & ~disc(*CELLS[1]))
 
 
